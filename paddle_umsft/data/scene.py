@@ -1,0 +1,119 @@
+"""What flows through the package: a scene, what two cameras saw of it, and what was known about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Optional
+
+import numpy as np
+
+Supports = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A hyperspectral scene at full resolution: the truth of a simulation.
+
+    Attributes:
+        hr_hsi: (H, W, C) float32, normalised as `normalise` says.
+        name: Short name, also the name of the run's folder.
+        wavelengths_nm: (C,) band centres in nanometres, if known.
+        normalise: How the values were scaled: "max", "dtype", "none" or the divisor.
+        divisor: The number the raw values were divided by.
+        source: The file or folder it came from, or a word about how it was made.
+        notes: Lines worth printing (a crop, a reordering of bands ...).
+    """
+
+    hr_hsi: np.ndarray
+    name: str
+    wavelengths_nm: Optional[np.ndarray] = None
+    normalise: str = "none"
+    divisor: float = 1.0
+    source: str = ""
+    notes: tuple[str, ...] = ()
+
+    def with_cube(self, hr_hsi: np.ndarray, note: Optional[str] = None) -> Scene:
+        """The same scene with other values (a crop, say) and a note on why."""
+        return replace(self, hr_hsi=hr_hsi, notes=self.notes + ((note,) if note else ()))
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the two cameras recorded; all that a fusion method is given.
+
+    Attributes:
+        lr_hsi: (h, w, C) float32.
+        hr_msi: (H, W, M) float32, H = h * scale, W = w * scale.
+        scale: Whole ratio of the resolutions.
+        name: Short name of the scene.
+        supports: Per MSI band the half-open range [a, b) of HSI bands it can see; None: not known.
+        psf: (k, k) known PSF in HR pixels, sums to 1; None: to be estimated (blind).
+        srf: (M, C) known SRF; None: to be estimated (blind).
+        wavelengths_nm: (C,) HSI band centres, if known.
+        meta: Facts to be stored with the result (normalisation, simulation, noise ...).
+    """
+
+    lr_hsi: np.ndarray
+    hr_msi: np.ndarray
+    scale: int
+    name: str = "scene"
+    supports: Optional[Supports] = None
+    psf: Optional[np.ndarray] = None
+    srf: Optional[np.ndarray] = None
+    wavelengths_nm: Optional[np.ndarray] = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def bands(self) -> int:
+        """C, the number of hyperspectral bands."""
+        return int(self.lr_hsi.shape[2])
+
+    @property
+    def msi_bands(self) -> int:
+        """M, the number of multispectral bands."""
+        return int(self.hr_msi.shape[2])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W), the high resolution."""
+        return int(self.hr_msi.shape[0]), int(self.hr_msi.shape[1])
+
+
+@dataclass(frozen=True)
+class Case:
+    """One job: an observation, and the truth where there is one. No method ever sees the truth.
+
+    Attributes:
+        observation: What the method is given.
+        reference: (H, W, C) true cube, or None.
+        true_psf: (k, k) PSF of the simulation, or None.
+        true_srf: (M, C) SRF of the simulation, or None.
+    """
+
+    observation: Observation
+    reference: Optional[np.ndarray] = None
+    true_psf: Optional[np.ndarray] = None
+    true_srf: Optional[np.ndarray] = None
+
+
+@dataclass
+class FusionResult:
+    """What a method returns.
+
+    Attributes:
+        fused: (H, W, C) float32.
+        psf: (k, k) PSF in HR pixels, sums to 1; given or estimated; None if the method has none.
+        srf: (M, C) SRF, given or estimated; None if the method has none.
+        history: One dict per recorded iteration (stage, iteration, loss and its terms ...).
+        method: Name of the method.
+        seconds: Wall time of the fusion.
+        extras: Anything a method wants to keep beside (chosen rank, raw kernel ...).
+    """
+
+    fused: np.ndarray
+    psf: Optional[np.ndarray] = None
+    srf: Optional[np.ndarray] = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+    method: str = ""
+    seconds: float = 0.0
+    extras: dict[str, Any] = field(default_factory=dict)

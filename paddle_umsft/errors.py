@@ -1,0 +1,61 @@
+"""The package's own exceptions: one line each, saying what, where, expected, got, and the way out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class UmsftError(Exception):
+    """Base of every error the package raises on purpose.
+
+    Args:
+        what: What is wrong, in a few words.
+        where: The file, config key or argument it concerns.
+        expected: What would have been right.
+        got: What was found instead.
+        hint: The way out.
+
+    Attributes:
+        exit_code: What a command line tool returns for it.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: Any = None,
+        expected: Any = None,
+        got: Any = None,
+        hint: str | None = None,
+    ) -> None:
+        parts = [f"{where}: {what}" if where is not None else what]
+        if expected is not None:
+            parts.append(f"expected {expected}")
+        if got is not None:
+            parts.append(f"got {got}")
+        message = ", ".join(parts)
+        if hint:
+            message += f"; {hint}"
+        super().__init__(" ".join(message.split()))
+
+
+class ConfigError(UmsftError):
+    """Wrong usage or configuration."""
+
+    exit_code = 2
+
+
+class DataError(UmsftError):
+    """Missing, unreadable or unusable data."""
+
+    exit_code = 3
+
+
+class CheckpointError(DataError):
+    """A checkpoint that cannot be written, read or trusted."""
+
+
+class ConversionError(DataError):
+    """A weight file that cannot be converted."""
