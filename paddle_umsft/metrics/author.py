@@ -1,0 +1,85 @@
+"""The convention `author`: what the papers of the method use (imgvision 0.1.7), made safe.
+
+Made safe means: the cosine of SAM is clipped, pixels without a spectrum are left out of SAM (imgvision: NaN), the
+scale of ERGAS is the true one (imgvision: 16 unless told) and its means are the reference's (imgvision: those of the
+second argument), and SSIM cannot exceed 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from paddle_umsft.metrics.common import band_mse, check_pair, decibels, ergas, mean_angle, mean_correlation
+
+
+def global_ssim(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
+    """SSIM of each band with the whole image as its one window; K1 0.01, K2 0.03, range 1.
+
+    The covariance divides by N − 1 and the variances by N, as imgvision does; that takes the figure of (nearly) equal
+    images past 1 by about 1/N, so it is cut off there.
+
+    Args:
+        truth: (H, W, C).
+        estimate: (H, W, C).
+
+    Returns:
+        (C,).
+
+    References:
+        Z. Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE TIP 13(4),
+        2004, eq. 13, without the local windows.
+    """
+    c1, c2 = 0.01**2, 0.03**2
+    mean_a, mean_b = truth.mean(axis=(0, 1)), estimate.mean(axis=(0, 1))
+    pixels = truth.shape[0] * truth.shape[1]
+    covariance = np.sum((truth - mean_a) * (estimate - mean_b), axis=(0, 1)) / max(pixels - 1, 1)
+    numerator = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
+    denominator = (mean_a**2 + mean_b**2 + c1) * (truth.var(axis=(0, 1)) + estimate.var(axis=(0, 1)) + c2)
+    return np.asarray(np.minimum(numerator / denominator, 1.0))
+
+
+def author(reference: Any, fused: Any, *, scale: float) -> dict[str, float]:
+    """PSNR, SAM, ERGAS, SSIM, RMSE and CC in the convention `author`; values are expected in about [0, 1].
+
+    | key | definition |
+    |---|---|
+    | PSNR | mean over bands of 10·log10(1/MSE_b) in dB; peak 1, no clipping |
+    | SAM | degrees, mean over the pixels where neither spectrum is all zero |
+    | ERGAS | 100/s·√(mean_b(MSE_b/mean_b²)), mean_b of the reference |
+    | SSIM | one global window per band, mean over bands |
+    | RMSE | √(mean MSE)·255 |
+    | CC | Pearson correlation, mean over bands |
+
+    Args:
+        reference: (H, W, C) truth.
+        fused: (H, W, C) estimate.
+        scale: Ratio of the resolutions, for ERGAS.
+
+    Returns:
+        The six figures.
+
+    Raises:
+        DataError: Shapes differ, NaN, or no positive scale.
+
+    References:
+        imgvision 0.1.7, class `spectra_metric`.
+    """
+    truth, estimate = check_pair(reference, fused)
+    mse = band_mse(truth, estimate)
+    return {
+        "PSNR": float(decibels(1.0, mse).mean()),
+        "SAM": mean_angle(truth, estimate),
+        "ERGAS": ergas(truth, estimate, scale=scale),
+        "SSIM": float(global_ssim(truth, estimate).mean()),
+        "RMSE": float(np.sqrt(mse.mean()) * 255.0),
+        "CC": mean_correlation(truth, estimate),
+    }
+
+
+def author_bands(reference: Any, fused: Any) -> dict[str, np.ndarray]:
+    """PSNR (dB), SSIM and RMSE (0–255) of each band, (C,) each; see `author`."""
+    truth, estimate = check_pair(reference, fused)
+    mse = band_mse(truth, estimate)
+    return {"PSNR": decibels(1.0, mse), "SSIM": global_ssim(truth, estimate), "RMSE": np.sqrt(mse) * 255.0}

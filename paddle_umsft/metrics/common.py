@@ -1,0 +1,163 @@
+"""Checks and building blocks that the conventions share. Pure float64 numpy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from paddle_umsft.errors import DataError
+
+
+def check_cube(cube: Any, *, where: str) -> np.ndarray:
+    """Returns a cube as float64 after making sure that figures can be computed from it.
+
+    Args:
+        cube: (H, W, C) real numbers.
+        where: Name of the argument, for the message.
+
+    Returns:
+        (H, W, C) float64.
+
+    Raises:
+        DataError: Not three-dimensional, empty, not real numbers, or not finite.
+    """
+    array = np.asarray(cube)
+    if array.ndim != 3 or array.size == 0:
+        raise DataError("not a cube", where=where, expected="shape (H, W, C)", got=array.shape)
+    if array.dtype.kind not in "fiub":
+        raise DataError("not real numbers", where=where, got=f"dtype {array.dtype}")
+    values = array.astype(np.float64)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise DataError(
+            "NaN or infinity", where=where, got=f"{int(bad.sum())} such values, the first at (row, column, band) {first}"
+        )
+    return values
+
+
+def check_pair(reference: Any, fused: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Returns truth and estimate as float64 of one shape.
+
+    Args:
+        reference: (H, W, C) truth.
+        fused: (H, W, C) estimate.
+
+    Returns:
+        Both as (H, W, C) float64.
+
+    Raises:
+        DataError: See `check_cube`; or the shapes differ.
+    """
+    truth = check_cube(reference, where="reference")
+    estimate = check_cube(fused, where="fused")
+    if truth.shape != estimate.shape:
+        raise DataError("shape differs from the reference", where="fused", expected=truth.shape, got=estimate.shape)
+    return truth, estimate
+
+
+def check_scale(scale: float) -> float:
+    """Returns the scale factor after making sure that it is a positive number.
+
+    Raises:
+        DataError: It is not.
+    """
+    if not np.isfinite(scale) or scale <= 0:
+        raise DataError("not a scale factor", where="scale", expected="a positive number", got=scale)
+    return float(scale)
+
+
+def band_mse(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
+    """Mean squared error of each band, (C,)."""
+    return np.asarray(np.mean((truth - estimate) ** 2, axis=(0, 1)))
+
+
+def decibels(peak: np.ndarray | float, mse: np.ndarray) -> np.ndarray:
+    """10·log10(peak²/mse); infinity where the error is zero.
+
+    Args:
+        peak: Largest value, a number or (C,).
+        mse: (C,) mean squared errors.
+
+    Returns:
+        (C,) decibels.
+    """
+    # A perfect band has no finite PSNR, and a black one no finite ratio: neither is a reason to warn.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(mse > 0, np.square(peak) / mse, np.inf)
+        return np.asarray(10.0 * np.log10(ratio))
+
+
+def spectral_angles(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
+    """Angle between the two spectra of every pixel.
+
+    Args:
+        truth: (H, W, C).
+        estimate: (H, W, C).
+
+    Returns:
+        (H, W) degrees; NaN where either spectrum is all zero, for there is no angle.
+    """
+    norms = np.linalg.norm(truth, axis=2) * np.linalg.norm(estimate, axis=2)
+    defined = norms > 0
+    cosine = np.sum(truth * estimate, axis=2) / np.where(defined, norms, 1.0)
+    # Rounding takes the cosine of equal spectra past 1, where arccos is NaN.
+    angles = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    return np.asarray(np.where(defined, angles, np.nan))
+
+
+def mean_angle(truth: np.ndarray, estimate: np.ndarray) -> float:
+    """Mean of `spectral_angles` in degrees over the pixels that have one; NaN if none has."""
+    angles = spectral_angles(truth, estimate)
+    defined = np.isfinite(angles)
+    return float(angles[defined].mean()) if defined.any() else float("nan")
+
+
+def ergas(truth: np.ndarray, estimate: np.ndarray, *, scale: float) -> float:
+    """ERGAS, the relative global error in synthesis: 100/s·√(mean_b(MSE_b/mean_b²)), mean_b of the reference.
+
+    Bands whose reference has the mean zero (a dead band) have no relative error and are left out; NaN if all are.
+
+    Args:
+        truth: (H, W, C) reference.
+        estimate: (H, W, C).
+        scale: Ratio of the resolutions, s > 1 (not 1/s).
+
+    Returns:
+        ERGAS, without unit; 0 is perfect.
+
+    References:
+        L. Wald, "Quality of high resolution synthesised images: is there a simple criterion?", Fusion of Earth
+        Data, 2000.
+    """
+    means = truth.mean(axis=(0, 1))
+    alive = means != 0
+    if not alive.any():
+        return float("nan")
+    relative = band_mse(truth, estimate)[alive] / means[alive] ** 2
+    return float(100.0 / check_scale(scale) * np.sqrt(relative.mean()))
+
+
+def band_correlation(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
+    """Pearson correlation of each band over its pixels.
+
+    Args:
+        truth: (H, W, C).
+        estimate: (H, W, C).
+
+    Returns:
+        (C,); NaN for a band that is constant in either image.
+    """
+    a = truth - truth.mean(axis=(0, 1))
+    b = estimate - estimate.mean(axis=(0, 1))
+    norms = np.sqrt(np.sum(a * a, axis=(0, 1)) * np.sum(b * b, axis=(0, 1)))
+    defined = norms > 0
+    return np.asarray(np.where(defined, np.sum(a * b, axis=(0, 1)) / np.where(defined, norms, 1.0), np.nan))
+
+
+def mean_correlation(truth: np.ndarray, estimate: np.ndarray) -> float:
+    """CC: mean of `band_correlation` over the bands that have one; NaN if none has."""
+    values = band_correlation(truth, estimate)
+    defined = np.isfinite(values)
+    return float(values[defined].mean()) if defined.any() else float("nan")
