@@ -1,0 +1,85 @@
+"""The encoders: VGG16 with batch normalisation, up to the last layer anybody listens to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Union
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from paddle import nn
+
+from paddle_umsft.errors import DataError
+from paddle_umsft.networks.layers import BatchNorm, Conv2D
+
+# (index among torchvision's `features`, in, out) of the convolutions in use; the BN sits at index + 1.
+CONVOLUTIONS = ((0, 3, 64), (3, 64, 64), (7, 64, 128), (10, 128, 128), (14, 128, 256), (17, 256, 256), (20, 256, 256))
+POOL_AFTER = (3, 10, 20)
+TAP_AFTER_CONVOLUTION = (3, 10)
+TAP_CHANNELS = (64, 128, 256)
+
+
+class VggFeatures(nn.Layer):
+    """VGG16-BN up to its third max-pool, with the three taps that UMSFT uses (`HSIFE`, `MSIFE` there).
+
+    The published code runs on through two more blocks and drops what they compute (P4); here they are left out.
+
+    Args:
+        bands: Channels coming in. Three use VGG's own first convolution; any other count gets a fresh one.
+
+    References:
+        Simonyan and Zisserman, Very Deep Convolutional Networks, ICLR 2015.
+    """
+
+    def __init__(self, *, bands: int) -> None:
+        super().__init__()
+        self.bands = bands
+        for index, in_channels, out_channels in CONVOLUTIONS:
+            first = bands if index == 0 else in_channels
+            self.add_sublayer(f"conv{index}", Conv2D(first, out_channels, 3, padding=1))
+            self.add_sublayer(f"norm{index + 1}", BatchNorm(out_channels))
+
+    def forward(self, x: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
+        """(B, bands, H, W) in about [0, 1] -> (B, 64, H, W), (B, 128, H//2, W//2), (B, 256, H//8, W//8)."""
+        x = (x - 0.5) / 0.5
+        taps = []
+        for index, _, _ in CONVOLUTIONS:
+            x = F.relu(getattr(self, f"norm{index + 1}")(getattr(self, f"conv{index}")(x)))
+            if index in TAP_AFTER_CONVOLUTION:
+                taps.append(x)
+            if index in POOL_AFTER:
+                x = F.max_pool2d(x, kernel_size=2, stride=2)
+        return taps[0], taps[1], x
+
+    def load_vgg(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Start from VGG16-BN weights named as torchvision names them.
+
+        Args:
+            weights: `features.N.weight|bias|running_mean|running_var`, N the index of the layer. The first
+                convolution is taken only where the input has three bands, as published.
+
+        Raises:
+            DataError: If tensors are missing or of another shape; all of them are listed, nothing is changed.
+        """
+        wanted: dict[str, paddle.Tensor] = {}
+        for index, _, _ in CONVOLUTIONS:
+            conv, norm = getattr(self, f"conv{index}"), getattr(self, f"norm{index + 1}")
+            if index > 0 or self.bands == 3:
+                wanted[f"features.{index}.weight"] = conv.weight
+                wanted[f"features.{index}.bias"] = conv.bias
+            wanted[f"features.{index + 1}.weight"] = norm.weight
+            wanted[f"features.{index + 1}.bias"] = norm.bias
+            wanted[f"features.{index + 1}.running_mean"] = norm._mean
+            wanted[f"features.{index + 1}.running_var"] = norm._variance
+        problems = []
+        for name, tensor in wanted.items():
+            found: Union[np.ndarray, None] = weights.get(name)
+            if found is None:
+                problems.append(f"{name} missing")
+            elif tuple(found.shape) != tuple(tensor.shape):
+                problems.append(f"{name} {tuple(found.shape)} instead of {tuple(tensor.shape)}")
+        if problems:
+            raise DataError("VGG16-BN weights do not fit", where="network.vgg_weights", got="; ".join(problems))
+        for name, tensor in wanted.items():
+            tensor.set_value(np.asarray(weights[name]).astype(str(tensor.dtype).split(".")[-1]))
