@@ -12,7 +12,8 @@ References:
 from __future__ import annotations
 
 import math
-from typing import Any, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -229,7 +230,7 @@ class Umsft(nn.Module):
         self.MSIFE = Vgg(m, dead_layers)
         self.rm = SpatialFusion(c, m, srf)
 
-    def forward(self, seams: Optional[dict[str, Tensor]] = None) -> Tensor:
+    def forward(self, seams: dict[str, Tensor] | None = None) -> Tensor:
         """The fused image (B, C, H, W); `seams`, if given, receives the tensors on the way."""
         seams = {} if seams is None else seams
         hsi_taps, msi_taps = self.HSIFE(self.hsi_full), self.MSIFE(self.msi[2])
@@ -306,9 +307,7 @@ def fit_psf(psf: PsfNet, srf: SrfNet, lr_hsi: Tensor, hr_msi: Tensor, steps: int
     return [_update(psf_loss(psf, hr_msi, target), [optimiser], [schedule]) for _ in range(steps)]
 
 
-def fit_both(
-    psf: PsfNet, srf: SrfNet, lr_hsi: Tensor, hr_msi: Tensor, rank: int = 3, steps: int = 500
-) -> list[float]:
+def fit_both(psf: PsfNet, srf: SrfNet, lr_hsi: Tensor, hr_msi: Tensor, rank: int = 3, steps: int = 500) -> list[float]:
     """Step 3; one optimiser each."""
     basis, coeffs = subspace(lr_hsi, rank)
     optimisers = [torch.optim.AdamW(net.parameters(), lr=5e-3, weight_decay=1e-4) for net in (psf, srf)]
@@ -355,9 +354,7 @@ class Fusion:
         fused = self.net()
         total = sum(fusion_losses(fused, self.psf, self.srf, self.lr_hsi, self.hr_msi))
         if self.done >= self.first:
-            total = total + sum(
-                both_losses(self.psf, self.srf, self.lr_hsi, self.hr_msi, self.basis, self.coeffs)
-            )
+            total = total + sum(both_losses(self.psf, self.srf, self.lr_hsi, self.hr_msi, self.basis, self.coeffs))
         return total, fused.detach()
 
     def step(self) -> tuple[float, Tensor]:
