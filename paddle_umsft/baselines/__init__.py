@@ -1,0 +1,1 @@
+"""Methods to compare with, each in a file of its own, named with its source."""
