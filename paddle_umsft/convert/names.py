@@ -1,0 +1,181 @@
+"""The two grammars of names: the published network's state_dict and this package's, each from the other.
+
+Network: ``attention2.w_qs.weight`` there is ``levels.1.attention.query.weight`` here. The learned SRF, a child of the
+network there (``rm.srf.*``, P2), is a layer of its own here; in a file that holds both its names begin with ``srf.``,
+and those of the learned PSF with ``psf.``.
+
+References:
+    HIFtool, Networks/FeafusFormer (MIT, commit 6a515e4): names only.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Optional
+
+LEVELS = {"": 0, "2": 1, "3": 2}  # suffix of super, super2, super3 and attention, attention2, attention3 -> level
+DEAD_FROM = 24  # the first VGG layer that nobody listens to (P4)
+SRF_PREFIX = "srf."
+PSF_PREFIX = "psf."
+PSF_KEYS = ("net.down.weight", "net.spadown.weight")  # one tensor, registered twice
+
+_SUFFIX = {level: suffix for suffix, level in LEVELS.items()}
+_ATTENTION = {"w_qs": "query", "w_ks": "key", "w_vs": "value", "fc": "out"}
+_REFINE = {"0": "widen", "2": "spread"}
+_MERGE = {"0": "reduce", "2": "refine"}
+_ENCODERS = {"HSIFE": "hsi_encoder", "MSIFE": "msi_encoder"}
+# Position inside one scale of an hourglass -> our name; "#" is where a convolution sits one step deeper.
+_SCALE = {
+    "1.0.1.#": "skip.conv",
+    "1.0.2": "skip.norm",
+    "1.1.1.#": "down.conv",
+    "1.1.2": "down.norm",
+    "1.1.4.#": "deep.conv",
+    "1.1.5": "deep.norm",
+    "2": "norm",
+    "3.#": "merge.conv",
+    "4": "merge.norm",
+    "6.#": "mix.conv",
+    "7": "mix.norm",
+}
+_NEXT_SCALE = "1.1.7."
+_STATISTICS = {"running_mean": "_mean", "running_var": "_variance"}
+_BACK_STATISTICS = {ours: theirs for theirs, ours in _STATISTICS.items()}
+
+
+def our_key(published: str) -> Optional[str]:
+    """Translates a published name.
+
+    Args:
+        published: A name of the published network's state_dict, or of its SRF or PSF net alone.
+
+    Returns:
+        Our name; None where we have no such tensor: the count of batches of a BN, a VGG layer that nobody listens
+        to, or a name that is not in the grammar.
+    """
+    stem, _, leaf = published.rpartition(".")
+    if published in PSF_KEYS:
+        return f"{PSF_PREFIX}kernel"
+    if leaf == "num_batches_tracked":
+        return None
+    found = re.fullmatch(r"(?:rm\.srf\.)?(?:srf_list\.(\d+)|conv_lst\.(\d+)\.(weight|bias))", published)
+    if found:
+        return f"{SRF_PREFIX}responses.{found[1] or found[2]}.{found[3] or 'start'}"
+    leaf = _STATISTICS.get(leaf, leaf)
+    module = _our_module(stem)
+    return f"{module}.{leaf}" if module and leaf in ("weight", "bias", "_mean", "_variance") else None
+
+
+def published_key(ours: str) -> str:
+    """Translates one of our names, of the network's, the SRF's or the PSF's state_dict.
+
+    Args:
+        ours: For instance ``levels.0.attention.query.weight``, ``srf.responses.0.start`` or ``responses.0.start``,
+            ``psf.kernel`` or ``kernel``.
+
+    Returns:
+        The published name; of the PSF's two names the first.
+
+    Raises:
+        KeyError: It is none of ours.
+    """
+    if ours in ("kernel", f"{PSF_PREFIX}kernel"):
+        return PSF_KEYS[0]
+    found = re.fullmatch(r"(?:srf\.)?responses\.(\d+)\.(start|weight|bias)", ours)
+    if found:
+        return f"rm.srf.srf_list.{found[1]}" if found[2] == "start" else f"rm.srf.conv_lst.{found[1]}.{found[2]}"
+    stem, _, leaf = ours.rpartition(".")
+    module = _published_module(stem)
+    if module is None:
+        raise KeyError(ours)
+    return f"{module}.{_BACK_STATISTICS.get(leaf, leaf)}"
+
+
+def is_linear(published: str) -> bool:
+    """Tells whether a tensor is a Linear layer's weight, (out, in) there and (in, out) here."""
+    return re.fullmatch(r"attention[23]?\.(w_qs|w_ks|w_vs|fc)\.weight", published) is not None
+
+
+def is_dead(published: str) -> bool:
+    """Tells whether a tensor belongs to a VGG layer that nobody listens to (P4)."""
+    found = re.match(r"(?:HSIFE|MSIFE)\.extractor\.(\d+)\.", published)
+    return found is not None and int(found[1]) >= DEAD_FROM
+
+
+def conv_step(level: int) -> str:
+    """Index of a convolution behind its place in an hourglass: 1 behind a reflection pad, else 0."""
+    return "0" if level == 0 else "1"
+
+
+def scale_places(level: int) -> dict[str, str]:
+    """Position in one scale of an hourglass -> our name, for a level (0, 1, 2)."""
+    return {place.replace("#", conv_step(level)): name for place, name in _SCALE.items()}
+
+
+def _our_module(stem: str) -> Optional[str]:
+    head, _, rest = stem.partition(".")
+    found = re.fullmatch(r"(attention|super)([23]?)", head)
+    if found and found[1] == "attention":
+        return f"levels.{LEVELS[found[2]]}.attention.{_ATTENTION[rest]}" if rest in _ATTENTION else None
+    if found:
+        return _our_hourglass(LEVELS[found[2]], rest)
+    found = re.fullmatch(r"FeatureMerge([1-6])\.([02])", stem)
+    if found:
+        number = int(found[1]) - 1
+        return f"levels.{number // 2}.merge_{'msi' if number % 2 else 'hsi'}.{_MERGE[found[2]]}"
+    found = re.fullmatch(r"rm\.refine\.([02])", stem)
+    if found:
+        return f"spatial_fusion.{_REFINE[found[1]]}"
+    found = re.fullmatch(r"(HSIFE|MSIFE)\.extractor\.(\d+)", stem)
+    if found and int(found[2]) < DEAD_FROM:
+        return f"{_ENCODERS[found[1]]}.{_vgg_kind(int(found[2]))}{found[2]}"
+    return None
+
+
+def _our_hourglass(level: int, place: str) -> Optional[str]:
+    prefix = f"levels.{level}.hourglass."
+    if place == f"9.{conv_step(level)}":
+        return f"{prefix}head"
+    prefix += "outer"
+    while place.startswith(_NEXT_SCALE):
+        prefix, place = f"{prefix}.inner", place[len(_NEXT_SCALE) :]
+    name = scale_places(level).get(place)
+    return f"{prefix}.{name}" if name else None
+
+
+def _vgg_kind(index: int) -> str:
+    """Convolutions of torchvision's VGG16-BN sit at these indices, each followed by its BN."""
+    return "conv" if index in (0, 3, 7, 10, 14, 17, 20) else "norm"
+
+
+def _published_module(stem: str) -> Optional[str]:
+    found = re.fullmatch(r"levels\.([012])\.(.+)", stem)
+    if found:
+        return _published_level(int(found[1]), found[2])
+    found = re.fullmatch(r"(hsi|msi)_encoder\.(?:conv|norm)(\d+)", stem)
+    if found:
+        return f"{found[1].upper()}FE.extractor.{found[2]}"
+    places = {f"spatial_fusion.{name}": f"rm.refine.{place}" for place, name in _REFINE.items()}
+    return places.get(stem)
+
+
+def _published_level(level: int, rest: str) -> Optional[str]:
+    kind, _, name = rest.partition(".")
+    if kind == "attention":
+        places = {ours: f"attention{_SUFFIX[level]}.{theirs}" for theirs, ours in _ATTENTION.items()}
+        return places.get(name)
+    if kind in ("merge_hsi", "merge_msi"):
+        number = 2 * level + (1 if kind == "merge_hsi" else 2)
+        return {ours: f"FeatureMerge{number}.{place}" for place, ours in _MERGE.items()}.get(name)
+    if kind != "hourglass":
+        return None
+    prefix = f"super{_SUFFIX[level]}."
+    if name == "head":
+        return f"{prefix}9.{conv_step(level)}"
+    if not name.startswith("outer."):
+        return None
+    name = name[len("outer.") :]
+    while name.startswith("inner."):
+        prefix, name = prefix + _NEXT_SCALE, name[len("inner.") :]
+    place = {ours: theirs for theirs, ours in scale_places(level).items()}.get(name)
+    return prefix + place if place else None
