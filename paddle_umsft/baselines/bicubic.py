@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def bicubic_upsample(lr_hsi: np.ndarray, scale: int, a: float = -0.75) -> np.nda
 
 
 def fuse_bicubic(
-    observation: Observation, config: Any = None, on_record: Optional[Callable[[dict[str, Any]], None]] = None
+    observation: Observation, config: Any = None, on_record: Callable[[dict[str, Any]], None] | None = None
 ) -> FusionResult:
     """Interpolates the LR-HSI and takes no notice of the HR-MSI.
 

@@ -32,7 +32,7 @@ def check_cube(cube: Any, *, where: str) -> np.ndarray:
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise DataError(
-            "NaN or infinity", where=where, got=f"{int(bad.sum())} such values, the first at (row, column, band) {first}"
+            "NaN or infinity", where=where, got=f"{int(bad.sum())} of them, the first at (row, column, band) {first}"
         )
     return values
 

@@ -1,0 +1,28 @@
+"""Figures: functions that return a matplotlib Figure, in one look, without a screen and without pyplot."""
+
+from __future__ import annotations
+
+from paddle_umsft.figures.composites import RgbView, matching_functions, rgb_image
+from paddle_umsft.figures.errors import angle_map, error_map, error_maps, sam_maps
+from paddle_umsft.figures.panels import Zoom, comparison, overview, zoom_windows
+from paddle_umsft.figures.psf_srf import psf_srf
+from paddle_umsft.figures.spectra import residual_per_band, spectra
+from paddle_umsft.figures.style import save_figure
+
+__all__ = [
+    "RgbView",
+    "Zoom",
+    "angle_map",
+    "comparison",
+    "error_map",
+    "error_maps",
+    "matching_functions",
+    "overview",
+    "psf_srf",
+    "residual_per_band",
+    "rgb_image",
+    "sam_maps",
+    "save_figure",
+    "spectra",
+    "zoom_windows",
+]

@@ -1,0 +1,138 @@
+"""The look that all figures share, and how they are saved. matplotlib is imported when a figure is made, not before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paddle_umsft.errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.grid": False,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "image.interpolation": "nearest",
+    "figure.dpi": 150,
+    "savefig.dpi": 200,
+    "savefig.facecolor": "white",
+    "pdf.fonttype": 42,
+}
+
+# Width of a page of two columns, in inches.
+PAGE = 7.16
+
+# Both colour scales grow steadily in lightness: they read the same in grey.
+ERROR_COLOURS = "inferno"
+ANGLE_COLOURS = "viridis"
+KERNEL_COLOURS = "cividis"
+
+# Okabe and Ito's colours (safe for the colour-blind), each with its own dash and marker, so that lines differ in grey.
+LINES: tuple[dict[str, Any], ...] = (
+    {"color": "#D55E00", "linestyle": "-", "marker": "o"},
+    {"color": "#0072B2", "linestyle": "--", "marker": "s"},
+    {"color": "#009E73", "linestyle": "-.", "marker": "^"},
+    {"color": "#CC79A7", "linestyle": ":", "marker": "D"},
+    {"color": "#E69F00", "linestyle": (0, (5, 1, 1, 1, 1, 1)), "marker": "v"},
+    {"color": "#56B4E9", "linestyle": (0, (3, 1)), "marker": "P"},
+    {"color": "#7F7F7F", "linestyle": (0, (1, 1)), "marker": "X"},
+)
+TRUTH_LINE: dict[str, Any] = {"color": "black", "linestyle": "-", "linewidth": 2.2, "alpha": 0.35}
+
+
+def line(index: int, points: int = 0) -> dict[str, Any]:
+    """Colour, dash and marker of the line with this number; markers are thinned to about eight a line."""
+    chosen = dict(LINES[index % len(LINES)])
+    if points:
+        chosen["markevery"] = max(1, points // 8)
+    return chosen
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """The common look, for as long as a figure is being drawn; the user's own settings are left as they were."""
+    import matplotlib
+
+    settings: Any = STYLE  # newer stubs list every key, older ones take any
+    with matplotlib.rc_context(settings):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of this size in inches that lays out its parts by itself; no pyplot, no screen."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.03)  # type: ignore[call-arg]
+    return figure
+
+
+def show_picture(axes: Axes, image: np.ndarray, shape: Sequence[int], title: str = "", **options: Any) -> Any:
+    """Draws an image so that its axes count high-resolution pixels, whatever its own size.
+
+    Args:
+        axes: Where to draw.
+        image: (h, w) or (h, w, 3).
+        shape: (H, W) of the high resolution.
+        title: Title above.
+        **options: For `imshow`.
+
+    Returns:
+        The drawn image, for a colour bar.
+    """
+    height, width = shape[0], shape[1]
+    drawn = axes.imshow(image, extent=(-0.5, width - 0.5, height - 0.5, -0.5), **options)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    if title:
+        axes.set_title(title)
+    return drawn
+
+
+def save_figure(fig: Figure, path: str | Path) -> list[Path]:
+    """Saves a figure as its name's ending says; without an ending as PNG and PDF both.
+
+    Args:
+        fig: The figure.
+        path: File to write; its folder is made.
+
+    Returns:
+        The files written.
+
+    Raises:
+        DataError: The folder or file cannot be written.
+    """
+    target = Path(path)
+    known = target.suffix.lower() in (".png", ".pdf", ".svg")
+    targets = [target] if known else [target.with_name(target.name + end) for end in (".png", ".pdf")]
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with styled():
+            for file in targets:
+                # No date inside: the same figure makes the same file.
+                fig.savefig(file, metadata={"CreationDate": None} if file.suffix == ".pdf" else None)
+    except OSError as error:
+        raise DataError(f"cannot write the figure ({error.strerror or error})", where=target) from error
+    return targets
