@@ -12,10 +12,11 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
-from typing import Any, BinaryIO, Mapping
+from typing import Any, Mapping
 
 import numpy as np
 
+from paddle_umsft.convert.atomic import HashingFile
 from paddle_umsft.convert.numpy_pickle import plain_array
 from paddle_umsft.convert.values import NUMPY_TYPES, Leaf
 from paddle_umsft.errors import ConversionError
@@ -77,7 +78,7 @@ def read(view: memoryview, where: Path | str) -> tuple[dict[str, Leaf], dict[str
         raise ConversionError(f"damaged safetensors file ({text})", where=where) from None
 
 
-def write(file: BinaryIO, tensors: Mapping[str, tuple[np.ndarray, str]], metadata: Mapping[str, str]) -> None:
+def write(file: HashingFile, tensors: Mapping[str, tuple[np.ndarray, str]], metadata: Mapping[str, str]) -> None:
     """Writes a safetensors file: same input, same bytes.
 
     Args:
