@@ -107,8 +107,8 @@ def crop_size(shape: tuple[int, int], scale: int) -> tuple[int, int]:
     """
     height, width = shape[0] // scale * scale, shape[1] // scale * scale
     if height == 0 or width == 0:
-        got = f"{shape[0]}x{shape[1]}"
-        raise DataError("the scale is larger than the image", where="scale", expected=f"at least {scale} pixels", got=got)
+        got, expected = f"{shape[0]}x{shape[1]}", f"at least {scale}x{scale} pixels"
+        raise DataError("the scale is larger than the image", where="scale", expected=expected, got=got)
     return height, width
 
 

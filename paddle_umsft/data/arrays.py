@@ -53,8 +53,8 @@ def read_array(path: str | Path, key: Optional[str] = None, *, axes: tuple[int, 
 
     Args:
         path: .mat, .npy, .npz, .tif/.tiff, .png/.jpg/.jpeg/.bmp (bands R, G, B; alpha is dropped).
-        key: Its name in a .mat or .npz; None: the only array with a number of axes in `axes`.
-        axes: Numbers of axes that fit, used only for the choice where no key is given.
+        key: Its name in a .mat or .npz; None: the only array with as many axes as `axes` says.
+        axes: Numbers of axes that fit, the preferred one first; used only where no key is given.
 
     Returns:
         The array, unscaled, in the file's own type.
@@ -69,7 +69,7 @@ def read_array(path: str | Path, key: Optional[str] = None, *, axes: tuple[int, 
     if suffix == ".npz":
         return _from_named(file, _npz_entries(file), key, axes)
     if suffix == ".npy":
-        return RawArray(_guarded(file, ".npy file", lambda: np.load(file, allow_pickle=False)))
+        return RawArray(guarded(file, ".npy file", lambda: np.load(file, allow_pickle=False)))
     if suffix in (".tif", ".tiff"):
         return RawArray(_read_tiff(file))
     if suffix in PICTURE_SUFFIXES:
@@ -87,7 +87,7 @@ def read_table(path: str | Path, key: Optional[str] = None) -> np.ndarray:
     file = require_file(path)
     if file.suffix.lower() in (".csv", ".txt"):
         delimiter = "," if file.suffix.lower() == ".csv" else None
-        table = _guarded(file, "table of numbers", lambda: np.loadtxt(file, delimiter=delimiter, ndmin=2))
+        table = guarded(file, "table of numbers", lambda: np.loadtxt(file, delimiter=delimiter, ndmin=2))
     else:
         table = read_array(file, key, axes=(2,)).values
     if table.ndim != 2:
@@ -109,9 +109,13 @@ def _from_named(file: Path, entries: dict[str, _Entry], key: Optional[str], axes
     """Picks the array by key, or the only one that fits."""
     listing = ", ".join(f"{name} {entry.shape} {entry.kind}" for name, entry in entries.items()) or "nothing"
     if key is None:
-        fitting = [name for name, entry in entries.items() if entry.is_numeric and _axes(entry.shape) in axes]
-        wanted = " or ".join(str(n) for n in axes)
+        fitting: list[str] = []
+        for wanted in axes:
+            fitting = [name for name, entry in entries.items() if entry.is_numeric and _axes(entry.shape) == wanted]
+            if fitting:
+                break
         if not fitting:
+            wanted = axes[0]
             hint = "a flattened image must be reshaped to (rows, columns, bands) first" if 3 in axes else None
             raise DataError(f"no array with {wanted} axes", where=file, got=listing, hint=hint)
         if len(fitting) > 1:
@@ -124,9 +128,9 @@ def _from_named(file: Path, entries: dict[str, _Entry], key: Optional[str], axes
     wavelengths = None
     for name in _WAVELENGTH_KEYS:
         if name in entries and name != key and entries[name].is_numeric and max(entries[name].shape, default=0) > 1:
-            wavelengths = np.ravel(_guarded(file, "array", entries[name].load)).astype(np.float64)
+            wavelengths = np.ravel(guarded(file, "array", entries[name].load)).astype(np.float64)
             break
-    return RawArray(np.asarray(_guarded(file, "array", entries[key].load)), key, wavelengths)
+    return RawArray(np.asarray(guarded(file, "array", entries[key].load)), key, wavelengths)
 
 
 def _axes(shape: tuple[int, ...]) -> int:
@@ -146,7 +150,7 @@ def _mat_entries(file: Path) -> dict[str, _Entry]:
     def loader(name: str) -> Callable[[], np.ndarray]:
         return lambda: np.asarray(scipy.io.loadmat(str(file), variable_names=[name])[name])
 
-    found = _guarded(file, "MATLAB file", lambda: scipy.io.whosmat(str(file)))
+    found = guarded(file, "MATLAB file", lambda: scipy.io.whosmat(str(file)))
     numeric = ("double", "single", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
     return {name: _Entry(tuple(shape), kind, loader(name), kind in numeric) for name, shape, kind in found}
 
@@ -170,7 +174,7 @@ def _hdf5_entries(file: Path) -> dict[str, _Entry]:
                     entries[name] = _Entry(tuple(item.shape[::-1]), str(item.dtype), loader(name), is_numeric)
         return entries
 
-    found: dict[str, _Entry] = _guarded(file, "MATLAB v7.3 file", scan)
+    found: dict[str, _Entry] = guarded(file, "MATLAB v7.3 file", scan)
     return found
 
 
@@ -200,14 +204,14 @@ def _npz_entries(file: Path) -> dict[str, _Entry]:
                 entries[member[:-4]] = _Entry(shape, str(dtype), loader(member[:-4]), dtype.kind in "iuf")
         return entries
 
-    found: dict[str, _Entry] = _guarded(file, ".npz file", scan)
+    found: dict[str, _Entry] = guarded(file, ".npz file", scan)
     return found
 
 
 def _read_tiff(file: Path) -> np.ndarray:
     import tifffile  # comes with scikit-image
 
-    return np.asarray(_guarded(file, "TIFF file", lambda: tifffile.imread(str(file))))
+    return np.asarray(guarded(file, "TIFF file", lambda: tifffile.imread(str(file))))
 
 
 def _read_picture(file: Path) -> np.ndarray:
@@ -234,7 +238,7 @@ def read_unchanged(file: Path) -> np.ndarray:
     return np.asarray(picture)
 
 
-def _guarded(file: Path, kind: str, action: Callable[[], Any]) -> Any:
+def guarded(file: Path, kind: str, action: Callable[[], Any]) -> Any:
     """Runs a foreign reader; whatever it raises on a damaged file becomes one line."""
     try:
         return action()

@@ -187,7 +187,8 @@ def load_srf(
         return _from_wavelengths(file, header, where, wavelengths_nm)
     table = read_table(file, key)
     if bands not in table.shape:
-        raise DataError("bands of the SRF", where=where, expected=f"{bands} as in the scene", got=f"shape {table.shape}")
+        expected, got = f"{bands} as in the scene", f"shape {table.shape}"
+        raise DataError("bands of the SRF", where=where, expected=expected, got=got)
     values = check_srf(table if table.shape[1] == bands else table.T, bands, where)
     return Srf(values, tuple(f"band{i + 1}" for i in range(len(values))), supports_of(values))
 
@@ -253,7 +254,8 @@ def _from_wavelengths(file: Path, header: list[str], where: str, wavelengths_nm:
     except ValueError as error:
         raise DataError("cannot be read as a table of numbers", where=where, got=str(error)) from error
     if table.shape[1] < 2 or table.shape[1] != len(header) or table.shape[0] < 2:
-        raise DataError("shape of the table", where=where, expected="a wavelength and at least one band", got=table.shape)
+        expected = "a wavelength and at least one band per line"
+        raise DataError("shape of the table", where=where, expected=expected, got=table.shape)
     if np.any(np.diff(table[:, 0]) <= 0):
         raise DataError("the wavelengths do not ascend", where=where)
     names, nm = header[1:], table[:, 0]
