@@ -18,6 +18,9 @@ _D65_WHITE = np.array([0.95047, 1.0, 1.08883])
 _MIN_BANDS_FOR_CIE = 8
 _PRIMARIES_NM = (640.0, 550.0, 460.0)
 
+# A scene whose darkest pixels are brighter than this part of its white shows hardly any contrast as it is.
+_HAZE = 0.15
+
 
 def _lobe(x: np.ndarray, peak: float, left: float, right: float) -> np.ndarray:
     """A Gaussian with one width on each side of its peak, all in nm."""
@@ -110,7 +113,8 @@ class RgbView:
         """Chooses colours by the wavelengths, and brightness by the cube.
 
         sRGB goes through the CIE 1931 matching functions with a flat spectrum as white, one gain for all colours.
-        False colour shows three bands, each stretched by itself.
+        False colour shows three bands, each stretched by itself; so are the colours of a scene without anything dark
+        (haze over land, mostly), and its label then says "stretched".
 
         Args:
             cube: (H, W, C).
@@ -138,6 +142,9 @@ class RgbView:
             black, white = np.percentile(linear, (100.0 - percentile, percentile), axis=(0, 1))
         else:
             black, white = np.zeros(3), np.full(3, np.percentile(linear.max(axis=2), percentile))
+            if np.percentile(linear.min(axis=2), 100.0 - percentile) > _HAZE * white[0]:
+                black, white = np.percentile(linear, (100.0 - percentile, percentile), axis=(0, 1))
+                label += ", stretched"
         return cls(weights, black, np.where(white > black, white, black + 1.0), label)
 
     def render(self, cube: np.ndarray) -> np.ndarray:

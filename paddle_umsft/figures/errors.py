@@ -75,7 +75,9 @@ def _maps(maps: Mapping[str, np.ndarray], averages: Sequence[str], colours: str,
     with styled():
         figure = new_figure(width * columns + 0.6, (width * shape[0] / shape[1] + 0.25) * rows + 0.3)
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        draw_maps(list(axes[: len(maps)]), list(maps.values()), colours, label=label, ax=list(axes), fraction=0.04, pad=0.01)
+        draw_maps(
+            list(axes[: len(maps)]), list(maps.values()), colours, label=label, ax=list(axes), fraction=0.04, pad=0.01
+        )
         for place, name, average in zip(axes, maps, averages):
             place.set_title(f"{name}, {average}")
         for place in axes[len(maps) :]:

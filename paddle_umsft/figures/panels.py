@@ -101,7 +101,8 @@ def _pictures(
     msi = RgbView.fit(observation.hr_msi, msi_wavelengths(observation))
     small = "×".join(str(n) for n in observation.lr_hsi.shape)
     large = "×".join(str(n) for n in observation.hr_msi.shape)
-    msi_bands = "" if observation.msi_bands == 3 and msi.label.startswith(("RGB", "bands R")) else f"\n{msi.label}"
+    plain = msi.label.replace(", stretched", "")  # too long for a column; the heading says it of the scene
+    msi_bands = "" if observation.msi_bands == 3 and plain.startswith(("RGB", "bands R")) else f"\n{plain}"
     pictures = [
         _Picture(f"LR-HSI\n{small}", view.render(observation.lr_hsi)),
         _Picture(f"HR-MSI\n{large}{msi_bands}", msi.render(observation.hr_msi)),
@@ -112,9 +113,7 @@ def _pictures(
     return pictures, view.label
 
 
-def _draw_columns(
-    rows: Any, pictures: Sequence[_Picture], shape: tuple[int, int], zooms: Sequence[Zoom]
-) -> None:
+def _draw_columns(rows: Any, pictures: Sequence[_Picture], shape: tuple[int, int], zooms: Sequence[Zoom]) -> None:
     """First row: the pictures with their boxes; one more row for each box, magnified."""
     for column, picture in enumerate(pictures):
         show_picture(rows[0][column], picture.image, shape, picture.title)

@@ -62,7 +62,7 @@ def _draw_profiles(axes: Axes, kernels: dict[str, np.ndarray], scale: int) -> No
 def _draw_srf(axes: Axes, srf: np.ndarray, true_srf: np.ndarray | None, wavelengths_nm: Wavelengths) -> None:
     order, positions, label = band_axis(srf.shape[1], wavelengths_nm)
     names = ("R", "G", "B") if srf.shape[0] == 3 else tuple(f"band {j + 1}" for j in range(srf.shape[0]))
-    many = srf.shape[0] > 6
+    many = srf.shape[0] > 3
     for j, name in enumerate(names):
         look = line(j, len(positions))
         look["color"] = _RGB[j] if srf.shape[0] == 3 else LINES[j % len(LINES)]["color"]
@@ -72,9 +72,9 @@ def _draw_srf(axes: Axes, srf: np.ndarray, true_srf: np.ndarray | None, waveleng
     axes.set_xlabel(label)
     axes.set_ylabel("response")
     bottom, top = axes.get_ylim()
-    axes.set_ylim(min(0.0, bottom), bottom + (top - bottom) * (1.3 if many else 1.15))  # room for the legend
+    axes.set_ylim(min(0.0, bottom), bottom + (top - bottom) * (1.4 if many else 1.15))  # room for the legend
     axes.set_title("SRF, learned against true" if true_srf is not None else "SRF")
-    axes.legend(ncols=5 if many else 4, fontsize=5.5 if many else 7, loc="upper center", columnspacing=1.0)
+    axes.legend(ncols=4, fontsize=6 if many else 7, loc="upper center", columnspacing=0.8, handlelength=1.4)
 
 
 def psf_srf(
