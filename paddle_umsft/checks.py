@@ -138,8 +138,7 @@ def check_pair(
         The scale.
 
     Raises:
-        DataError: No whole factor, two different factors, or not the one expected.
-        ConfigError: The scale is below the minimum.
+        DataError: No whole factor, two different factors, one below the minimum, or not the one expected.
     """
     h, w, height, width = lr_shape[0], lr_shape[1], hr_shape[0], hr_shape[1]
     sizes = f"LR-HSI {h}x{w} against HR-MSI {height}x{width}"
@@ -154,7 +153,10 @@ def check_pair(
     found = height // h
     if scale is not None and scale != found:
         raise DataError("scale", where="pair", expected=f"{scale} as told", got=f"{found} by the sizes: {sizes}")
-    return check_scale(found, minimum=minimum)
+    if found < minimum:
+        hint = "nothing is to be fused; to try a method out, read the hyperspectral image alone and simulate"
+        raise DataError("both images have the same size", where="pair", expected="a scale >= 2", got=sizes, hint=hint)
+    return found
 
 
 def check_supports(supports: Sequence[Sequence[int]], bands: int, msi_bands: Optional[int] = None) -> Supports:

@@ -120,7 +120,7 @@ def _from_named(file: Path, entries: dict[str, _Entry], key: Optional[str], axes
             raise DataError(f"no array with {wanted} axes", where=file, got=listing, hint=hint)
         if len(fitting) > 1:
             shown = ", ".join(f"{name} {entries[name].shape}" for name in fitting)
-            hint = "name one by its key (data.key, or data.lr_key and data.hr_key for a pair)"
+            hint = "name one by its key (data.key; for a pair data.lr_key, data.hr_key; for an SRF observe.srf_key)"
             raise DataError(f"several arrays with {wanted} axes", where=file, got=shown, hint=hint)
         key = fitting[0]
     elif key not in entries:

@@ -1,0 +1,281 @@
+"""Files of every kind come back as written; unusable ones are refused in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+
+from paddle_umsft.cases import load_case
+from paddle_umsft.data.readers import list_scenes, read_pair, read_scene
+from paddle_umsft.data.settings import INDIAN_PINES_PATH, DataConfig, ObserveConfig
+from paddle_umsft.errors import ConfigError, DataError, UmsftError
+
+H, W, C = 40, 56, 7
+
+
+def cube(dtype: Any = np.uint16, shape: tuple[int, ...] = (H, W, C), seed: int = 0) -> np.ndarray:
+    values = np.random.RandomState(seed).randint(1, 200, shape)
+    return values.astype(dtype)
+
+
+def write(path: Path, **arrays: np.ndarray) -> str:
+    """Writes one file of the kind that its name says; .mat73 stands for a v7.3 .mat."""
+    first = next(iter(arrays.values()))
+    if path.suffix == ".npy":
+        np.save(path, first)
+    elif path.suffix == ".npz":
+        np.savez(path, **arrays)
+    elif path.suffix == ".mat73":
+        path = path.with_suffix(".mat")
+        with h5py.File(path, "w", userblock_size=512) as handle:
+            for name, array in arrays.items():
+                handle.create_dataset(name, data=array.T)  # MATLAB writes its column-major memory
+        with path.open("r+b") as stream:
+            stream.write(b"MATLAB 7.3 MAT-file".ljust(512, b" "))
+    elif path.suffix == ".mat":
+        scipy.io.savemat(path, arrays)
+    elif path.suffix == ".tif":
+        import tifffile
+
+        tifffile.imwrite(path, np.moveaxis(first, -1, 0), photometric="minisblack")
+    elif path.suffix == ".hdr":
+        import spectral.io.envi as envi
+
+        meta = {"wavelength": [0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7], "wavelength units": "Micrometers"}
+        envi.save_image(str(path), first, metadata=meta, interleave="bil", ext=".img")
+    return str(path)
+
+
+def cave_folder(folder: Path, picture: Any = None, bands: int = 31) -> Path:
+    folder.mkdir(parents=True)
+    for band in range(1, bands + 1):
+        image = cube(shape=(20, 24), seed=band) * 100 if picture is None else picture(band)
+        cv2.imwrite(str(folder / f"{folder.name}_{band:02d}.png"), image)
+    (folder / "scene_RGB.bmp").write_bytes(b"not read")
+    return folder
+
+
+def refused(kind: type[UmsftError], settings: DataConfig, *facts: str) -> None:
+    """The scene is refused with one line that names these facts."""
+    with pytest.raises(kind) as caught:
+        read_scene(settings)
+    message = str(caught.value)
+    assert caught.value.exit_code == (2 if kind is ConfigError else 3)
+    assert "\n" not in message
+    for fact in facts:
+        assert fact in message, message
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.mat", "a.mat73", "a.tif", "a.hdr"])
+def test_every_kind_comes_back_upright(tmp_path: Path, name: str) -> None:
+    raw = cube()
+    scene = read_scene(DataConfig(path=write(tmp_path / name, scene=raw), normalise="none"))
+    assert scene.name == "a"
+    assert scene.hr_hsi.dtype == np.float32
+    assert scene.hr_hsi.flags.c_contiguous
+    np.testing.assert_array_equal(scene.hr_hsi, raw.astype(np.float32))
+    if name == "a.hdr":
+        np.testing.assert_allclose(scene.wavelengths_nm, np.arange(400, 701, 50))
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.mat", "a.mat73"])
+def test_bands_first(tmp_path: Path, name: str) -> None:
+    raw = cube()
+    path = write(tmp_path / name, scene=np.ascontiguousarray(np.moveaxis(raw, -1, 0)))
+    for layout in ("auto", "chw"):
+        scene = read_scene(DataConfig(path=path, layout=layout, normalise="none"))
+        np.testing.assert_array_equal(scene.hr_hsi, raw)
+
+
+def test_two_readings_are_refused_and_resolved(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.npy", a=cube(shape=(20, 24, 21)))
+    refused(DataError, DataConfig(path=path), "(20, 24, 21)", "data.layout")
+    assert read_scene(DataConfig(path=path, layout="hwc")).hr_hsi.shape == (20, 24, 21)
+    assert read_scene(DataConfig(path=path, layout="chw")).hr_hsi.shape == (24, 21, 20)
+    by_length = DataConfig(path=path, wavelengths_nm=list(np.linspace(400, 700, 20)))
+    assert read_scene(by_length).hr_hsi.shape == (24, 21, 20)
+
+
+def test_wavelengths_beside_the_cube(tmp_path: Path) -> None:
+    raw = cube()
+    nm = np.array([400, 410, 420, 450, 440, 430, 460.0])
+    scene = read_scene(DataConfig(path=write(tmp_path / "a.npz", hsi=raw, wavelength_nm=nm), normalise="none"))
+    np.testing.assert_array_equal(scene.wavelengths_nm, np.sort(nm))
+    np.testing.assert_array_equal(scene.hr_hsi[:, :, 3], raw[:, :, 5])
+    assert "sorted" in scene.notes[0]
+    assert read_scene(DataConfig(path=str(tmp_path / "a.npz"), wavelengths_nm=[1, 7])).wavelengths_nm is not None
+
+
+def test_normalisation(tmp_path: Path) -> None:
+    raw = cube()
+    path = write(tmp_path / "a.npy", a=raw)
+    for normalise, divisor in (("max", raw.max()), ("dtype", 65535), ("none", 1), (10000, 10000)):
+        scene = read_scene(DataConfig(path=path, normalise=normalise))
+        assert scene.divisor == divisor
+        np.testing.assert_allclose(scene.hr_hsi, raw / divisor, rtol=1e-6)
+    crop = read_scene(DataConfig(path=path, crop=[3, 5, 20, 30]))
+    np.testing.assert_allclose(crop.hr_hsi, raw[3:23, 5:35] / raw[3:23, 5:35].max(), rtol=1e-6)
+    refused(DataError, DataConfig(path=path, crop=[30, 0, 20, 20]), "40x56", "data.crop")
+    refused(DataError, DataConfig(path=write(tmp_path / "f.npy", a=cube(np.float32)), normalise="dtype"), "float32")
+    refused(DataError, DataConfig(path=write(tmp_path / "n.npy", a=-cube(np.float32))), "above zero")
+
+
+def test_cave_flat_nested_and_rgba(tmp_path: Path) -> None:
+    flat = cave_folder(tmp_path / "flat_ms")
+    nested = cave_folder(tmp_path / "nested_ms" / "nested_ms")
+    cave_folder(tmp_path / "paint_ms", lambda band: np.full((20, 24, 4), (band, band, band, 255), np.uint8))
+    entries = list_scenes(DataConfig(path=str(tmp_path), normalise="dtype"))
+    assert [entry.name for entry in entries] == ["flat", "nested", "paint"]
+    for folder, entry in ((flat, entries[0]), (nested, entries[1])):
+        scene = read_scene(entry.settings)
+        assert (scene.name, scene.divisor, scene.hr_hsi.shape) == (folder.name[:-3], 65535, (20, 24, 31))
+        np.testing.assert_allclose(scene.hr_hsi[:, :, 4], cube(shape=(20, 24), seed=5) * 100 / 65535, rtol=1e-6)
+        np.testing.assert_array_equal(scene.wavelengths_nm, np.arange(400, 701, 10))
+    paint = read_scene(entries[2].settings)
+    np.testing.assert_allclose(paint.hr_hsi[3, 3], np.arange(1, 32) / 255, rtol=1e-6)
+    assert read_scene(DataConfig(path=str(tmp_path / "nested_ms"))).name == "nested"
+
+
+def test_cave_with_faults(tmp_path: Path) -> None:
+    folder = cave_folder(tmp_path / "a_ms")
+    (folder / "a_ms_07.png").unlink()
+    refused(DataError, DataConfig(path=str(folder)), "without 07", "a_ms")
+    (folder / "a_ms_07.png").write_bytes((folder / "a_ms_06.png").read_bytes()[:300])
+    refused(DataError, DataConfig(path=str(folder)), "a_ms_07.png")
+    cv2.imwrite(str(folder / "a_ms_07.png"), cube(shape=(20, 20)))
+    refused(DataError, DataConfig(path=str(folder)), "a_ms_07.png", "20x24", "20x20")
+
+
+def test_folder_in_natural_order(tmp_path: Path) -> None:
+    for name in ("10.mat", "2.mat", "1.npy", "b.npz", "b.npy", "readme.txt", ".hidden.npy"):
+        write(tmp_path / name, scene=cube())
+    (tmp_path / "readme.txt").write_text("text")
+    names = [entry.name for entry in list_scenes(DataConfig(path=str(tmp_path)))]
+    assert names == ["1", "2", "10", "b.npy", "b.npz"]
+    refused(DataError, DataConfig(path=str(tmp_path)), "several scenes")
+
+
+def test_missing_and_unknown(tmp_path: Path) -> None:
+    refused(ConfigError, DataConfig(), "data.path")
+    refused(ConfigError, DataConfig(path="demo://nothing"), "demo://dead_leaves")
+    refused(DataError, DataConfig(path=str(tmp_path / "no.mat")), "no such file", "no.mat")
+    refused(DataError, DataConfig(path=str(tmp_path / "no" / "no.mat")), "folder", "does not exist")
+    refused(DataError, DataConfig(path=str(tmp_path)), "an empty folder")
+    (tmp_path / "a.xyz").write_text("?")
+    refused(DataError, DataConfig(path=str(tmp_path)), "none of these")
+    refused(DataError, DataConfig(path=str(tmp_path / "a.xyz")), "unknown kind", ".xyz")
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.mat", "a.mat73", "a.tif"])
+def test_truncated(tmp_path: Path, name: str) -> None:
+    path = Path(write(tmp_path / name, scene=cube(np.float64)))
+    whole = path.read_bytes()
+    for share in (0.0, 0.01, 0.5, 0.9):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        refused(DataError, DataConfig(path=str(path)), path.name)
+    path.write_bytes(b"this is a letter, not a picture " * 40)
+    refused(DataError, DataConfig(path=str(path)), path.name)
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.mat", "a.mat73"])
+def test_keys(tmp_path: Path, name: str) -> None:
+    raw = cube()
+    path = write(tmp_path / name, hsi=raw, rgb=raw[:, :, :3], map=raw[:, :, 0])
+    refused(DataError, DataConfig(path=path), "hsi (40, 56, 7)", "rgb (40, 56, 3)", "data.key")
+    refused(DataError, DataConfig(path=path, key="truth"), "'truth'", "hsi", "rgb", "map")
+    refused(DataError, DataConfig(path=path, key="map"), "(40, 56)", "reshape")
+    np.testing.assert_array_equal(read_scene(DataConfig(path=path, key="hsi", normalise="none")).hr_hsi, raw)
+    flat = write(tmp_path / f"flat{Path(name).suffix}", Y=raw.reshape(-1, C), cols=np.array([[56]]))
+    refused(DataError, DataConfig(path=flat), "Y (2240, 7)", "reshape")
+
+
+def spoilt(dtype: Any, **at: Any) -> np.ndarray:
+    array = cube(dtype)
+    array[3, 4, 5] = at["value"]
+    array[9, 0, 0] = at["value"]
+    return array
+
+
+@pytest.mark.parametrize(
+    ("array", "facts"),
+    [
+        (cube(shape=(H, W)), ("axes", "(40, 56)", "reshape")),
+        (cube(shape=(2, 3, 4, 5)), ("axes", "4")),
+        (spoilt(np.float32, value=np.nan), ("2 NaN", "(3, 4, 5)")),
+        (spoilt(np.float64, value=np.inf), ("2 NaN", "(3, 4, 5)")),
+        (np.zeros((H, W, C)), ("all zero",)),
+        (np.full((H, W, C), 7, np.uint8), ("constant", "7")),
+        (cube(np.complex64), ("complex",)),
+        (cube(np.uint8).astype(str), ("text",)),
+        (cube(np.uint8) > 3, ("truth values",)),
+    ],
+)
+def test_unusable_values(tmp_path: Path, array: np.ndarray, facts: tuple[str, ...]) -> None:
+    refused(DataError, DataConfig(path=write(tmp_path / "a.npy", a=array)), *facts)
+
+
+def test_objects_are_never_unpickled(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    refused(DataError, DataConfig(path=str(tmp_path / "a.npy")), "a.npy")
+
+
+def test_pair_without_truth(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.mat", I_HS=cube(shape=(24, 40, 9)), I_MS=cube(shape=(72, 120, 4), seed=1))
+    data = DataConfig(lr_hsi=path, hr_msi=path, lr_key="I_HS", hr_key="I_MS", wavelengths_nm=[400, 700])
+    case = load_case(list_scenes(data)[0], ObserveConfig(supports=[(0, 3), (2, 5), (4, 7), (6, 9)]))
+    seen = case.observation
+    assert case.reference is None
+    assert (seen.scale, seen.bands, seen.msi_bands, seen.shape) == (3, 9, 4, (72, 120))
+    assert seen.lr_hsi.max() == seen.hr_msi.max() == 1
+    with pytest.raises(DataError, match="several arrays"):
+        read_pair(DataConfig(lr_hsi=path, hr_msi=path))
+    with pytest.raises(DataError, match="expected 4 as told, got 3"):
+        load_case(list_scenes(data)[0], ObserveConfig(scale=4))
+
+
+def test_pair_with_a_photograph_and_with_a_pan_image(tmp_path: Path) -> None:
+    low = write(tmp_path / "low.npy", a=cube(shape=(24, 40, 9)))
+    picture = cube(np.uint8, shape=(48, 80, 3))
+    cv2.imwrite(str(tmp_path / "photo.png"), picture[:, :, ::-1])
+    images = read_pair(DataConfig(lr_hsi=low, hr_msi=str(tmp_path / "photo.png"), normalise="none"))
+    np.testing.assert_array_equal(images.hr_msi, picture)
+    pan = write(tmp_path / "pan.npy", a=cube(shape=(48, 80)))
+    assert read_pair(DataConfig(lr_hsi=low, hr_msi=pan)).hr_msi.shape == (48, 80, 1)
+
+
+@pytest.mark.parametrize("size", [(68, 68), (100, 160), (24, 40), (12, 20)])
+def test_pair_sizes_that_do_not_agree(tmp_path: Path, size: tuple[int, int]) -> None:
+    low = write(tmp_path / "low.npy", a=cube(shape=(24, 40, 9)))
+    high = write(tmp_path / "high.npy", a=cube(shape=(*size, 3)))
+    entry = list_scenes(DataConfig(lr_hsi=low, hr_msi=high))[0]
+    with pytest.raises(DataError, match="24x40") as caught:
+        load_case(entry, ObserveConfig())
+    assert f"{size[0]}x{size[1]}" in str(caught.value)
+
+
+def test_indian_pines() -> None:
+    pytest.importorskip("tensorly")
+    scene = read_scene(DataConfig(path=INDIAN_PINES_PATH, normalise="none"))
+    assert scene.hr_hsi.shape == (145, 145, 200)
+    assert (scene.hr_hsi.min(), scene.hr_hsi.max()) == (955, 9604)
+    assert scene.wavelengths_nm is not None
+    assert np.all(np.diff(scene.wavelengths_nm) > 0)
+    assert any("misprint" in note for note in scene.notes)
+    assert any("out of order at 2 places" in note for note in scene.notes)
+    # The proof of the misprint: around it each band resembles its neighbours as closely as elsewhere there.
+    bands = scene.hr_hsi[:, :, 160:185].reshape(-1, 25)
+    neighbours = [np.corrcoef(bands[:, i], bands[:, i + 1])[0, 1] for i in range(24)]
+    assert min(neighbours) > 0.9955
+
+
+def test_indian_pines_without_tensorly(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "tensorly.datasets", None)
+    refused(DataError, DataConfig(path=INDIAN_PINES_PATH), "pip install tensorly")
