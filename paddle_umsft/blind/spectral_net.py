@@ -79,6 +79,10 @@ class KnownSrf(nn.Layer):
         super().__init__()
         self.register_buffer("table", paddle.to_tensor(srf, dtype=paddle.get_default_dtype()))
 
+    def response(self) -> paddle.Tensor:
+        """The SRF as a table, (M, C)."""
+        return self.table
+
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """(B, C, H, W) -> (B, M, H, W)."""
         return apply_response(self.table, x)

@@ -1,0 +1,333 @@
+"""The configuration: typed, closed, read from YAML with `_base_` inheritance and command line overrides."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Optional, Union
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from paddle_umsft.config_base import Section
+from paddle_umsft.data.settings import DataConfig, ObserveConfig
+from paddle_umsft.errors import ConfigError
+from paddle_umsft.hybrid.settings import HybridSettings
+from paddle_umsft.subspace.settings import SubspaceSettings
+
+METHOD_NAMES = ("umsft", "subspace", "hybrid", "bicubic", "gsa", "sfim", "cnmf")
+
+
+class StepRate(Section):
+    """A learning rate that falls in steps.
+
+    Attributes:
+        lr: Rate at the start.
+        decay: Factor at each step.
+        every: Iterations between steps.
+        weight_decay: Adam: L2; AdamW: decoupled.
+    """
+
+    lr: float = Field(gt=0)
+    decay: float = Field(default=1.0, gt=0, le=1)
+    every: int = Field(default=50, ge=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+
+
+class WarmUpConfig(Section):
+    """Steps 1-3: the degradations are learned before the network.
+
+    Attributes:
+        iterations: Of each of the three steps.
+        rank: K of the subspace that step 3 compares in; cut to what the LR-HSI has.
+        srf: Step 1, the SRF alone (Adam).
+        psf: Step 2, the PSF alone (Adam).
+        joint: Step 3, both (AdamW each).
+    """
+
+    iterations: int = Field(default=500, ge=0)
+    rank: int = Field(default=3, ge=1)
+    srf: StepRate = StepRate(lr=1e-2, decay=0.9, weight_decay=1e-4)
+    psf: StepRate = StepRate(lr=5e-4, decay=0.5)
+    joint: StepRate = StepRate(lr=5e-3, decay=0.8, weight_decay=1e-4)
+
+
+class SolverConfig(Section):
+    """Step 4: the network is fitted to the two images.
+
+    Attributes:
+        iterations: N.
+        rate: Of the network (AdamW).
+        joint_after: Share of N after which the degradations learn along.
+        joint_lr: Their AdamW rate.
+        joint_weight_decay: Their AdamW decay.
+        srf_with_network: Whether the network's optimiser moves the SRF too, as published (P2).
+        schedule: "step" as published, or "one_cycle": up to `rate.lr` and down again by a cosine.
+        average: Weight of the past in a moving average of the outputs; 0: the last output, as published (P10).
+    """
+
+    iterations: int = Field(default=300, ge=1)
+    rate: StepRate = StepRate(lr=2e-3, decay=0.99, every=100, weight_decay=0.01)
+    joint_after: float = Field(default=1 / 3, ge=0, le=1)
+    joint_lr: float = Field(default=1e-5, gt=0)
+    joint_weight_decay: float = Field(default=0.01, ge=0)
+    srf_with_network: bool = True
+    schedule: Literal["step", "one_cycle"] = "step"
+    average: float = Field(default=0.0, ge=0, lt=1)
+
+
+class NetworkConfig(Section):
+    """UMSFT's sizes and start.
+
+    Attributes:
+        width: Channels of the hourglasses.
+        skip: Channels of their skip branches.
+        heads: Attention heads.
+        attention: "published" or "paper", who asks and who answers (P3).
+        vgg_weights: VGG16-BN weights to start the encoders from (.pth, .pdparams, .npz, .safetensors).
+    """
+
+    width: int = Field(default=191, ge=1)
+    skip: int = Field(default=20, ge=1)
+    heads: int = Field(default=5, ge=1)
+    attention: Literal["published", "paper"] = "published"
+    vgg_weights: Optional[str] = None
+
+
+class EvaluateConfig(Section):
+    """Looking at the result on the way. Needs a truth; the method itself never sees it.
+
+    Attributes:
+        interval: Iterations between evaluations; 0: only at the end.
+        images: Iterations between pictures for VisualDL; 0: only at the end.
+        convention: Which definitions the metrics follow (docs/metrics.md).
+    """
+
+    interval: int = Field(default=50, ge=0)
+    images: int = Field(default=100, ge=0)
+    convention: Literal["author", "dian", "yokoya"] = "author"
+
+
+class OutputConfig(Section):
+    """Where results go and how.
+
+    Attributes:
+        root: Folder of all runs.
+        name: Folder of this run; None: the configuration's name.
+        format: File of the fused cube: "npy" or "mat".
+        checkpoint_every: Iterations between checkpoints; 0: none but the one at an interrupt.
+        keep: How many checkpoints stay.
+        visualdl: Whether a VisualDL log is written.
+        figures: Whether pictures are written.
+    """
+
+    root: str = "output"
+    name: Optional[str] = None
+    format: Literal["npy", "mat"] = "npy"
+    checkpoint_every: int = Field(default=100, ge=0)
+    keep: int = Field(default=2, ge=1)
+    visualdl: bool = True
+    figures: bool = True
+
+
+class RuntimeConfig(Section):
+    """The machine.
+
+    Attributes:
+        device: "auto" takes a GPU where Paddle has one.
+        cpu_ops: "auto" takes the CPU fast paths where they work, "plain" Paddle's own operators.
+        dtype: "float64" is for checking; it takes the plain path.
+        amp: Mixed precision on a GPU, "O1" or "off".
+        recompute: Compute activations twice to hold fewer of them.
+        deterministic: Ask cuDNN for repeatable algorithms.
+    """
+
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    cpu_ops: Literal["auto", "plain"] = "auto"
+    dtype: Literal["float32", "float64"] = "float32"
+    amp: Literal["off", "O1"] = "off"
+    recompute: bool = False
+    deterministic: bool = True
+
+
+class Config(Section):
+    """All settings of a run; see the sections."""
+
+    method: Literal["umsft", "subspace", "hybrid", "bicubic", "gsa", "sfim", "cnmf"] = "umsft"
+    seed: int = Field(default=1, ge=0, lt=2**31)
+    data: DataConfig = Field(default_factory=DataConfig)
+    observe: ObserveConfig = Field(default_factory=ObserveConfig)
+    warm_up: WarmUpConfig = Field(default_factory=WarmUpConfig)
+    solver: SolverConfig = Field(default_factory=SolverConfig)
+    network: NetworkConfig = Field(default_factory=NetworkConfig)
+    subspace: SubspaceSettings = Field(default_factory=SubspaceSettings)
+    hybrid: HybridSettings = Field(default_factory=HybridSettings)
+    evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
+    output: OutputConfig = Field(default_factory=OutputConfig)
+    runtime: RuntimeConfig = Field(default_factory=RuntimeConfig)
+
+    def to_yaml(self) -> str:
+        """The resolved configuration, every key spelled out."""
+        return str(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+
+    def digest(self) -> str:
+        """Hash of everything that decides the numbers of a run; where the output goes does not."""
+        content = self.model_dump(mode="json", exclude={"output", "evaluate"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def config_folders() -> list[Path]:
+    """Where a bare configuration name is looked up: here, ./configs, and the configs that came with the package."""
+    package = Path(__file__).resolve().parent
+    return [Path("."), Path("configs"), package.parent / "configs", package / "configs"]
+
+
+def find_config(name: Union[str, Path]) -> Path:
+    """Find a configuration file by path or bare name.
+
+    Raises:
+        ConfigError: If it is nowhere; the nearest known name is suggested.
+    """
+    path = Path(name)
+    candidates = [path] if path.is_absolute() or len(path.parts) > 1 else [folder / path for folder in config_folders()]
+    for candidate in [*candidates, *(c.with_name(c.name + ".yml") for c in candidates)]:
+        if candidate.is_file():
+            return candidate
+    known = sorted({p.name for folder in config_folders()[1:] for p in folder.glob("*.yml")})
+    near = difflib.get_close_matches(path.name, known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+    raise ConfigError("no such configuration", where=str(name), hint=hint)
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _read_yaml(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    path = path.resolve()
+    if path in seen:
+        raise ConfigError("_base_ leads back to itself", where=path.name)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError("cannot be read as YAML", where=path.name, got=str(error)) from None
+    if content is None:
+        content = {}
+    if not isinstance(content, dict):
+        raise ConfigError("not a configuration", where=path.name, expected="keys and values", got=type(content).__name__)
+    bases = content.pop("_base_", [])
+    merged: dict[str, Any] = {}
+    for base in [bases] if isinstance(bases, str) else bases:
+        base_path = path.parent / base
+        if not base_path.is_file():
+            raise ConfigError("its _base_ does not exist", where=path.name, got=base)
+        merged = _merge(merged, _read_yaml(base_path, (*seen, path)))
+    return _merge(merged, content)
+
+
+def _apply_override(content: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise ConfigError("not an override", where="-o", expected="key.sub=value", got=repr(override))
+    _known_key(parts, override)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError("value is not YAML", where=f"-o {key}", got=repr(text)) from None
+    # YAML 1.1 reads 1e-3 as text; the number is meant.
+    if isinstance(value, str):
+        try:
+            value = float(value) if "e" in value.lower() else value
+        except ValueError:
+            pass
+    node = content
+    for part in parts[:-1]:
+        child = node.get(part)
+        node[part] = dict(child) if isinstance(child, dict) else {}
+        node = node[part]
+    node[parts[-1]] = value
+
+
+def _section_of(annotation: Any) -> Optional[type[BaseModel]]:
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def _known_key(parts: list[str], where: str) -> None:
+    model: Optional[type[BaseModel]] = Config
+    for depth, part in enumerate(parts):
+        if model is None or part not in model.model_fields:
+            raise _unknown_key(parts[: depth + 1], model, where)
+        model = _section_of(model.model_fields[part].annotation)
+
+
+def _unknown_key(parts: list[str], model: Optional[type[BaseModel]], where: str) -> ConfigError:
+    known = list(model.model_fields) if model is not None else []
+    near = difflib.get_close_matches(parts[-1], known, n=1, cutoff=0.5)
+    everywhere = {name for section in _all_sections(Config) for name in section}
+    far = difflib.get_close_matches(".".join(parts), sorted(everywhere), n=1, cutoff=0.5)
+    best = ".".join([*parts[:-1], near[0]]) if near else (far[0] if far else None)
+    hint = f"did you mean {best}?" if best else f"known here: {', '.join(known) or 'none'}"
+    return ConfigError(f"unknown key {'.'.join(parts)}", where=where, hint=hint)
+
+
+def _all_sections(model: type[BaseModel], prefix: str = "") -> Iterable[list[str]]:
+    yield [prefix + name for name in model.model_fields]
+    for name, field in model.model_fields.items():
+        section = _section_of(field.annotation)
+        if section is not None:
+            yield from _all_sections(section, f"{prefix}{name}.")
+
+
+def make_config(content: Mapping[str, Any], where: str = "configuration") -> Config:
+    """Check a nested mapping and make a `Config` of it.
+
+    Raises:
+        ConfigError: On the first unknown key, wrong type or value out of range.
+    """
+    try:
+        return Config.model_validate(dict(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        parts = [str(part) for part in first["loc"]]
+        if first["type"] == "extra_forbidden":
+            model: Optional[type[BaseModel]] = Config
+            for part in parts[:-1]:
+                model = _section_of(model.model_fields[part].annotation) if model else None
+            raise _unknown_key(parts, model, where) from None
+        got = repr(first["input"])
+        got = got if len(got) <= 80 else got[:77] + "..."
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{'.'.join(parts)}: {message}", where=where, got=got) from None
+
+
+def load_config(path: Optional[Union[str, Path]] = None, overrides: Iterable[str] = ()) -> Config:
+    """Read a configuration.
+
+    Args:
+        path: A file, or a bare name (`cave.yml`, `cave`) looked up in configs/; None: the defaults.
+        overrides: `key.sub=value`, the value parsed as YAML. Overrides cannot make new keys.
+
+    Raises:
+        ConfigError: If anything is unknown, of the wrong type or out of range.
+
+    Example:
+        >>> load_config(overrides=["solver.iterations=20"]).solver.iterations
+        20
+    """
+    found = find_config(path) if path is not None else None
+    content = _read_yaml(found) if found is not None else {}
+    overrides = list(overrides)
+    for override in overrides:
+        _apply_override(content, override)
+    config = make_config(content, where=found.name if found is not None else "configuration")
+    if config.output.name is None and found is not None:
+        config.output.name = found.stem
+    return config

@@ -1,0 +1,64 @@
+"""UMSFT on one scene with everything that watches it: resuming, progress, history, checkpoints, VisualDL."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from paddle_umsft.callbacks import Callback, Checkpoints, Evaluation, History, Progress, SceneRun
+from paddle_umsft.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from paddle_umsft.config import Config
+from paddle_umsft.data.scene import Case, FusionResult
+from paddle_umsft.run import Interrupted
+from paddle_umsft.runtime import estimated_memory_mb
+from paddle_umsft.solver import Solver
+
+
+def fuse_watched(
+    case: Case, config: Config, folder: Path, log: logging.Logger, writer: Any, quiet: bool
+) -> FusionResult:
+    """Fuse, going on from the folder's newest checkpoint if there is one.
+
+    Raises:
+        CheckpointError: If that checkpoint is damaged or belongs to something else.
+        Interrupted: If the user stopped it; a checkpoint was saved first.
+    """
+    solver = Solver(case.observation, config)
+    checkpoint = latest_checkpoint(folder)
+    if checkpoint is not None:
+        load_checkpoint(checkpoint, solver)
+        log.info("resumed    %s", checkpoint)
+    announce(solver, config, log)
+    run = SceneRun(case, config, folder, solver, log)
+    history = History()
+    callbacks: list[Callback] = [Evaluation(), history, Checkpoints(), Progress(quiet)]
+    if writer is not None:
+        from paddle_umsft.vdl import VisualDl
+
+        callbacks.insert(2, VisualDl(writer))
+    for callback in callbacks:
+        callback.on_start(run)
+    try:
+        for record in solver.run():
+            for callback in callbacks:
+                callback.on_record(record, run)
+    except KeyboardInterrupt:
+        path = save_checkpoint(folder, solver, keep=config.output.keep)
+        log.info("interrupted; saved %s", path)
+        raise Interrupted(str(folder)) from None
+    finally:
+        for callback in callbacks:
+            callback.on_end(run)
+    return solver.result(history.records)
+
+
+def announce(solver: Solver, config: Config, log: logging.Logger) -> None:
+    """Say on what machine, for how long and with how much memory."""
+    stages = ", ".join(f"{stage.name} {stage.iterations}" for stage in solver.stages)
+    start = config.network.vgg_weights or "random (no network.vgg_weights: published results start from ImageNet's VGG16-BN)"
+    seen, double = solver.observation, config.runtime.dtype == "float64"
+    memory = estimated_memory_mb(*seen.shape, seen.bands, seen.msi_bands, double=double)
+    log.info("device     %s; about %.1f GB of memory", solver.device, memory / 1024)
+    log.info("steps      %s; seed %d", stages, config.seed)
+    log.info("encoders   %s", start)
