@@ -1,0 +1,121 @@
+"""The simulation computes what reference.md says, and says what it did."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+
+from paddle_umsft.data.scene import Scene
+from paddle_umsft.data.settings import ObserveConfig, PsfConfig
+from paddle_umsft.data.srf import nikon_d700
+from paddle_umsft.data.synthetic import dead_leaves_scene
+from paddle_umsft.degradation.observe import pair, simulate
+from paddle_umsft.errors import ConfigError, DataError, UmsftError
+
+
+def scene(height: int = 24, width: int = 40, bands: int = 31) -> Scene:
+    return dead_leaves_scene(height, width, bands, seed=3)
+
+
+@pytest.mark.parametrize("scale", [4, 8])
+def test_published_simulation_pixel_by_pixel(scale: int) -> None:
+    """Gaussian s x s, sigma s // 1.5, offsets floor(-(s-1)/2) ..., stride s, no padding; Nikon D700, no noise."""
+    case = simulate(scene(), ObserveConfig(scale=scale))
+    truth, seen = scene().hr_hsi, case.observation
+    start = math.floor(-(scale - 1) / 2)
+    weights = np.array(
+        [
+            [math.exp(-((u + start) ** 2 + (v + start) ** 2) / (2 * (scale // 1.5) ** 2)) for v in range(scale)]
+            for u in range(scale)
+        ]
+    )
+    weights /= weights.sum()
+    assert seen.lr_hsi.shape == (24 // scale, 40 // scale, 31)
+    for i, j, c in itertools.product(range(24 // scale), range(40 // scale), (0, 17, 30)):
+        value = sum(
+            weights[u, v] * truth[i * scale + u, j * scale + v, c] for u in range(scale) for v in range(scale)
+        )
+        assert seen.lr_hsi[i, j, c] == pytest.approx(value, abs=1e-6)
+    srf = nikon_d700(31).values
+    assert seen.hr_msi[7, 33, 1] == pytest.approx(sum(srf[1, c] * truth[7, 33, c] for c in range(31)), abs=1e-6)
+    assert case.reference is not None
+    np.testing.assert_array_equal(case.reference, truth)
+
+
+def test_blind_by_default_and_known_on_demand() -> None:
+    blind = simulate(scene(), ObserveConfig())
+    assert blind.observation.psf is None
+    assert blind.observation.srf is None
+    assert blind.observation.scale == 8
+    assert blind.observation.supports == ((20, 31), (10, 23), (0, 12))
+    known = simulate(scene(), ObserveConfig(known_psf=True, known_srf=True))
+    np.testing.assert_array_equal(known.observation.psf, blind.true_psf)
+    np.testing.assert_array_equal(known.observation.srf, blind.true_srf)
+
+
+def test_crop_is_made_and_named() -> None:
+    case = simulate(scene(27, 45), ObserveConfig(scale=8))
+    assert case.observation.shape == (24, 40)
+    assert case.observation.lr_hsi.shape[:2] == (3, 5)
+    assert case.reference is not None
+    np.testing.assert_array_equal(case.reference, scene(27, 45).hr_hsi[:24, :40])
+    assert case.observation.meta["crop"] == [0, 0, 24, 40]
+    assert any("27x45 to 24x40" in note for note in case.observation.meta["notes"])
+    json.dumps(case.observation.meta)
+
+
+def test_noise_is_seeded_and_the_images_do_not_share_it() -> None:
+    clean = simulate(scene(), ObserveConfig()).observation
+    both = simulate(scene(), ObserveConfig(snr_hsi_db=30, snr_msi_db=40), seed=1).observation
+    only_msi = simulate(scene(), ObserveConfig(snr_msi_db=40), seed=1).observation
+    np.testing.assert_array_equal(both.hr_msi, only_msi.hr_msi)
+    np.testing.assert_array_equal(only_msi.lr_hsi, clean.lr_hsi)
+    other = simulate(scene(), ObserveConfig(snr_msi_db=40), seed=2).observation
+    assert np.abs(other.hr_msi - both.hr_msi).max() > 0
+    for name, image, pure, db in (("hsi", both.lr_hsi, clean.lr_hsi, 30), ("msi", both.hr_msi, clean.hr_msi, 40)):
+        assert np.std(image - pure) == pytest.approx(both.meta[f"noise_sigma_{name}"], rel=0.15)
+        assert both.meta[f"snr_{name}_db"] == db
+
+
+@pytest.mark.parametrize("bands", [1, 2, 5])
+def test_few_bands(bands: int) -> None:
+    case = simulate(scene(bands=bands), ObserveConfig(scale=2, srf="uniform", msi_bands=1, psf=PsfConfig(type="box")))
+    assert (case.observation.bands, case.observation.msi_bands) == (bands, 1)
+
+
+@pytest.mark.parametrize(
+    ("observe", "kind", "fact"),
+    [
+        ({"scale": 64}, DataError, "scale is larger than the image"),
+        ({"srf": "nikon_d700", "supports": [(0, 5)]}, ConfigError, "one range per MSI band"),
+        ({"srf": "uniform", "msi_bands": 99}, ConfigError, "at most 31"),
+        ({"srf": "sentinel2", "bands": ["B11"]}, DataError, "outside the scene's wavelengths"),
+        ({"srf": "no_such_file.npy"}, DataError, "no such file"),
+        ({"psf": {"type": "file", "path": "none.npy"}}, DataError, "no such file"),
+    ],
+)
+def test_refused(observe: dict, kind: type[UmsftError], fact: str) -> None:
+    with pytest.raises(kind, match=fact) as caught:
+        simulate(scene(), ObserveConfig(**observe))
+    assert caught.value.exit_code == (2 if kind is ConfigError else 3)
+
+
+def test_pair_with_known_physics() -> None:
+    seen = simulate(scene(), ObserveConfig()).observation
+    case = pair(seen.lr_hsi, seen.hr_msi, ObserveConfig(known_psf=True, known_srf=True), meta={"source": "x"})
+    assert case.reference is None
+    assert case.observation.psf is not None
+    assert case.observation.srf is not None
+    assert case.observation.meta["source"] == "x"
+    with pytest.raises(DataError, match="MSI bands of the SRF, expected 2, got 3"):
+        pair(seen.lr_hsi, seen.hr_msi[:, :, :2], ObserveConfig(known_srf=True))
+    with pytest.raises(ConfigError, match="within \\[0, 31\\)"):
+        pair(seen.lr_hsi, seen.hr_msi, ObserveConfig(supports=[(0, 5), (3, 32), (1, 2)]))
+    with pytest.raises(DataError, match="both images have the same size"):
+        pair(seen.hr_msi, seen.hr_msi, ObserveConfig())
+    with pytest.raises(DataError, match="are the two files swapped"):
+        pair(seen.hr_msi, seen.lr_hsi, ObserveConfig())
