@@ -40,6 +40,8 @@ class Conv2D(nn.Conv2D):
             weight_attr=uniform_start(fan_in),
             bias_attr=uniform_start(fan_in),
         )
+        self.step, self.border = stride, padding
+        self.border_mode = padding_mode if padding else "zeros"
 
 
 class Linear(nn.Linear):

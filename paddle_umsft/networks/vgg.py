@@ -12,6 +12,8 @@ from paddle import nn
 
 from paddle_umsft.errors import DataError
 from paddle_umsft.networks.layers import BatchNorm, Conv2D
+from paddle_umsft.ops import builders
+from paddle_umsft.ops.autograd import run
 
 # (index among torchvision's `features`, in, out) of the convolutions in use; the BN sits at index + 1.
 CONVOLUTIONS = ((0, 3, 64), (3, 64, 64), (7, 64, 128), (10, 128, 128), (14, 128, 256), (17, 256, 256), (20, 256, 256))
@@ -43,14 +45,22 @@ class VggFeatures(nn.Layer):
     def forward(self, x: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
         """(B, bands, H, W) in about [0, 1] -> (B, 64, H, W), (B, 128, H//2, W//2), (B, 256, H//8, W//8)."""
         x = (x - 0.5) / 0.5
+        fast = run(self, builders.vgg, [x])
+        if fast is not None:
+            return fast[0], fast[1], fast[2]
         taps = []
-        for index, _, _ in CONVOLUTIONS:
+        for index, pool, tap in self.stages():
             x = F.relu(getattr(self, f"norm{index + 1}")(getattr(self, f"conv{index}")(x)))
-            if index in TAP_AFTER_CONVOLUTION:
+            if tap:
                 taps.append(x)
-            if index in POOL_AFTER:
+            if pool:
                 x = F.max_pool2d(x, kernel_size=2, stride=2)
         return taps[0], taps[1], x
+
+    @staticmethod
+    def stages() -> list[tuple[int, bool, bool]]:
+        """Per convolution its index, whether a max-pool follows, and whether its activation is a tap."""
+        return [(index, index in POOL_AFTER, index in TAP_AFTER_CONVOLUTION) for index, _, _ in CONVOLUTIONS]
 
     def load_vgg(self, weights: Mapping[str, np.ndarray]) -> None:
         """Start from VGG16-BN weights named as torchvision names them.

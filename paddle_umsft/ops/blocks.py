@@ -1,0 +1,390 @@
+"""What can be written into a plan: convolution, padding, normalisation with activation, pooling, upsampling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import numpy as np
+
+from paddle_umsft.ops import onednn as dnnl
+from paddle_umsft.ops.onednn import Desc, Memory, OneDnnError, pair
+from paddle_umsft.ops.plan import Param, Plan, Value, aligned
+
+
+def copy(plan: Plan, label: str, source: Memory, target: Memory, *, backward: bool = False, add: bool = False) -> None:
+    """Copy between layouts or views."""
+    step = plan.lib.reorder(source.desc, target.desc, add).bind({dnnl.SRC: source, dnnl.DST: target})
+    (plan.backward if backward else plan.forward).append((label, step))
+
+
+def view(memory: Memory, box: Sequence[int], offsets: Sequence[int]) -> Memory:
+    """A box inside a memory."""
+    return Memory(memory.lib, memory.desc.part(box, offsets), aligned(memory.keep), memory.keep)
+
+
+class _Weights:
+    """A convolution's weights in the kernel's layout, brought there once a step, and the way back.
+
+    A joined input (`Plan.joined`) has unused channels between its parts. `order` says where the published
+    order's channels lie in it: (start in the weight, count, start in the joined map) per part.
+    """
+
+    def __init__(self, plan: Plan, param: Param, in_channels: int, order: Sequence[tuple[int, int, int]]) -> None:
+        self.plan, self.param, self.order = plan, param, order
+        outside, _, high, wide = param.shape
+        self.shape = (outside, in_channels, high, wide)
+        self.plain = plan.lib.desc(self.shape, dnnl.TAG_NCHW)
+        self.staged = plan.keep(self.plain) if order else param.memory
+
+    def _boxes(self, whole: Memory, spread: Memory) -> list[tuple[Memory, Memory]]:
+        outside, _, high, wide = self.shape
+        pairs = []
+        for start, count, target in self.order:
+            box = (outside, count, high, wide)
+            source = Memory(whole.lib, whole.desc.part(box, (0, start, 0, 0)), 0)
+            unused = Memory(whole.lib, whole.desc, 0)
+            ends = (source, unused) if whole is self.param.memory else (unused, source)
+            self.plan.bound_params.append((self.param.index, 0, *ends))
+            pairs.append((source, view(spread, box, (0, target, 0, 0))))
+        return pairs
+
+    def bring(self, wanted: Desc, *, backward: bool, stage: bool) -> Memory:
+        """The weights in the layout a kernel wants."""
+        if stage and self.order:
+            for source, target in self._boxes(self.param.memory, self.staged):
+                copy(self.plan, "weights", source, target, backward=backward)
+        if wanted == self.plain:
+            return self.staged
+        target = self.plan.keep(wanted)
+        copy(self.plan, "weights", self.staged, target, backward=backward)
+        return target
+
+    def send(self, gradient: Memory) -> None:
+        """The gradient back into Paddle's layout."""
+        if not self.order:
+            copy(self.plan, "weights", gradient, self.param.grad, backward=True)
+            return
+        spread, buffer = self.plan.temporary(self.plain)
+        copy(self.plan, "weights", gradient, spread, backward=True)
+        for target, source in self._boxes(self.param.grad, spread):
+            copy(self.plan, "weights", source, target, backward=True)
+        self.plan.pool.give(buffer)
+
+
+def conv(
+    plan: Plan,
+    x: Value,
+    weight: Param,
+    bias: Optional[Param],
+    *,
+    stride: int = 1,
+    padding: int = 0,
+    order: Sequence[tuple[int, int, int]] = (),
+) -> Value:
+    """Convolution with zero padding."""
+    lib = plan.lib
+    outside, inside, size, _ = weight.shape
+    if x.shape[0] <= 3:
+        raise OneDnnError("no fast kernel for so few channels")
+    if x.shape[0] != inside and not order:
+        order = ((0, inside, 0),)  # an input of few channels, filled up to a block
+    height, width = ((n + 2 * padding - size) // stride + 1 for n in x.shape[1:])
+    y = plan.map(outside, height, width)
+    weights = _Weights(plan, weight, x.shape[0], order)
+    free = lib.desc(weights.shape, dnnl.TAG_ANY)
+    bias_desc = bias.memory.desc if bias else None
+    geometry = (pair(stride), pair(0), pair(padding), pair(padding))
+    forward = lib.primitive(
+        "convolution_forward", dnnl.FORWARD, dnnl.CONVOLUTION_DIRECT, x.desc, free, bias_desc, y.desc, *geometry
+    )
+    kernel_desc = forward.query(dnnl.Q_WEIGHTS)
+    kernel = weights.bring(kernel_desc, backward=False, stage=True)
+    args = {dnnl.SRC: x.memory, dnnl.WEIGHTS: kernel, dnnl.DST: y.memory}
+    if bias:
+        args[dnnl.BIAS] = bias.memory
+    plan.forward.append(("conv", forward.bind(args)))
+
+    def undo() -> None:
+        assert y.grad is not None
+        slope = y.grad.memory
+        by_weight = lib.primitive(
+            "convolution_backward_weights", dnnl.CONVOLUTION_DIRECT, x.desc, free, bias_desc, y.desc, *geometry, forward
+        )
+        gradient, buffer = plan.temporary(by_weight.query(dnnl.Q_DIFF_WEIGHTS))
+        args = {dnnl.SRC: x.memory, dnnl.DIFF_DST: slope, dnnl.DIFF_WEIGHTS: gradient}
+        if bias:
+            args[dnnl.DIFF_BIAS] = bias.grad
+        plan.backward.append(("conv by weight", by_weight.bind(args)))
+        weights.send(gradient)
+        plan.pool.give(buffer)
+        if x.needs_grad:
+            by_data = lib.primitive(
+                "convolution_backward_data", dnnl.CONVOLUTION_DIRECT, x.desc, free, y.desc, *geometry, forward
+            )
+            wanted = by_data.query(dnnl.Q_WEIGHTS)
+            turned = kernel if wanted == kernel_desc else weights.bring(wanted, backward=True, stage=False)
+
+            def write(memory: Memory) -> None:
+                step = by_data.bind({dnnl.DIFF_DST: slope, dnnl.WEIGHTS: turned, dnnl.DIFF_SRC: memory})
+                plan.backward.append(("conv by data", step))
+
+            plan.add_grad(x, "conv by data", write)
+        plan.drop_grad(y)
+
+    plan.on_backward(undo)
+    return y
+
+
+def reflect(plan: Plan, x: Value) -> Value:
+    """Reflection padding by one pixel."""
+    channels, height, width = x.shape
+    y = plan.map(channels, height + 2, width + 2)
+    frame = _frame(channels, height, width)
+    copy(plan, "pad", x.memory, view(y.memory, (1, channels, height, width), (0, 0, 1, 1)))
+    for box, target, source in frame:
+        copy(plan, "pad", view(y.memory, box, source), view(y.memory, box, target))
+
+    def undo() -> None:
+        assert y.grad is not None
+        slope = y.grad.memory
+        for box, target, source in reversed(frame):
+            copy(plan, "pad", view(slope, box, target), view(slope, box, source), backward=True, add=True)
+        inside = view(slope, (1, channels, height, width), (0, 0, 1, 1))
+        if x.needs_grad:
+            earlier = x.grad
+            whole = plan.new_grad(x) if earlier is None else earlier.memory
+            copy(plan, "pad", inside, whole, backward=True, add=earlier is not None)
+        plan.drop_grad(y)
+
+    plan.on_backward(undo)
+    return y
+
+
+def _frame(channels: int, height: int, width: int) -> list[tuple[Sequence[int], Sequence[int], Sequence[int]]]:
+    """(box, offset of the copy, offset of the original): columns first, then whole rows with their corners."""
+    column, row = (1, channels, height, 1), (1, channels, 1, width + 2)
+    return [
+        (column, (0, 0, 1, 0), (0, 0, 1, 2)),
+        (column, (0, 0, 1, width + 1), (0, 0, 1, width - 1)),
+        (row, (0, 0, 0, 0), (0, 0, 2, 0)),
+        (row, (0, 0, height + 1, 0), (0, 0, height - 1, 0)),
+    ]
+
+
+def norm(
+    plan: Plan,
+    x: Value,
+    scale: Param,
+    shift: Param,
+    layer: Any,
+    *,
+    start: int = 0,
+    slope: Optional[float] = None,
+    out: Optional[Value] = None,
+) -> Value:
+    """Batch normalisation by the map's own statistics, then LeakyReLU where `slope` is given (0: ReLU).
+
+    Args:
+        plan: Where to write.
+        x: The map.
+        scale: (C,) weight, a part of it when `start` is not 0.
+        shift: (C,) bias, likewise.
+        layer: The BatchNorm layer: its epsilon, momentum and running statistics.
+        start: First channel of the layer that x stands for.
+        slope: Negative slope of the activation, None for no activation.
+        out: Write the result here (a part of a joined map).
+    """
+    lib = plan.lib
+    y = out or plan.map(*x.shape)
+    fused = slope == 0.0
+    flags = dnnl.USE_SCALE | dnnl.USE_SHIFT | (dnnl.FUSE_RELU if fused else 0)
+    epsilon = float(layer._epsilon)
+    (mean, mean_view), (variance, variance_view) = plan.vector(x.shape[0]), plan.vector(x.shape[0])
+    forward = lib.primitive("batch_normalization_forward", dnnl.FORWARD, x.desc, y.desc, epsilon, flags)
+    args = {dnnl.SRC: x.memory, dnnl.DST: y.memory, dnnl.MEAN: mean, dnnl.VARIANCE: variance}
+    args.update({dnnl.SCALE: scale.memory, dnnl.SHIFT: shift.memory})
+    mask = {dnnl.WORKSPACE: plan.keep(forward.query(dnnl.Q_WORKSPACE))} if fused else {}
+    plan.forward.append(("norm", forward.bind({**args, **mask})))
+    plan.statistics.append((lambda: layer._mean, start, mean_view, layer._momentum))
+    plan.statistics.append((lambda: layer._variance, start, variance_view, layer._momentum))
+    if slope:
+        leaky = lib.primitive("eltwise_forward", dnnl.FORWARD, dnnl.RELU_FROM_OUTPUT, y.desc, y.desc, slope, 0.0)
+        plan.forward.append(("activation", leaky.bind({dnnl.SRC: y.memory, dnnl.DST: y.memory})))
+
+    def undo() -> None:
+        assert y.grad is not None
+        g = y.grad.memory
+        if slope:
+            bent = lib.primitive("eltwise_backward", dnnl.RELU_FROM_OUTPUT, y.desc, y.desc, y.desc, slope, 0.0, leaky)
+            plan.backward.append(("activation", bent.bind({dnnl.DST: y.memory, dnnl.DIFF_DST: g, dnnl.DIFF_SRC: g})))
+        kind = dnnl.BACKWARD
+        back = lib.primitive("batch_normalization_backward", kind, x.desc, y.desc, x.desc, epsilon, flags, forward)
+        args = {dnnl.SRC: x.memory, dnnl.DIFF_DST: g, dnnl.MEAN: mean, dnnl.VARIANCE: variance, **mask}
+        args.update({dnnl.SCALE: scale.memory, dnnl.DIFF_SCALE: scale.grad, dnnl.DIFF_SHIFT: shift.grad})
+
+        def write(memory: Memory) -> None:
+            plan.backward.append(("norm", back.bind({**args, dnnl.DIFF_SRC: memory})))
+
+        if plan.pass_grad(y, x):
+            write(g)
+        else:
+            plan.add_grad(x, "norm", write)
+            plan.drop_grad(y)
+
+    plan.on_backward(undo)
+    return y
+
+
+def elu(plan: Plan, x: Value) -> Value:
+    """ELU, alpha 1."""
+    return _pointwise(plan, x, dnnl.ELU, 1.0)
+
+
+def _pointwise(plan: Plan, x: Value, kind: int, alpha: float) -> Value:
+    y = plan.map(*x.shape)
+    forward = plan.lib.primitive("eltwise_forward", dnnl.FORWARD, kind, x.desc, y.desc, alpha, 0.0)
+    plan.forward.append(("activation", forward.bind({dnnl.SRC: x.memory, dnnl.DST: y.memory})))
+
+    def undo() -> None:
+        assert y.grad is not None
+        g = y.grad.memory
+        back = plan.lib.primitive("eltwise_backward", kind, x.desc, y.desc, x.desc, alpha, 0.0, forward)
+
+        def write(memory: Memory) -> None:
+            step = back.bind({dnnl.SRC: x.memory, dnnl.DIFF_DST: g, dnnl.DIFF_SRC: memory})
+            plan.backward.append(("activation", step))
+
+        if plan.pass_grad(y, x):
+            write(g)
+        else:
+            plan.add_grad(x, "activation", write)
+            plan.drop_grad(y)
+
+    plan.on_backward(undo)
+    return y
+
+
+def max_pool(plan: Plan, x: Value) -> Value:
+    """Largest of each 2×2 block; an odd last row or column falls away."""
+    lib = plan.lib
+    channels, height, width = x.shape
+    y = plan.map(channels, height // 2, width // 2)
+    geometry = (pair(2), pair(2), pair(0), pair(0), pair(0))
+    forward = lib.primitive("pooling_forward", dnnl.FORWARD, dnnl.MAX_POOL, x.desc, y.desc, *geometry)
+    where = plan.keep(forward.query(dnnl.Q_WORKSPACE))
+    plan.forward.append(("pool", forward.bind({dnnl.SRC: x.memory, dnnl.DST: y.memory, dnnl.WORKSPACE: where})))
+
+    def undo() -> None:
+        assert y.grad is not None
+        g = y.grad.memory
+        back = lib.primitive("pooling_backward", dnnl.MAX_POOL, x.desc, y.desc, *geometry, forward)
+
+        def write(memory: Memory) -> None:
+            step = back.bind({dnnl.DIFF_DST: g, dnnl.WORKSPACE: where, dnnl.DIFF_SRC: memory})
+            plan.backward.append(("pool", step))
+
+        plan.add_grad(x, "pool", write)
+        plan.drop_grad(y)
+
+    plan.on_backward(undo)
+    return y
+
+
+def crop(plan: Plan, x: Value, height: int, width: int) -> Value:
+    """The middle (height, width) of a map."""
+    channels = x.shape[0]
+    if (height, width) == x.shape[1:]:
+        return x
+    corner = (0, 0, (x.shape[1] - height) // 2, (x.shape[2] - width) // 2)
+    box = (1, channels, height, width)
+    y = plan.map(channels, height, width)
+    copy(plan, "crop", view(x.memory, box, corner), y.memory)
+
+    def undo() -> None:
+        assert y.grad is not None
+        g = y.grad.memory
+
+        def write(memory: Memory) -> None:
+            copy(plan, "crop", plan.map(*x.shape).memory, memory, backward=True)
+            copy(plan, "crop", g, view(memory, box, corner), backward=True)
+
+        plan.add_grad(x, "crop", write)
+        plan.drop_grad(y)
+
+    plan.on_backward(undo)
+    return y
+
+
+def upsample_bilinear(plan: Plan, x: Value) -> Value:
+    """Twice the height and width, linear, corners not aligned."""
+    lib = plan.lib
+    channels, height, width = x.shape
+    y = plan.map(channels, 2 * height, 2 * width)
+    forward = lib.primitive("resampling_forward", dnnl.FORWARD, dnnl.RESAMPLE_LINEAR, None, x.desc, y.desc)
+    plan.forward.append(("upsample", forward.bind({dnnl.SRC: x.memory, dnnl.DST: y.memory})))
+
+    def undo() -> None:
+        assert y.grad is not None
+        g = y.grad.memory
+        back = lib.primitive("resampling_backward", dnnl.RESAMPLE_LINEAR, None, x.desc, y.desc, forward)
+
+        def write(memory: Memory) -> None:
+            plan.backward.append(("upsample", back.bind({dnnl.DIFF_DST: g, dnnl.DIFF_SRC: memory})))
+
+        plan.add_grad(x, "upsample", write)
+        plan.drop_grad(y)
+
+    plan.on_backward(undo)
+    return y
+
+
+def cubic_matrix(length: int) -> np.ndarray:
+    """(2·length, length): bicubic ×2 of a line, a = -0.75, corners not aligned, borders repeated."""
+    matrix = np.zeros((2 * length, length))
+    for i in range(2 * length):
+        centre = (i + 0.5) / 2 - 0.5
+        base = int(np.floor(centre))
+        for tap in range(base - 1, base + 3):
+            d = abs(centre - tap)
+            near = ((-0.75 + 2) * d - (-0.75 + 3)) * d * d + 1
+            far = -0.75 * (((d - 5) * d + 8) * d - 4)
+            matrix[i, min(max(tap, 0), length - 1)] += near if d <= 1 else far if d < 2 else 0.0
+    return matrix.astype(np.float32)
+
+
+def upsample_bicubic(plan: Plan, x: Value) -> Value:
+    """Twice the height and width, cubic: two small matrix products on the plain layout."""
+    channels, height, width = x.shape
+    y = plan.map(channels, 2 * height, 2 * width)
+    low = plan.keep(plan.lib.desc((1, *x.shape), dnnl.TAG_NCHW))
+    high = plan.keep(plan.lib.desc((1, *y.shape), dnnl.TAG_NCHW))
+    rows, columns = cubic_matrix(height), cubic_matrix(width)
+    small, large = _numpy(low, x.shape), _numpy(high, y.shape)
+
+    def enlarge() -> None:
+        np.matmul(rows, small @ columns.T, out=large)
+
+    def shrink() -> None:
+        np.matmul(rows.T, large @ columns, out=small)
+
+    copy(plan, "upsample", x.memory, low)
+    plan.forward.append(("upsample", enlarge))
+    copy(plan, "upsample", high, y.memory)
+
+    def undo() -> None:
+        assert y.grad is not None
+        copy(plan, "upsample", y.grad.memory, high, backward=True)
+        plan.backward.append(("upsample", shrink))
+        plan.add_grad(x, "upsample", lambda memory: copy(plan, "upsample", low, memory, backward=True))
+        plan.drop_grad(y)
+
+    plan.on_backward(undo)
+    return y
+
+
+def _numpy(memory: Memory, shape: Sequence[int]) -> np.ndarray:
+    start = aligned(memory.keep) - memory.keep.ctypes.data
+    count = int(np.prod(shape))
+    floats: np.ndarray = memory.keep[start : start + 4 * count].view(np.float32)
+    return floats.reshape(tuple(shape))

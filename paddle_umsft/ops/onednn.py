@@ -1,0 +1,307 @@
+"""The oneDNN library that Paddle ships, called through its C interface with ctypes.
+
+Paddle links `paddle/libs/libdnnl.so.3` but leaves it idle for convolutions in dynamic graph. Nothing is loaded a
+second time: the dynamic linker hands out the copy that Paddle has in use. The numbers below are part of oneDNN's
+stable interface of major version 3 (checked against the headers of 3.2 and 3.12).
+
+References:
+    oneDNN developer guide, https://uxlfoundation.github.io/oneDNN/
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from ctypes import POINTER, byref, c_char_p, c_float, c_int, c_int32, c_int64, c_size_t, c_uint, c_void_p
+from pathlib import Path
+from typing import Any, Optional
+
+F32, S32, U8 = 3, 4, 6
+TAG_ANY, TAG_NCHW, TAG_NHWC, TAG_NCHW16C = 1, 5, 22, 78
+FORWARD, BACKWARD = 64, 128  # forward with training in view; backward of data and weights together
+CONVOLUTION_DIRECT = 1
+RELU, ELU, RELU_FROM_OUTPUT = 0x20, 0x22, 0x100
+MAX_POOL = 0x1FF
+ADD, MUL, SUB = 0x1FFF0, 0x1FFF1, 0x1FFF5
+RESAMPLE_LINEAR = 0x2FFF1
+USE_SCALE, USE_SHIFT, FUSE_RELU = 2, 4, 8
+# Arguments of an execution.
+SRC, SRC_1, DST, WEIGHTS, BIAS, MEAN, VARIANCE, SCALE, SHIFT = 1, 2, 17, 33, 41, 49, 50, 51, 52
+WORKSPACE, SCRATCHPAD, DIFF_SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_BIAS = 64, 80, 129, 145, 161, 169
+DIFF_SCALE, DIFF_SHIFT, POST_OP_SRC_1 = 255, 256, 32768 | 2
+# What a primitive descriptor can be asked for.
+Q_SRC, Q_DIFF_SRC, Q_WEIGHTS, Q_DIFF_WEIGHTS, Q_DST, Q_DIFF_DST, Q_WORKSPACE, Q_SCRATCHPAD = range(129, 137)
+Q_IMPLEMENTATION = 8
+
+
+class OneDnnError(RuntimeError):
+    """A call into oneDNN that did not succeed; the plain path takes over where this can happen."""
+
+
+class _Version(ctypes.Structure):
+    _fields_ = [
+        ("major", c_int),
+        ("minor", c_int),
+        ("patch", c_int),
+        ("hash", c_char_p),
+        ("cpu_runtime", c_uint),
+        ("gpu_runtime", c_uint),
+    ]
+
+
+class _Arg(ctypes.Structure):
+    _fields_ = [("arg", c_int), ("memory", c_void_p)]
+
+
+_Dims = c_int64 * 12
+
+
+def _dims(values: Sequence[int]) -> Any:
+    return _Dims(*values)
+
+
+def library_path() -> Optional[Path]:
+    """Where Paddle keeps its oneDNN, or None."""
+    import paddle
+
+    path = Path(paddle.__file__).parent / "libs" / "libdnnl.so.3"
+    return path if path.is_file() else None
+
+
+class Desc:
+    """A memory descriptor: sizes, type and layout. Owned ones are freed with the object."""
+
+    def __init__(self, lib: Library, handle: c_void_p, owned: bool = True) -> None:
+        self.lib, self.handle, self.owned = lib, handle, owned
+
+    @property
+    def size(self) -> int:
+        """Bytes it takes."""
+        return int(self.lib.c.dnnl_memory_desc_get_size(self.handle))
+
+    def part(self, dims: Sequence[int], offsets: Sequence[int]) -> Desc:
+        """A view on a box inside, with the same strides."""
+        handle = c_void_p()
+        self.lib.call("memory_desc_create_submemory", byref(handle), self.handle, _dims(dims), _dims(offsets))
+        return Desc(self.lib, handle)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Desc) and bool(self.lib.c.dnnl_memory_desc_equal(self.handle, other.handle))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __del__(self) -> None:
+        if self.owned and self.lib.alive():
+            self.lib.c.dnnl_memory_desc_destroy(self.handle)
+
+
+class Memory:
+    """A descriptor together with an address. `keep` holds whatever owns the bytes."""
+
+    def __init__(self, lib: Library, desc: Desc, address: int, keep: Any = None) -> None:
+        self.lib, self.desc, self.keep = lib, desc, keep
+        self.handle = c_void_p()
+        lib.call("memory_create", byref(self.handle), desc.handle, lib.engine, c_void_p(address))
+
+    def point_to(self, address: int) -> None:
+        """Use other bytes from now on."""
+        self.lib.call("memory_set_data_handle", self.handle, c_void_p(address))
+
+    def __del__(self) -> None:
+        if self.handle and self.lib.alive():
+            self.lib.c.dnnl_memory_destroy(self.handle)
+
+
+class Primitive:
+    """A compiled operation. Equal ones are shared by oneDNN's own cache, so making one twice is cheap."""
+
+    def __init__(self, lib: Library, desc: c_void_p) -> None:
+        self.lib, self.desc = lib, desc
+        self.handle = c_void_p()
+        lib.call("primitive_create", byref(self.handle), desc)
+
+    def query(self, what: int, index: int = 0) -> Desc:
+        """A descriptor the operation expects, one of Q_*; a copy that lives on its own."""
+        found = self.lib.c.dnnl_primitive_desc_query_md(self.desc, what, index)
+        handle = c_void_p()
+        self.lib.call("memory_desc_clone", byref(handle), c_void_p(found))
+        return Desc(self.lib, handle)
+
+    @property
+    def implementation(self) -> str:
+        """oneDNN's name for the kernel it chose."""
+        text = c_char_p()
+        self.lib.call("primitive_desc_query", self.desc, Q_IMPLEMENTATION, 0, byref(text))
+        return (text.value or b"").decode()
+
+    def bind(self, args: Mapping[int, Memory]) -> Step:
+        """The operation on given memories, ready to run again and again."""
+        return Step(self, args)
+
+    def __del__(self) -> None:
+        if self.lib.alive():
+            if self.handle:
+                self.lib.c.dnnl_primitive_destroy(self.handle)
+            self.lib.c.dnnl_primitive_desc_destroy(self.desc)
+
+
+class Step:
+    """A primitive bound to its memories; calling it runs it."""
+
+    __slots__ = ("_args", "_call", "_count", "_handle", "_stream", "keep")
+
+    def __init__(self, primitive: Primitive, args: Mapping[int, Memory]) -> None:
+        self.keep = (primitive, tuple(args.values()))
+        self._args = (_Arg * len(args))(*[_Arg(k, m.handle.value) for k, m in args.items()])
+        self._count, self._handle, self._stream = len(args), primitive.handle, primitive.lib.stream
+        self._call = primitive.lib.c.dnnl_primitive_execute
+
+    def __call__(self) -> None:
+        """Run it.
+
+        Raises:
+            OneDnnError: If oneDNN says that it did not.
+        """
+        status = self._call(self._handle, self._stream, self._count, self._args)
+        if status:
+            raise OneDnnError(f"dnnl_primitive_execute failed with status {status}")
+
+
+_SHORT: dict[str, Any] = {"o": POINTER(c_void_p), "p": c_void_p, "i": c_int, "u": c_uint, "z": c_size_t}
+_SHORT.update({"f": c_float, "s": c_int32, "d": _Dims, "F": POINTER(c_float)})
+# One letter per argument: o handle made, p handle, i int, u unsigned, z size, f float, s int32, d sizes, F float*.
+_SIGNATURES = {
+    "memory_desc_create_with_tag": "oidii",
+    "memory_desc_create_with_strides": "oidid",
+    "memory_desc_create_submemory": "opdd",
+    "memory_desc_clone": "op",
+    "memory_create": "oppp",
+    "memory_set_data_handle": "pp",
+    "memory_get_data_handle": "po",
+    "primitive_create": "op",
+    "primitive_desc_query": "piip",
+    "engine_create": "oiz",
+    "stream_create": "opu",
+    "primitive_attr_create": "o",
+    "post_ops_create": "o",
+    "post_ops_append_sum": "pfsi",
+    "primitive_attr_set_post_ops": "pp",
+    "convolution_forward_primitive_desc_create": "opiippppddddp",
+    "convolution_backward_data_primitive_desc_create": "opipppddddpp",
+    "convolution_backward_weights_primitive_desc_create": "opippppddddpp",
+    "batch_normalization_forward_primitive_desc_create": "opippfup",
+    "batch_normalization_backward_primitive_desc_create": "opipppfupp",
+    "eltwise_forward_primitive_desc_create": "opiippffp",
+    "eltwise_backward_primitive_desc_create": "opipppffpp",
+    "resampling_forward_primitive_desc_create": "opiiFppp",
+    "resampling_backward_primitive_desc_create": "opiFpppp",
+    "pooling_forward_primitive_desc_create": "opiippdddddp",
+    "pooling_backward_primitive_desc_create": "opippdddddpp",
+    "binary_primitive_desc_create": "opipppp",
+    "reorder_primitive_desc_create": "oppppp",
+}
+_RELEASED = ("memory_desc", "memory", "primitive", "primitive_desc", "primitive_attr", "post_ops")
+
+
+class Library:
+    """An engine and a stream on the CPU, and makers of descriptors and primitives.
+
+    Args:
+        path: The shared library.
+
+    Raises:
+        OneDnnError: If it is not oneDNN 3.x or a function is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self.c = ctypes.CDLL(str(path))
+            self._declare()
+        except (OSError, AttributeError) as error:
+            raise OneDnnError(f"{path.name}: {error}") from error
+        version = self.c.dnnl_version().contents
+        self.version = (version.major, version.minor, version.patch)
+        if version.major != 3:
+            raise OneDnnError(f"{path.name}: oneDNN {version.major}.{version.minor}, not 3.x")
+        self.engine, self.stream = c_void_p(), c_void_p()
+        self._alive = True
+        self.call("engine_create", byref(self.engine), 1, 0)
+        self.call("stream_create", byref(self.stream), self.engine, 1)
+
+    def _declare(self) -> None:
+        for name, signature in _SIGNATURES.items():
+            function = getattr(self.c, "dnnl_" + name)
+            function.argtypes, function.restype = [_SHORT[letter] for letter in signature], c_int
+        for name in _RELEASED:
+            getattr(self.c, f"dnnl_{name}_destroy").argtypes = [c_void_p]
+        self.c.dnnl_memory_desc_get_size.argtypes = [c_void_p]
+        self.c.dnnl_memory_desc_get_size.restype = c_size_t
+        self.c.dnnl_memory_desc_equal.argtypes = [c_void_p, c_void_p]
+        self.c.dnnl_primitive_desc_query_md.argtypes = [c_void_p, c_int, c_int]
+        self.c.dnnl_primitive_desc_query_md.restype = c_void_p
+        self.c.dnnl_primitive_execute.argtypes = [c_void_p, c_void_p, c_int, POINTER(_Arg)]
+        self.c.dnnl_version.restype = POINTER(_Version)
+
+    def alive(self) -> bool:
+        """Whether handles may still be released (not in a forked child, not at the interpreter's end)."""
+        return self._alive and ctypes is not None
+
+    def abandon(self) -> None:
+        """Forget everything without releasing it: what a forked child must do."""
+        self._alive = False
+
+    def call(self, name: str, *args: Any) -> None:
+        """Call dnnl_<name>.
+
+        Raises:
+            OneDnnError: If its status is not success.
+        """
+        status = getattr(self.c, "dnnl_" + name)(*args)
+        if status:
+            raise OneDnnError(f"dnnl_{name} failed with status {status}")
+
+    def desc(self, dims: Sequence[int], tag: int, dtype: int = F32) -> Desc:
+        """A descriptor in one of the layouts TAG_*; with fewer than four dimensions the dense row-major one."""
+        handle = c_void_p()
+        if tag == TAG_NCHW:
+            strides = [1] * len(dims)
+            for i in range(len(dims) - 2, -1, -1):
+                strides[i] = strides[i + 1] * dims[i + 1]
+            self.call("memory_desc_create_with_strides", byref(handle), len(dims), _dims(dims), dtype, _dims(strides))
+        else:
+            self.call("memory_desc_create_with_tag", byref(handle), len(dims), _dims(dims), dtype, tag)
+        return Desc(self, handle)
+
+    def primitive(self, kind: str, *args: Any) -> Primitive:
+        """Create dnnl_<kind>_primitive; `args` are those between engine and attributes."""
+        handle = c_void_p()
+        plain = [a.handle if isinstance(a, Desc) else a.desc if isinstance(a, Primitive) else a for a in args]
+        self.call(f"{kind}_primitive_desc_create", byref(handle), self.engine, *plain, None)
+        return Primitive(self, handle)
+
+    def _adding(self) -> c_void_p:
+        """Attributes that add a result onto what is there."""
+        ops, attr = c_void_p(), c_void_p()
+        self.call("post_ops_create", byref(ops))
+        self.call("post_ops_append_sum", ops, 1.0, 0, 0)
+        self.call("primitive_attr_create", byref(attr))
+        self.call("primitive_attr_set_post_ops", attr, ops)
+        self.call("post_ops_destroy", ops)
+        return attr
+
+    def reorder(self, source: Desc, target: Desc, add: bool = False) -> Primitive:
+        """Copy between layouts; with `add` onto what is there."""
+        handle = c_void_p()
+        attr = self._adding() if add else None
+        self.call(
+            "reorder_primitive_desc_create",
+            byref(handle), source.handle, self.engine, target.handle, self.engine, attr,
+        )  # fmt: skip
+        if attr is not None:
+            self.c.dnnl_primitive_attr_destroy(attr)
+        return Primitive(self, handle)
+
+
+def pair(value: int) -> Any:
+    """The same number for height and width, as oneDNN takes it."""
+    return _dims((value, value))
