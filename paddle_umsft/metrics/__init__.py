@@ -9,10 +9,16 @@ import numpy as np
 
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.metrics.author import author, author_bands
+from paddle_umsft.metrics.dian import dian, dian_bands
+from paddle_umsft.metrics.no_reference import consistency, qnr
+from paddle_umsft.metrics.quality_index import band_uiqi, q2n
+from paddle_umsft.metrics.yokoya import yokoya, yokoya_bands
 
 # Name -> (figures of the whole cube, figures per band).
 CONVENTIONS: dict[str, tuple[Callable[..., dict[str, float]], Callable[..., dict[str, np.ndarray]]]] = {
     "author": (author, author_bands),
+    "dian": (dian, dian_bands),
+    "yokoya": (yokoya, yokoya_bands),
 }
 
 
@@ -59,4 +65,4 @@ def evaluate_bands(reference: Any, fused: Any, *, convention: str = "author") ->
     return _convention(convention)[1](reference, fused)
 
 
-__all__ = ["CONVENTIONS", "evaluate", "evaluate_bands"]
+__all__ = ["CONVENTIONS", "band_uiqi", "consistency", "evaluate", "evaluate_bands", "q2n", "qnr"]
