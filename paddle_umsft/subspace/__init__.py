@@ -1,0 +1,1 @@
+"""The blind solver in seconds: PSF, SRF and a spectral subspace from the data, then one convex problem."""

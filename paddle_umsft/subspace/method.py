@@ -1,0 +1,263 @@
+"""`method: subspace`: estimate both degradations, learn a map from MSI to spectra, make it agree with both images."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Callable, Optional
+
+import numpy as np
+
+from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.errors import DataError
+from paddle_umsft.subspace.estimate import Degradations, estimate
+from paddle_umsft.subspace.operators import PsfOperator
+from paddle_umsft.subspace.rank import choose_rank
+from paddle_umsft.subspace.settings import SubspaceSettings
+from paddle_umsft.subspace.solve import CoefficientProblem, edge_weights
+from paddle_umsft.subspace.spectral_map import Features, Kernel, MapFit, PixelInputs, fit_map
+
+Record = Optional[Callable[[dict[str, Any]], None]]
+STRIP_VALUES = 8_000_000
+
+
+@dataclass
+class Ground:
+    """Everything about an observation that the solver and the correction on top of it share.
+
+    Attributes:
+        lr_hsi: (h, w, C) float32, divided by `level`.
+        hr_msi: (H, W, M) float32, divided by `level`.
+        level: Root mean square of the LR-HSI, so that the arithmetic is about 1.
+        degradations: PSF and SRF.
+        operator: The PSF as an operator.
+        rank: K.
+        basis: (C, K) orthonormal spectral basis.
+        msi_noise: Noise standard deviation of the MSI, relative to `level`.
+        hsi_noise: The same for the LR-HSI, mean over bands.
+        lift: (C, M) linear estimate of a spectrum from its MSI pixel.
+        inputs: Prepared MSI.
+    """
+
+    lr_hsi: np.ndarray
+    hr_msi: np.ndarray
+    level: float
+    degradations: Degradations
+    operator: PsfOperator
+    rank: int
+    basis: np.ndarray
+    msi_noise: float
+    hsi_noise: float
+    lift: np.ndarray
+    inputs: PixelInputs
+
+
+def check_images(observation: Observation) -> None:
+    """Refuse what cannot be fused.
+
+    Raises:
+        DataError: Wrong number of axes, sizes that do not agree, values that are not finite, or nothing but zeros.
+    """
+    for name, image in (("lr_hsi", observation.lr_hsi), ("hr_msi", observation.hr_msi)):
+        if image.ndim != 3 or 0 in image.shape:
+            raise DataError("must be (rows, columns, bands)", where=name, got=image.shape)
+        if not np.all(np.isfinite(image)):
+            raise DataError("values that are not finite", where=name, got=int(np.sum(~np.isfinite(image))))
+        if not np.any(image):
+            raise DataError("the image is all zero", where=name)
+    height, width = observation.lr_hsi.shape[:2]
+    scale = observation.scale
+    if scale < 1 or (height * scale, width * scale) != observation.shape:
+        expected = f"{height * scale}x{width * scale}"
+        got = "x".join(map(str, observation.shape))
+        raise DataError("size does not agree with LR-HSI and scale", where="hr_msi", expected=expected, got=got)
+
+
+def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
+    """Degradations, subspace, noise and the linear estimate.
+
+    Args:
+        observation: The image pair.
+        settings: See `SubspaceSettings`.
+
+    Returns:
+        What both methods build on.
+
+    Raises:
+        DataError: See `check_images` and `estimate`.
+    """
+    check_images(observation)
+    level = float(np.sqrt(np.mean(np.square(observation.lr_hsi, dtype=np.float64))))
+    degradations = estimate(observation, settings)
+    operator = PsfOperator(degradations.psf, observation.scale, observation.shape)
+    lr_hsi = (observation.lr_hsi / level).astype(np.float32)
+    hr_msi = (observation.hr_msi / level).astype(np.float32)
+    pixels = lr_hsi.reshape(-1, lr_hsi.shape[2]).astype(np.float64)
+    rank, band_noise = choose_rank(pixels, settings.max_rank)
+    if settings.rank is not None:
+        rank = min(settings.rank, pixels.shape[1], pixels.shape[0])
+    _, values, right = np.linalg.svd(pixels, full_matrices=False)
+    basis = right[:rank].T
+    # What PSF(msi) and SRF(lr_hsi) disagree by bounds the noise of both.
+    disagree = degradations.residual / level
+    msi_noise = min(_pixel_noise(hr_msi), disagree / np.sqrt(np.sum(degradations.psf**2)))
+    mix = degradations.srf @ basis
+    power = values[:rank] ** 2 / len(pixels)
+    seen = mix @ (power[:, None] * mix.T)
+    ridge = msi_noise**2 + 1e-9 * np.trace(seen) / len(seen) + 1e-30
+    lift = basis @ (power[:, None] * mix.T) @ np.linalg.inv(seen + ridge * np.eye(len(seen)))
+    return Ground(
+        lr_hsi,
+        hr_msi,
+        level,
+        degradations,
+        operator,
+        rank,
+        basis,
+        float(msi_noise),
+        float(np.sqrt(np.mean(band_noise**2))),
+        lift.astype(np.float32),
+        PixelInputs.of(hr_msi),
+    )
+
+
+def _pixel_noise(image: np.ndarray) -> float:
+    """Robust noise level from the finest diagonal differences (median over 0.6745), smallest over bands is not taken."""
+    diagonal = (image[1:, 1:] - image[1:, :-1] - image[:-1, 1:] + image[:-1, :-1]) / 2.0
+    if not diagonal.size:
+        return 0.0
+    return float(np.sqrt(np.mean((np.median(np.abs(diagonal), axis=(0, 1)) / 0.6745) ** 2)))
+
+
+def map_spectra(
+    ground: Ground, kernels: list[Kernel], counts: list[int], rng: np.random.Generator, gamma: float = 0.5
+) -> tuple[np.ndarray, MapFit, np.ndarray]:
+    """Linear estimate plus the learned map of what it misses.
+
+    Args:
+        ground: See `Ground`.
+        kernels: Kernels whose features are stacked.
+        counts: Number of features of each.
+        rng: Source of the random features.
+        gamma: LR pixels weigh brightness to the power -2 gamma, so that dark spectra count as well.
+
+    Returns:
+        (H, W, K) coefficients, the fit, and the (K, K) rotation of its columns.
+    """
+    operator, basis = ground.operator, ground.basis.astype(np.float32)
+    coeffs = ground.hr_msi @ (ground.lift.T @ basis)
+    missing = ground.lr_hsi @ basis - operator.forward(coeffs)
+    flat = missing.reshape(-1, ground.rank).astype(np.float64)
+    axes = np.linalg.eigh(flat.T @ flat)[1][:, ::-1]
+    features = [Features(ground.inputs, k, c, rng) for k, c in zip(kernels, counts)]
+    blurred = np.concatenate([f.blurred(operator) for f in features], axis=1)
+    brightness = operator.forward(ground.inputs.brightness[..., None]).ravel() / ground.inputs.level
+    fit = fit_map(blurred, flat @ axes, (np.maximum(brightness, 0.0) + 0.05) ** -gamma if gamma else None)
+    weights = (fit.weights @ axes.T).astype(np.float32)
+    height, width = operator.shape
+    step = max(1, STRIP_VALUES // (width * sum(counts)))
+    for top in range(0, height, step):
+        index = np.arange(top, min(top + step, height))
+        start = 0
+        for feature, count in zip(features, counts):
+            coeffs[index] += feature.rows(index) @ weights[start : start + count]
+            start += count
+    return coeffs, fit, axes
+
+
+def agree(ground: Ground, prior: np.ndarray, settings: SubspaceSettings) -> tuple[np.ndarray, list[float]]:
+    """The cube closest to `prior` that explains both images up to their noise.
+
+    Args:
+        ground: See `Ground`.
+        prior: (H, W, K) coefficients.
+        settings: Iterations, smoothness and edge.
+
+    Returns:
+        (H, W, K) coefficients and the solver's relative residuals.
+    """
+    basis = ground.basis
+    lr_coeffs = (ground.lr_hsi @ basis).astype(np.float32)
+    rest = lr_coeffs - ground.operator.forward(prior)
+    # Prior variance per LR pixel over the noise variances: what the data may pull.
+    spread = float(np.mean(rest.astype(np.float64) ** 2)) + 1e-12
+    pull = np.full(ground.rank, 1e-2)
+    lr_weight = spread / (spread + ground.hsi_noise**2)
+    msi_weight = 10.0 * spread / (spread + 10.0 * ground.msi_noise**2)
+    smoothness = np.full(ground.rank, 1e-2 if settings.smoothness is None else settings.smoothness)
+    problem = CoefficientProblem(
+        ground.operator,
+        ground.degradations.srf @ basis,
+        lr_coeffs,
+        ground.hr_msi,
+        prior,
+        lr_weight=lr_weight,
+        msi_weight=msi_weight,
+        smoothness=smoothness,
+        edges=edge_weights(ground.hr_msi, settings.edge),
+        pull=pull,
+    )
+    return problem.solve(settings.iterations)
+
+
+def bicubic_coefficients(ground: Ground) -> np.ndarray:
+    """(H, W, K) cubic-spline interpolation of the LR coefficients, each value at its LR pixel's centre."""
+    from scipy.ndimage import zoom
+
+    coeffs = (ground.lr_hsi @ ground.basis).astype(np.float32)
+    scale = ground.operator.scale
+    return np.asarray(zoom(coeffs, (scale, scale, 1), order=3, mode="nearest", grid_mode=True), dtype=np.float32)
+
+
+def fuse_subspace(observation: Observation, config: Any, on_record: Record = None) -> FusionResult:
+    """Fuse one scene.
+
+    Args:
+        observation: The image pair; PSF and SRF are used if given.
+        config: Anything with an attribute `subspace` (`SubspaceSettings`).
+        on_record: Called with one dict per stage.
+
+    Returns:
+        The fused cube with PSF, SRF, history and the choices that were made.
+
+    Raises:
+        DataError: The images, PSF, SRF or supports do not fit together.
+    """
+    started = time.perf_counter()
+    settings: SubspaceSettings = config.subspace
+    history: list[dict[str, Any]] = []
+
+    def record(stage: str, **values: Any) -> None:
+        entry = {"stage": stage, "iteration": len(history), "seconds": time.perf_counter() - started, **values}
+        history.append(entry)
+        if on_record is not None:
+            on_record(entry)
+
+    ground = prepare(observation, settings)
+    record("estimate", loss=ground.degradations.residual, rank=ground.rank)
+    extras: dict[str, Any] = {
+        "rank": ground.rank,
+        "psf_family": ground.degradations.psf_family,
+        "supports": ground.degradations.supports,
+        "msi_noise": ground.msi_noise * ground.level,
+        "hsi_noise": ground.hsi_noise * ground.level,
+    }
+    if settings.map_features:
+        rng = np.random.default_rng(settings.seed)
+        prior, fit, _ = map_spectra(ground, [Kernel()], [settings.map_features], rng)
+        record("map", loss=float(np.sqrt(np.sum(fit.errors) / observation.bands)) * ground.level)
+    else:
+        prior = bicubic_coefficients(ground)
+    coeffs, curve = agree(ground, prior, settings)
+    fused = (coeffs @ ground.basis.T.astype(np.float32)) * np.float32(ground.level)
+    np.maximum(fused, 0.0, out=fused)
+    record("solve", loss=curve[-1] if curve else 0.0, steps=len(curve))
+    return FusionResult(
+        fused=fused,
+        psf=ground.degradations.psf,
+        srf=ground.degradations.srf,
+        history=history,
+        method="subspace",
+        seconds=time.perf_counter() - started,
+        extras=extras,
+    )

@@ -1,0 +1,38 @@
+"""Configuration section `subspace`."""
+
+from __future__ import annotations
+
+from typing import Literal, Optional
+
+from pydantic import Field
+
+from paddle_umsft.config_base import Section
+
+
+class SubspaceSettings(Section):
+    """Settings of `method: subspace`. The defaults choose everything that can be chosen from the data.
+
+    Attributes:
+        rank: Dimension K of the spectral subspace; None: from the singular values and the noise.
+        max_rank: Largest K that is chosen.
+        supports: What given supports are worth: "check" lets the data overrule them where they explain the pair clearly
+            worse than the whole range, "trust" never does, "ignore" never looks at them.
+        psf_size: Length of the PSF's window; None: tried.
+        free_psf: Also try a PSF without a formula.
+        map_features: Random features of the map from MSI to spectra; 0: start from bicubic instead.
+        iterations: Conjugate-gradient steps.
+        smoothness: Weight of the edge-aware gradient penalty; None: by noise.
+        edge: MSI gradient (relative to the mean brightness) at which the penalty halves.
+        seed: Seeds random features and samples.
+    """
+
+    rank: Optional[int] = Field(default=None, ge=1)
+    max_rank: int = Field(default=12, ge=1)
+    supports: Literal["check", "trust", "ignore"] = "check"
+    psf_size: Optional[int] = Field(default=None, ge=1)
+    free_psf: bool = True
+    map_features: int = Field(default=256, ge=0)
+    iterations: int = Field(default=60, ge=0)
+    smoothness: Optional[float] = Field(default=None, ge=0)
+    edge: float = Field(default=0.1, gt=0)
+    seed: int = 0
