@@ -9,9 +9,9 @@ from typing import Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paddle_umsft.convert import IncompleteError, Report, convert_file  # noqa: E402
-from paddle_umsft.convert.convert import PARTS  # noqa: E402
-from paddle_umsft.errors import UmsftError  # noqa: E402
+from paddle_umsft.convert import IncompleteError, Report, convert_file
+from paddle_umsft.convert.convert import PARTS
+from paddle_umsft.errors import UmsftError
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Mapping
 
 from paddle_umsft.convert import names, shapes
 from paddle_umsft.convert.reader import ASIDE_PREFIX
@@ -124,10 +124,10 @@ def _check(network: Network, report: Report) -> None:
         elif not _right_type(name, tensors[name].dtype):
             report.rows.append(Row("wrong type", source_name, tensors[name].dtype))
     report.rows += [Row("extra", network.source_names[name]) for name in tensors if name not in wanted]
-    if network.kind == "psf" and all(key in tensors for key in names.PSF_KEYS):
-        if not _same(tensors[names.PSF_KEYS[0]], tensors[names.PSF_KEYS[1]]):
-            note = f"another kernel than {names.PSF_KEYS[0]}, though they are one tensor"
-            report.rows.append(Row("extra", network.source_names[names.PSF_KEYS[1]], note))
+    kernels = [tensors[key] for key in names.PSF_KEYS if key in tensors]
+    if len(kernels) == 2 and not _same(*kernels):
+        note = f"another kernel than {names.PSF_KEYS[0]}, though they are one tensor"
+        report.rows.append(Row("extra", network.source_names[names.PSF_KEYS[1]], note))
     network.tensors = {name: tensors[name] for name in wanted if name in tensors}
 
 

@@ -1,10 +1,11 @@
-"""Converts weight files: PyTorch to Paddle and back, whole or not at all, with a table of what became of each tensor."""
+"""Converts weight files: PyTorch to Paddle and back, whole or not at all, with a table of each tensor's fate."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Mapping, Optional, Union
+from typing import Optional, Union
 
 import numpy as np
 
@@ -23,6 +24,7 @@ PARTS = ("umsft", "vgg", "psf", "srf")
 _GRAMMAR_OF_ENDING = {".pdparams": "paddle", ".pth": "torch", ".pt": "torch", ".safetensors": None}
 _COUNT_NOTE = "num_batches_tracked, which Paddle does not count"
 _DEAD_NOTE = "VGG layers that nobody listens to (P4)"
+_START_NOTE = "VGG layers that nobody listens to (P4): PyTorch's default start, seed = CRC-32 of the name"
 
 
 class IncompleteError(ConversionError):
@@ -199,7 +201,7 @@ def _to_torch(networks: Mapping[str, Network], published: Arrays, report: Report
             report.rows.append(Row("converted", name, _how(network, name)))
         elif network.kind == "umsft" and names.is_dead(name):
             output[name] = dead_layer_start(name, shape)
-            report.rows.append(Row("filled", name, "dead VGG layers: PyTorch's default start, seed = CRC-32 of the name"))
+            report.rows.append(Row("filled", name, _START_NOTE))
         elif name.replace("num_batches_tracked", "running_mean") in published:
             output[name] = np.zeros((), np.int64)
             report.rows.append(Row("filled", name, "num_batches_tracked = 0"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from typing import Mapping, Optional
+from collections.abc import Mapping
+from typing import Optional
 
 import numpy as np
 

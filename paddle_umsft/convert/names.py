@@ -1,8 +1,8 @@
 """The two grammars of names: the published network's state_dict and this package's, each from the other.
 
 Network: ``attention2.w_qs.weight`` there is ``levels.1.attention.query.weight`` here. The learned SRF, a child of the
-network there (``rm.srf.*``, P2), is a layer of its own here; in a file that holds both its names begin with ``srf.``,
-and those of the learned PSF with ``psf.``.
+network there (``rm.srf.*``, P2), is a layer of its own here. In a file, as in ``FusionModel``, the network's names begin
+with ``network.``, the SRF's with ``spectral.`` and the PSF's with ``spatial.``.
 
 References:
     HIFtool, Networks/FeafusFormer (MIT, commit 6a515e4): names only.
@@ -15,8 +15,9 @@ from typing import Optional
 
 LEVELS = {"": 0, "2": 1, "3": 2}  # suffix of super, super2, super3 and attention, attention2, attention3 -> level
 DEAD_FROM = 24  # the first VGG layer that nobody listens to (P4)
-SRF_PREFIX = "srf."
-PSF_PREFIX = "psf."
+NETWORK_PREFIX = "network."
+SRF_PREFIX = "spectral."
+PSF_PREFIX = "spatial."
 PSF_KEYS = ("net.down.weight", "net.spadown.weight")  # one tensor, registered twice
 
 _SUFFIX = {level: suffix for suffix, level in LEVELS.items()}
@@ -50,7 +51,7 @@ def our_key(published: str) -> Optional[str]:
         published: A name of the published network's state_dict, or of its SRF or PSF net alone.
 
     Returns:
-        Our name; None where we have no such tensor: the count of batches of a BN, a VGG layer that nobody listens
+        Our name, as in ``FusionModel``; None where we have no such tensor: the count of batches of a BN, a VGG layer that nobody listens
         to, or a name that is not in the grammar.
     """
     stem, _, leaf = published.rpartition(".")
@@ -63,15 +64,15 @@ def our_key(published: str) -> Optional[str]:
         return f"{SRF_PREFIX}responses.{found[1] or found[2]}.{found[3] or 'start'}"
     leaf = _STATISTICS.get(leaf, leaf)
     module = _our_module(stem)
-    return f"{module}.{leaf}" if module and leaf in ("weight", "bias", "_mean", "_variance") else None
+    return f"{NETWORK_PREFIX}{module}.{leaf}" if module and leaf in ("weight", "bias", "_mean", "_variance") else None
 
 
 def published_key(ours: str) -> str:
-    """Translates one of our names, of the network's, the SRF's or the PSF's state_dict.
+    """Translates one of our names.
 
     Args:
-        ours: For instance ``levels.0.attention.query.weight``, ``srf.responses.0.start`` or ``responses.0.start``,
-            ``psf.kernel`` or ``kernel``.
+        ours: A name of ``FusionModel`` (``network.levels.0.attention.query.weight``, ``spectral.responses.0.start``,
+            ``spatial.kernel``) or of one of its three layers alone (the same without its first part).
 
     Returns:
         The published name; of the PSF's two names the first.
@@ -81,10 +82,11 @@ def published_key(ours: str) -> str:
     """
     if ours in ("kernel", f"{PSF_PREFIX}kernel"):
         return PSF_KEYS[0]
-    found = re.fullmatch(r"(?:srf\.)?responses\.(\d+)\.(start|weight|bias)", ours)
+    found = re.fullmatch(r"(?:spectral\.)?responses\.(\d+)\.(start|weight|bias)", ours)
     if found:
         return f"rm.srf.srf_list.{found[1]}" if found[2] == "start" else f"rm.srf.conv_lst.{found[1]}.{found[2]}"
-    stem, _, leaf = ours.rpartition(".")
+    bare = ours[len(NETWORK_PREFIX) :] if ours.startswith(NETWORK_PREFIX) else ours
+    stem, _, leaf = bare.rpartition(".")
     module = _published_module(stem)
     if module is None:
         raise KeyError(ours)

@@ -38,7 +38,8 @@ class PickledType:
 
     def numpy(self) -> np.dtype[Any]:
         """Returns the NumPy type."""
-        return np.dtype(NUMPY_TYPES[self.name]).newbyteorder(self.order)
+        kind: np.dtype[Any] = np.dtype(NUMPY_TYPES[self.name]).newbyteorder(">" if self.order == ">" else "<")
+        return kind
 
 
 class PickledArray(Leaf):

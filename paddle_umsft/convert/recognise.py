@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Iterator, Optional
+from typing import Any, Optional
 
+from paddle_umsft.convert import names
 from paddle_umsft.convert.reader import ASIDE_PREFIX, META_KEY
 from paddle_umsft.convert.values import Leaf, WeightFile
 from paddle_umsft.errors import ConversionError
@@ -26,6 +28,7 @@ _ANCHORS: tuple[tuple[str, str, str], ...] = (
 )
 _PATTERNS = [(kind, grammar, re.compile(rf"(?:^|(?<=\.)){anchor}")) for kind, grammar, anchor in _ANCHORS]
 _FOREIGN = re.compile(r"(?:^|\.)(?:HSIconv\.|FTB_[hml]2?\.|skip[hml]\.)")
+_USUAL_PREFIXES = ("", names.NETWORK_PREFIX, names.SRF_PREFIX, names.PSF_PREFIX)
 _LONGEST_NAME = 300
 _PADDLE_TABLES = ("StructuredToParameterName@@", "UnpackBigParamInfor@@")
 _KINDS = {
@@ -73,12 +76,12 @@ class Recognised:
 
     def describe(self) -> str:
         """Returns what it is, in a few words."""
-        names = []
+        parts = []
         for part in self.parts.values():
-            where = f" (under {part.prefix!r})" if part.prefix else ""
-            names.append(f"{_KINDS[part.kind]}{where}")
+            where = f" (under {part.prefix!r})" if part.prefix not in _USUAL_PREFIXES else ""
+            parts.append(f"{_KINDS[part.kind]}{where}")
         form = {"torch": "published names", "paddle": "this package's names"}[self.grammar]
-        return f"{' + '.join(names)}, {form}"
+        return f"{' + '.join(parts)}, {form}"
 
 
 def recognise(file: WeightFile, key: Optional[str] = None) -> Recognised:
@@ -120,9 +123,7 @@ def recognise(file: WeightFile, key: Optional[str] = None) -> Recognised:
     return Recognised(parts, aside, extra, dropped, grammars.pop())
 
 
-def _place(
-    file: WeightFile, name: str, leaf: Leaf, found: dict[tuple[str, str, str], Part], others: list[str]
-) -> None:
+def _place(file: WeightFile, name: str, leaf: Leaf, found: dict[tuple[str, str, str], Part], others: list[str]) -> None:
     """Puts a tensor with the network that its name speaks for; of several anchors the first in the name counts."""
     if _FOREIGN.search(name):
         raise ConversionError(
@@ -173,8 +174,8 @@ def _one_of_each(file: WeightFile, found: dict[tuple[str, str, str], Part]) -> d
 
 
 def _vgg_grammar(parts: dict[str, Part]) -> str:
-    names = parts["vgg"].tensors
-    return "paddle" if any(name.endswith(("._mean", "._variance")) for name in names) else "torch"
+    tensors = parts["vgg"].tensors
+    return "paddle" if any(name.endswith(("._mean", "._variance")) for name in tensors) else "torch"
 
 
 def _flatten(file: WeightFile, tree: Any) -> Iterator[tuple[str, Any]]:
@@ -190,8 +191,10 @@ def _flatten(file: WeightFile, tree: Any) -> Iterator[tuple[str, Any]]:
             if budget < 0 or depth > 8:
                 raise ConversionError("nested too deeply or too large to be a set of weights", where=file.path)
             full = f"{prefix}{name}"
-            if len(full) > _LONGEST_NAME:
-                raise ConversionError("a name of more than 300 characters", where=file.path)
+            if len(full) > _LONGEST_NAME or not full.isprintable():
+                raise ConversionError("a name of more than 300 characters, or of unprintable ones", where=file.path)
+            if isinstance(value, Leaf) and value.array is None:
+                raise ConversionError(f"damaged: {full!r} never gets its values", where=file.path)
             if name in _PADDLE_TABLES:
                 if name == "UnpackBigParamInfor@@":
                     raise ConversionError("a tensor of more than 1 GiB, cut into slices", where=file.path)

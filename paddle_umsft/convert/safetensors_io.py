@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -100,7 +101,7 @@ def write(file: HashingFile, tensors: Mapping[str, tuple[np.ndarray, str]], meta
 
 def contiguous_bytes(array: np.ndarray) -> memoryview:
     """Returns an array's bytes in C order, little-endian; copied only where they do not lie so already."""
-    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def _tensors(header: dict[str, Any], data: memoryview) -> dict[str, Leaf]:

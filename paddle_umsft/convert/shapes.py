@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Iterator, Mapping
 
 from paddle_umsft.convert.names import DEAD_FROM, LEVELS, PSF_KEYS, conv_step
 
@@ -93,7 +93,7 @@ def srf_shapes(supports: tuple[int, ...], prefix: str = "") -> Shapes:
 
 def psf_shapes(size: int) -> Shapes:
     """Returns the keys of the PSF net for a kernel of this size."""
-    return {key: (1, 1, size, size) for key in PSF_KEYS}
+    return dict.fromkeys(PSF_KEYS, (1, 1, size, size))
 
 
 def umsft_sizes(found: Mapping[str, Shape]) -> Sizes:

@@ -8,8 +8,9 @@ References:
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -37,8 +38,7 @@ _STORAGE_TYPES: dict[str, str] = {
     "UntypedStorage": "uint8",
 }
 _SYSTEM_MODULES = frozenset(
-    "os posix nt sys builtins __builtin__ subprocess shutil socket runpy importlib ctypes pty code codeop "
-    "webbrowser pickle timeit pdb bdb cProfile operator functools asyncio multiprocessing".split()
+    ["os", "posix", "nt", "sys", "builtins", "__builtin__", "subprocess", "shutil", "socket", "runpy", "importlib", "ctypes", "pty", "code", "codeop", "webbrowser", "pickle", "timeit", "pdb", "bdb", "cProfile", "operator", "functools", "asyncio", "multiprocessing"]
 )
 _DTYPE_NAMES = {**{name: name for name in NUMPY_TYPES}, "half": "float16", "float": "float32", "double": "float64"}
 
@@ -336,7 +336,9 @@ def _zip_root(members: Mapping[str, Member], where: Path | str) -> str:
     roots = [name[: -len("/data.pkl")] for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
     if len(roots) != 1:
         hint = "a zip file inside a zip file?" if any(name.endswith((".zip", ".pth")) for name in members) else None
-        raise ConversionError("a zip file, but no PyTorch checkpoint (it has no data.pkl)", where=where, hint=hint)
+        raise ConversionError(
+            "a zip file, but no PyTorch checkpoint (no data.pkl in it, or several)", where=where, hint=hint
+        )
     root = roots[0]
     if any(name.startswith(f"{root}/code/") for name in members):
         raise ConversionError(

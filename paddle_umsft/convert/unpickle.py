@@ -12,9 +12,10 @@ References:
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Mapping
+from typing import Any, Callable
 
 from paddle_umsft.errors import ConversionError
 
@@ -128,7 +129,7 @@ class Unpickler:
                 opcode(self)
         except (IndexError, struct.error):
             raise self.error(f"pickle cut short or damaged near byte {min(self.at, len(self.data))}") from None
-        except (TypeError, ValueError, KeyError, AttributeError, OverflowError, UnicodeError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError, UnicodeError, MemoryError) as error:
             raise self.error(f"damaged pickle near byte {self.at} (from {start}): {_short(error)}") from None
 
     def error(self, what: str, hint: str | None = None) -> ConversionError:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Callable, Iterable, Mapping, Union
+from typing import Callable, Union
 
 import numpy as np
 
@@ -155,8 +156,13 @@ def _tensor(key: str, shape: tuple[int, ...], dtype: str) -> bytes:
     storage += _integer(size) + b"tQ"
     hooks = b"\x89ccollections\nOrderedDict\n)R"
     return (
-        b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + _integer(0) + _tuple(shape) + _tuple(reversed(strides))
-        + hooks + b"tR"
+        b"ctorch._utils\n_rebuild_tensor_v2\n("
+        + storage
+        + _integer(0)
+        + _tuple(shape)
+        + _tuple(reversed(strides))
+        + hooks
+        + b"tR"
     )
 
 
@@ -198,6 +204,4 @@ def _write_end(file: HashingFile, count: int, begin: int) -> None:
         file.write(struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, begin))
         file.write(struct.pack("<4sLQL", b"PK\6\7", 0, end, 1))
     shown = min(count, 0xFFFF)
-    file.write(
-        struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, shown, shown, min(size, 0xFFFFFFFF), min(begin, 0xFFFFFFFF), 0)
-    )
+    file.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, shown, shown, min(size, 0xFFFFFFFF), min(begin, 0xFFFFFFFF), 0))
