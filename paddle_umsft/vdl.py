@@ -85,7 +85,7 @@ def add_pictures(
     writer.add_image(tag="Fused/spectra", step=step, img=figure_pixels(figure))
     if psf is not None or srf is not None:
         figure = psf_srf(
-            psf, srf, observation.scale, true_psf=case.true_psf, true_srf=case.true_srf,
+            psf, srf, scale=observation.scale, true_psf=case.true_psf, true_srf=case.true_srf,
             wavelengths_nm=observation.wavelengths_nm,
         )  # fmt: skip
         writer.add_image(tag="Degradation/psf_srf", step=step, img=figure_pixels(figure))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
@@ -25,6 +26,7 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run; returns 0, 2 (bad usage or configuration), 3 (bad data) or 130 (interrupted)."""
     args = parse(argv)
+    warnings.filterwarnings("ignore", message="No ccache found")  # Paddle's, about a compiler nobody asked for
     try:
         from paddle_umsft.run import Interrupted, fuse_all, open_run
     except ImportError as error:
