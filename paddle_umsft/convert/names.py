@@ -1,8 +1,8 @@
 """The two grammars of names: the published network's state_dict and this package's, each from the other.
 
-Network: ``attention2.w_qs.weight`` there is ``levels.1.attention.query.weight`` here. The learned SRF, a child of the
-network there (``rm.srf.*``, P2), is a layer of its own here. In a file, as in ``FusionModel``, the network's names begin
-with ``network.``, the SRF's with ``spectral.`` and the PSF's with ``spatial.``.
+``attention2.w_qs.weight`` there is ``levels.1.attention.query.weight`` here. The learned SRF, a child of the network
+there (``rm.srf.*``, P2), is a layer of its own here. In a file, as in ``FusionModel``, the network's names begin with
+``network.``, the SRF's with ``spectral.`` and the PSF's with ``spatial.``.
 
 References:
     HIFtool, Networks/FeafusFormer (MIT, commit 6a515e4): names only.
@@ -51,8 +51,8 @@ def our_key(published: str) -> Optional[str]:
         published: A name of the published network's state_dict, or of its SRF or PSF net alone.
 
     Returns:
-        Our name, as in ``FusionModel``; None where we have no such tensor: the count of batches of a BN, a VGG layer that nobody listens
-        to, or a name that is not in the grammar.
+        Our name, as in ``FusionModel``; None where we have no such tensor: the count of batches of a BN, a VGG layer
+        that nobody listens to, or a name that is not in the grammar.
     """
     stem, _, leaf = published.rpartition(".")
     if published in PSF_KEYS:

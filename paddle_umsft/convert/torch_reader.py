@@ -7,6 +7,7 @@ References:
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,8 +38,9 @@ _STORAGE_TYPES: dict[str, str] = {
     "BoolStorage": "bool",
     "UntypedStorage": "uint8",
 }
-_SYSTEM_MODULES = frozenset(
-    ["os", "posix", "nt", "sys", "builtins", "__builtin__", "subprocess", "shutil", "socket", "runpy", "importlib", "ctypes", "pty", "code", "codeop", "webbrowser", "pickle", "timeit", "pdb", "bdb", "cProfile", "operator", "functools", "asyncio", "multiprocessing"]
+_SYSTEM_MODULES = re.compile(
+    r"(?:os|posix|nt|sys|builtins|__builtin__|subprocess|shutil|socket|runpy|importlib|ctypes|pty|code|codeop|pickle|"
+    r"webbrowser|timeit|pdb|bdb|cProfile|operator|functools|asyncio|multiprocessing)(?:\.|$)"
 )
 _DTYPE_NAMES = {**{name: name for name in NUMPY_TYPES}, "half": "float16", "float": "float32", "double": "float64"}
 
@@ -354,7 +356,7 @@ def _zip_root(members: Mapping[str, Member], where: Path | str) -> str:
 
 def _explain(module: str, name: str) -> str:
     """Returns what to do about a name that was refused."""
-    if module.split(".")[0] in _SYSTEM_MODULES:
+    if _SYSTEM_MODULES.match(module):
         return "nothing of it was executed; do not load this file elsewhere"
     return (
         f"nothing of it was executed; if the file pickles a whole module or other objects along with the weights "

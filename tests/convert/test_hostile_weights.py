@@ -1,0 +1,326 @@
+"""Damaged and hostile files: each refused with one line, nothing executed, nothing written, soon and small."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import pickle
+import struct
+import tarfile
+import time
+import tracemalloc
+import zipfile
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+import weight_files as wf
+
+from paddle_umsft.convert import convert_file, load_vgg_features
+from paddle_umsft.errors import ConversionError
+
+SENTINEL = "touch executed"
+SYSTEM = wf.Call(wf.Global("os", "system"), SENTINEL)
+NINE = np.ones(9, np.float32).tobytes()
+
+
+def psf(storage: Any = None, **changes: Any) -> dict[str, Any]:
+    """A PSF net's state_dict of one 3×3 kernel, one thing about it changed."""
+    stored = wf.Stored("0", "float32", 9) if storage is None else storage
+    view = {"size": (1, 1, 3, 3), "stride": (9, 9, 3, 1), "offset": 0, **changes}
+    kernel = wf.tensor(stored, view["size"], view["stride"], view["offset"])
+    return {"net.down.weight": kernel, "net.spadown.weight": kernel}
+
+
+def zipped(**changes: Any) -> bytes:
+    """The same as a file of the zip format."""
+    return wf.zip_bytes(psf(**changes), {"0": NINE})
+
+
+def legacy(**changes: Any) -> bytes:
+    """The same as a file of the older format."""
+    return wf.legacy_bytes(psf(), {"0": NINE}, **changes)
+
+
+def patched(data: bytes, marker: bytes, at: int, new: bytes) -> bytes:
+    """Overwrites bytes at a distance from the last place where ``marker`` stands."""
+    where = data.rindex(marker) + at
+    return data[:where] + new + data[where + len(new) :]
+
+
+def tar_bytes() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("pickle"), io.BytesIO())
+    return file.getvalue()
+
+
+def npz_claiming(shape: str, dtype: str = "<f4") -> bytes:
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    npy = b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + b"1234"
+    return wf.npz_bytes({"net.down.weight.npy": npy})
+
+
+def exponential_key() -> bytes:
+    """A dict key of 2**60 elements in 180 bytes: hashing it takes for ever."""
+    program = b"\x80\x02)q\x00"
+    for n in range(60):
+        program += b"h" + bytes([n]) + b"h" + bytes([n]) + b"\x86q" + bytes([n + 1])
+    return program + b"}h" + bytes([60]) + b"Ns."
+
+
+def reused_list() -> bytes:
+    """One list of 20 000 pairs, made an ordered dict 20 000 times."""
+    pairs = b"](" + b"X\1\0\0\0aK\1\x86" * 20_000 + b"e"
+    return b"\x80\x02ccollections\nOrderedDict\nq\1" + pairs + b"q\2" + b"h\1h\2\x85R" * 20_000 + b"."
+
+
+def reused_text() -> bytes:
+    """A megabyte of text, turned into bytes 100 000 times."""
+    text = b"X" + struct.pack("<I", 1 << 20) + b"a" * (1 << 20)
+    return b"\x80\x02c_codecs\nencode\nq\1" + text + b"q\2" + b"h\1h\2\x85R" * 100_000 + b"."
+
+
+def safetensors(entries: dict[str, Any], data: bytes = b"1234") -> bytes:
+    return wf.safetensors_bytes(entries, data)
+
+
+def entry(begin: int = 0, end: int = 4, shape: Any = (1,), dtype: str = "F32") -> dict[str, Any]:
+    return {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
+
+
+EVAL = wf.Call(wf.Global("builtins", "eval"), "1")
+POSIX = b"\x80\x04\x8c\5posix\x8c\6system\x93\x8c\x0etouch executed\x85R."
+UNFILLED = wf.Call(wf.Global("numpy.core.multiarray", "_reconstruct"), wf.Global("numpy", "ndarray"))
+BAD_STATE = wf.Call(wf.Global("numpy", "dtype"), "f4", state=SYSTEM)
+NESTED_STORAGE = wf.Call(wf.Global("torch.storage", "_load_from_bytes"), wf.legacy_bytes(SYSTEM, {}))
+MODULE_ID = b"\x80\x02(X\6\0\0\0modulec__main__\nNet\nX\1\0\0\0aX\1\0\0\0btQ."
+SELF_CONTAINING = b"\x80\x02}q\x00X\1\0\0\0ah\x00s."
+CUT = zipped()
+DEEP = b"\x80\x02" + b"](" * 200_000 + b"e" * 200_000 + b"."
+
+FILES: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
+    # cut short, overwritten, something else
+    "empty file": (b"", "empty"),
+    "one byte": (b"\x80", "cut short"),
+    "noise": (bytes(range(1, 200)), "no weight file"),
+    "text": (b"weights, honestly\n", "no weight file|damaged"),
+    "zip cut short": (CUT[: len(CUT) // 2], "cut short"),
+    "zip without its last byte": (CUT[:-1], "damaged zip"),
+    "older format cut in the pickle": (legacy()[:200], "cut short"),
+    "older format cut in the last storage": (legacy()[:-3], "cut short"),
+    "older format, wrong magic number": (legacy(magic=wf.MAGIC + 1), "not a set of named weights"),
+    "older format, wrong protocol number": (legacy(version=7), "protocol number"),
+    "older format, big-endian": (legacy(system={"little_endian": False}), "big-endian"),
+    "zip format, big-endian": (wf.zip_bytes(psf(), {"0": NINE}, more={"archive/byteorder": b"big"}), "big-endian"),
+    "tar of 2016": (tar_bytes(), "tar file"),
+    "flipped bit in a storage": (patched(CUT, NINE[:8], 0, b"\1"), "checksum"),
+    "bytes after a number": (b"\x80\x02K\1.", "not a set"),
+    # code
+    "os.system, zip": (wf.zip_bytes(SYSTEM, {}), r"os\.system.*nothing of it was executed"),
+    "os.system, older format": (wf.legacy_bytes(SYSTEM, {}), r"os\.system"),
+    "os.system by its real name": (POSIX, r"posix\.system"),
+    "os.system in protocol 0": (b"cos\nsystem\n(S'touch executed'\ntR.", r"os\.system"),
+    "os.system as an instance": (b"(S'touch executed'\nios\nsystem\n.", r"os\.system"),
+    "eval among the weights": (wf.zip_bytes({**psf(), "a": EVAL}, {"0": NINE}), "eval"),
+    "os.system in a storage's own file": (wf.dump({"a": NESTED_STORAGE}, 3), r"os\.system"),
+    "os.system in .pdparams": (wf.dump({"kernel": SYSTEM}, 4), r"os\.system"),
+    "os.system in an array's state": (wf.dump({"a": BAD_STATE}), r"os\.system"),
+    "getattr": (wf.dump(wf.Call(wf.Global("builtins", "getattr"), "a", "b")), "getattr"),
+    "a listed name with a dot in it": (wf.dump(wf.Global("torch", "nn.Module")), "refused"),
+    "extension registry": (b"\x80\x02\x82\x01.", "no opcode"),
+    "whole module, zip": (
+        wf.zip_bytes(wf.Call(wf.Global("torch.nn.modules.container", "Sequential")), {}),
+        r"Sequential.*whole module.*state_dict",
+    ),
+    "whole module with its source, older format": (
+        wf.dump(wf.MAGIC) + wf.dump(1001) + wf.dump(wf.SYSTEM) + MODULE_ID,
+        r"__main__\.Net.*whole module",
+    ),
+    "other objects beside the weights": (pickle.dumps({"args": argparse.Namespace(lr=1)}), "argparse.Namespace"),
+    "TorchScript": (wf.zip_bytes(psf(), {"0": NINE}, more={"archive/code/a.py": b""}), "TorchScript"),
+    "array of objects": (pickle.dumps({"kernel": np.array([SENTINEL], object)}), "no plain number"),
+    "structured array": (pickle.dumps({"kernel": np.zeros(2, "f4,f4")}), "no plain number"),
+    "object array in .npz": (wf.npz_bytes({"kernel.npy": wf.npy_bytes(np.array([None]))}), "damaged|plain"),
+    # storages and views that lie
+    "missing storage, zip": (wf.zip_bytes(psf(), {}), "missing"),
+    "missing storage, older format": (wf.legacy_bytes(psf(), {}), "without data"),
+    "unlisted storage, older format": (legacy(keys=["1"]), "unknown"),
+    "storage listed twice": (legacy(keys=["0", "0"]), "list of different names"),
+    "storage shorter than stated": (wf.zip_bytes(psf(), {"0": NINE[:-4]}), "36 bytes with 32"),
+    "storage longer than stated": (wf.zip_bytes(psf(), {"0": NINE + NINE}), "36 bytes with 72"),
+    "count that lies, older format": (legacy(counts=lambda key, count: 2**40), "not of the size"),
+    "negative count, older format": (legacy(counts=lambda key, count: -1), "not of the size"),
+    "negative stride": (zipped(stride=(9, 9, -3, 1)), "stride -3"),
+    "negative size": (zipped(size=(1, 1, -3, 3)), "size -3"),
+    "negative offset": (zipped(offset=-1), "offset -1"),
+    "offset outside": (zipped(offset=1), "reaches to element 9"),
+    "stride outside": (zipped(stride=(9, 9, 4, 1)), "reaches to element 10"),
+    "sizes that overflow": (zipped(size=(2**61, 2**61, 1, 1)), "reaches|spread"),
+    "a size of 2**64": (zipped(size=(2**64, 1, 1, 1)), "size"),
+    "a million by a million from one number": (zipped(size=(1, 1, 10**6, 10**6), stride=(0, 0, 0, 0)), "spread over"),
+    "an empty tensor of impossible size": (zipped(size=(2**61, 0, 2**61, 3)), "damaged|wrong shape|sizes|missing"),
+    "more strides than sizes": (zipped(stride=(1, 1)), "strides"),
+    "size that is text": (zipped(size=("a", 1, 1, 1)), "size str"),
+    "unknown storage type": (zipped(storage=wf.Call(wf.Global("torch", "QInt8Storage"))), "QInt8Storage"),
+    "persistent id of something else": (b"\x80\x02X\1\0\0\0aQ.", "persistent id"),
+    "view beyond its root": (
+        wf.legacy_bytes(psf(storage=wf.Stored("0", "float32", 9, ("v", 5, 9))), {"0": NINE}),
+        "beyond its storage",
+    ),
+    "array of another size than its bytes": (
+        pickle.dumps({"kernel": np.zeros(3, np.float32)}).replace(b"K\3\x85", b"K\4\x85"),
+        "16 bytes with 12",
+    ),
+    "array without values": (wf.dump({"kernel": UNFILLED}), "never gets"),
+    # zip files that lie
+    "zip inside a zip": (wf.npz_bytes({"weights.pth": CUT}), "zip file inside"),
+    "zip without a checkpoint": (wf.npz_bytes({"readme.txt": b"a"}), "no PyTorch checkpoint"),
+    "two checkpoints in one zip": (wf.zip_bytes(psf(), {}, more={"b/data.pkl": b"N."}), "or several"),
+    "zip bomb": (
+        lambda: wf.zip_bytes(psf(), {"0": b"\0" * 10**8}, method=zipfile.ZIP_DEFLATED),
+        "claims to unpack to 1000",
+    ),
+    "compressed checkpoint": (wf.zip_bytes(psf(), {"0": NINE}, method=zipfile.ZIP_DEFLATED), "compressed"),
+    "npz bomb": (lambda: wf.npz_bytes({"a.npy": b"\0" * 10**8}), "claims to unpack"),
+    "npz header that lies": (npz_claiming("(1000000000000,)"), "4000000000000 bytes"),
+    "npz header with code": (npz_claiming("__import__('os').system('touch executed')"), "damaged"),
+    "npz of text": (npz_claiming("(1,)", "<U1"), "no plain number"),
+    "two members of one name": (
+        wf.npz_bytes({"a.npy": b"", "b.npy": b""}).replace(b"b.npy", b"a.npy"),
+        "two members",
+    ),
+    "encrypted member": (patched(CUT, b"PK\1\2", 8, b"\1"), "encrypted"),
+    "member outside the file": (patched(CUT, b"PK\1\2", 42, b"\xff\xff\xff\x7f"), "damaged zip"),
+    "member larger than the file": (patched(CUT, b"PK\1\2", 20, b"\xff\xff\xff\x7f" * 2), "outside"),
+    "two sizes for a stored member": (patched(CUT, b"PK\1\2", 24, b"\1\0\0\0"), "lies about its size"),
+    "table outside the file": (patched(CUT, b"PK\5\6", 16, b"\xff\xff\xff\x7f"), "outside"),
+    "60 000 members that are not there": (patched(CUT, b"PK\5\6", 8, b"\xff\xee\xff\xee"), "damaged zip"),
+    # small files that cost much
+    "memo index of 2**32": (b"\x80\x02Nr\xff\xff\xff\xff.", "not a set"),
+    "integer of 2 GB": (b"\x80\x02\x8b\xff\xff\xff\x7f.", "integer"),
+    "integer of negative length": (b"\x80\x02\x8b\xff\xff\xff\xff.", "integer"),
+    "text of 2**63 bytes": (b"\x80\x02\x8d" + b"\xff" * 7 + b"\x7f" + b".", "cut short"),
+    "bytes of 4 GB": (b"\x80\x02B\xff\xff\xff\xffa.", "cut short"),
+    "nested 200 000 deep": (DEEP, "not a set"),
+    "nested dicts": (b"\x80\x02" + b"}X\1\0\0\0a" * 50 + b"K\1" + b"s" * 50 + b".", "too deeply"),
+    "dict that contains itself": (SELF_CONTAINING, "too deeply"),
+    "key that cannot be hashed in time": (exponential_key(), "dict key"),
+    "one list used over and over": (reused_list, "more steps"),
+    "one text used over and over": (reused_text, "more steps"),
+    "stack that underflows": (b"\x80\x02u.", "damaged"),
+    "integer of 100 000 digits": (b"I" + b"9" * 100_000 + b"\n.", "damaged|no weight file"),
+    # safetensors
+    "safetensors, table of a terabyte": (wf.safetensors_bytes({}, length=2**39), "table of"),
+    "safetensors, no JSON": (wf.safetensors_bytes(b"{'kernel'"), "damaged safetensors"),
+    "safetensors, nested JSON": (wf.safetensors_bytes(b'{"a":' + b"[" * 100_000), "damaged safetensors"),
+    "safetensors, endless number": (wf.safetensors_bytes(b'{"a":' + b"9" * 100_000 + b"}"), "19 digits"),
+    "safetensors, overlap": (safetensors({"kernel": entry(), "b": entry()}), "overlap"),
+    "safetensors, gap": (safetensors({"kernel": entry(4, 8)}, b"12345678"), "gaps"),
+    "safetensors, outside": (safetensors({"kernel": entry(0, 40, (10,))}), "outside"),
+    "safetensors, size that lies": (safetensors({"kernel": entry(0, 4, (2**61, 2**61))}), "bytes with 4"),
+    "safetensors, negative size": (safetensors({"kernel": entry(0, 4, (-1,))}), "outside"),
+    "safetensors, unknown type": (safetensors({"kernel": entry(dtype="F8_E4M3")}), "unknown type"),
+    "safetensors, a name twice": (wf.safetensors_bytes(b'{"a":{},"a":{}}'), "twice"),
+    # sound files of no use
+    "wrong type": (pickle.dumps({"kernel": np.zeros((1, 1, 3, 3), np.int32)}), "wrong type: kernel .int32"),
+    "wrong shape": (pickle.dumps({"kernel": np.zeros((3, 3), np.float32)}), "wrong shape: kernel"),
+    "missing and extra": (
+        pickle.dumps({"srf_list.0": np.zeros(3), "conv_lst.0.bias": np.zeros(1), "x": np.zeros(1)}),
+        r"missing: conv_lst\.0\.weight; extra: x",
+    ),
+    "two kernels that differ": (
+        pickle.dumps({f"net.{n}down.weight": np.full((1, 1, 3, 3), len(n), "f4") for n in ("", "spa")}),
+        "another kernel",
+    ),
+    "no network known": (pickle.dumps({"fc.weight": np.zeros(3)}), "no network known"),
+    "the network twice": (pickle.dumps({"a": {"kernel": np.ones(1)}, "b": {"kernel": np.ones(1)}}), "--key"),
+    "FeafusFormer": (pickle.dumps({"FTB_h2.w.weight": np.zeros(3)}), "FeafusFormer"),
+    "a tensor alone": (wf.zip_bytes(psf()["net.down.weight"], {"0": NINE}), "single tensor"),
+    "a list": (pickle.dumps([np.zeros(1)]), "not a set"),
+    "terminal codes in a name": (pickle.dumps({"kernel": np.ones(1), "\x1b[2J": np.ones(1)}), "unprintable"),
+    "an endless name": (pickle.dumps({"kernel" * 100: np.ones(1)}), "300 characters"),
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_bad_file_is_refused(kind: str, tmp_path: Path) -> None:
+    content, message = FILES[kind]
+    data = content() if callable(content) else content
+    source = tmp_path / "source.pth"
+    source.write_bytes(data)
+    begin = time.monotonic()
+    with pytest.raises(ConversionError, match=message) as caught:
+        convert_file(source, tmp_path / "result.pdparams")
+    assert time.monotonic() - begin < 5
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
+    assert caught.value.exit_code == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["source.pth"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [name for name in FILES if any(word in name for word in ("over and over", "bomb", "2**", "GB", "deep", "lie"))],
+)
+def test_bad_file_costs_little_memory(kind: str, tmp_path: Path) -> None:
+    content, _ = FILES[kind]
+    data = content() if callable(content) else content
+    source = tmp_path / "source.pth"
+    source.write_bytes(data)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConversionError):
+            convert_file(source, tmp_path / "result.pdparams")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # A million steps of pushing small objects, and half a gigabyte of text turned to bytes, at the very most.
+    assert peak < (600e6 if "over and over" in kind else 120e6)
+
+
+@pytest.mark.parametrize("kind", [name for name, (content, _) in FILES.items() if isinstance(content, bytes)])
+def test_bad_vgg_file_is_refused(kind: str, tmp_path: Path) -> None:
+    content = FILES[kind][0]
+    assert isinstance(content, bytes)
+    source = tmp_path / "vgg.pth"
+    source.write_bytes(content)
+    with pytest.raises(ConversionError):
+        load_vgg_features(source)
+    assert [path.name for path in tmp_path.iterdir()] == ["vgg.pth"]
+
+
+def test_missing_file_folder_and_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pth")
+    (tmp_path / "folder.pth").mkdir()
+    for name, message in (
+        ("none.pth", "no such file"),
+        ("folder.pth", "cannot be read"),
+        ("pipe.pth", "no plain file"),
+    ):
+        with pytest.raises(ConversionError, match=message):
+            convert_file(tmp_path / name, tmp_path / "result.pdparams")
+    assert not (tmp_path / "result.pdparams").exists()
+
+
+def test_existing_result_survives_a_bad_source(tmp_path: Path) -> None:
+    source, target = tmp_path / "source.pth", tmp_path / "result.pdparams"
+    source.write_bytes(zipped(offset=3))
+    target.write_bytes(b"kept")
+    with pytest.raises(ConversionError):
+        convert_file(source, target)
+    assert target.read_bytes() == b"kept"
+
+
+def test_the_builders_make_a_sound_file(tmp_path: Path) -> None:
+    """Else the tests above might pass for the wrong reason."""
+    for name, data in (("zip.pth", zipped()), ("legacy.pth", legacy())):
+        (tmp_path / name).write_bytes(data)
+        assert convert_file(tmp_path / name, tmp_path / f"{name}.pdparams").problems() == ""
