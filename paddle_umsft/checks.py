@@ -88,15 +88,15 @@ def check_scale(scale: Any, shape: Optional[tuple[int, int]] = None, *, minimum:
     if isinstance(scale, bool) or not isinstance(scale, (int, np.integer)) or scale < minimum:
         hint = "at scale 1 both images have the same size and nothing is to be fused" if scale == 1 else None
         raise ConfigError("scale", where="observe.scale", expected=f"a whole number >= {minimum}", got=scale, hint=hint)
-    scale = int(scale)
+    checked = int(scale)
     if shape is not None:
-        height, width = crop_size(shape, scale)
+        height, width = crop_size(shape, checked)
         if (height, width) != tuple(shape):
             hint = f"crop it to {height}x{width}"
             got = f"{shape[0]}x{shape[1]}"
             expected = f"height and width that are multiples of the scale {scale}"
             raise DataError("size of the image", where="scale", expected=expected, got=got, hint=hint)
-    return scale
+    return checked
 
 
 def crop_size(shape: tuple[int, int], scale: int) -> tuple[int, int]:

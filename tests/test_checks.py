@@ -23,7 +23,7 @@ from paddle_umsft.errors import ConfigError, DataError
 
 @pytest.mark.parametrize("scale", [1, 0, -4, 2.5, "8", None, True])
 def test_scale_out_of_range(scale: Any) -> None:
-    with pytest.raises(ConfigError, match="observe.scale") as caught:
+    with pytest.raises(ConfigError, match=r"observe\.scale") as caught:
         check_scale(scale)
     assert caught.value.exit_code == 2
 
@@ -34,7 +34,7 @@ def test_scale_against_the_image() -> None:
     with pytest.raises(DataError, match="multiples of the scale 8, got 67x79; crop it to 64x72") as caught:
         check_scale(8, (67, 79))
     assert caught.value.exit_code == 3
-    with pytest.raises(DataError, match="larger than the image.*64x64.*48x80"):
+    with pytest.raises(DataError, match=r"larger than the image.*64x64.*48x80"):
         check_scale(64, (48, 80))
 
 
@@ -78,7 +78,7 @@ def test_cube_and_srf() -> None:
     assert check_cube(good, "x") is good
     with pytest.raises(DataError, match="empty"):
         check_cube(np.zeros((0, 3, 4)), "x")
-    with pytest.raises(DataError, match="MSI band 1 .*all zero"):
+    with pytest.raises(DataError, match=r"MSI band 1 .*all zero"):
         check_srf(np.array([[1.0, 0], [0, 0]]))
     with pytest.raises(DataError, match="expected 3 as in the scene, got 2"):
         check_srf(np.ones((4, 2)), 3)

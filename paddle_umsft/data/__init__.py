@@ -1,0 +1,1 @@
+"""Scenes and pairs of images: files, folders, SRF tables, made-up scenes."""

@@ -92,7 +92,7 @@ def read_table(path: str | Path, key: Optional[str] = None) -> np.ndarray:
         table = read_array(file, key, axes=(2,)).values
     if table.ndim != 2:
         raise DataError("number of axes", where=file, expected=2, got=f"{table.ndim} (shape {table.shape})")
-    return table
+    return np.asarray(table)
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _hdf5_entries(file: Path) -> dict[str, _Entry]:
     def loader(name: str) -> Callable[[], np.ndarray]:
         def load() -> np.ndarray:
             with h5py.File(file, "r") as handle:
-                return np.asarray(handle[name][()]).T  # MATLAB is column-major: HDF5 holds the axes reversed
+                return np.asarray(np.asarray(handle[name][()]).T)  # MATLAB writes columns first: axes come reversed
 
         return load
 

@@ -233,7 +233,7 @@ def _flat_top(wavelengths_nm: np.ndarray, centre: float, width: float) -> Option
     if area.sum() < 0.9 * whole:
         return None
     area[area < 1e-4 * area.max()] = 0.0
-    return area / area.sum()
+    return np.asarray(area / area.sum())
 
 
 def _csv_header(file: Path) -> Optional[list[str]]:

@@ -105,13 +105,13 @@ def _reflectances(rng: np.random.RandomState, material: np.ndarray, wavelengths:
     kind = chroma * (rng.standard_normal((_MATERIALS, _GRID_BANDS)) @ reach.T) + level
     own = 0.12 * rng.standard_normal((len(material), _GRID_BANDS)) @ reach.T + rng.normal(0.0, 0.3, (len(material), 1))
     at_bands = np.stack([np.interp(wavelengths, grid, row) for row in kind[material] + own])
-    return 0.02 + 0.93 / (1.0 + np.exp(-at_bands))
+    return np.asarray(0.02 + 0.93 / (1.0 + np.exp(-at_bands)))
 
 
 def _daylight(wavelengths: np.ndarray) -> np.ndarray:
     """(C,) relative power of CIE D65, largest 1."""
     table = np.loadtxt(Path(__file__).parent / "tables" / "d65.csv", delimiter=",")
-    return np.interp(wavelengths, table[:, 0], table[:, 1]) / table[:, 1].max()
+    return np.asarray(np.interp(wavelengths, table[:, 0], table[:, 1]) / table[:, 1].max())
 
 
 def _shading(rng: np.random.RandomState, discs: np.ndarray, owner: np.ndarray) -> np.ndarray:
@@ -124,7 +124,7 @@ def _shading(rng: np.random.RandomState, discs: np.ndarray, owner: np.ndarray) -
     local = (tilt[owner, 0] * (y - centre[..., 0]) + tilt[owner, 1] * (x - centre[..., 1])) / centre[..., 2]
     slope = rng.uniform(-0.3, 0.3, 2)
     whole = slope[0] * (y / rows - 0.5) + slope[1] * (x / cols - 0.5)
-    return np.clip(1.0 + local + whole, 0.1, None)
+    return np.asarray(np.clip(1.0 + local + whole, 0.1, None))
 
 
 def _texture(rng: np.random.RandomState, count: int, owner: np.ndarray) -> np.ndarray:
@@ -135,4 +135,4 @@ def _texture(rng: np.random.RandomState, count: int, owner: np.ndarray) -> np.nd
         fine: Any = np.repeat(np.repeat(coarse, step, axis=0), step, axis=1)
         noise += fine[: owner.shape[0], : owner.shape[1]]
     strength = rng.gamma(1.5, 0.012, count)
-    return np.clip(1.0 + strength[owner] * noise, 0.2, None)
+    return np.asarray(np.clip(1.0 + strength[owner] * noise, 0.2, None))

@@ -94,7 +94,7 @@ def motion_psf(size: int, angle_deg: float = 45.0, width: float = 1.0) -> np.nda
     # The ends fade over one pixel, so that the length need not be a whole number of taps.
     line = np.clip(size / 2 + 0.5 - np.abs(along), 0.0, 1.0)
     psf = line * np.exp(-0.5 * (across / width) ** 2)
-    return psf / psf.sum()
+    return np.asarray(psf / psf.sum())
 
 
 def load_psf(path: str, key: Optional[str] = None) -> np.ndarray:
@@ -111,7 +111,7 @@ def load_psf(path: str, key: Optional[str] = None) -> np.ndarray:
         DataError: No such file, not readable, not square, negative, not finite, or all zero.
     """
     psf = check_psf(read_table(path, key=key), where=Path(path).name)
-    return psf / psf.sum()
+    return np.asarray(psf / psf.sum())
 
 
 def build_psf(settings: PsfConfig, scale: int) -> np.ndarray:

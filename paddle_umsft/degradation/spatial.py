@@ -80,12 +80,12 @@ class SpatialDegradation:
         if self._is_aligned:
             return padded
         folded = _fold(padded, self.first, h * s)
-        return _fold(folded.swapaxes(0, 1), self.first, w * s).swapaxes(0, 1)  # (H, W, C)
+        return np.asarray(_fold(folded.swapaxes(0, 1), self.first, w * s).swapaxes(0, 1))  # (H, W, C)
 
     @property
     def _is_aligned(self) -> bool:
         """Whether the windows tile the image exactly (k = s): then there is no boundary."""
-        return self.psf.shape[0] == self.scale
+        return bool(self.psf.shape[0] == self.scale)
 
     def _indices(self, count: int) -> np.ndarray:
         """HR rows (or columns), possibly outside the image, that `count` LR pixels see."""
@@ -98,7 +98,7 @@ def _fold(padded: np.ndarray, first: int, length: int) -> np.ndarray:
     total = -(-(offset + padded.shape[0]) // length) * length
     whole = np.zeros((total, *padded.shape[1:]), padded.dtype)
     whole[offset : offset + padded.shape[0]] = padded
-    return whole.reshape(-1, length, *padded.shape[1:]).sum(axis=0)
+    return np.asarray(whole.reshape(-1, length, *padded.shape[1:]).sum(axis=0))
 
 
 def _as_float(cube: np.ndarray, name: str) -> np.ndarray:

@@ -44,4 +44,4 @@ class SpectralDegradation:
             cube = cube.astype(np.float64)
         if cube.ndim < 1 or cube.shape[-1] != matrix.shape[1]:
             raise DataError("bands (last axis)", where=name, expected=matrix.shape[1], got=cube.shape)
-        return cube @ matrix.T.astype(cube.dtype)
+        return np.asarray(cube @ matrix.T.astype(cube.dtype))

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import scipy.io
 
-from paddle_umsft.cases import load_case
-from paddle_umsft.data.readers import list_scenes, read_pair, read_scene
+from paddle_umsft.data.readers import SceneEntry, list_scenes, read_pair, read_scene
+from paddle_umsft.data.scene import Case
 from paddle_umsft.data.settings import INDIAN_PINES_PATH, DataConfig, ObserveConfig
+from paddle_umsft.degradation.observe import pair
 from paddle_umsft.errors import ConfigError, DataError, UmsftError
 
 H, W, C = 40, 56, 7
@@ -50,6 +51,11 @@ def write(path: Path, **arrays: np.ndarray) -> str:
         meta = {"wavelength": [0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7], "wavelength units": "Micrometers"}
         envi.save_image(str(path), first, metadata=meta, interleave="bil", ext=".img")
     return str(path)
+
+
+def load_case(entry: SceneEntry, observe: ObserveConfig) -> Case:
+    images = read_pair(entry.settings)
+    return pair(images.lr_hsi, images.hr_msi, observe, name=images.name, wavelengths_nm=images.wavelengths_nm)
 
 
 def cave_folder(folder: Path, picture: Any = None, bands: int = 31) -> Path:

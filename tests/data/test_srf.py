@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def test_nikon_is_raw_and_in_order_r_g_b() -> None:
     assert nikon_d700(31).notes
     with pytest.raises(DataError, match="31 bands, got 30"):
         nikon_d700(30)
-    with pytest.raises(DataError, match="outside the scene's wavelengths.*400...700.*420...720"):
+    with pytest.raises(DataError, match=r"outside the scene's wavelengths.*400...700.*420...720"):
         nikon_d700(31, VISIBLE + 20)
 
 
@@ -44,11 +45,11 @@ def test_sentinel_outside() -> None:
     srf = sentinel2(VISIBLE)
     assert srf.names == ("B2", "B3", "B4")
     assert "B12" in srf.notes[0]
-    with pytest.raises(DataError, match="B8 .*outside the scene's wavelengths"):
+    with pytest.raises(DataError, match=r"B8 .*outside the scene's wavelengths"):
         sentinel2(VISIBLE, ["B8"])
     with pytest.raises(DataError, match=r"B10 .*gap"):
         sentinel2(AVIRIS[(AVIRIS < 1340) | (AVIRIS > 1420)], ["B2", "B10"])
-    with pytest.raises(ConfigError, match="unknown band.*B99"):
+    with pytest.raises(ConfigError, match=r"unknown band.*B99"):
         sentinel2(VISIBLE, ["B99"])
     with pytest.raises(DataError, match="wavelengths_nm"):
         build_srf(ObserveConfig(srf="sentinel2"), 31)
@@ -100,7 +101,7 @@ def test_file_with_wavelengths(tmp_path: Path) -> None:
     ("spoil", "fact"),
     [(-0.5, "negative"), (np.nan, "NaN"), (None, "MSI band 2 .* all zero")],
 )
-def test_unusable_file(tmp_path: Path, spoil: object, fact: str) -> None:
+def test_unusable_file(tmp_path: Path, spoil: Any, fact: str) -> None:
     table = np.random.RandomState(0).uniform(0.1, 1, (31, 4))
     if spoil is None:
         table[:, 2] = 0

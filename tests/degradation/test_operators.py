@@ -129,7 +129,7 @@ def test_psf_from_file(tmp_path: Path) -> None:
 
 
 def test_wrong_use() -> None:
-    with pytest.raises(DataError, match="multiples of the scale 4.*10x12"):
+    with pytest.raises(DataError, match=r"multiples of the scale 4.*10x12"):
         SpatialDegradation(box_psf(4), 4).forward(np.zeros((10, 12, 1)))
     with pytest.raises(DataError, match="axes"):
         SpatialDegradation(box_psf(4), 4).forward(np.zeros((12, 12)))
