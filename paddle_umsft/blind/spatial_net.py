@@ -8,6 +8,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from paddle_umsft.networks.layers import zero_mean
+from paddle_umsft.ops.small import LearnedBlur, usable
 
 
 def integer_gaussian(length: int, sigma: float) -> np.ndarray:
@@ -44,6 +45,8 @@ class LearnedPsf(nn.Layer):
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """(B, C, H, W) -> (B, C, H/s, W/s)."""
+        if usable(x, self.kernel):
+            return LearnedBlur.apply(x, self.kernel, self.scale)
         batch, bands, height, width = x.shape
         flat = x.reshape([batch * bands, 1, height, width])
         detail = F.conv2d(F.pad(zero_mean(flat), [1, 1, 1, 1], mode="circular"), self.kernel, stride=self.scale)

@@ -31,21 +31,18 @@ class SpectralCrossAttention(nn.Layer):
         self.out = Linear(inner, bands)
         self.temperature = bands**0.5
 
-    def _split(self, x: paddle.Tensor) -> paddle.Tensor:
-        batch, pixels, _ = x.shape
-        x = x.reshape([batch, pixels, self.heads, self.head_size])
-        return x.transpose([0, 2, 3, 1])  # (B, heads, d, HW)
+    def _project(self, linear: Linear, x: paddle.Tensor) -> paddle.Tensor:
+        batch, _, height, width = x.shape
+        mixed = paddle.matmul(linear.weight, x.flatten(2), transpose_x=True)  # (B, heads·d, HW), pixels stay in place
+        return mixed.reshape([batch, self.heads, self.head_size, height * width])
 
     def forward(self, query: paddle.Tensor, key: paddle.Tensor, value: paddle.Tensor) -> paddle.Tensor:
         """Three maps (B, C, H, W) -> (B, C, H, W): value plus the zero-mean attended value."""
-        batch, bands, height, width = value.shape
-        tokens = [x.flatten(2).transpose([0, 2, 1]) for x in (query, key, value)]  # (B, HW, C) each
-        q, k, v = self._split(self.query(tokens[0])), self._split(self.key(tokens[1])), self._split(self.value(tokens[2]))
-        weights = F.softmax(paddle.matmul(q / self.temperature, k, transpose_y=True), axis=-1)  # (B, heads, d, d)
-        attended = paddle.matmul(weights, v).transpose([0, 3, 1, 2])  # (B, HW, heads, d)
-        attended = self.out(attended.flatten(2)).transpose([0, 2, 1])
-        attended = attended.reshape([batch, bands, height, width])
-        return value + zero_mean(attended)
+        q, k, v = self._project(self.query, query), self._project(self.key, key), self._project(self.value, value)
+        weights = F.softmax(paddle.matmul(q, k, transpose_y=True) / self.temperature, axis=-1)  # (B, heads, d, d)
+        attended = paddle.matmul(weights, v).flatten(1, 2)  # (B, heads·d, HW)
+        attended = paddle.matmul(self.out.weight, attended, transpose_x=True)
+        return value + zero_mean(attended.reshape(value.shape))
 
 
 class SpatialFusion(nn.Layer):
@@ -65,7 +62,8 @@ class SpatialFusion(nn.Layer):
 
     def forward(self, x: paddle.Tensor, missing: paddle.Tensor) -> paddle.Tensor:
         """x (B, C, H, W) and missing = msi - SRF(x), (B, M, H, W) -> (B, C, H, W)."""
-        refined = F.elu(self.spread(F.elu(self.widen(missing))))
+        fast = run(self, builders.refine, [missing])
+        refined = fast[0] if fast is not None else F.elu(self.spread(F.elu(self.widen(missing))))
         return F.elu(zero_mean(refined) + x)
 
 

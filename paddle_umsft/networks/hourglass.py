@@ -104,5 +104,7 @@ class Hourglass(nn.Layer):
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, H, W)."""
         fast = run(self, builders.hourglass, [x])
-        x = fast[0] if fast is not None else self.head(self.outer(x))
+        if fast is not None:
+            return fast[0]
+        x = self.head(self.outer(x))
         return F.sigmoid(x) if self.sigmoid else x

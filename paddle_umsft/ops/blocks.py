@@ -241,6 +241,11 @@ def elu(plan: Plan, x: Value) -> Value:
     return _pointwise(plan, x, dnnl.ELU, 1.0)
 
 
+def sigmoid(plan: Plan, x: Value) -> Value:
+    """Logistic function."""
+    return _pointwise(plan, x, dnnl.LOGISTIC, 0.0)
+
+
 def _pointwise(plan: Plan, x: Value, kind: int, alpha: float) -> Value:
     y = plan.map(*x.shape)
     forward = plan.lib.primitive("eltwise_forward", dnnl.FORWARD, kind, x.desc, y.desc, alpha, 0.0)

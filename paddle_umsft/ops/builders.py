@@ -56,8 +56,9 @@ def hourglass_scale(plan: Plan, x: Value, layer: Any) -> Value:
 
 
 def hourglass(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
-    """A `networks.hourglass.Hourglass` up to its sigmoid."""
-    plan.output(conv(plan, hourglass_scale(plan, inputs[0], layer.outer), layer.head))
+    """A `networks.hourglass.Hourglass`."""
+    x = conv(plan, hourglass_scale(plan, inputs[0], layer.outer), layer.head)
+    plan.output(blocks.sigmoid(plan, x) if layer.sigmoid else x)
 
 
 def vgg(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
@@ -82,3 +83,8 @@ def vgg_taps(plan: Plan, layer: Any, x: Value) -> list[Value]:
 def merge(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     """A `networks.attention.Merge`."""
     plan.output(conv(plan, blocks.elu(plan, conv(plan, inputs[0], layer.reduce)), layer.refine))
+
+
+def refine(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+    """The two convolutions of a `networks.attention.SpatialFusion`."""
+    plan.output(blocks.elu(plan, conv(plan, blocks.elu(plan, conv(plan, inputs[0], layer.widen)), layer.spread)))

@@ -1,0 +1,88 @@
+"""The environment that Paddle reads when it is loaded: threads and MKL's code path.
+
+Call `prepare_environment()` before the first `import paddle`. Paddle sets OMP_NUM_THREADS=1 at import unless the
+variable is there, and its MKL takes a slow code path on AMD processors unless it is told otherwise. Nothing that
+the user has set is overridden. This module imports neither Paddle nor NumPy.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+CPUINFO = Path("/proc/cpuinfo")
+VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "MKL_DEBUG_CPU_TYPE")
+
+
+def physical_cores(cpuinfo: str | None = None) -> int:
+    """Physical cores this process may run on; logical ones where the system does not tell.
+
+    Args:
+        cpuinfo: Text of /proc/cpuinfo, read from there by default.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        allowed = set(os.sched_getaffinity(0))
+    else:
+        allowed = set(range(os.cpu_count() or 1))
+    if cpuinfo is None:
+        cpuinfo = CPUINFO.read_text() if CPUINFO.is_file() else ""
+    cores = set()
+    for block in cpuinfo.split("\n\n"):
+        fields = _fields(block)
+        if "processor" in fields and int(fields["processor"]) in allowed:
+            cores.add((fields.get("physical id", "0"), fields.get("core id", fields["processor"])))
+    return len(cores) or len(allowed)
+
+
+def mkl_code_path(cpuinfo: str | None = None) -> str | None:
+    """Value for MKL_DEBUG_CPU_TYPE: 7 on AMD with AVX-512, 5 on AMD with AVX2, None elsewhere.
+
+    Args:
+        cpuinfo: Text of /proc/cpuinfo, read from there by default.
+    """
+    if cpuinfo is None:
+        cpuinfo = CPUINFO.read_text() if CPUINFO.is_file() else ""
+    fields = _fields(cpuinfo.split("\n\n")[0])
+    if fields.get("vendor_id") != "AuthenticAMD":
+        return None
+    flags = fields.get("flags", "").split()
+    if "avx512f" in flags:
+        return "7"
+    return "5" if "avx2" in flags else None
+
+
+def prepare_environment(threads: int | None = None) -> bool:
+    """Set what Paddle reads at import, unless the user has set it.
+
+    Args:
+        threads: Threads wanted; physical cores by default.
+
+    Returns:
+        False if Paddle is loaded already, so that nothing was set (see `describe` for the way out).
+    """
+    if "paddle" in sys.modules:
+        return False
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads or physical_cores()))
+    code_path = mkl_code_path()
+    if code_path is not None:
+        os.environ.setdefault("MKL_DEBUG_CPU_TYPE", code_path)
+    return True
+
+
+def describe() -> str:
+    """A line for the log: the variables in force, and what to do where they came too late."""
+    set_ones = [f"{name}={os.environ[name]}" for name in VARIABLES if name in os.environ]
+    text = f"{physical_cores()} physical core(s); " + (", ".join(set_ones) or "no thread variables set")
+    if "paddle" in sys.modules and os.environ.get("OMP_NUM_THREADS") == "1" and physical_cores() > 1:
+        text += (
+            "; Paddle runs on one thread, its own default where it is imported first: set OMP_NUM_THREADS before, "
+            "import paddle_umsft.runtime_env and call prepare_environment() before paddle, or call "
+            "paddle_umsft.ops.set_threads(n) now"
+        )
+    return text
+
+
+def _fields(block: str) -> dict[str, str]:
+    pairs = (line.partition(":") for line in block.splitlines() if ":" in line)
+    return {key.strip(): value.strip() for key, _, value in pairs}
