@@ -2,8 +2,9 @@
 
     from paddle_umsft import fuse, load_config, UMSFT
 
-Names are imported when first used, so that `import paddle_umsft` costs nothing and settings that must be made
-before Paddle loads can be made.
+Names are imported when first used. The one thing that the import does is to set the number of threads (and MKL's
+code path on AMD processors) in the environment, unless the user has set them or Paddle is loaded already: Paddle
+reads both only while it loads.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from paddle_umsft.runtime_env import import_paddle, prepare_environment
+
 __version__ = "0.1.0.dev0"
+
+prepare_environment()
 
 _EXPORTS = {
     "fuse": "paddle_umsft.api",
@@ -27,5 +32,7 @@ __all__ = ["__version__", *_EXPORTS]
 
 def __getattr__(name: str) -> Any:
     if name in _EXPORTS:
+        if name == "UMSFT":
+            import_paddle()
         return getattr(import_module(_EXPORTS[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -138,6 +138,7 @@ class RuntimeConfig(Section):
 
     Attributes:
         device: "auto" takes a GPU where Paddle has one.
+        threads: OpenMP threads on the CPU; None: OMP_NUM_THREADS, or all physical cores.
         cpu_ops: "auto" takes the CPU fast paths where they work, "plain" Paddle's own operators.
         dtype: "float64" is for checking; it takes the plain path.
         amp: Mixed precision on a GPU, "O1" or "off".
@@ -146,6 +147,7 @@ class RuntimeConfig(Section):
     """
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
+    threads: Optional[int] = Field(default=None, ge=1)
     cpu_ops: Literal["auto", "plain"] = "auto"
     dtype: Literal["float32", "float64"] = "float32"
     amp: Literal["off", "O1"] = "off"

@@ -7,6 +7,7 @@ from typing import Any, Callable, Optional
 
 from paddle_umsft.config import Config
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.runtime_env import import_paddle
 
 METHODS = {
     "umsft": "paddle_umsft.solver:fuse_umsft",
@@ -29,6 +30,8 @@ def run_method(
         config: All settings; `config.method` decides.
         on_record: Called with every record of an iterative method.
     """
+    if config.method == "umsft":
+        import_paddle()
     module, function = METHODS[config.method].split(":")
     result: FusionResult = getattr(import_module(module), function)(observation, config, on_record)
     return result

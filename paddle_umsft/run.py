@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -20,9 +19,12 @@ from paddle_umsft.config import Config, load_config
 from paddle_umsft.data.readers import SceneEntry, list_scenes, read_pair, read_scene
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.degradation.observe import pair, simulate
+from paddle_umsft.degradation.spatial import SpatialDegradation
+from paddle_umsft.degradation.spectral import SpectralDegradation
 from paddle_umsft.errors import CheckpointError, ConfigError, DataError, UmsftError
-from paddle_umsft.metrics import evaluate
 from paddle_umsft.methods import run_method
+from paddle_umsft.metrics import evaluate
+from paddle_umsft.metrics.no_reference import consistency
 from paddle_umsft.run_folder import claim_run_folder, read_metrics, save_arrays, write_json, write_safely, write_summary
 
 LOGGER = "paddle_umsft"
@@ -133,6 +135,14 @@ def assess(case: Case, fused: np.ndarray, config: Config, result: FusionResult) 
             content[name] = evaluate(
                 case.reference, cube, scale=seen.scale, convention=config.evaluate.convention
             )
+    if result.psf is not None and result.srf is not None:
+        # A method's own degradations may be nonlinear; what is stored as PSF and SRF is what is checked.
+        content["consistency"] = consistency(
+            seen.lr_hsi,
+            seen.hr_msi,
+            degraded_hsi=SpatialDegradation(result.psf, seen.scale).forward(fused.astype(np.float64)),
+            degraded_msi=SpectralDegradation(result.srf).forward(fused.astype(np.float64)),
+        )
     content["observation"] = seen.meta
     content["extras"] = {k: v for k, v in result.extras.items() if isinstance(v, (int, float, str, list, tuple))}
     return content

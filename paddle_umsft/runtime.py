@@ -11,6 +11,7 @@ import paddle
 
 from paddle_umsft.config import Config, RuntimeConfig
 from paddle_umsft.errors import ConfigError
+from paddle_umsft.ops import set_mode, set_threads
 
 MEMORY_VALUES_PER_PIXEL = 9000.0
 MEMORY_VALUES_PER_BAND = 25.0
@@ -45,6 +46,9 @@ def place_and_seed(config: Config) -> str:
     paddle.set_device(device)
     if device == "gpu":
         paddle.set_flags({"FLAGS_cudnn_deterministic": config.runtime.deterministic})
+    set_mode(config.runtime.cpu_ops)
+    if config.runtime.threads is not None:
+        set_threads(config.runtime.threads)
     paddle.seed(config.seed)
     np.random.seed(config.seed)
     random.seed(config.seed)

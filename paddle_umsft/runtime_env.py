@@ -2,13 +2,17 @@
 
 Call `prepare_environment()` before the first `import paddle`. Paddle sets OMP_NUM_THREADS=1 at import unless the
 variable is there, and its MKL takes a slow code path on AMD processors unless it is told otherwise. Nothing that
-the user has set is overridden. This module imports neither Paddle nor NumPy.
+the user has set is overridden. This module itself imports neither Paddle nor NumPy.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
+import warnings
+from importlib import import_module
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -68,6 +72,18 @@ def prepare_environment(threads: int | None = None) -> bool:
     if code_path is not None:
         os.environ.setdefault("MKL_DEBUG_CPU_TYPE", code_path)
     return True
+
+
+def import_paddle() -> None:
+    """Import Paddle without its advice on OMP_NUM_THREADS and on a compiler cache, which nobody asked for."""
+    prepare_environment()
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="No ccache found")
+        import_module("paddle")
+    for line in said.getvalue().splitlines():
+        if "OMP_NUM_THREADS" not in line:
+            print(line, file=sys.stderr)
 
 
 def describe() -> str:

@@ -10,8 +10,10 @@ from paddle_umsft.callbacks import Callback, Checkpoints, Evaluation, History, P
 from paddle_umsft.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from paddle_umsft.config import Config
 from paddle_umsft.data.scene import Case, FusionResult
+from paddle_umsft.ops import active
 from paddle_umsft.run import Interrupted
 from paddle_umsft.runtime import estimated_memory_mb
+from paddle_umsft.runtime_env import describe
 from paddle_umsft.solver import Solver
 
 
@@ -60,5 +62,8 @@ def announce(solver: Solver, config: Config, log: logging.Logger) -> None:
     seen, double = solver.observation, config.runtime.dtype == "float64"
     memory = estimated_memory_mb(*seen.shape, seen.bands, seen.msi_bands, double=double)
     log.info("device     %s; about %.1f GB of memory", solver.device, memory / 1024)
+    if solver.device == "cpu":
+        log.info("operators  %s", active())
+        log.info("threads    %s", describe())
     log.info("steps      %s; seed %d", stages, config.seed)
     log.info("encoders   %s", start)

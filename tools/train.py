@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
@@ -26,8 +25,10 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run; returns 0, 2 (bad usage or configuration), 3 (bad data) or 130 (interrupted)."""
     args = parse(argv)
-    warnings.filterwarnings("ignore", message="No ccache found")  # Paddle's, about a compiler nobody asked for
     try:
+        from paddle_umsft.runtime_env import import_paddle
+
+        import_paddle()
         from paddle_umsft.run import Interrupted, fuse_all, open_run
     except ImportError as error:
         print(f"{error}; install first: pip install -r requirements-cpu.txt (or requirements.txt)", file=sys.stderr)
