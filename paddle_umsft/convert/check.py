@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from paddle_umsft.convert import names, shapes
+from paddle_umsft.convert.mapping import to_published_layout
 from paddle_umsft.convert.reader import ASIDE_PREFIX
 from paddle_umsft.convert.recognise import Part, Recognised
 from paddle_umsft.convert.report import Report, Row
@@ -22,13 +23,15 @@ class Network:
         kind: ``umsft``, ``vgg``, ``psf`` or ``srf``.
         tensors: By published name, in the published order once checked.
         source_names: Published name -> its name in the file.
-        transposed: Whether Linear layers lay the other way round in the file.
+        source_shapes: Published name -> its shape in the file.
+        ours: Whether the file has this package's names and layout.
     """
 
     kind: str
     tensors: dict[str, Leaf] = field(default_factory=dict)
     source_names: dict[str, str] = field(default_factory=dict)
-    transposed: bool = False
+    source_shapes: dict[str, shapes.Shape] = field(default_factory=dict)
+    ours: bool = False
 
     def put(self, name: str, leaf: Leaf, source_name: str, report: Report) -> None:
         """Adds a tensor; one that is there already must be the same to the last bit."""
@@ -55,7 +58,7 @@ def checked_networks(found: Recognised, report: Report) -> dict[str, Network]:
         if part is None:
             continue
         home = networks.get("umsft") if kind == "srf" else None
-        network = home or networks.setdefault(kind, Network(kind, transposed=found.grammar == "paddle"))
+        network = home or networks.setdefault(kind, Network(kind, ours=found.grammar == "paddle"))
         for name, leaf in part.tensors.items():
             _put_under_published_name(network, part, name, leaf, report)
         if kind == "umsft":
@@ -97,11 +100,12 @@ def _put_under_published_name(network: Network, part: Part, name: str, leaf: Lea
         except KeyError:
             report.rows.append(Row("extra", source_name))
             return
-        if names.is_linear(key) and leaf.array is not None:
-            leaf = Leaf(leaf.array.T, leaf.dtype)
     if part.kind == "srf":
         key = key[len("rm.srf.") :] if key.startswith("rm.srf.") else key
         key = f"rm.srf.{key}" if network.kind == "umsft" else key
+    if part.grammar == "paddle" and leaf.array is not None:
+        network.source_shapes[key] = leaf.array.shape
+        leaf = Leaf(to_published_layout(key, leaf.array), leaf.dtype)
     network.put(key, leaf, source_name, report)
     if part.kind == "psf" and part.grammar == "paddle":
         network.put(names.PSF_KEYS[1], leaf, source_name, report)
@@ -117,9 +121,8 @@ def _check(network: Network, report: Report) -> None:
         if name not in found:
             if name not in optional:
                 report.rows.append(Row("missing", _expected_name(network, name)))
-        elif found[name] != shape:
-            turn = -1 if network.transposed and names.is_linear(name) else 1
-            note = f"{found[name][::turn]} instead of {shape[::turn]}"
+        elif _layout(network, name, found[name]) != _wanted_layout(network, name, shape):
+            note = f"{_layout(network, name, found[name])} instead of {_wanted_layout(network, name, shape)}"
             report.rows.append(Row("wrong shape", source_name, note))
         elif not _right_type(name, tensors[name].dtype):
             report.rows.append(Row("wrong type", source_name, tensors[name].dtype))
@@ -131,9 +134,19 @@ def _check(network: Network, report: Report) -> None:
     network.tensors = {name: tensors[name] for name in wanted if name in tensors}
 
 
+def _layout(network: Network, name: str, shape: shapes.Shape) -> shapes.Shape:
+    """Returns a tensor's shape as it is in the file."""
+    return network.source_shapes.get(name, shape)
+
+
+def _wanted_layout(network: Network, name: str, shape: shapes.Shape) -> shapes.Shape:
+    """Returns a published shape as it should be in the file."""
+    return names.our_shape(name, shape) if network.ours else shape
+
+
 def _expected_name(network: Network, published: str) -> str:
     """Returns how a missing tensor would be called in the file."""
-    if not network.transposed or network.kind == "vgg":
+    if not network.ours or network.kind == "vgg":
         return published
     ours = names.our_key(published)
     return ours if ours else ASIDE_PREFIX + published

@@ -209,7 +209,7 @@ def _to_torch(networks: Mapping[str, Network], published: Arrays, report: Report
 
 
 def _how(network: Network, name: str) -> str:
-    if not network.transposed or network.kind == "vgg":
+    if not network.ours or network.kind == "vgg":
         return "as it is"
     if names.our_key(name) is None:
         return "put back"

@@ -1,4 +1,4 @@
-"""Pure functions from the published tensors to ours and back: names, and which layers are transposed."""
+"""Pure functions from the published tensors to ours and back: names, and how each tensor lies."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def published_to_ours(published: Mapping[str, np.ndarray]) -> tuple[Arrays, Arra
         if name is None:
             aside[key] = array
         else:
-            ours[name] = array.T if names.is_linear(key) else array
+            ours[name] = to_our_layout(key, array)
     return ours, aside
 
 
@@ -49,11 +49,33 @@ def ours_to_published(ours: Mapping[str, np.ndarray], aside: Optional[Mapping[st
     published: Arrays = {}
     for name, array in ours.items():
         key = names.published_key(name)
-        published[key] = array.T if names.is_linear(key) else array
+        published[key] = to_published_layout(key, array)
         if key == names.PSF_KEYS[0]:
             published[names.PSF_KEYS[1]] = array
     published.update(aside or {})
     return published
+
+
+def to_our_layout(published: str, array: np.ndarray) -> np.ndarray:
+    """Turns a published tensor the way it lies here: Linear weights transposed, SRF rows (n,) to (1, 1, n).
+
+    Args:
+        published: Its published name.
+        array: Its values.
+
+    Returns:
+        A view.
+    """
+    turned: np.ndarray = array.T if names.is_linear(published) else array
+    return turned.reshape(1, 1, *array.shape) if names.is_response(published) else turned
+
+
+def to_published_layout(published: str, array: np.ndarray) -> np.ndarray:
+    """The inverse of ``to_our_layout``; an array of a shape that cannot be turned stays as it is."""
+    turned: np.ndarray = array.T if names.is_linear(published) else array
+    if names.is_response(published) and array.shape[:2] == (1, 1):
+        turned = turned.reshape(array.shape[2:])
+    return turned
 
 
 def dead_layer_start(key: str, shape: tuple[int, ...]) -> np.ndarray:

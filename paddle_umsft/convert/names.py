@@ -93,6 +93,23 @@ def published_key(ours: str) -> str:
     return f"{module}.{_BACK_STATISTICS.get(leaf, leaf)}"
 
 
+def our_shape(published: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Returns the shape that a published tensor has here.
+
+    Args:
+        published: Its published name.
+        shape: Its published shape.
+    """
+    if is_linear(published):
+        return shape[::-1]
+    return (1, 1, *shape) if is_response(published) else shape
+
+
+def is_response(published: str) -> bool:
+    """Tells whether a tensor is the start of an SRF row, (n,) there and (1, 1, n) here."""
+    return re.fullmatch(r"(?:rm\.srf\.)?srf_list\.\d+", published) is not None
+
+
 def is_linear(published: str) -> bool:
     """Tells whether a tensor is a Linear layer's weight, (out, in) there and (in, out) here."""
     return re.fullmatch(r"attention[23]?\.(w_qs|w_ks|w_vs|fc)\.weight", published) is not None

@@ -84,7 +84,8 @@ def test_view_of_a_storage_in_the_older_format(tmp_path: Path) -> None:
 def test_python_2_strings(tmp_path: Path) -> None:
     """torchvision's files of 2017 were written by Python 2, with its byte strings and the first rebuild function."""
     text = b"U\x01a"
-    tensor = b"ctorch._utils\n_rebuild_tensor\n((U\x07storagectorch\nFloatStorage\nU\x010U\x03cpuK\x02NtQK\x00K\x02\x85K\x01\x85tR"
+    storage = b"(U\x07storagectorch\nFloatStorage\nU\x010U\x03cpuK\x02NtQ"
+    tensor = b"ctorch._utils\n_rebuild_tensor\n(" + storage + b"K\x00K\x02\x85K\x01\x85tR"
     program = b"\x80\x02ccollections\nOrderedDict\n](]" + b"(" + text + tensor + b"ee\x85R."
     data = wf.dump(wf.MAGIC) + wf.dump(1001) + wf.dump(wf.SYSTEM) + program + b"\x80\x02]U\x010a."
     data += (2).to_bytes(8, "little") + np.array([5, 6], "<f4").tobytes()
