@@ -16,7 +16,7 @@ def _cubic(distance: np.ndarray, a: float) -> np.ndarray:
     d = np.abs(distance)
     near = ((a + 2.0) * d - (a + 3.0)) * d * d + 1.0
     far = a * (((d - 5.0) * d + 8.0) * d - 4.0)
-    return np.where(d <= 1.0, near, far)
+    return np.asarray(np.where(d <= 1.0, near, far))
 
 
 def _stretch(values: np.ndarray, scale: int, a: float) -> np.ndarray:
