@@ -192,8 +192,13 @@ def check_supports(supports: Sequence[Sequence[int]], bands: int, msi_bands: Opt
     return tuple(checked)
 
 
-def check_psf(psf: np.ndarray, where: str = "psf") -> np.ndarray:
-    """Checks a PSF: (k, k), real, finite, not negative, not all zero.
+def check_psf(psf: np.ndarray, where: str = "psf", *, signed: bool = False) -> np.ndarray:
+    """Checks a PSF: (k, k), real, finite, not all zero, and not negative unless it is a learned one.
+
+    Args:
+        psf: (k, k).
+        where: What it is called in the message.
+        signed: Negative values are allowed: a kernel fitted to data may have small lobes of either sign.
 
     Returns:
         (k, k) float64, not rescaled.
@@ -204,9 +209,9 @@ def check_psf(psf: np.ndarray, where: str = "psf") -> np.ndarray:
     psf = check_finite(check_numeric(psf, where), where)
     if psf.ndim != 2 or psf.shape[0] != psf.shape[1] or psf.size == 0:
         raise DataError("shape of the PSF", where=where, expected="(k, k)", got=psf.shape)
-    if psf.min() < 0:
+    if psf.min() < 0 and not signed:
         raise DataError("PSF", where=where, expected="no negative value", got=f"{psf.min():.4g}")
-    if psf.max() == 0:
+    if not psf.any():
         raise DataError("the PSF is all zero", where=where)
     return psf.astype(np.float64)
 

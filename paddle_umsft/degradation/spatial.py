@@ -20,12 +20,12 @@ class SpatialDegradation:
 
     Raises:
         ConfigError: Scale not a whole number >= 1.
-        DataError: PSF not square, negative, not finite or all zero.
+        DataError: PSF not square, not finite or all zero.
     """
 
     def __init__(self, psf: np.ndarray, scale: int) -> None:
         self.scale = check_scale(scale, minimum=1)
-        self.psf = check_psf(psf, where="psf")
+        self.psf = check_psf(psf, where="psf", signed=True)
         self.first = first_tap(self.psf.shape[0], self.scale)
         # Taps of weight zero cost time and change nothing.
         self._taps = [(int(u), int(v)) for u, v in np.argwhere(self.psf != 0)]
