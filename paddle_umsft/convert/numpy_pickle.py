@@ -85,11 +85,29 @@ def plain_array(data: memoryview | bytes, kind: np.dtype[Any], shape: tuple[int,
     if needed != len(data):
         raise ValueError(f"an array of {needed} bytes with {len(data)} in the file")
     if needed == 0:
-        return np.zeros([min(n, 2**31) for n in shape], kind.newbyteorder("<"))
+        return empty_array(shape, kind.newbyteorder("<"))
     flat = np.frombuffer(data, kind)
     if kind.byteorder == ">":
         flat = flat.astype(kind.newbyteorder("<"))
     return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def empty_array(shape: tuple[int, ...], kind: np.dtype[Any]) -> np.ndarray:
+    """Returns an array without elements.
+
+    Args:
+        shape: Its shape; one of the sizes is 0.
+        kind: Its type.
+
+    Raises:
+        ValueError: The other sizes are huge. NumPy reserves memory for their product, empty array or not.
+    """
+    rest = 1
+    for n in shape:
+        rest *= n or 1
+    if rest > 1 << 24:
+        raise ValueError("an empty array of impossible size")
+    return np.broadcast_to(np.zeros((), kind), shape)
 
 
 def _as_bytes(data: Any) -> memoryview | bytes:

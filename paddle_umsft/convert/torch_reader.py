@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from paddle_umsft.convert.numpy_pickle import NUMPY_NAMES
+from paddle_umsft.convert.numpy_pickle import NUMPY_NAMES, empty_array
 from paddle_umsft.convert.unpickle import Budget, Handler, Name, Unpickler
 from paddle_umsft.convert.values import NUMPY_TYPES, Leaf
 from paddle_umsft.convert.zip_view import Member, unpack
@@ -108,7 +108,7 @@ class TensorView(Leaf):
         if elements > room:
             raise ValueError(f"a tensor of {elements} elements spread over a storage of {room}")
         if elements == 0:
-            self.array = np.zeros([min(n, 2**31) for n in self._shape], kind)
+            self.array = empty_array(self._shape, kind)
             return
         flat = np.frombuffer(self._storage.bytes(), np.uint8)[: room * kind.itemsize].view(kind)
         steps = [step * kind.itemsize for step in self._stride]

@@ -66,8 +66,7 @@ class WeightFile:
 
 def widen_bfloat16(bits: np.ndarray) -> np.ndarray:
     """Returns bfloat16 bits (uint16, any shape) as the same numbers in float32."""
-    wide: np.ndarray = (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
-    return wide
+    return np.asarray(bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
 def narrow_bfloat16(array: np.ndarray) -> np.ndarray | None:
@@ -75,5 +74,4 @@ def narrow_bfloat16(array: np.ndarray) -> np.ndarray | None:
     bits = np.ascontiguousarray(array, dtype=np.float32).view(np.uint32).reshape(array.shape)
     if np.any(bits & np.uint32(0xFFFF)):
         return None
-    short: np.ndarray = (bits >> np.uint32(16)).astype(np.uint16)
-    return short
+    return np.asarray(bits >> np.uint32(16)).astype(np.uint16)

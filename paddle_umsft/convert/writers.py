@@ -67,7 +67,8 @@ def save(path: Union[str, Path], tensors: Tensors, metadata: Mapping[str, str]) 
     writer = writers.get(path.suffix.lower())
     if writer is None:
         raise ConfigError("unknown kind of weight file", where=path, expected=", ".join(writers))
-    return write_atomically(path, lambda file: writer(file, tensors, metadata))
+    plain = {name: (np.asarray(array), dtype) for name, (array, dtype) in tensors.items()}  # a NumPy scalar is no array
+    return write_atomically(path, lambda file: writer(file, plain, metadata))
 
 
 def write_pdparams(file: HashingFile, tensors: Tensors, metadata: Mapping[str, str]) -> None:
