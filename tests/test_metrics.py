@@ -127,7 +127,9 @@ def test_qnr_of_what_keeps_all_relations() -> None:
     got = qnr(fused, low, image, scale=4)
     assert got["QNR"] == pytest.approx(1.0, abs=1e-9)
     worse = qnr(np.clip(fused + 0.2 * rng.standard_normal(fused.shape), 0, None), low, image, scale=4)
-    assert worse["QNR"] < 0.9 and worse["D_lambda"] > 0.01 and worse["D_s"] > 0.01
+    assert worse["QNR"] < 0.9
+    assert worse["D_lambda"] > 0.01
+    assert worse["D_s"] > 0.01
 
 
 def test_consistency() -> None:
@@ -166,7 +168,7 @@ def test_bad_scale(scale: float) -> None:
 
 def test_other_bad_input() -> None:
     truth, fused = _pair(0.1)
-    with pytest.raises(ConfigError, match="author | dian | yokoya"):
+    with pytest.raises(ConfigError, match="unknown convention, expected author"):
         evaluate(truth, fused, scale=4, convention="matlab")
     with pytest.raises(DataError, match="11×11"):
         evaluate(truth[:10], fused[:10], scale=4, convention="dian")

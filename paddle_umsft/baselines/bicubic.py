@@ -26,7 +26,7 @@ def _stretch(values: np.ndarray, scale: int, a: float) -> np.ndarray:
     position = (np.arange(n * scale) + 0.5) / scale - 0.5
     left = np.floor(position).astype(int)
     shape = (-1,) + (1,) * (values.ndim - 1)
-    result = np.zeros((n * scale,) + values.shape[1:])
+    result = np.zeros((n * scale, *values.shape[1:]))
     for tap in (-1, 0, 1, 2):
         weight = _cubic(position - (left + tap), a).reshape(shape)
         result += weight * values[np.clip(left + tap, 0, n - 1)]

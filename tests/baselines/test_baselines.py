@@ -54,9 +54,11 @@ def test_better_than_bicubic(fuse: Any, blind: bool, leaves: np.ndarray) -> None
     floor = evaluate(leaves, fuse_bicubic(observation).fused, scale=8)
     result = fuse(observation)
     got = evaluate(leaves, result.fused, scale=8)
-    assert result.fused.shape == leaves.shape and result.fused.dtype == np.float32
+    assert result.fused.shape == leaves.shape
+    assert result.fused.dtype == np.float32
     assert got["PSNR"] > floor["PSNR"] + 4.0
-    assert result.psf is not None and result.psf.sum() == pytest.approx(1.0)
+    assert result.psf is not None
+    assert result.psf.sum() == pytest.approx(1.0)
     if not blind:
         np.testing.assert_array_equal(result.psf, psf)
 
@@ -87,8 +89,10 @@ def test_cnmf_explains_both_images(leaves: np.ndarray) -> None:
     records: list[dict[str, Any]] = []
     observation = replace(_observe(leaves, psf), psf=psf, srf=_srf())
     result = fuse_cnmf(observation, None, records.append)
-    assert records == result.history and len(records) == 4
-    assert records[-1]["hsi_error"] < 0.05 and records[-1]["msi_error"] < 0.05
+    assert records == result.history
+    assert len(records) == 4
+    assert records[-1]["hsi_error"] < 0.05
+    assert records[-1]["msi_error"] < 0.05
     assert records[-1]["msi_error"] <= records[0]["msi_error"]
     assert result.fused.min() >= 0
     # What it reports is what the result does.
@@ -105,7 +109,8 @@ def test_upright_on_a_non_square_scene(fuse: Any) -> None:
     fused = fuse(_observe(scene, box_psf(8))).fused
     assert fused.shape == scene.shape
     assert fused[2:6, 84:92].mean() == pytest.approx(0.8, abs=0.1)
-    assert fused[-8:].mean() < 0.3 and fused[:, :64].mean() < 0.3
+    assert fused[-8:].mean() < 0.3
+    assert fused[:, :64].mean() < 0.3
 
 
 @pytest.mark.parametrize("fuse", [fuse_bicubic, *SHARPENERS])

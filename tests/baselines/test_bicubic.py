@@ -33,7 +33,9 @@ def test_non_square_stays_upright() -> None:
     image = np.zeros((4, 9, 2), np.float32)
     image[0, 8] = 1.0  # top right
     result = fuse_bicubic(Observation(lr_hsi=image, hr_msi=np.zeros((16, 36, 3), np.float32), scale=4))
-    assert result.fused.shape == (16, 36, 2) and result.fused.dtype == np.float32
+    assert result.fused.shape == (16, 36, 2)
+    assert result.fused.dtype == np.float32
     row, column, _ = np.unravel_index(int(result.fused.argmax()), result.fused.shape)
-    assert row < 4 and column >= 32
+    assert row < 4
+    assert column >= 32
     assert result.method == "bicubic"

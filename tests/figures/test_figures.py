@@ -109,7 +109,7 @@ def test_spectra_and_residuals(scene: tuple[Observation, np.ndarray, np.ndarray]
     _pixels(figures.spectra({"fused": fused}))
     residual = figures.residual_per_band({"fused": reference + 0.1}, reference, wavelengths_nm=NM[::-1])
     np.testing.assert_allclose(residual.axes[0].lines[0].get_ydata(), 25.5, rtol=1e-5)
-    with pytest.raises(DataError, match="outside the scene.*32×64"):
+    with pytest.raises(DataError, match=r"outside the scene.*32×64"):
         figures.spectra({"fused": fused}, pixels=[(40, 3)])
 
 
@@ -117,7 +117,8 @@ def test_zoom_finds_the_detail() -> None:
     image = np.zeros((60, 90, 3), np.uint8)
     image[40:50:2, 70:80] = 255
     zoom = figures.zoom_windows(image, size=12)[0]
-    assert 28 < zoom.top <= 40 and 58 < zoom.left <= 72
+    assert 28 < zoom.top <= 40
+    assert 58 < zoom.left <= 72
 
 
 def test_saves_png_and_pdf(scene: tuple[Observation, np.ndarray, np.ndarray], tmp_path: Path) -> None:
@@ -125,7 +126,8 @@ def test_saves_png_and_pdf(scene: tuple[Observation, np.ndarray, np.ndarray], tm
     figure = figures.overview(observation, fused, reference)
     written = figures.save_figure(figure, tmp_path / "new" / "overview")
     assert [file.suffix for file in written] == [".png", ".pdf"]
-    assert written[0].read_bytes().startswith(b"\x89PNG") and written[1].read_bytes().startswith(b"%PDF")
+    assert written[0].read_bytes().startswith(b"\x89PNG")
+    assert written[1].read_bytes().startswith(b"%PDF")
     first = written[1].read_bytes()
     figures.save_figure(figures.overview(observation, fused, reference), tmp_path / "new" / "overview")
     assert written[1].read_bytes() == first
