@@ -216,13 +216,16 @@ def check_psf(psf: np.ndarray, where: str = "psf", *, signed: bool = False) -> n
     return psf.astype(np.float64)
 
 
-def check_srf(srf: np.ndarray, bands: Optional[int] = None, where: str = "srf") -> np.ndarray:
-    """Checks an SRF: (M, C), real, finite, not negative, no MSI band all zero.
+def check_srf(
+    srf: np.ndarray, bands: Optional[int] = None, where: str = "srf", *, learned: bool = False
+) -> np.ndarray:
+    """Checks an SRF: (M, C), real, finite, and unless it is a learned one, not negative and no MSI band all zero.
 
     Args:
         srf: (M, C).
         bands: C of the scene, if known.
         where: What it is called in the message.
+        learned: It was fitted to data, and only has to be usable as an operator.
 
     Returns:
         (M, C) float64, not rescaled.
@@ -235,6 +238,8 @@ def check_srf(srf: np.ndarray, bands: Optional[int] = None, where: str = "srf") 
         raise DataError("shape of the SRF", where=where, expected="(MSI bands, HSI bands)", got=srf.shape)
     if bands is not None and srf.shape[1] != bands:
         raise DataError("bands of the SRF", where=where, expected=f"{bands} as in the scene", got=srf.shape[1])
+    if learned:
+        return srf.astype(np.float64)
     if srf.min() < 0:
         row, column = (int(i) for i in np.unravel_index(int(srf.argmin()), srf.shape))
         got = f"{srf.min():.4g} at MSI band {row}, HSI band {column}"

@@ -200,7 +200,7 @@ def fuse_umsft(
         on_record: Called with every record.
 
     Raises:
-        ConfigError: If the image is too small.
+        DataError: If the image is too small.
     """
     solver = Solver(observation, config)
     history = []

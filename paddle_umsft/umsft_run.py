@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from paddle_umsft.callbacks import Callback, Checkpoints, Evaluation, History, Progress, SceneRun
 from paddle_umsft.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from paddle_umsft.config import Config
@@ -52,7 +54,13 @@ def fuse_watched(
     finally:
         for callback in callbacks:
             callback.on_end(run)
-    return solver.result(history.records)
+    result = solver.result(history.records)
+    for band in np.flatnonzero(~np.asarray(result.srf).any(axis=1)):
+        log.warning(
+            "warning    the learned response of MSI band %d is zero everywhere, so that band was not used: "
+            "give more warm_up.iterations, another seed, or the SRF (observe.known_srf)", band,
+        )  # fmt: skip
+    return result
 
 
 def announce(solver: Solver, config: Config, log: logging.Logger) -> None:

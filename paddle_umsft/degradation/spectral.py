@@ -15,11 +15,11 @@ class SpectralDegradation:
         srf: (M, C), used as it is.
 
     Raises:
-        DataError: SRF not two-dimensional, negative, not finite, or with a row that is all zero.
+        DataError: SRF not two-dimensional or not finite.
     """
 
     def __init__(self, srf: np.ndarray) -> None:
-        self.srf = check_srf(srf, where="srf")
+        self.srf = check_srf(srf, where="srf", learned=True)
 
     def forward(self, hsi: np.ndarray) -> np.ndarray:
         """(..., C) -> (..., M); float32 stays float32.

@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from paddle_umsft.errors import ConfigError
+from paddle_umsft.checks import check_minimum_size
 from paddle_umsft.networks.attention import Merge, SpatialFusion, SpectralCrossAttention
 from paddle_umsft.networks.hourglass import Hourglass
 from paddle_umsft.networks.layers import resize
@@ -173,17 +173,10 @@ class UMSFT(nn.Layer):
             hr_msi: (B, M, H, W), about [0, 1].
 
         Raises:
-            ConfigError: If H or W is below 128, where batch normalisation would meet a single pixel.
+            DataError: If H or W is below 128, where batch normalisation would meet a single pixel.
         """
         height, width = hr_msi.shape[2:]
-        if min(height, width) < MINIMUM_SIZE:
-            raise ConfigError(
-                "image too small for UMSFT",
-                where="hr_msi",
-                expected=f"at least {MINIMUM_SIZE}x{MINIMUM_SIZE} pixels",
-                got=f"{height}x{width}",
-                hint="method: subspace takes any size",
-            )
+        check_minimum_size((height, width), MINIMUM_SIZE)
         eighth, half = (height // 8, width // 8), (height // 2, width // 2)
         return FusionInputs(
             hsi_full=resize(lr_hsi, height, width, "bilinear"),

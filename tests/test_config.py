@@ -1,0 +1,109 @@
+"""Configuration: inheritance, overrides, and what is refused with which words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from paddle_umsft.config import Config, find_config, load_config
+from paddle_umsft.errors import ConfigError
+
+CONFIGS = sorted(path.name for path in (Path(__file__).parents[1] / "configs").glob("*.yml"))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_shipped_configuration_loads(name: str) -> None:
+    config = load_config(name)
+    assert isinstance(config, Config)
+    assert config.output.name == Path(name).stem
+
+
+def test_published_schedule_is_the_default() -> None:
+    published = load_config("published.yml").model_dump(exclude={"output"})
+    assert published == Config().model_dump(exclude={"output"})
+
+
+def test_base_is_merged_key_by_key(tmp_path: Path) -> None:
+    (tmp_path / "base.yml").write_text("solver: {iterations: 7, joint_lr: 0.5}\nseed: 3\n")
+    (tmp_path / "mine.yml").write_text("_base_: base.yml\nsolver: {iterations: 9}\n")
+    config = load_config(tmp_path / "mine.yml")
+    assert (config.solver.iterations, config.solver.joint_lr, config.seed) == (9, 0.5, 3)
+
+
+def test_overrides_are_yaml() -> None:
+    config = load_config(
+        overrides=["data.crop=[0, 8, 128, 136]", "observe.psf={type: box, size: 4}", "solver.rate.lr=1e-3", "seed=5"]
+    )
+    assert config.data.crop == [0, 8, 128, 136]
+    assert (config.observe.psf.type, config.observe.psf.size) == ("box", 4)
+    assert config.solver.rate.lr == 1e-3
+    assert config.seed == 5
+
+
+def test_resolved_configuration_reads_back_the_same(tmp_path: Path) -> None:
+    config = load_config("cave.yml", ["observe.snr_hsi_db=30"])
+    (tmp_path / "again.yml").write_text(config.to_yaml())
+    again = load_config(tmp_path / "again.yml")
+    assert again == config
+    assert again.digest() == config.digest()
+
+
+def test_digest_is_of_what_decides_the_numbers() -> None:
+    base = load_config()
+    assert load_config(overrides=["output.root=elsewhere"]).digest() == base.digest()
+    assert load_config(overrides=["seed=9"]).digest() != base.digest()
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("solver.iteration=3", "did you mean solver.iterations?"),
+        ("solvr.iterations=3", "did you mean"),
+        ("iterations=3", "unknown key iterations"),
+        ("solver.iterations.more=3", "unknown key solver.iterations.more"),
+        ("solver.iterations=many", "solver.iterations"),
+        ("solver.iterations=0", "solver.iterations"),
+        ("solver.iterations=-5", "greater than or equal to 1"),
+        ("observe.scale=1", "observe.scale"),
+        ("observe.scale=-8", "observe.scale"),
+        ("observe.psf.type=round", "observe.psf.type"),
+        ("method=magic", "method"),
+        ("seed=[1", "not YAML"),
+        ("seed", "key.sub=value"),
+        ("=3", "key.sub=value"),
+        ("__class__=3", "unknown key"),
+    ],
+)
+def test_wrong_overrides_are_refused_in_one_line(override: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config("published.yml", [override])
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_unknown_key_in_a_file_names_the_file_and_the_nearest_key(tmp_path: Path) -> None:
+    (tmp_path / "mine.yml").write_text("solver:\n  iteratoins: 3\n")
+    with pytest.raises(ConfigError, match=r"mine.yml: unknown key solver.iteratoins; did you mean solver.iterations\?"):
+        load_config(tmp_path / "mine.yml")
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "a: [1\n", "just words"])
+def test_files_that_are_no_configuration(tmp_path: Path, text: str) -> None:
+    (tmp_path / "odd.yml").write_text(text)
+    with pytest.raises(ConfigError, match=r"odd.yml"):
+        load_config(tmp_path / "odd.yml")
+
+
+def test_base_may_not_lead_back(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text("_base_: b.yml\n")
+    (tmp_path / "b.yml").write_text("_base_: a.yml\n")
+    with pytest.raises(ConfigError, match="back to itself"):
+        load_config(tmp_path / "a.yml")
+
+
+def test_missing_file_suggests_a_known_name() -> None:
+    with pytest.raises(ConfigError, match=r"did you mean cave.yml\?"):
+        find_config("cavee.yml")
+    assert find_config("cave") == find_config("cave.yml")
