@@ -1,0 +1,80 @@
+"""Compare fused results with the truth: python tools/eval.py RUN_OR_FILES... --reference FILE."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, Optional
+
+PRESETS = ("fast", "best", "published")
+
+
+def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Compare fused results (ours or another program's) with the truth.")
+    add: Any = parser.add_argument
+    add("results", nargs="*", metavar="RUN_OR_FILES", help="run folders, scene folders, files, folders of files")
+    add("--reference", metavar="FILE", help="the truth: file or folder; default: as the run's config says")
+    add("--scale", type=int, metavar="S", help="ratio of the resolutions; default: as the run's config says")
+    add("--convention", default="author", choices=("author", "dian", "yokoya", "all"), help="see docs/metrics.md")
+    add("--key", help="array in a result's .mat or .npz")
+    add("--reference-key", help="array in the reference's .mat or .npz")
+    add("--normalise", default="max", help="divisor of the reference: max (default), dtype, none or a number")
+    add("--result-normalise", default="none", help="the same for the results (default: none)")
+    add("--layout", default="auto", choices=("auto", "hwc", "chw"), help="order of the axes in the files")
+    add("--crop", type=int, nargs=4, metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"), help="part of the reference")
+    add("--without-truth", action="store_true", help="add agreement with the observation, D_lambda, D_s and QNR")
+    add("--baselines", action="store_true", help="run baselines and presets on the same observation")
+    add(
+        "--presets",
+        nargs="*",
+        default=list(PRESETS),
+        metavar="NAME",
+        help="default: fast best published; none: no name",
+    )
+    add("-c", "--config", metavar="FILE", help="how the observation is simulated; default: the run's config")
+    add("-o", "--override", nargs="+", action="extend", default=[], metavar="key.sub=value")
+    add("--per-band", action="store_true", help="a table of every band as well")
+    for kind in ("csv", "markdown", "latex"):
+        add(f"--{kind}", metavar="FILE", help=f"write the table as {kind}")
+    add("--output", metavar="DIR", help="with --baselines: save panels and cubes there")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    return parser.parse_args(argv)
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run; returns 0, 2 (bad usage) or 3 (bad data)."""
+    args = parse(argv)
+    from paddle_umsft import evaluation, tables
+    from paddle_umsft.errors import UmsftError
+
+    names = ("results", "reference", "scale", "key", "reference_key", "layout", "crop", "without_truth", "baselines")
+    try:
+        settings = evaluation.Settings(
+            **{name: getattr(args, name) for name in (*names, "presets", "config")},
+            conventions=("author", "dian", "yokoya") if args.convention == "all" else (args.convention,),
+            normalise=evaluation.divisor(args.normalise),
+            result_normalise=evaluation.divisor(args.result_normalise),
+            overrides=args.override,
+        )
+        keep = evaluation.save_comparison(args.output) if args.output else None
+        rows = evaluation.evaluate_all(settings, lambda line: print(line, file=sys.stderr), keep)
+        table = tables.results_table(rows)
+        print(table.text())
+        if args.per_band:
+            print("\n" + tables.bands_table(rows).text())
+        texts = (args.csv, tables.csv_table(rows).csv()), (args.markdown, table.markdown()), (args.latex, table.latex())
+        for path, text in texts:
+            if path:
+                tables.write_table(path, text)
+    except UmsftError as error:
+        if args.debug:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
