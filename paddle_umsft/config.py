@@ -121,7 +121,7 @@ class OutputConfig(Section):
         checkpoint_every: Iterations between checkpoints; 0: none but the one at an interrupt.
         keep: How many checkpoints stay.
         visualdl: Whether a VisualDL log is written.
-        figures: Whether pictures are written.
+        figures: Whether pictures and report.html are written.
     """
 
     root: str = "output"

@@ -25,6 +25,7 @@ from paddle_umsft.errors import CheckpointError, ConfigError, DataError, UmsftEr
 from paddle_umsft.methods import run_method
 from paddle_umsft.metrics import evaluate
 from paddle_umsft.metrics.no_reference import consistency
+from paddle_umsft.report import write_run_report
 from paddle_umsft.run_folder import claim_run_folder, read_metrics, save_arrays, write_json, write_safely, write_summary
 
 LOGGER = "paddle_umsft"
@@ -165,26 +166,9 @@ def _fuse(case: Case, config: Config, folder: Path, log: logging.Logger, writer:
     return fuse_watched(case, config, folder, log, writer, quiet)
 
 
-def _pictures(case: Case, result: FusionResult, folder: Path) -> None:
-    from paddle_umsft.figures import overview, psf_srf, save_figure, spectra
-
-    seen = case.observation
-    save_figure(overview(seen, result.fused, case.reference), folder / "overview.png")
-    figure = spectra({result.method: result.fused}, reference=case.reference, wavelengths_nm=seen.wavelengths_nm)
-    save_figure(figure, folder / "spectra.png")
-    if result.psf is not None or result.srf is not None:
-        figure = psf_srf(
-            result.psf,
-            result.srf,
-            scale=seen.scale,
-            wavelengths_nm=seen.wavelengths_nm,
-            true_psf=case.true_psf,
-            true_srf=case.true_srf,
-        )
-        save_figure(figure, folder / "psf_srf.png")
-
-
-def fuse_scene(entry: SceneEntry, config: Config, folder: Path, *, quiet: bool = False, debug: bool = False) -> SceneOutcome:
+def fuse_scene(
+    entry: SceneEntry, config: Config, folder: Path, *, quiet: bool = False, debug: bool = False
+) -> SceneOutcome:
     """Fuse one scene and write its folder; metrics.json comes last and means that the scene is finished.
 
     Raises:
@@ -205,7 +189,7 @@ def fuse_scene(entry: SceneEntry, config: Config, folder: Path, *, quiet: bool =
         write_safely(folder / "config.yml", lambda path: path.write_text(config.to_yaml(), encoding="utf-8"))
         for line in describe(case, config):
             log.info("%s", line)
-        from paddle_umsft.vdl import add_hparams, add_pictures, open_log
+        from paddle_umsft.vdl import add_history, add_hparams, add_pictures, open_log
 
         writer = open_log(folder, log) if config.output.visualdl else None
         try:
@@ -213,9 +197,12 @@ def fuse_scene(entry: SceneEntry, config: Config, folder: Path, *, quiet: bool =
             metrics = assess(case, result.fused, config, result)
             save_arrays(folder, case, result, config.output.format)
             if config.output.figures:
-                _pictures(case, result, folder)
+                from paddle_umsft.pictures import write_pictures
+
+                write_pictures(case, result, metrics, config, folder)
             if writer is not None:
                 if config.method != "umsft":
+                    add_history(writer, result.history)
                     add_pictures(writer, 0, case, result.fused, result.psf, result.srf)
                 add_hparams(writer, config, case.observation.scale, metrics.get("fused") or {})
         finally:
@@ -283,6 +270,8 @@ def fuse_all(config: Config, folder: Path, *, quiet: bool = False, debug: bool =
             outcome = SceneOutcome(entry.name, error=error)
         outcomes.append(outcome)
         write_summary(folder)
+        if config.output.figures:
+            write_run_report(folder, config, {o.name: str(o.error) for o in outcomes if o.error is not None})
     return outcomes
 
 

@@ -12,6 +12,7 @@ import paddle
 from paddle_umsft.config import Config, RuntimeConfig
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.ops import set_mode, set_threads
+from paddle_umsft.versions import versions as versions
 
 MEMORY_VALUES_PER_PIXEL = 9000.0
 MEMORY_VALUES_PER_BAND = 25.0
@@ -84,21 +85,3 @@ def estimated_memory_mb(height: int, width: int, bands: int, msi_bands: int, *, 
     """
     per_pixel = 4.0 * (MEMORY_VALUES_PER_PIXEL + MEMORY_VALUES_PER_BAND * (bands + msi_bands))
     return (2.0 if double else 1.0) * (height * width * per_pixel / 2**20) + MEMORY_BASE_MB
-
-
-def versions() -> dict[str, str]:
-    """Versions worth keeping with a result."""
-    import platform
-
-    import scipy
-
-    from paddle_umsft import __version__
-
-    return {
-        "paddle_umsft": __version__,
-        "paddle": paddle.__version__,
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-    }

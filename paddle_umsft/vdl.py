@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import numpy as np
 
 from paddle_umsft.callbacks import Callback, Record, SceneRun
 from paddle_umsft.config import Config
 from paddle_umsft.data.scene import Case
-from paddle_umsft.figures import angle_map, error_map, psf_srf, rgb_image, spectra
+from paddle_umsft.figures import error_maps, psf_srf, rgb_image, sam_maps, spectra
 
 METRICS = ("PSNR", "SAM", "ERGAS", "SSIM", "RMSE")
 
@@ -24,7 +25,9 @@ def open_log(folder: Path, log: logging.Logger) -> Optional[Any]:
         log.info("visualdl is not installed: no curves are logged (pip install visualdl)")
         return None
     # VisualDL shows only the newest log of a folder, so every start gets a folder of its own.
-    number = 1 + len(list(folder.glob("vdl/*")))
+    number = 1
+    while (folder / "vdl" / f"{number:03d}").exists():
+        number += 1
     return LogWriter(logdir=str(folder / "vdl" / f"{number:03d}"))
 
 
@@ -34,7 +37,7 @@ def figure_pixels(figure: Any) -> np.ndarray:
 
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
+    return np.array(np.asarray(canvas.buffer_rgba())[:, :, :3])
 
 
 class VisualDl(Callback):
@@ -45,6 +48,7 @@ class VisualDl(Callback):
         self._last_seconds: Optional[float] = None
 
     def on_record(self, record: Record, run: SceneRun) -> None:
+        """Log what one step gave."""
         writer, step = self._writer, record["step"]
         if record["stage"] in ("fuse", "joint"):
             for name in ("loss", "lr", "hsi", "msi", "subspace", "degradation"):
@@ -65,6 +69,14 @@ class VisualDl(Callback):
             add_pictures(writer, record["iteration"], run.case, run.fused(), psf, srf)
 
 
+def add_history(writer: Any, history: Sequence[Record]) -> None:
+    """Log the losses of a method that is not watched while it runs, a curve `Train/loss_<stage>` for each stage."""
+    for step, record in enumerate(history):
+        if np.isfinite(record.get("loss", np.nan)):
+            tag = f"Train/loss_{record.get('stage', 'fuse')}"
+            writer.add_scalar(tag=tag, step=int(record.get("iteration", step)), value=float(record["loss"]))
+
+
 def add_pictures(
     writer: Any,
     step: int,
@@ -73,32 +85,46 @@ def add_pictures(
     psf: Optional[np.ndarray],
     srf: Optional[np.ndarray],
 ) -> None:
-    """Log RGB, error map, spectra, PSF and SRF of one moment."""
-    observation = case.observation
-    writer.add_image(tag="Fused/RGB", step=step, img=rgb_image(fused, observation.wavelengths_nm))
+    """Log RGB, error and angle map, spectra, PSF and SRF of one moment."""
+    seen, nm = case.observation, case.observation.wavelengths_nm
+    writer.add_image(tag="Fused/RGB", step=step, img=rgb_image(fused, nm))
+    figures = {"Fused/spectra": spectra({"fused": fused}, reference=case.reference, wavelengths_nm=nm)}
     if case.reference is not None:
-        for name, values in (("error", error_map(case.reference, fused)), ("angle", angle_map(case.reference, fused))):
-            top = float(np.nanpercentile(values, 99)) or 1.0
-            grey = np.clip(np.nan_to_num(values) / top * 255, 0, 255).astype(np.uint8)
-            writer.add_image(tag=f"Fused/{name}", step=step, img=np.repeat(grey[:, :, None], 3, axis=2))
-    figure = spectra({"fused": fused}, reference=case.reference, wavelengths_nm=observation.wavelengths_nm)
-    writer.add_image(tag="Fused/spectra", step=step, img=figure_pixels(figure))
-    if psf is not None or srf is not None:
-        figure = psf_srf(
-            psf, srf, scale=observation.scale, true_psf=case.true_psf, true_srf=case.true_srf,
-            wavelengths_nm=observation.wavelengths_nm,
-        )  # fmt: skip
-        writer.add_image(tag="Degradation/psf_srf", step=step, img=figure_pixels(figure))
+        figures["Fused/error"] = error_maps({"RMSE": fused}, case.reference)
+        figures["Fused/angle"] = sam_maps({"SAM": fused}, case.reference)
+    # Apart, since VisualDL shows pictures small.
+    if psf is not None:
+        figures["Degradation/PSF"] = psf_srf(psf, None, scale=seen.scale, true_psf=case.true_psf)
+    if srf is not None:
+        figures["Degradation/SRF"] = psf_srf(None, srf, scale=seen.scale, wavelengths_nm=nm, true_srf=case.true_srf)
+    for tag, figure in figures.items():
+        writer.add_image(tag=tag, step=step, img=figure_pixels(figure))
+
+
+def hyper_parameters(config: Config, scale: int) -> dict[str, Union[str, int, float]]:
+    """The settings that people compare, the same names whatever the method, so that runs stand in one table."""
+    iterations = {
+        "umsft": config.solver.iterations,
+        "subspace": config.subspace.iterations,
+        "hybrid": getattr(config.hybrid, "iterations", 0),
+    }
+    known = [name for name, told in (("psf", config.observe.known_psf), ("srf", config.observe.known_srf)) if told]
+    return {
+        "method": config.method,
+        "scale": scale,
+        "known": "+".join(known) or "blind",
+        "seed": config.seed,
+        "iterations": iterations.get(config.method, 0),
+        "lr": config.solver.rate.lr if config.method == "umsft" else 0.0,
+    }
 
 
 def add_hparams(writer: Any, config: Config, scale: int, metrics: dict[str, float]) -> None:
-    """Log the settings that people compare, with the final PSNR and SAM, for VisualDL's hyper-parameter page."""
+    """Log hyper-parameters with the final PSNR and SAM, for VisualDL's page of them; without a truth nothing."""
     known = {name: metrics[name] for name in ("PSNR", "SAM") if name in metrics}
     if not known:
         return
-    settings = {"method": config.method, "scale": scale, "seed": config.seed}
-    if config.method == "umsft":
-        settings.update(iterations=config.solver.iterations, lr=config.solver.rate.lr)
+    settings = hyper_parameters(config, scale)
     writer.add_hparams(hparams_dict=settings, metrics_list=[f"Result/{name}" for name in known])
     for name, value in known.items():
-        writer.add_scalar(tag=f"Result/{name}", step=0, value=value)
+        writer.add_scalar(tag=f"Result/{name}", step=0, value=float(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from paddle_umsft.figures.composites import RgbView, matching_functions, rgb_image
+from paddle_umsft.figures.curves import curves
 from paddle_umsft.figures.errors import angle_map, error_map, error_maps, sam_maps
 from paddle_umsft.figures.panels import Zoom, comparison, overview, zoom_windows
 from paddle_umsft.figures.psf_srf import psf_srf
@@ -14,6 +15,7 @@ __all__ = [
     "Zoom",
     "angle_map",
     "comparison",
+    "curves",
     "error_map",
     "error_maps",
     "matching_functions",
