@@ -168,12 +168,15 @@ def _to_paddle(networks: Mapping[str, Network], published: Arrays, report: Repor
     wide = {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in published.items()}
     if "vgg" in networks:
         return _vgg_to_paddle(wide, report)
+    leaves = {name: leaf for network in networks.values() for name, leaf in network.tensors.items()}
+    short = {name for name, leaf in leaves.items() if leaf.dtype in ("float16", "bfloat16")}
     ours, aside = published_to_ours(wide)
     for name in published:
         if name in aside:
             report.rows.append(Row("kept aside", name, _DEAD_NOTE if names.is_dead(name) else _COUNT_NOTE))
         else:
-            report.rows.append(Row("converted", name, "Linear, transposed" if names.is_linear(name) else "renamed"))
+            how = "Linear, transposed" if names.is_linear(name) else "renamed"
+            report.rows.append(Row("converted", name, f"{how}, made float32" if name in short else how))
     if len(networks) == 1 and "umsft" not in networks:  # a net alone has its layer's own names
         ours = {name.partition(".")[2]: array for name, array in ours.items()}
     return {**ours, **{ASIDE_PREFIX + name: array for name, array in aside.items()}}

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from paddle_umsft.convert.numpy_pickle import NUMPY_NAMES, empty_array
-from paddle_umsft.convert.unpickle import Budget, Handler, Name, Unpickler
+from paddle_umsft.convert.unpickle import Budget, Handler, Name, Unpickler, plain_key
 from paddle_umsft.convert.values import NUMPY_TYPES, Leaf
 from paddle_umsft.convert.zip_view import Member, unpack
 from paddle_umsft.errors import ConversionError
@@ -315,9 +315,7 @@ def _ordered_dict(pairs: Any, budget: Budget) -> dict[Any, Any]:
     budget.spend(len(pairs))  # one list may be used over and over
     made: dict[Any, Any] = {}
     for key, value in pairs:
-        if not isinstance(key, (str, int)):
-            raise TypeError(f"a dict key of type {type(key).__name__}")
-        made[key] = value
+        made[plain_key(key)] = value
     return made
 
 

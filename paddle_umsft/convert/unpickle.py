@@ -258,10 +258,7 @@ class Unpickler:
         if not isinstance(target, dict) or len(items) % 2:
             raise TypeError("items for something that is no dict")
         for key, value in zip(items[::2], items[1::2]):
-            # Plain keys only: hashing a tuple that contains itself twice, forty times over, takes for ever.
-            if not isinstance(key, (str, int, float)) and key is not None:
-                raise TypeError(f"a dict key of type {type(key).__name__}")
-            target[key] = value
+            target[plain_key(key)] = value
 
     def extend(self, items: list[Any]) -> None:
         """Appends to the list on top."""
@@ -286,6 +283,20 @@ class Unpickler:
         module, name = self.line(), self.line()
         self.name(module, name)
         raise ValueError("an instance made the old way")
+
+
+def plain_key(key: Any) -> Any:
+    """Returns a dict key if it is text or an integer that is quick to hash.
+
+    Hashing a tuple that contains the one before it twice, forty times over, takes for ever; and so does a dict of
+    integers that differ by multiples of 2**61 - 1, as all their hashes are equal.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if isinstance(key, str) or (isinstance(key, int) and abs(key) < 1 << 60):
+        return key
+    raise TypeError(f"a dict key of type {type(key).__name__}")
 
 
 def _printable(text: str) -> str:

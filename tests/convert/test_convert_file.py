@@ -163,7 +163,8 @@ def test_of_two_copies_the_named_one_is_taken(tmp_path: Path) -> None:
 def test_other_precisions_come_back(dtype: str, stored: str, tmp_path: Path) -> None:
     arrays = {name: array.astype(dtype) for name, array in srf_net().items()}
     source = store(tmp_path / "a.pth", arrays)
-    convert_file(source, tmp_path / "b.pdparams")
+    report = convert_file(source, tmp_path / "b.pdparams")
+    assert ("made float32" in report.table()) == (dtype == "float16")
     assert arrays_of(tmp_path / "b.pdparams")["responses.0.start"].dtype == stored
     convert_file(tmp_path / "b.pdparams", tmp_path / "c.pth")
     assert_same(arrays_of(tmp_path / "c.pth"), arrays)

@@ -71,6 +71,12 @@ def exponential_key() -> bytes:
     return program + b"}h" + bytes([60]) + b"Ns."
 
 
+def colliding_keys() -> bytes:
+    """50 000 integers that all hash to 0."""
+    keys = (n * (2**61 - 1) for n in range(1, 50_001))
+    return b"\x80\x02}(" + b"".join(b"\x8a\x0a" + key.to_bytes(10, "little") + b"N" for key in keys) + b"u."
+
+
 def reused_list() -> bytes:
     """One list of 20 000 pairs, made an ordered dict 20 000 times."""
     pairs = b"](" + b"X\1\0\0\0aK\1\x86" * 20_000 + b"e"
@@ -209,6 +215,7 @@ FILES: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
     "nested dicts": (b"\x80\x02" + b"}X\1\0\0\0a" * 50 + b"K\1" + b"s" * 50 + b".", "too deeply"),
     "dict that contains itself": (SELF_CONTAINING, "too deeply"),
     "key that cannot be hashed in time": (exponential_key(), "dict key"),
+    "keys that all hash to one number": (colliding_keys, "dict key"),
     "one list used over and over": (reused_list, "more steps"),
     "one text used over and over": (reused_text, "more steps"),
     "stack that underflows": (b"\x80\x02u.", "damaged"),
