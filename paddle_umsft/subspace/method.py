@@ -145,7 +145,7 @@ def map_spectra(
         (H, W, K) coefficients, the fit, and the (K, K) rotation of its columns.
     """
     operator, basis = ground.operator, ground.basis.astype(np.float32)
-    coeffs = ground.hr_msi @ (ground.lift.T @ basis)
+    coeffs: np.ndarray = ground.hr_msi @ (ground.lift.T @ basis)
     missing = ground.lr_hsi @ basis - operator.forward(coeffs)
     flat = missing.reshape(-1, ground.rank).astype(np.float64)
     axes = np.linalg.eigh(flat.T @ flat)[1][:, ::-1]
@@ -200,6 +200,17 @@ def agree(ground: Ground, prior: np.ndarray, settings: SubspaceSettings) -> tupl
     return problem.solve(settings.iterations)
 
 
+def held_out_rmse(left_out: np.ndarray, bands: int) -> float:
+    """Root mean square over pixels and bands of (n, K) residuals in an orthonormal basis."""
+    return float(np.sqrt(np.mean(np.sum(left_out**2, axis=1)) / bands))
+
+
+def to_cube(ground: Ground, coeffs: np.ndarray) -> np.ndarray:
+    """(H, W, K) coefficients to the non-negative (H, W, C) cube in the units of the input."""
+    fused = (coeffs @ ground.basis.T.astype(np.float32)) * np.float32(ground.level)
+    return np.asarray(np.maximum(fused, 0.0, out=fused))
+
+
 def bicubic_coefficients(ground: Ground) -> np.ndarray:
     """(H, W, K) cubic-spline interpolation of the LR coefficients, each value at its LR pixel's centre."""
     from scipy.ndimage import zoom
@@ -245,15 +256,14 @@ def fuse_subspace(observation: Observation, config: Any, on_record: Record = Non
     if settings.map_features:
         rng = np.random.default_rng(settings.seed)
         prior, fit, _ = map_spectra(ground, [Kernel()], [settings.map_features], rng)
-        record("map", loss=float(np.sqrt(np.sum(fit.errors) / observation.bands)) * ground.level)
+        extras["held_out_rmse"] = held_out_rmse(fit.left_out, observation.bands) * ground.level
+        record("map", loss=extras["held_out_rmse"])
     else:
         prior = bicubic_coefficients(ground)
     coeffs, curve = agree(ground, prior, settings)
-    fused = (coeffs @ ground.basis.T.astype(np.float32)) * np.float32(ground.level)
-    np.maximum(fused, 0.0, out=fused)
     record("solve", loss=curve[-1] if curve else 0.0, steps=len(curve))
     return FusionResult(
-        fused=fused,
+        fused=to_cube(ground, coeffs),
         psf=ground.degradations.psf,
         srf=ground.degradations.srf,
         history=history,

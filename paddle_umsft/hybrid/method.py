@@ -1,0 +1,149 @@
+"""`method: hybrid`: what a linear model cannot know, learned from the scene itself.
+
+The base is the subspace solver. Its correction is an ensemble of spectral maps (Gaussian process regression through the
+PSF, see `paddle_umsft.subspace.spectral_map`) whose length scales are drawn, not picked: the mean over plausible kernels beats
+the likeliest one. A local refinement follows, and every stage ends in agreement with both images. Whether the ensemble
+and the refinement may replace the base is decided on LR pixels that were left out of the fit, never by the truth.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.hybrid.refine import guided_refine
+from paddle_umsft.hybrid.settings import HybridSettings
+from paddle_umsft.subspace.method import Ground, Record, agree, held_out_rmse, map_spectra, prepare, to_cube
+from paddle_umsft.subspace.settings import SubspaceSettings
+from paddle_umsft.subspace.spectral_map import Kernel
+
+
+def draw_kernel(rng: np.random.Generator) -> Kernel:
+    """Length scales between bounds within which single maps do about equally well."""
+
+    def between(low: float, high: float) -> float:
+        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+    return Kernel(
+        colour=between(0.6, 3.0),
+        brightness=between(1.0, 5.0),
+        place=between(0.15, 1.0),
+        power=float(rng.choice([0.5, 1.0])),
+        tail=float(rng.choice([5.0, 50.0])),
+        floor=between(0.005, 0.1),
+    )
+
+
+def ensemble(ground: Ground, settings: HybridSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of several maps.
+
+    Args:
+        ground: See `Ground`.
+        settings: Number of members, features, seed.
+
+    Returns:
+        (H, W, K) coefficients and the (h*w, K) mean of the members' leave-one-out residuals.
+    """
+    rng = np.random.default_rng(settings.seed + 1)
+    kernels = [draw_kernel(rng) for _ in range(settings.members)]
+
+    def member(number: int) -> tuple[np.ndarray, np.ndarray]:
+        own = np.random.default_rng([settings.seed, number])
+        coeffs, fit, axes = map_spectra(ground, [kernels[number]], [settings.features], own)
+        return coeffs, fit.left_out @ axes.T
+
+    threads = settings.threads or min(2, os.cpu_count() or 1)
+    total: np.ndarray = np.zeros((*ground.operator.shape, ground.rank), dtype=np.float32)
+    left_out: np.ndarray = np.zeros((ground.lr_hsi.shape[0] * ground.lr_hsi.shape[1], ground.rank))
+    with ThreadPoolExecutor(threads) as pool:
+        # In order and a few at a time: the same sum on every machine, and no pile of finished cubes.
+        for first in range(0, settings.members, threads):
+            batch = range(first, min(first + threads, settings.members))
+            for coeffs, rest in pool.map(member, batch):
+                total += coeffs / np.float32(settings.members)
+                left_out += rest / settings.members
+    return total, left_out
+
+
+def _refine(
+    ground: Ground, coeffs: np.ndarray, limit: float, hybrid: HybridSettings, subspace: SubspaceSettings
+) -> tuple[np.ndarray, bool]:
+    """One round of refinement and agreement, unless it disturbs the LR pixels more than `limit` (root mean square)."""
+    ridge = max(1e-5 * float(np.mean(ground.hr_msi.astype(np.float64) ** 2)), 4.0 * ground.msi_noise**2)
+    refined = guided_refine(ground.hr_msi, coeffs, hybrid.refine_radius, ridge)
+    moved = ground.operator.forward(refined - coeffs).reshape(-1, ground.rank)
+    if not np.all(np.isfinite(refined)) or held_out_rmse(moved, len(ground.basis)) > limit:
+        return coeffs, False
+    return agree(ground, refined, subspace)[0], True
+
+
+def fuse_hybrid(observation: Observation, config: Any, on_record: Record = None) -> FusionResult:
+    """Fuse one scene.
+
+    Args:
+        observation: The image pair; PSF and SRF are used if given.
+        config: Anything with attributes `subspace` (`SubspaceSettings`) and `hybrid` (`HybridSettings`).
+        on_record: Called with one dict per stage.
+
+    Returns:
+        The fused cube with PSF, SRF, history and the choices that were made.
+
+    Raises:
+        DataError: The images, PSF, SRF or supports do not fit together.
+    """
+    started = time.perf_counter()
+    hybrid: HybridSettings = config.hybrid
+    subspace: SubspaceSettings = config.subspace.model_copy(
+        update={"max_rank": max(hybrid.max_rank, config.subspace.max_rank)}
+    )
+    history: list[dict[str, Any]] = []
+
+    def record(stage: str, **values: Any) -> None:
+        entry = {"stage": stage, "iteration": len(history), "seconds": time.perf_counter() - started, **values}
+        history.append(entry)
+        if on_record is not None:
+            on_record(entry)
+
+    bands = observation.bands
+    ground = prepare(observation, subspace)
+    record("estimate", loss=ground.degradations.residual, rank=ground.rank)
+    count = max(subspace.map_features, 1)
+    prior, fit, _ = map_spectra(ground, [Kernel()], [count], np.random.default_rng(subspace.seed))
+    base_error = held_out_rmse(fit.left_out, bands)
+    record("base", loss=base_error * ground.level)
+    mean, left_out = ensemble(ground, hybrid)
+    error = held_out_rmse(left_out, bands)
+    kept = error <= base_error
+    record("ensemble", loss=error * ground.level, kept=kept)
+    coeffs, _ = agree(ground, mean if kept else prior, subspace)
+    refined = 0
+    for _ in range(hybrid.refine_rounds if hybrid.refine_radius else 0):
+        coeffs, accepted = _refine(ground, coeffs, min(error, base_error), hybrid, subspace)
+        refined += accepted
+        record("refine", loss=0.0, kept=accepted)
+        if not accepted:
+            break
+    return FusionResult(
+        fused=to_cube(ground, coeffs),
+        psf=ground.degradations.psf,
+        srf=ground.degradations.srf,
+        history=history,
+        method="hybrid",
+        seconds=time.perf_counter() - started,
+        extras={
+            "rank": ground.rank,
+            "psf_family": ground.degradations.psf_family,
+            "supports": ground.degradations.supports,
+            "msi_noise": ground.msi_noise * ground.level,
+            "hsi_noise": ground.hsi_noise * ground.level,
+            "base_held_out_rmse": base_error * ground.level,
+            "ensemble_held_out_rmse": error * ground.level,
+            "ensemble_kept": kept,
+            "refined": refined,
+        },
+    )

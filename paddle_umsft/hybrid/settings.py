@@ -1,0 +1,32 @@
+"""Configuration section `hybrid`."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from pydantic import Field
+
+from paddle_umsft.config_base import Section
+
+
+class HybridSettings(Section):
+    """Settings of `method: hybrid`; blind estimation and the final solve follow the section `subspace`.
+
+    Attributes:
+        members: Number of spectral maps in the ensemble.
+        features: Random features of each.
+        max_rank: Largest dimension K of the spectral subspace.
+        refine_radius: Radius in HR pixels of the windows in which spectra are locally linear in the MSI; 0: no
+            refinement.
+        refine_rounds: How often refinement and agreement with both images alternate.
+        threads: Members computed side by side; None: by the processor, two at most.
+        seed: Draws length scales and features.
+    """
+
+    members: int = Field(default=12, ge=1)
+    features: int = Field(default=600, ge=1)
+    max_rank: int = Field(default=16, ge=1)
+    refine_radius: int = Field(default=8, ge=0)
+    refine_rounds: int = Field(default=1, ge=0)
+    threads: Optional[int] = Field(default=None, ge=1)
+    seed: int = 0
