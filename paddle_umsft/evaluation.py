@@ -160,7 +160,7 @@ def read_result(found: _Found, settings: Settings) -> np.ndarray:
         normalise=settings.result_normalise,
         layout="hwc" if found.config is not None else settings.layout,
     )
-    return read_scene(data, found.scene).hr_hsi
+    return read_scene(data, str(found.file)).hr_hsi  # the name serves the messages
 
 
 def _base_config(found: Optional[_Found], settings: Settings) -> Config:
@@ -269,11 +269,12 @@ def _compare_files(settings: Settings, truths: Truths) -> Iterator[Row]:
         for found in find_results(path):
             fused = read_result(found, settings)
             case = truths.case(found, settings.without_truth)
+            # A run's folders are named apart even where their scenes have one name (made up from several seeds).
+            scene = case.observation.name if found.config is None else found.scene
             try:
-                for name, figures, bands in compare(
-                    case, fused, settings.conventions, without_truth=settings.without_truth
-                ):
-                    yield Row(str(found.file), found.group, case.observation.name, name, figures, bands)
+                compared = compare(case, fused, settings.conventions, without_truth=settings.without_truth)
+                for name, figures, bands in compared:
+                    yield Row(str(found.file), found.group, scene, name, figures, bands)
             except DataError as error:
                 raise DataError(str(error), where=found.file) from None
 

@@ -56,16 +56,22 @@ def curves(history: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
     groups = _stages_by_sign(history)
     parts = max(len(groups) + len(measured), 1)
     colours = {stage: index for index, stage in enumerate(stages)}
+    from matplotlib.ticker import LogLocator
+
     with styled():
-        figure = new_figure(min(PAGE * 0.4 * parts, PAGE * 1.25), 2.2)
+        figure = new_figure(min(PAGE * 0.4 * parts, PAGE * 1.4), 2.3)
         places = list(figure.subplots(1, parts, squeeze=False)[0])
         for axes, (members, label) in zip(places, groups):
             for stage in members:
                 steps, values = _points(history, "loss", [stage])
                 axes.plot(steps, values, label=stage or "loss", **line(colours[stage], len(values)))
-            axes.set_yscale("log" if min(_points(history, "loss", members)[1]) > 0 else "linear")
+            if min(_points(history, "loss", members)[1]) > 0:
+                axes.set_yscale("log")
+                axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+                axes.yaxis.set_major_formatter("{x:g}")  # 0.2, 0.5 ... read easier than powers of ten
+                axes.yaxis.set_minor_formatter("{x:g}")
             _label(axes, label)
-            axes.legend(ncols=2)
+            axes.legend()
         for index, (axes, name) in enumerate(zip(places[len(groups) :], measured)):
             axes.plot(*_points(history, name, stages), **line(index))
             _label(axes, "PSNR (dB)" if name == "PSNR" else "SAM (°)")

@@ -8,7 +8,7 @@ import numpy as np
 
 from paddle_umsft.figures.composites import Wavelengths
 from paddle_umsft.figures.spectra import band_axis
-from paddle_umsft.figures.style import KERNEL_COLOURS, LINES, PAGE, TRUTH_LINE, line, new_figure, styled
+from paddle_umsft.figures.style import KERNEL_COLOURS, LINES, TRUTH_LINE, line, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,7 @@ def _draw_profiles(axes: Axes, kernels: dict[str, np.ndarray], scale: int) -> No
     axes.set_xlabel("offset (HR pixels)")
     axes.set_ylabel("weight")
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-    axes.set_title("PSF, summed along one axis")
+    axes.set_title("PSF, summed along an axis")
     axes.legend(fontsize=6)
 
 
@@ -104,7 +104,8 @@ def psf_srf(
     kernels = {name: np.asarray(k) for name, k in (("learned", psf), ("true", true_psf)) if k is not None}
     parts = len(kernels) + (1 if kernels else 0)
     with styled():
-        figure = new_figure(PAGE * 1.25 if parts and srf is not None else PAGE * 0.8, 2.3)
+        width = 2.0 * len(kernels) + (2.2 if kernels else 0.0) + (3.0 if srf is not None else 0.0)
+        figure = new_figure(max(width, 3.0), 2.3)
         columns = max(parts + (srf is not None), 1)
         ratios = [1.0] * len(kernels) + ([1.1] if kernels else []) + ([1.5] if srf is not None else [])
         axes = figure.subplots(1, columns, squeeze=False, gridspec_kw={"width_ratios": ratios or [1.0]})[0]

@@ -111,12 +111,13 @@ def show_picture(axes: Axes, image: np.ndarray, shape: Sequence[int], title: str
     return drawn
 
 
-def save_figure(fig: Figure, path: str | Path) -> list[Path]:
+def save_figure(fig: Figure, path: str | Path, *, dpi: int | None = None) -> list[Path]:
     """Saves a figure as its name's ending says; without an ending as PNG and PDF both.
 
     Args:
         fig: The figure.
         path: File to write; its folder is made.
+        dpi: Resolution of pictures; 200 if not given.
 
     Returns:
         The files written.
@@ -132,7 +133,11 @@ def save_figure(fig: Figure, path: str | Path) -> list[Path]:
         with styled():
             for file in targets:
                 # No date inside: the same figure makes the same file.
-                fig.savefig(file, metadata={"CreationDate": None} if file.suffix == ".pdf" else None)
+                fig.savefig(
+                    file,
+                    dpi=dpi or STYLE["savefig.dpi"],
+                    metadata={"CreationDate": None} if file.suffix == ".pdf" else None,
+                )
     except OSError as error:
         raise DataError(f"cannot write the figure ({error.strerror or error})", where=target) from error
     return targets

@@ -1,0 +1,218 @@
+"""tools/eval.py: files of all kinds against the truth, run folders, baselines, tables, exit codes."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import math
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import scipy.io
+
+from paddle_umsft.config import load_config
+from paddle_umsft.data.readers import read_scene
+from paddle_umsft.evaluation import Row, Settings, evaluate_all
+from paddle_umsft.metrics import evaluate
+from paddle_umsft.tables import bands_table, csv_table, results_table
+
+DEMO = ["data.path=demo://dead_leaves", "data.demo.height=32", "data.demo.width=48", "observe.scale=4"]
+
+
+@pytest.fixture(name="tool", scope="module")
+def tool_fixture() -> ModuleType:
+    file = Path(__file__).resolve().parents[1] / "tools" / "eval.py"
+    spec = importlib.util.spec_from_file_location("tools_eval", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(name="truth")
+def truth_fixture(tmp_path: Path) -> np.ndarray:
+    """A non-square truth with maximum 1, saved as truth.npy times 1000."""
+    truth = np.random.default_rng(0).uniform(0.1, 1.0, (40, 56, 6)).astype(np.float32)
+    truth[3, 5, 2] = 1.0
+    np.save(tmp_path / "truth.npy", truth * 1000)
+    return truth
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_npy_and_foreign_mat(tool: ModuleType, truth: np.ndarray, tmp_path: Path) -> None:
+    """Another program's file: bands first, values up to 4095, beside another array."""
+    rng = np.random.default_rng(1)
+    good, other = truth + 0.01, truth + rng.normal(0, 0.05, truth.shape)
+    np.save(tmp_path / "good.npy", good)
+    content = {"S": (4095 * other).transpose(2, 0, 1), "noise": rng.uniform(size=(3, 4, 5))}
+    scipy.io.savemat(tmp_path / "other.mat", content)
+    common = ["--reference", str(tmp_path / "truth.npy"), "--scale", "8", "--csv", str(tmp_path / "out.csv")]
+    assert tool.main([str(tmp_path / "good.npy"), *common, "--convention", "all"]) == 0
+    rows = _rows(tmp_path / "out.csv")
+    assert [row["convention"] for row in rows] == ["author", "dian", "yokoya"]
+    assert float(rows[0]["PSNR"]) == pytest.approx(40.0, abs=1e-3)
+    assert list(rows[0])[:8] == ["file", "scene", "convention", "PSNR", "SAM", "ERGAS", "SSIM", "RMSE"]
+
+    options = ["--key", "S", "--layout", "chw", "--result-normalise", "4095"]
+    (tmp_path / "bands_first").mkdir()
+    np.save(tmp_path / "bands_first" / "truth.npy", truth.transpose(2, 0, 1) * 1000)
+    common[1] = str(tmp_path / "bands_first" / "truth.npy")
+    assert tool.main([str(tmp_path / "other.mat"), *common, *options]) == 0
+    expected = evaluate(truth, other, scale=8)
+    for key, value in expected.items():
+        assert float(_rows(tmp_path / "out.csv")[0][key]) == pytest.approx(value, rel=1e-4), key
+
+
+def _run_folder(folder: Path, seeds: list[int]) -> list[np.ndarray]:
+    """A finished run on demo scenes as train.py leaves it, (32, 48, 31) each."""
+    truths = []
+    for seed in seeds:
+        config = load_config(None, [*DEMO, f"data.demo.seed={seed}"])
+        scene = folder / f"leaves{seed}"
+        scene.mkdir(parents=True)
+        (scene / "config.yml").write_text(config.to_yaml(), encoding="utf-8")
+        truths.append(read_scene(config.data).hr_hsi)
+        np.save(scene / "fused.npy", truths[-1] + 0.01 * seed)
+    return truths
+
+
+def test_run_folder_needs_no_reference(tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _run_folder(tmp_path / "run", [1, 2])
+    files = [str(tmp_path / name) for name in ("t.csv", "t.md", "t.tex")]
+    options = ["--csv", files[0], "--markdown", files[1], "--latex", files[2], "--without-truth", "--per-band"]
+    assert tool.main([str(tmp_path / "run"), *options]) == 0
+    rows = _rows(tmp_path / "t.csv")
+    assert [row["scene"] for row in rows[2:]] == ["mean", "std"]
+    # Errors of 0.01 and 0.02 everywhere: 40 and 33.98 dB.
+    values = [40.0, 40.0 - 20 * math.log10(2)]
+    assert [float(row["PSNR"]) for row in rows] == pytest.approx(
+        [*values, np.mean(values), np.std(values, ddof=1)], abs=1e-3
+    )
+    assert float(rows[0]["PSNR_HSI"]) == pytest.approx(40.0, abs=0.05)
+    assert 0 < float(rows[0]["QNR"]) <= 1
+    screen = capsys.readouterr().out
+    assert "36.99 ± 4.26" in screen
+    assert screen.count("author") == 3 + 2 * 31
+    markdown = (tmp_path / "t.md").read_text(encoding="utf-8")
+    assert "| run | mean of 2 | author | 36.99 ± 4.26 |" in markdown
+    latex = (tmp_path / "t.tex").read_text(encoding="utf-8")
+    assert r"36.99 $\pm$ 4.26" in latex
+    assert r"D\_lambda" in latex
+    # One scene's folder, or its file, is enough.
+    for part in ("leaves2", "leaves2/fused.npy"):
+        assert tool.main([str(tmp_path / "run" / part), "--csv", files[0]]) == 0
+        assert float(_rows(tmp_path / "t.csv")[0]["PSNR"]) == pytest.approx(values[1], abs=1e-3)
+
+
+def test_folder_of_results_and_folder_of_truths(tool: ModuleType, tmp_path: Path) -> None:
+    """Matched by name."""
+    rng = np.random.default_rng(5)
+    for folder in ("truths", "results"):
+        (tmp_path / folder).mkdir()
+    for name, error in (("2", 0.1), ("10", 0.01)):
+        cube = rng.uniform(0.1, 0.9, (16, 24, 4))
+        cube[0, 0, 0] = 1.0
+        scipy.io.savemat(tmp_path / "truths" / f"{name}.mat", {"hsi": cube})
+        np.save(tmp_path / "results" / f"{name}.npy", cube + error)
+    arguments = [str(tmp_path / "results"), "--reference", str(tmp_path / "truths"), "--scale", "8"]
+    assert tool.main([*arguments, "--csv", str(tmp_path / "t.csv")]) == 0
+    rows = _rows(tmp_path / "t.csv")
+    assert [(row["scene"], round(float(row["PSNR"]), 2)) for row in rows[:3]] == [("2", 20), ("10", 40), ("mean", 30)]
+
+
+def test_baselines(tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "panels"
+    arguments = ["--baselines", "--presets", "--output", str(target), "--csv", str(tmp_path / "t.csv"), "-o", *DEMO]
+    assert tool.main(arguments) == 0
+    rows = {row["file"]: float(row["PSNR"]) for row in _rows(tmp_path / "t.csv")}
+    assert list(rows) == ["bicubic", "gsa", "sfim", "cnmf"]
+    assert min(rows[name] for name in ("gsa", "sfim", "cnmf")) > rows["bicubic"]
+    assert "dead_leaves: cnmf ..." in capsys.readouterr().err
+    saved = np.load(target / "dead_leaves" / "gsa.npy")
+    truth = read_scene(load_config(None, DEMO).data).hr_hsi
+    assert evaluate(truth, saved, scale=4)["PSNR"] == pytest.approx(rows["gsa"])
+    assert (target / "dead_leaves" / "comparison.png").stat().st_size > 10_000
+
+
+def test_presets_take_the_scene_and_leave_their_own_settings() -> None:
+    from paddle_umsft.evaluation import candidates
+
+    base = load_config(None, [*DEMO, "seed=7"])
+    chosen = dict(candidates(base, ["published"]))
+    assert list(chosen) == ["bicubic", "gsa", "sfim", "cnmf", "published"]
+    assert chosen["published"].data == base.data
+    assert chosen["published"].observe == base.observe
+    assert chosen["published"].seed == 7
+    assert chosen["published"].method == "umsft"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "nothing to compare"),
+        (["good.npy"], 2, "--reference: no truth to compare with"),
+        (["good.npy", "--reference", "truth.npy"], 2, "--scale: the scale is not known"),
+        (["good.npy", "--reference", "truth.npy", "--scale", "1"], 2, "--scale: not a scale factor"),
+        (["good.npy", "--reference", "truth.npy", "--scale", "8", "--normalise", "half"], 2, "no such normalisation"),
+        (["missing.npy", "--reference", "truth.npy", "--scale", "8"], 3, "missing.npy: no such file or folder"),
+        (["good.npy", "--reference", "missing.npy", "--scale", "8"], 3, "missing.npy"),
+        (["small.npy", "--reference", "truth.npy", "--scale", "8"], 3, "shape differs from the reference"),
+        (["nan.npy", "--reference", "truth.npy", "--scale", "8"], 3, "nan.npy"),
+        (["text.mat", "--reference", "truth.npy", "--scale", "8"], 3, "text.mat"),
+        (["empty", "--reference", "truth.npy", "--scale", "8"], 3, "empty"),
+        (["good.npy", "--reference", "truth.npy", "--scale", "8", "--csv", "text.mat/t.csv"], 3, "cannot be written"),
+        (["--baselines", "--presets", "fastest", "-o", *DEMO], 2, "fastest"),
+        (["--baselines", "-o", "observe.scales=4"], 2, "scales"),
+    ],
+)
+def test_bad_input_is_one_line_and_the_right_exit_code(
+    tool: ModuleType,
+    truth: np.ndarray,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("good.npy", truth)
+    np.save("small.npy", truth[:32])
+    np.save("nan.npy", np.where(truth == 1.0, np.nan, truth))
+    Path("text.mat").write_text("not a MATLAB file", encoding="utf-8")
+    Path("empty").mkdir()
+    assert tool.main(arguments) == code
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert message in error
+
+
+@pytest.mark.parametrize("arguments", [["--convention", "matlab"], ["--layout", "whc"], ["--colour"]])
+def test_bad_usage(tool: ModuleType, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        tool.main(["x.npy", *arguments])
+    assert caught.value.code == 2
+
+
+def test_perfect_result(truth: np.ndarray, tmp_path: Path) -> None:
+    """Infinite PSNR in every table, and never the mean of others."""
+    np.save(tmp_path / "same.npy", truth)
+    settings = Settings([str(tmp_path / "same.npy")], reference=str(tmp_path / "truth.npy"), scale=8)
+    row = evaluate_all(settings)[0]
+    assert row.figures["PSNR"] > 120  # float32 rounding of the division by the maximum
+    infinite = Row("a", "g", "s", "author", {"PSNR": math.inf}, {"PSNR": np.array([math.inf, 3.0])})
+    finite = [Row("b", "g", scene, "author", {"PSNR": value}) for scene, value in (("t", 30.0), ("u", 40.0))]
+    table = results_table([infinite, *finite])
+    assert table.lines[0][-1] == "∞"
+    assert table.lines[-1][-1] == "35.00 ± 7.07"
+    assert csv_table([infinite]).csv().splitlines() == ["file,scene,convention,PSNR", "a,s,author,inf"]
+    assert bands_table([infinite]).lines[1][-2:] == ["2", "3.00"]
+    assert r"$\infty$" in table.latex()
