@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from paddle_umsft.convert.unpickle import BigText, Handler, Name
+from paddle_umsft.convert.pickle_parts import BigText, Handler, Name
 from paddle_umsft.convert.values import NUMPY_TYPES, Leaf
 
 _CODES = {np.dtype(code).str[1:]: name for name, code in NUMPY_TYPES.items() if name != "bfloat16"}
@@ -129,7 +129,7 @@ def _scalar(kind: Any, data: Any = b"") -> Leaf:
 def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     """``_codecs.encode``: how protocol 2 carries bytes."""
     if encoding not in ("latin1", "latin-1"):
-        raise ValueError(f"bytes in encoding {str(encoding)[:20]!r}")
+        raise ValueError("bytes in another encoding than latin1")
     if not isinstance(text, (str, BigText)):
         raise TypeError("bytes made from something that is no text")
     return bytes(_as_bytes(text))

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from paddle_umsft.convert.numpy_pickle import NUMPY_NAMES, empty_array
-from paddle_umsft.convert.unpickle import Budget, Handler, Name, Unpickler, plain_key
+from paddle_umsft.convert.pickle_parts import Budget, Handler, Name, plain_key
+from paddle_umsft.convert.unpickle import Unpickler
 from paddle_umsft.convert.values import NUMPY_TYPES, Leaf
 from paddle_umsft.convert.zip_view import Member, unpack
 from paddle_umsft.errors import ConversionError
@@ -89,10 +90,13 @@ class TensorView(Leaf):
     def __init__(self, storage: Storage, offset: Any, size: Any, stride: Any, dtype: str | None = None) -> None:
         super().__init__(None, dtype or storage.dtype)
         self._storage = storage
+        for numbers in (size, stride):
+            if not isinstance(numbers, (tuple, list)) or len(numbers) > _MAX_AXES:
+                raise ValueError("sizes or strides that are no short list")
         self._offset = _whole(offset, "offset")
         self._shape = tuple(_whole(n, "size") for n in size)
         self._stride = tuple(_whole(n, "stride") for n in stride)
-        if len(self._shape) != len(self._stride) or len(self._shape) > _MAX_AXES:
+        if len(self._shape) != len(self._stride):
             raise ValueError(f"sizes {self._shape[:8]} with strides {self._stride[:8]}")
 
     def find(self) -> None:
@@ -206,7 +210,8 @@ class _TorchReader:
             raise machine.error("written on a big-endian machine, which is not supported")
         tree = machine.load()
         keys = machine.load()
-        if not isinstance(keys, list) or len(set(map(str, keys))) != len(keys):
+        # Text only, before anything is done with them: what str() makes of a hostile object may have no end.
+        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or len(set(keys)) != len(keys):
             raise machine.error("damaged: its list of storages is no list of different names")
         try:
             for key in keys:
@@ -218,11 +223,11 @@ class _TorchReader:
         self.find_tensors(machine)
         return tree
 
-    def _read_storage(self, machine: Unpickler, key: Any) -> None:
-        storage = self.storages.get(key) if isinstance(key, str) else None
+    def _read_storage(self, machine: Unpickler, key: str) -> None:
+        storage = self.storages.get(key)
         count = machine.number("<q")
         if storage is None or count != storage.count:
-            raise ValueError(f"storage {str(key)[:40]!r} is unknown or not of the size the pickle says")
+            raise ValueError(f"storage {key[:40]!r} is unknown or not of the size the pickle says")
         storage.data = machine.take(storage.nbytes)
 
     def _legacy_storage(self, pid: Any) -> Storage:

@@ -71,6 +71,22 @@ def exponential_key() -> bytes:
     return program + b"}h" + bytes([60]) + b"Ns."
 
 
+def exponential_list(then: bytes) -> bytes:
+    """A list of 2**60 elements when written out, in 400 bytes; then something is done with it."""
+    program = b"\x80\x02]q\x00"
+    for n in range(60):
+        program += b"](h" + bytes([n]) + b"h" + bytes([n]) + b"eq" + bytes([n + 1])
+    return program + then
+
+
+def size_of_bytes() -> bytes:
+    """A size given as 30 MB of bytes, each of which would become an integer."""
+    storage = b"(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\x000X\3\0\0\0cpuK\x09tQ"
+    size = wf.dump(bytes(30 * 10**6), 3)[2:-1]
+    program = b"\x80\x03ctorch._utils\n_rebuild_tensor\n(" + storage + b"K\0" + size + b"2tR."
+    return wf.zip_bytes(None, {"0": NINE}, raw=program)
+
+
 def colliding_keys() -> bytes:
     """50 000 integers that all hash to 0."""
     keys = (n * (2**61 - 1) for n in range(1, 50_001))
@@ -216,6 +232,14 @@ FILES: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
     "dict that contains itself": (SELF_CONTAINING, "too deeply"),
     "key that cannot be hashed in time": (exponential_key(), "dict key"),
     "keys that all hash to one number": (colliding_keys, "dict key"),
+    "storage names without end": (
+        wf.dump(wf.MAGIC) + wf.dump(1001) + wf.dump(wf.SYSTEM) + wf.dump({}) + exponential_list(b"]h\x3ca."),
+        "list of different names",
+    ),
+    "encoding without end": (exponential_list(b"c_codecs\nencode\nX\1\0\0\0ah\x3c\x86R."), "another encoding"),
+    "protocol number without end": (wf.dump(wf.MAGIC) + exponential_list(b"h\x3c.") + wf.dump({}), "protocol number"),
+    "persistent id without end": (wf.zip_bytes(None, {}, raw=exponential_list(b"h\x3cQ.")), "persistent id"),
+    "size of 30 million bytes": (size_of_bytes, "no short list"),
     "one list used over and over": (reused_list, "more steps"),
     "one text used over and over": (reused_text, "more steps"),
     "stack that underflows": (b"\x80\x02u.", "damaged"),
