@@ -12,11 +12,13 @@ from paddle.autograd import PyLayer
 
 from paddle_umsft.ops import mode
 from paddle_umsft.ops.onednn import Library, OneDnnError
-from paddle_umsft.ops.plan import Plan
+from paddle_umsft.ops.plan import Plan, Pool
+from paddle_umsft.ops.small import contiguous
 
 Builder = Callable[[Plan, Any, Sequence[Any]], None]
 _plans: weakref.WeakKeyDictionary[Any, dict[Any, Optional[list[Plan]]]] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
+_pool = Pool()
 
 
 class Lease:
@@ -56,7 +58,7 @@ class _RunPlan(PyLayer):
                 "a second backward pass through a fast path after another forward pass; "
                 "use paddle_umsft.ops.set_mode('plain') for this"
             )
-        for (_, _, memory), slope in zip(plan.outputs, contiguous(slopes)):
+        for (_, _, memory), slope in zip(plan.outputs, map(contiguous, slopes)):
             memory.point_to(slope.data_ptr())
         gradients: list[Any] = []
         for i, (_, memory, wanted) in enumerate(plan.inputs):
@@ -71,13 +73,8 @@ class _RunPlan(PyLayer):
         return tuple(gradients) if len(gradients) > 1 else gradients[0]
 
 
-def contiguous(tensors: Sequence[paddle.Tensor]) -> list[paddle.Tensor]:
-    """The tensors with their elements in a row (Paddle 3 has strided views)."""
-    return [t if t.is_contiguous() else t.contiguous() for t in tensors]
-
-
 def _forward(plan: Plan, inputs: Sequence[paddle.Tensor], params: Sequence[paddle.Tensor]) -> list[paddle.Tensor]:
-    inputs = contiguous(inputs)
+    inputs = [contiguous(x) for x in inputs]
     for (memory, _, _), tensor in zip(plan.inputs, inputs):
         memory.point_to(tensor.data_ptr())
     outputs = [paddle.empty(shape, "float32") for shape, _, _ in plan.outputs]
@@ -117,7 +114,7 @@ def run(layer: Any, build: Builder, inputs: Sequence[paddle.Tensor]) -> Optional
         return None
     recording = paddle.is_grad_enabled()
     wanted = tuple(recording and not x.stop_gradient for x in inputs)
-    key = (build, tuple(tuple(x.shape) for x in inputs), wanted, mode.threads())
+    key = (build, tuple(tuple(x.shape) for x in inputs), wanted, mode.threads(), mode.lean(inputs[0]))
     lease = _lease(library, layer, build, key)
     if lease is None:
         return None
@@ -138,7 +135,7 @@ def _lease(library: Library, layer: Any, build: Builder, key: Any) -> Optional[L
         plan = free.pop() if free else None
     if plan is None:
         try:
-            plan = Plan(library)
+            plan = Plan(library, _pool, key[4])
             values = [plan.input(s[1], s[2], s[3], needs) for s, needs in zip(key[1], key[2])]
             build(plan, layer, values)
             plan.finish()

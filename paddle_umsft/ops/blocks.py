@@ -9,7 +9,7 @@ import numpy as np
 
 from paddle_umsft.ops import onednn as dnnl
 from paddle_umsft.ops.onednn import Desc, Memory, OneDnnError, pair
-from paddle_umsft.ops.plan import Param, Plan, Value, aligned
+from paddle_umsft.ops.plan import BLOCK, Param, Plan, Value, aligned
 
 
 def copy(plan: Plan, label: str, source: Memory, target: Memory, *, backward: bool = False, add: bool = False) -> None:
@@ -21,6 +21,11 @@ def copy(plan: Plan, label: str, source: Memory, target: Memory, *, backward: bo
 def view(memory: Memory, box: Sequence[int], offsets: Sequence[int]) -> Memory:
     """A box inside a memory."""
     return Memory(memory.lib, memory.desc.part(box, offsets), aligned(memory.keep), memory.keep)
+
+
+def recast(memory: Memory, desc: Desc) -> Memory:
+    """The same bytes under another descriptor."""
+    return Memory(memory.lib, desc, aligned(memory.keep), memory.keep)
 
 
 class _Weights:
@@ -112,7 +117,7 @@ def conv(
             "convolution_backward_weights", dnnl.CONVOLUTION_DIRECT, x.desc, free, bias_desc, y.desc, *geometry, forward
         )
         gradient, buffer = plan.temporary(by_weight.query(dnnl.Q_DIFF_WEIGHTS))
-        args = {dnnl.SRC: x.memory, dnnl.DIFF_DST: slope, dnnl.DIFF_WEIGHTS: gradient}
+        args = {dnnl.SRC: plan.saved(x), dnnl.DIFF_DST: slope, dnnl.DIFF_WEIGHTS: gradient}
         if bias:
             args[dnnl.DIFF_BIAS] = bias.grad
         plan.backward.append(("conv by weight", by_weight.bind(args)))
@@ -138,23 +143,34 @@ def conv(
 
 def reflect(plan: Plan, x: Value) -> Value:
     """Reflection padding by one pixel."""
-    channels, height, width = x.shape
-    y = plan.map(channels, height + 2, width + 2)
-    frame = _frame(channels, height, width)
-    copy(plan, "pad", x.memory, view(y.memory, (1, channels, height, width), (0, 0, 1, 1)))
-    for box, target, source in frame:
-        copy(plan, "pad", view(y.memory, box, source), view(y.memory, box, target))
+    lib, (channels, height, width) = plan.lib, x.shape
+    full = -(-channels // BLOCK) * BLOCK  # unused channels of a block are copied along: they must be zero
+    dense = lib.desc((1, full, height, width), dnnl.TAG_NCHW16C)
+    padded = lib.desc((1, full, height + 2, width + 2), dnnl.TAG_NCHW16C)
+    frame = _frame(full, height, width)
+    box, corner = (1, full, height, width), (0, 0, 1, 1)
+
+    def pad(source: Memory, target: Memory, backward: bool) -> None:
+        source, target = recast(source, dense), recast(target, padded)
+        copy(plan, "pad", source, view(target, box, corner), backward=backward)
+        for strip, there, here in frame:
+            copy(plan, "pad", view(target, strip, here), view(target, strip, there), backward=backward)
+
+    y = plan.passing(channels, height + 2, width + 2)
+    pad(x.memory, y.memory, False)
+    if plan.lean:
+        y.remake = lambda memory: pad(plan.saved(x), memory, True)
 
     def undo() -> None:
         assert y.grad is not None
-        slope = y.grad.memory
-        for box, target, source in reversed(frame):
-            copy(plan, "pad", view(slope, box, target), view(slope, box, source), backward=True, add=True)
-        inside = view(slope, (1, channels, height, width), (0, 0, 1, 1))
+        plan.forget(y)
+        slope = recast(y.grad.memory, padded)
+        for strip, there, here in reversed(frame):
+            copy(plan, "pad", view(slope, strip, there), view(slope, strip, here), backward=True, add=True)
         if x.needs_grad:
             earlier = x.grad
-            whole = plan.new_grad(x) if earlier is None else earlier.memory
-            copy(plan, "pad", inside, whole, backward=True, add=earlier is not None)
+            whole = recast(plan.new_grad(x) if earlier is None else earlier.memory, dense)
+            copy(plan, "pad", view(slope, box, corner), whole, backward=True, add=earlier is not None)
         plan.drop_grad(y)
 
     plan.on_backward(undo)
@@ -196,32 +212,46 @@ def norm(
         out: Write the result here (a part of a joined map).
     """
     lib = plan.lib
-    y = out or plan.map(*x.shape)
+    y = out or plan.passing(*x.shape)
     fused = slope == 0.0
     flags = dnnl.USE_SCALE | dnnl.USE_SHIFT | (dnnl.FUSE_RELU if fused else 0)
     epsilon = float(layer._epsilon)
     (mean, mean_view), (variance, variance_view) = plan.vector(x.shape[0]), plan.vector(x.shape[0])
     forward = lib.primitive("batch_normalization_forward", dnnl.FORWARD, x.desc, y.desc, epsilon, flags)
-    args = {dnnl.SRC: x.memory, dnnl.DST: y.memory, dnnl.MEAN: mean, dnnl.VARIANCE: variance}
-    args.update({dnnl.SCALE: scale.memory, dnnl.SHIFT: shift.memory})
+    known = {dnnl.MEAN: mean, dnnl.VARIANCE: variance, dnnl.SCALE: scale.memory}
     mask = {dnnl.WORKSPACE: plan.keep(forward.query(dnnl.Q_WORKSPACE))} if fused else {}
-    plan.forward.append(("norm", forward.bind({**args, **mask})))
+    args = {**known, **mask, dnnl.SRC: x.memory, dnnl.SHIFT: shift.memory, dnnl.DST: y.memory}
+    plan.forward.append(("norm", forward.bind(args)))
     plan.statistics.append((lambda: layer._mean, start, mean_view, layer._momentum))
     plan.statistics.append((lambda: layer._variance, start, variance_view, layer._momentum))
+    leaky = lib.primitive("eltwise_forward", dnnl.FORWARD, dnnl.RELU_FROM_OUTPUT, y.desc, y.desc, slope or 0.0, 0.0)
     if slope:
-        leaky = lib.primitive("eltwise_forward", dnnl.FORWARD, dnnl.RELU_FROM_OUTPUT, y.desc, y.desc, slope, 0.0)
         plan.forward.append(("activation", leaky.bind({dnnl.SRC: y.memory, dnnl.DST: y.memory})))
+
+    def remake(memory: Memory) -> None:
+        again = lib.primitive(
+            "batch_normalization_forward", dnnl.INFERENCE, x.desc, y.desc, epsilon, flags | dnnl.GLOBAL_STATISTICS
+        )
+        step = again.bind({**known, dnnl.SRC: plan.saved(x), dnnl.SHIFT: shift.memory, dnnl.DST: memory})
+        plan.backward.append(("norm again", step))
+        if slope:
+            plan.backward.append(("activation again", leaky.bind({dnnl.SRC: memory, dnnl.DST: memory})))
+
+    if plan.lean:
+        y.remake = remake
 
     def undo() -> None:
         assert y.grad is not None
         g = y.grad.memory
         if slope:
             bent = lib.primitive("eltwise_backward", dnnl.RELU_FROM_OUTPUT, y.desc, y.desc, y.desc, slope, 0.0, leaky)
-            plan.backward.append(("activation", bent.bind({dnnl.DST: y.memory, dnnl.DIFF_DST: g, dnnl.DIFF_SRC: g})))
+            step = bent.bind({dnnl.DST: plan.saved(y), dnnl.DIFF_DST: g, dnnl.DIFF_SRC: g})
+            plan.backward.append(("activation", step))
+        plan.forget(y)
         kind = dnnl.BACKWARD
         back = lib.primitive("batch_normalization_backward", kind, x.desc, y.desc, x.desc, epsilon, flags, forward)
-        args = {dnnl.SRC: x.memory, dnnl.DIFF_DST: g, dnnl.MEAN: mean, dnnl.VARIANCE: variance, **mask}
-        args.update({dnnl.SCALE: scale.memory, dnnl.DIFF_SCALE: scale.grad, dnnl.DIFF_SHIFT: shift.grad})
+        args = {**known, **mask, dnnl.SRC: plan.saved(x), dnnl.DIFF_DST: g}
+        args.update({dnnl.DIFF_SCALE: scale.grad, dnnl.DIFF_SHIFT: shift.grad})
 
         def write(memory: Memory) -> None:
             plan.backward.append(("norm", back.bind({**args, dnnl.DIFF_SRC: memory})))
@@ -257,7 +287,7 @@ def _pointwise(plan: Plan, x: Value, kind: int, alpha: float) -> Value:
         back = plan.lib.primitive("eltwise_backward", kind, x.desc, y.desc, x.desc, alpha, 0.0, forward)
 
         def write(memory: Memory) -> None:
-            step = back.bind({dnnl.SRC: x.memory, dnnl.DIFF_DST: g, dnnl.DIFF_SRC: memory})
+            step = back.bind({dnnl.SRC: plan.saved(x), dnnl.DIFF_DST: g, dnnl.DIFF_SRC: memory})
             plan.backward.append(("activation", step))
 
         if plan.pass_grad(y, x):
@@ -325,12 +355,19 @@ def upsample_bilinear(plan: Plan, x: Value) -> Value:
     """Twice the height and width, linear, corners not aligned."""
     lib = plan.lib
     channels, height, width = x.shape
-    y = plan.map(channels, 2 * height, 2 * width)
+    y = plan.passing(channels, 2 * height, 2 * width)
     forward = lib.primitive("resampling_forward", dnnl.FORWARD, dnnl.RESAMPLE_LINEAR, None, x.desc, y.desc)
     plan.forward.append(("upsample", forward.bind({dnnl.SRC: x.memory, dnnl.DST: y.memory})))
 
+    def remake(memory: Memory) -> None:
+        plan.backward.append(("upsample again", forward.bind({dnnl.SRC: plan.saved(x), dnnl.DST: memory})))
+
+    if plan.lean:
+        y.remake = remake
+
     def undo() -> None:
         assert y.grad is not None
+        plan.forget(y)
         g = y.grad.memory
         back = lib.primitive("resampling_backward", dnnl.RESAMPLE_LINEAR, None, x.desc, y.desc, forward)
 

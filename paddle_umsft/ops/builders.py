@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from paddle_umsft.ops import blocks
+from paddle_umsft.ops.onednn import OneDnnError
 from paddle_umsft.ops.plan import BLOCK, Plan, Value
 
 
 def conv(plan: Plan, x: Value, layer: Any, order: Sequence[tuple[int, int, int]] = ()) -> Value:
     """A `networks.layers.Conv2D`, padding and all."""
-    padding = layer.border
-    if padding and layer.border_mode == "reflect":
-        for _ in range(padding):
-            x = blocks.reflect(plan, x)
-        padding = 0
     weight, bias = plan.parameter(layer, "weight"), plan.parameter(layer, "bias")
-    return blocks.conv(plan, x, weight, bias, stride=layer.step, padding=padding, order=order)
+    if layer.border == 1 and layer.border_mode == "reflect":
+        padded = blocks.reflect(plan, x)
+        y = blocks.conv(plan, padded, weight, bias, stride=layer.step, order=order)
+        plan.done(padded)
+        return y
+    if layer.border_mode not in ("zeros", "reflect") or (layer.border and layer.border_mode == "reflect"):
+        raise OneDnnError(f"no plan for padding {layer.border} {layer.border_mode}")
+    return blocks.conv(plan, x, weight, bias, stride=layer.step, padding=layer.border, order=order)
 
 
 def norm(plan: Plan, x: Value, layer: Any, slope: Optional[float]) -> Value:
@@ -38,11 +41,15 @@ def hourglass_scale(plan: Plan, x: Value, layer: Any) -> Value:
     right into its place in the joined map; the deeper branch lies first there, because it fills whole blocks.
     """
     skip = conv_norm_act(plan, x, layer.skip)
-    deep = conv_norm_act(plan, conv_norm_act(plan, x, layer.down), layer.deep)
+    down = conv_norm_act(plan, x, layer.down)
+    deep = conv_norm_act(plan, down, layer.deep)
+    plan.done(down)
     if layer.inner is not None:
-        deep = hourglass_scale(plan, deep, layer.inner)
+        deep, before = hourglass_scale(plan, deep, layer.inner), deep
+        plan.done(before)
     up = blocks.upsample_bicubic if layer.upsampling == "bicubic" else blocks.upsample_bilinear
-    deep = up(plan, deep)
+    deep, before = up(plan, deep), deep
+    plan.done(before)
     height, width = (min(a, b) for a, b in zip(skip.shape[1:], deep.shape[1:]))
     skip, deep = (blocks.crop(plan, value, height, width) for value in (skip, deep))
     thin, wide = skip.shape[0], deep.shape[0]
@@ -51,33 +58,36 @@ def hourglass_scale(plan: Plan, x: Value, layer: Any) -> Value:
     for value, out, start in ((deep, both.parts[0], thin), (skip, both.parts[1], 0)):
         part = (weight.part(start, value.shape[0]), bias.part(start, value.shape[0]))
         blocks.norm(plan, value, *part, layer.norm, start=start, out=out)
+        plan.done(value)
     order = ((thin, wide, 0), (0, thin, -(-wide // BLOCK) * BLOCK))
-    return conv_norm_act(plan, conv_norm_act(plan, both, layer.merge, order), layer.mix)
+    merged = conv_norm_act(plan, both, layer.merge, order)
+    plan.done(both)
+    mixed = conv_norm_act(plan, merged, layer.mix)
+    plan.done(merged)
+    return mixed
 
 
 def hourglass(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     """A `networks.hourglass.Hourglass`."""
-    x = conv(plan, hourglass_scale(plan, inputs[0], layer.outer), layer.head)
+    body = hourglass_scale(plan, inputs[0], layer.outer)
+    x = conv(plan, body, layer.head)
+    plan.done(body)
     plan.output(blocks.sigmoid(plan, x) if layer.sigmoid else x)
 
 
 def vgg(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     """A `networks.vgg.VggFeatures` behind its input scaling, with its three taps as outputs."""
-    for tap in vgg_taps(plan, layer, inputs[0]):
-        plan.output(tap)
-
-
-def vgg_taps(plan: Plan, layer: Any, x: Value) -> list[Value]:
-    """The three taps, inside a plan."""
-    taps = []
+    x = inputs[0]
     for index, pool, tap in layer.stages():
-        x = conv(plan, x, getattr(layer, f"conv{index}"))
+        x, before = conv(plan, x, getattr(layer, f"conv{index}")), x
+        plan.done(before)
         x = norm(plan, x, getattr(layer, f"norm{index + 1}"), 0.0)
         if tap:
-            taps.append(x)
+            plan.output(x)
         if pool:
-            x = blocks.max_pool(plan, x)
-    return [*taps, x]
+            x, before = blocks.max_pool(plan, x), x
+            plan.done(before)
+    plan.output(x)
 
 
 def merge(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:

@@ -20,6 +20,7 @@ F32, S32, U8 = 3, 4, 6
 TAG_ANY, TAG_NCHW, TAG_NHWC, TAG_NCHW16C = 1, 5, 22, 78
 FORWARD, BACKWARD = 64, 128  # forward with training in view; backward of data and weights together
 CONVOLUTION_DIRECT = 1
+GLOBAL_STATISTICS, INFERENCE = 1, 96
 RELU, ELU, LOGISTIC, RELU_FROM_OUTPUT = 0x20, 0x22, 0x29, 0x100
 MAX_POOL = 0x1FF
 ADD, MUL, SUB = 0x1FFF0, 0x1FFF1, 0x1FFF5
@@ -69,10 +70,10 @@ def library_path() -> Optional[Path]:
 
 
 class Desc:
-    """A memory descriptor: sizes, type and layout. Owned ones are freed with the object."""
+    """A memory descriptor: sizes, type and layout. `dims` are the sizes where they were given."""
 
-    def __init__(self, lib: Library, handle: c_void_p, owned: bool = True) -> None:
-        self.lib, self.handle, self.owned = lib, handle, owned
+    def __init__(self, lib: Library, handle: c_void_p, dims: Sequence[int] = ()) -> None:
+        self.lib, self.handle, self.dims = lib, handle, tuple(dims)
 
     @property
     def size(self) -> int:
@@ -83,7 +84,7 @@ class Desc:
         """A view on a box inside, with the same strides."""
         handle = c_void_p()
         self.lib.call("memory_desc_create_submemory", byref(handle), self.handle, _dims(dims), _dims(offsets))
-        return Desc(self.lib, handle)
+        return Desc(self.lib, handle, dims)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Desc) and bool(self.lib.c.dnnl_memory_desc_equal(self.handle, other.handle))
@@ -91,7 +92,7 @@ class Desc:
     __hash__ = None  # type: ignore[assignment]
 
     def __del__(self) -> None:
-        if self.owned and self.lib.alive():
+        if self.lib.alive():
             self.lib.c.dnnl_memory_desc_destroy(self.handle)
 
 
@@ -270,7 +271,7 @@ class Library:
             self.call("memory_desc_create_with_strides", byref(handle), len(dims), _dims(dims), dtype, _dims(strides))
         else:
             self.call("memory_desc_create_with_tag", byref(handle), len(dims), _dims(dims), dtype, tag)
-        return Desc(self, handle)
+        return Desc(self, handle, dims)
 
     def primitive(self, kind: str, *args: Any) -> Primitive:
         """Create dnnl_<kind>_primitive; `args` are those between engine and attributes."""

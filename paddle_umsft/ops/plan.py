@@ -8,6 +8,7 @@ the outputs and gradients it hands back to Paddle. One image at a time (batch 1)
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
@@ -21,11 +22,16 @@ BLOCK = 16
 
 
 class Pool:
-    """Buffers handed out and taken back while a plan is being built, so that lifetimes that do not meet share one."""
+    """Buffers handed out and taken back while plans are being built, so that lifetimes that do not meet share one.
+
+    All plans share one pool: none holds anything in it between its forward and its backward run, and `lock` keeps
+    two from running at the same time.
+    """
 
     def __init__(self) -> None:
         self.free: list[np.ndarray] = []
         self.total = 0
+        self.lock = threading.RLock()
 
     def take(self, size: int) -> np.ndarray:
         """At least `size` bytes, zeroed when fresh (kernels rely on zeros in a block's unused channels)."""
@@ -63,6 +69,10 @@ class Value:
         self.shape, self.memory, self.needs_grad = shape, memory, needs_grad
         self.grad: Optional[Grad] = None
         self.parts: tuple[Value, ...] = ()
+        # In a lean plan: the pool's buffer it has in the forward run, how it is made again, and where it then is.
+        self.lent: Optional[np.ndarray] = None
+        self.remake: Optional[Callable[[Memory], None]] = None
+        self.again: Optional[tuple[Memory, np.ndarray]] = None
 
     @property
     def desc(self) -> Desc:
@@ -97,11 +107,13 @@ class Plan:
 
     Args:
         lib: The library.
+        pool: Where passing buffers come from.
+        lean: Keep only what cannot be made again cheaply (the convolutions' outputs) for the backward run; normalise,
+            pad and enlarge a second time there.
     """
 
-    def __init__(self, lib: Library) -> None:
-        self.lib = lib
-        self.pool = Pool()
+    def __init__(self, lib: Library, pool: Pool, lean: bool = False) -> None:
+        self.lib, self.pool, self.lean = lib, pool, lean
         self.kept: list[np.ndarray] = []
         self.forward: list[tuple[str, Run]] = []
         self.backward: list[tuple[str, Run]] = []
@@ -139,24 +151,68 @@ class Plan:
         buffer = self.pool.take(desc.size)
         return Memory(self.lib, desc, aligned(buffer), buffer), buffer
 
+    def passing(self, channels: int, height: int, width: int) -> Value:
+        """A map that the backward run can make again: kept, or in a lean plan lent until `done`."""
+        if not self.lean:
+            return self.map(channels, height, width)
+        desc = self.lib.desc((1, channels, height, width), dnnl.TAG_NCHW16C)
+        memory, buffer = self.temporary(desc)
+        value = Value((channels, height, width), memory)
+        value.lent = buffer
+        return value
+
+    def done(self, value: Value) -> None:
+        """No later step of the forward list reads this map."""
+        if value.lent is not None:
+            self.pool.give(value.lent)
+            value.lent = None
+
+    def saved(self, value: Value) -> Memory:
+        """A map's numbers in the backward run, made again if need be."""
+        if value.remake is None:
+            return value.memory
+        if value.again is None:
+            value.again = self.temporary(value.desc)
+            value.remake(value.again[0])
+        return value.again[0]
+
+    def forget(self, value: Value) -> None:
+        """No later step of the backward list reads what `saved` gave."""
+        if value.again is not None:
+            self.pool.give(value.again[1])
+            value.again = None
+
     def joined(self, channels: Sequence[int], height: int, width: int) -> Value:
-        """A kept map whose `parts` lie one behind the other, each beginning on a block of 16 channels.
+        """A passing map whose `parts` lie one behind the other, each beginning on a block of 16 channels.
 
         The channels between a part's last and the next block stay zero. Only for one image: the blocks of
         channels are then the outermost axis.
         """
-        starts = [0]
-        for count in channels:
-            starts.append(starts[-1] + -(-count // BLOCK) * BLOCK)
-        total = self.map(starts[-2] + channels[-1], height, width)
-        address = aligned(total.memory.keep)
+        before = sum(-(-count // BLOCK) * BLOCK for count in channels[:-1])
+        total = self.passing(before + channels[-1], height, width)
         parts = []
-        for count, start in zip(channels, starts):
-            desc = self.lib.desc((1, count, height, width), dnnl.TAG_NCHW16C)
-            memory = Memory(self.lib, desc, address + 4 * start * height * width, total.memory.keep)
+        for count, memory in zip(channels, self.split(total.memory, channels, height * width)):
             parts.append(Value((count, height, width), memory))
         total.parts = tuple(parts)
+        if self.lean:
+            total.remake = lambda memory: self._remake_parts(total, memory)
         return total
+
+    def split(self, whole: Memory, channels: Sequence[int], pixels: int) -> list[Memory]:
+        """The memories of the parts inside that of a joined map."""
+        height_width = whole.desc.dims[2:]
+        address, memories = aligned(whole.keep), []
+        for count in channels:
+            desc = self.lib.desc((1, count, *height_width), dnnl.TAG_NCHW16C)
+            memories.append(Memory(self.lib, desc, address, whole.keep))
+            address += 4 * -(-count // BLOCK) * BLOCK * pixels
+        return memories
+
+    def _remake_parts(self, total: Value, memory: Memory) -> None:
+        channels, pixels = [part.shape[0] for part in total.parts], total.shape[1] * total.shape[2]
+        for part, place in zip(total.parts, self.split(memory, channels, pixels)):
+            assert part.remake is not None
+            part.remake(place)
 
     # -- gradients ------------------------------------------------------------------------------------------
 
@@ -170,16 +226,10 @@ class Plan:
         value.grad = Grad(memory, buffer)
         if value.parts:
             value.grad.users = len(value.parts)
-            first = value.memory.keep
-            for part in value.parts:
-                offset = self._address(part.memory) - aligned(first)
-                part.grad = Grad(Memory(self.lib, part.desc, aligned(buffer) + offset, buffer), None, value.grad)
+            channels, pixels = [part.shape[0] for part in value.parts], value.shape[1] * value.shape[2]
+            for part, place in zip(value.parts, self.split(memory, channels, pixels)):
+                part.grad = Grad(place, None, value.grad)
         return memory
-
-    def _address(self, memory: Memory) -> int:
-        address = ctypes.c_void_p()
-        self.lib.call("memory_get_data_handle", memory.handle, ctypes.byref(address))
-        return int(address.value or 0)
 
     def add_grad(self, value: Value, label: str, write: Callable[[Memory], None]) -> None:
         """Let `write` put a share of the value's gradient somewhere; a second share is added to the first."""
@@ -281,8 +331,9 @@ class Plan:
     def run_forward(self) -> None:
         """Run the forward list, then move the running statistics as BatchNorm does."""
         self.generation += 1
-        for _, step in self.forward:
-            step()
+        with self.pool.lock:
+            for _, step in self.forward:
+                step()
         for tensor, start, batch, momentum in self.statistics:
             floats = (ctypes.c_float * batch.size).from_address(tensor().data_ptr() + 4 * start)
             running = np.ctypeslib.as_array(floats)
@@ -290,5 +341,6 @@ class Plan:
 
     def run_backward(self) -> None:
         """Run the backward list."""
-        for _, step in self.backward:
-            step()
+        with self.pool.lock:
+            for _, step in self.backward:
+                step()
