@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
+from urllib.parse import quote
 
 import numpy as np
 
@@ -30,11 +31,12 @@ body { font: 15px/1.5 system-ui, "Noto Sans", "Noto Sans CJK SC", sans-serif; co
   max-width: 72rem; margin: 1.5rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 p.sub, figcaption, caption { color: #555; } figure { margin: 1rem 0; } caption { text-align: left; }
-img { max-width: 100%; height: auto; } .wide { overflow-x: auto; }
+img { max-width: 100%; height: auto; } img.maps { max-width: 42rem; width: 100%; } .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; }
 th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #888; }
-table.facts td { text-align: left; overflow-wrap: anywhere; }
+table.facts td { text-align: left; overflow-wrap: anywhere; vertical-align: top; }
+table.facts td:first-child { white-space: nowrap; }
 pre { background: #f6f6f6; padding: .8rem; overflow-x: auto; font-size: .85rem; } .bad { color: #a00; }
 """
 
@@ -68,8 +70,8 @@ def scene_report(
     if truth is not None:
         cubes = {result.method: result.fused, **({} if bicubic is None else {"bicubic": bicubic})}
         parts += [
-            _picture("Error", error_maps(cubes, truth)),
-            _picture("Spectral angle", sam_maps(cubes, truth), "Pixels without any light have no angle: grey."),
+            _picture("Error", error_maps(cubes, truth), kind="maps"),
+            _picture("Spectral angle", sam_maps(cubes, truth), "Pixels without any light have none: grey.", "maps"),
             _picture("Error of each band", residual_per_band(cubes, truth, wavelengths_nm=seen.wavelengths_nm)),
         ]
     parts.append(_picture("Spectra", figures.get("spectra")))
@@ -86,7 +88,7 @@ def scene_report(
         _section("Versions", _facts(versions())),
     ]
     height, width = seen.shape
-    sub = f"{result.method}, ×{seen.scale}, {height}×{width}, {seen.bands} bands and {seen.msi_bands}"
+    sub = f"{result.method}, ×{seen.scale}, {height}×{width}, {seen.bands} HSI bands, {seen.msi_bands} MSI bands"
     return _page(seen.name, sub, parts)
 
 
@@ -119,7 +121,9 @@ def write_run_report(folder: Path, config: Config, failed: Optional[Mapping[str,
     for name in finished:
         picture = _thumbnail(folder / name / "overview.png")
         if picture:
-            parts.append(_section(name, f"<figure><img alt='overview of {_text(name)}' src='{picture}'></figure>"))
+            link = f"<p><a href='{quote(name)}/{REPORT}'>report of {_text(name)}</a></p>"
+            image = f"<figure><img alt='overview of {_text(name)}' src='{picture}'></figure>"
+            parts.append(_section(name, image + link))
     parts += [_config_section(config), _section("Versions", _facts(versions()))]
     count = f"{len(finished)} scene{'' if len(finished) == 1 else 's'}"
     text = _page(f"Run {folder.name}", f"{config.method}, {count} fused", parts)
@@ -155,7 +159,7 @@ def _section(title: str, content: str) -> str:
     return f"<section>\n<h2>{_text(title)}</h2>\n{content}\n</section>" if content else ""
 
 
-def _picture(title: str, figure: Optional[Figure], caption: str = "") -> str:
+def _picture(title: str, figure: Optional[Figure], caption: str = "", kind: str = "") -> str:
     """A section with a figure inside the page; nothing where there is no figure."""
     if figure is None:
         return ""
@@ -163,7 +167,7 @@ def _picture(title: str, figure: Optional[Figure], caption: str = "") -> str:
     figure.savefig(stream, format="png", dpi=150)
     source = _data_uri(stream.getvalue(), "image/png")
     below = f"<figcaption>{_text(caption)}</figcaption>" if caption else ""
-    return _section(title, f"<figure><img alt='{_text(title)}' src='{source}'>{below}</figure>")
+    return _section(title, f"<figure><img class='{kind}' alt='{_text(title)}' src='{source}'>{below}</figure>")
 
 
 def _data_uri(content: bytes, kind: str) -> str:

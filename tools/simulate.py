@@ -1,0 +1,65 @@
+"""Write LR-HSI/HR-MSI pairs for other programs: python tools/simulate.py -c cave.yml [-o key.sub=value ...]."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from paddle_umsft.config import load_config
+from paddle_umsft.data.readers import list_scenes
+from paddle_umsft.errors import ConfigError, UmsftError
+from paddle_umsft.pair_files import FORMATS, read_back, write_pair
+from paddle_umsft.run import make_case
+
+
+def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Simulate both cameras and write, for each scene, pair and truth with all their metadata.",
+        epilog="Exit codes: 0 done, 2 bad usage or configuration, 3 missing or bad data.",
+    )
+    parser.add_argument(
+        "-c", "--config", required=True, metavar="FILE", help="configuration; its data and observe count"
+    )
+    parser.add_argument("-o", "--override", nargs="+", action="extend", default=[], metavar="key.sub=value")
+    parser.add_argument("--output", default="output/pairs", metavar="DIR", help="a folder per scene goes in here")
+    parser.add_argument("--format", choices=FORMATS, default="npz")
+    parser.add_argument("--debug", action="store_true", help="tracebacks")
+    return parser.parse_args(argv)
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run; returns 0, 2 (bad usage or configuration) or 3 (bad data). One bad scene does not stop the others."""
+    args = parse(argv)
+    code = 0
+    try:
+        config = load_config(args.config, args.override)
+        entries = list_scenes(config.data)
+        for entry in entries:
+            folder = Path(args.output).expanduser() / entry.name
+            try:
+                files = write_pair(make_case(entry, config), config, folder, format=args.format)
+            except UmsftError as error:
+                if len(entries) == 1 or isinstance(error, ConfigError):
+                    raise
+                print(f"error: {entry.name}: {error}", file=sys.stderr)
+                code = error.exit_code
+                continue
+            print(f"{entry.name}: {', '.join(str(file) for file in files)}")
+            overrides = " ".join(f"'{o}'" if " " in o else o for o in read_back(folder, format=args.format))
+            print(f"  fuse it blind: python tools/train.py -c {args.config} -o {overrides}")
+    except UmsftError as error:
+        if args.debug:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
