@@ -1,27 +1,25 @@
-"""Comparing fused results with the truth: what `tools/eval.py` calls."""
+"""Comparing fused results with the truth: files of any program, and run folders."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 import numpy as np
 
 from paddle_umsft.config import Config, load_config
 from paddle_umsft.data.readers import list_scenes, read_scene
-from paddle_umsft.data.scene import Case, FusionResult, Observation
+from paddle_umsft.data.scene import Case, Observation
 from paddle_umsft.data.settings import DataConfig
 from paddle_umsft.degradation.observe import crop_to_scale
 from paddle_umsft.degradation.spatial import SpatialDegradation
 from paddle_umsft.degradation.spectral import SpectralDegradation
 from paddle_umsft.errors import ConfigError, DataError, UmsftError
-from paddle_umsft.methods import run_method
-from paddle_umsft.metrics import CONVENTIONS, consistency, evaluate, evaluate_bands, qnr
+from paddle_umsft.metrics import consistency, evaluate, evaluate_bands, qnr
 from paddle_umsft.run import make_case
 
-BASELINES = ("bicubic", "gsa", "sfim", "cnmf")
 RESULT_FILES = ("fused.npy", "fused.mat")
 
 
@@ -264,108 +262,31 @@ def compare(case: Case, fused: np.ndarray, conventions: Sequence[str], *, withou
         yield name, {**figures, **extra}, evaluate_bands(case.reference, fused, convention=name)
 
 
-def _compare_files(settings: Settings, truths: Truths) -> Iterator[Row]:
-    for path in settings.results:
-        for found in find_results(path):
+def compare_files(settings: Settings, failed: list[UmsftError]) -> Iterator[Row]:
+    """Compares files and run folders with their truths; one that cannot be used does not stop the others.
+
+    Args:
+        settings: What is compared with what.
+        failed: Takes the errors of results that cannot be used.
+
+    Yields:
+        One row per result and convention.
+
+    Raises:
+        ConfigError: No truth, no scale.
+        DataError: A path without any result.
+    """
+    truths = Truths(settings)
+    for found in [item for path in settings.results for item in find_results(path)]:
+        try:
             fused = read_result(found, settings)
             case = truths.case(found, settings.without_truth)
             # A run's folders are named apart even where their scenes have one name (made up from several seeds).
             scene = case.observation.name if found.config is None else found.scene
-            try:
-                compared = compare(case, fused, settings.conventions, without_truth=settings.without_truth)
-                for name, figures, bands in compared:
-                    yield Row(str(found.file), found.group, scene, name, figures, bands)
-            except DataError as error:
-                raise DataError(str(error), where=found.file) from None
-
-
-def candidates(base: Config, presets: Sequence[str]) -> list[tuple[str, Config]]:
-    """Baselines and presets, each as a configuration with the data and observation of `base`.
-
-    Args:
-        base: Says which scene and how it is observed.
-        presets: Names of configurations.
-
-    Raises:
-        ConfigError: No such configuration.
-    """
-    chosen = [(name, base.model_copy(update={"method": name})) for name in BASELINES]
-    for name in presets:
-        same = {"data": base.data, "observe": base.observe, "seed": base.seed, "runtime": base.runtime}
-        chosen.append((name, load_config(name).model_copy(update=same)))
-    return chosen
-
-
-def _run_candidates(
-    settings: Settings, truths: Truths, say: Callable[[str], None], keep: Optional[Callable[[Case, Any], None]]
-) -> Iterator[Row]:
-    found = next((item for path in settings.results for item in find_results(path)), None)
-    config = truths.config(found)
-    chosen = candidates(config, settings.presets)
-    for entry in list_scenes(config.data):
-        case = make_case(entry, config)
-        results: dict[str, FusionResult] = {}
-        for name, settings_of_method in chosen:
-            say(f"{entry.name}: {name} ...")
-            results[name] = run_method(case.observation, settings_of_method)
-            for convention, figures, bands in compare(
-                case, results[name].fused, settings.conventions, without_truth=settings.without_truth
-            ):
-                figures = {**figures, "seconds": results[name].seconds}
-                yield Row(name, name, entry.name, convention, figures, bands)
-        if keep is not None:
-            keep(case, results)
-
-
-def evaluate_all(
-    settings: Settings,
-    say: Callable[[str], None] = lambda line: None,
-    keep: Optional[Callable[[Case, dict[str, FusionResult]], None]] = None,
-) -> list[Row]:
-    """Compares all results, and baselines if asked for, with their truths.
-
-    Args:
-        settings: What is compared with what.
-        say: Called with a line before each method that is run.
-        keep: Called with each scene's case and the results of all methods that were run on it.
-
-    Returns:
-        One row per result and convention, in the order given.
-
-    Raises:
-        ConfigError: Unknown convention, no truth, no scale.
-        DataError: Something cannot be read or does not fit.
-    """
-    unknown = [name for name in settings.conventions if name not in CONVENTIONS]
-    if unknown:
-        raise ConfigError("unknown convention", where="--convention", expected=" | ".join(CONVENTIONS), got=unknown[0])
-    if not settings.results and not settings.baselines:
-        raise ConfigError("nothing to compare", where="results", hint="name files or run folders, or --baselines")
-    truths = Truths(settings)
-    rows = list(_compare_files(settings, truths))
-    if settings.baselines:
-        rows += _run_candidates(settings, truths, say, keep)
-    return rows
-
-
-def save_comparison(folder: str) -> Callable[[Case, dict[str, FusionResult]], None]:
-    """A `keep` for `evaluate_all` that saves a panel of all methods as PNG and PDF, and every fused cube.
-
-    Args:
-        folder: Files go to `<folder>/<scene>/`.
-    """
-
-    def keep(case: Case, results: dict[str, FusionResult]) -> None:
-        from paddle_umsft.figures import comparison, save_figure
-
-        target = Path(folder) / case.observation.name
-        cubes = {name: result.fused for name, result in results.items()}
-        assert case.reference is not None  # candidates only run where there is a truth
-        save_figure(comparison(case.observation, cubes, case.reference), target / "comparison")
-        try:
-            for name, cube in cubes.items():
-                np.save(target / f"{name}.npy", cube)
-        except OSError as error:
-            raise UmsftError("cannot be written", where=target, got=error) from None
-
-    return keep
+            compared = compare(case, fused, settings.conventions, without_truth=settings.without_truth)
+            rows = [Row(str(found.file), found.group, scene, *each) for each in compared]
+        except DataError as error:
+            named = str(found.file) in str(error)
+            failed.append(error if named else DataError(str(error), where=found.file))
+            continue
+        yield from rows

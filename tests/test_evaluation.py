@@ -14,8 +14,9 @@ import scipy.io
 
 from paddle_umsft.config import load_config
 from paddle_umsft.data.readers import read_scene
-from paddle_umsft.evaluation import Row, Settings, evaluate_all
+from paddle_umsft.evaluation import Row, Settings
 from paddle_umsft.metrics import evaluate
+from paddle_umsft.side_by_side import candidates, evaluate_all
 from paddle_umsft.tables import bands_table, csv_table, results_table
 
 DEMO = ["data.path=demo://dead_leaves", "data.demo.height=32", "data.demo.width=48", "observe.scale=4"]
@@ -142,8 +143,6 @@ def test_baselines(tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_presets_take_the_scene_and_leave_their_own_settings() -> None:
-    from paddle_umsft.evaluation import candidates
-
     base = load_config(None, [*DEMO, "seed=7"])
     chosen = dict(candidates(base, ["published"]))
     assert list(chosen) == ["bicubic", "gsa", "sfim", "cnmf", "published"]
@@ -195,6 +194,19 @@ def test_bad_input_is_one_line_and_the_right_exit_code(
     assert message in error
 
 
+def test_one_bad_file_does_not_stop_the_others(
+    tool: ModuleType, truth: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "good.npy", truth)
+    np.save(tmp_path / "small.npy", truth[:32])
+    files = [str(tmp_path / name) for name in ("small.npy", "good.npy")]
+    assert tool.main([*files, "--reference", str(tmp_path / "truth.npy"), "--scale", "8"]) == 3
+    out, error = capsys.readouterr()
+    assert "good.npy" in out
+    assert error.startswith(f"error: {files[0]}: ")
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize("arguments", [["--convention", "matlab"], ["--layout", "whc"], ["--colour"]])
 def test_bad_usage(tool: ModuleType, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -206,7 +218,8 @@ def test_perfect_result(truth: np.ndarray, tmp_path: Path) -> None:
     """Infinite PSNR in every table, and never the mean of others."""
     np.save(tmp_path / "same.npy", truth)
     settings = Settings([str(tmp_path / "same.npy")], reference=str(tmp_path / "truth.npy"), scale=8)
-    row = evaluate_all(settings)[0]
+    (row,), failed = evaluate_all(settings)
+    assert not failed
     assert row.figures["PSNR"] > 120  # float32 rounding of the division by the maximum
     infinite = Row("a", "g", "s", "author", {"PSNR": math.inf}, {"PSNR": np.array([math.inf, 3.0])})
     finite = [Row("b", "g", scene, "author", {"PSNR": value}) for scene, value in (("t", 30.0), ("u", 40.0))]

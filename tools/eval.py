@@ -46,7 +46,7 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run; returns 0, 2 (bad usage) or 3 (bad data)."""
     args = parse(argv)
-    from paddle_umsft import evaluation, tables
+    from paddle_umsft import evaluation, side_by_side, tables
     from paddle_umsft.errors import UmsftError
 
     names = ("results", "reference", "scale", "key", "reference_key", "layout", "crop", "without_truth", "baselines")
@@ -58,22 +58,22 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             result_normalise=evaluation.divisor(args.result_normalise),
             overrides=args.override,
         )
-        keep = evaluation.save_comparison(args.output) if args.output else None
-        rows = evaluation.evaluate_all(settings, lambda line: print(line, file=sys.stderr), keep)
+        keep = side_by_side.save_comparison(args.output) if args.output else None
+        rows, failed = side_by_side.evaluate_all(settings, lambda line: print(line, file=sys.stderr), keep)
         table = tables.results_table(rows)
-        print(table.text())
+        print(table.text() if rows else "no results")
         if args.per_band:
             print("\n" + tables.bands_table(rows).text())
-        texts = (args.csv, tables.csv_table(rows).csv()), (args.markdown, table.markdown()), (args.latex, table.latex())
-        for path, text in texts:
-            if path:
-                tables.write_table(path, text)
+        texts = {args.csv: tables.csv_table(rows).csv, args.markdown: table.markdown, args.latex: table.latex}
+        for path in filter(None, texts if rows else ()):
+            tables.write_table(path, texts[path]())
     except UmsftError as error:
         if args.debug:
             traceback.print_exc()
+        failed = [error]
+    for error in failed:
         print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return max((error.exit_code for error in failed), default=0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,133 @@
+"""Methods side by side on the same observation, and everything that `tools/eval.py` compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Callable, Optional
+
+import numpy as np
+
+from paddle_umsft.config import Config, load_config
+from paddle_umsft.data.readers import list_scenes
+from paddle_umsft.data.scene import Case, FusionResult
+from paddle_umsft.errors import ConfigError, UmsftError
+from paddle_umsft.evaluation import Row, Settings, Truths, compare, compare_files, find_results
+from paddle_umsft.methods import run_method
+from paddle_umsft.metrics import CONVENTIONS
+from paddle_umsft.run import make_case
+
+BASELINES = ("bicubic", "gsa", "sfim", "cnmf")
+
+Keep = Callable[[Case, dict[str, FusionResult]], None]
+
+
+def candidates(base: Config, presets: Sequence[str]) -> list[tuple[str, Config]]:
+    """Baselines and presets, each as a configuration with the data and observation of `base`.
+
+    Args:
+        base: Says which scene and how it is observed.
+        presets: Names of configurations.
+
+    Raises:
+        ConfigError: No such configuration.
+    """
+    chosen = [(name, base.model_copy(update={"method": name})) for name in BASELINES]
+    for name in presets:
+        same = {"data": base.data, "observe": base.observe, "seed": base.seed, "runtime": base.runtime}
+        chosen.append((name, load_config(name).model_copy(update=same)))
+    return chosen
+
+
+def run_candidates(
+    settings: Settings, failed: list[UmsftError], say: Callable[[str], None], keep: Optional[Keep] = None
+) -> Iterator[Row]:
+    """Runs baselines and presets on every scene; one that fails does not stop the others.
+
+    Args:
+        settings: What is run on what.
+        failed: Takes the errors of scenes and methods that failed.
+        say: Called with a line before each method.
+        keep: Called with each scene's case and the results of all methods.
+
+    Yields:
+        One row per scene, method and convention.
+
+    Raises:
+        ConfigError: No scene, or no such preset.
+    """
+    found = next((item for path in settings.results for item in find_results(path)), None)
+    config = Truths(settings).config(found)
+    chosen = candidates(config, settings.presets)
+    for entry in list_scenes(config.data):
+        try:
+            case = make_case(entry, config)
+        except UmsftError as error:
+            failed.append(error)
+            continue
+        results: dict[str, FusionResult] = {}
+        for name, method in chosen:
+            say(f"{entry.name}: {name} ...")
+            try:
+                results[name] = run_method(case.observation, method)
+                fused, extra = results[name].fused, {"seconds": results[name].seconds}
+                compared = list(compare(case, fused, settings.conventions, without_truth=settings.without_truth))
+            except UmsftError as error:
+                failed.append(type(error)(str(error), where=f"{entry.name}, {name}"))
+                continue
+            for convention, figures, bands in compared:
+                yield Row(name, name, entry.name, convention, {**figures, **extra}, bands)
+        if keep is not None and results:
+            keep(case, results)
+
+
+def evaluate_all(
+    settings: Settings, say: Callable[[str], None] = lambda line: None, keep: Optional[Keep] = None
+) -> tuple[list[Row], list[UmsftError]]:
+    """Compares all results, and baselines and presets if asked for, with their truths.
+
+    Args:
+        settings: What is compared with what.
+        say: Called with a line before each method that is run.
+        keep: Called with each scene's case and the results of all methods that were run on it.
+
+    Returns:
+        One row per result and convention, in the order given; and why others are missing.
+
+    Raises:
+        ConfigError: Unknown convention, nothing to compare, no truth, no scale.
+        DataError: A path without any result.
+    """
+    unknown = [name for name in settings.conventions if name not in CONVENTIONS]
+    if unknown:
+        raise ConfigError("unknown convention", where="--convention", expected=" | ".join(CONVENTIONS), got=unknown[0])
+    if not settings.results and not settings.baselines:
+        raise ConfigError("nothing to compare", where="results", hint="name files or run folders, or --baselines")
+    failed: list[UmsftError] = []
+    rows = list(compare_files(settings, failed))
+    if settings.baselines:
+        rows += run_candidates(settings, failed, say, keep)
+    return rows, failed
+
+
+def save_comparison(folder: str) -> Keep:
+    """A `keep` for `evaluate_all` that saves a panel of all methods as PNG and PDF, and every fused cube.
+
+    Args:
+        folder: Files go to `<folder>/<scene>/`.
+    """
+
+    def keep(case: Case, results: dict[str, FusionResult]) -> None:
+        from paddle_umsft.figures import comparison, save_figure
+
+        target = Path(folder) / case.observation.name
+        cubes = {name: result.fused for name, result in results.items()}
+        assert case.reference is not None  # candidates only run where there is a truth
+        save_figure(comparison(case.observation, cubes, case.reference), target / "comparison")
+        try:
+            for name, cube in cubes.items():
+                np.save(target / f"{name}.npy", cube)
+        except OSError as error:
+            raise UmsftError("cannot be written", where=target, got=error) from None
+
+    return keep
