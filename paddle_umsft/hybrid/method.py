@@ -1,9 +1,9 @@
 """`method: hybrid`: what a linear model cannot know, learned from the scene itself.
 
-The base is the subspace solver. Its correction is an ensemble of spectral maps (Gaussian process regression through the
-PSF, see `paddle_umsft.subspace.spectral_map`) whose length scales are drawn, not picked: the mean over plausible kernels beats
-the likeliest one. A local refinement follows, and every stage ends in agreement with both images. Whether the ensemble
-and the refinement may replace the base is decided on LR pixels that were left out of the fit, never by the truth.
+The base is the subspace solver. Its correction is an ensemble of spectral maps (Gaussian process regression through
+the PSF, see `paddle_umsft.subspace.spectral_map`) whose length scales are drawn, not picked: the mean over plausible
+kernels beats the likeliest one. A local refinement follows, and every stage ends in agreement with both images. Whether
+the ensemble and the refinement may replace the base is decided on LR pixels left out of the fit, never by the truth.
 """
 
 from __future__ import annotations
@@ -39,21 +39,22 @@ def draw_kernel(rng: np.random.Generator) -> Kernel:
     )
 
 
-def ensemble(ground: Ground, settings: HybridSettings) -> tuple[np.ndarray, np.ndarray]:
+def ensemble(ground: Ground, settings: HybridSettings, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean of several maps.
 
     Args:
         ground: See `Ground`.
-        settings: Number of members, features, seed.
+        settings: Number of members and features.
+        seed: Draws length scales and features.
 
     Returns:
         (H, W, K) coefficients and the (h*w, K) mean of the members' leave-one-out residuals.
     """
-    rng = np.random.default_rng(settings.seed + 1)
+    rng = np.random.default_rng([seed, 1])
     kernels = [draw_kernel(rng) for _ in range(settings.members)]
 
     def member(number: int) -> tuple[np.ndarray, np.ndarray]:
-        own = np.random.default_rng([settings.seed, number])
+        own = np.random.default_rng([seed, 2, number])
         coeffs, fit, axes = map_spectra(ground, [kernels[number]], [settings.features], own)
         return coeffs, fit.left_out @ axes.T
 
@@ -98,6 +99,7 @@ def fuse_hybrid(observation: Observation, config: Any, on_record: Record = None)
     """
     started = time.perf_counter()
     hybrid: HybridSettings = config.hybrid
+    seed = int(getattr(config, "seed", 0))
     subspace: SubspaceSettings = config.subspace.model_copy(
         update={"max_rank": max(hybrid.max_rank, config.subspace.max_rank)}
     )
@@ -113,10 +115,10 @@ def fuse_hybrid(observation: Observation, config: Any, on_record: Record = None)
     ground = prepare(observation, subspace)
     record("estimate", loss=ground.degradations.residual, rank=ground.rank)
     count = max(subspace.map_features, 1)
-    prior, fit, _ = map_spectra(ground, [Kernel()], [count], np.random.default_rng(subspace.seed))
+    prior, fit, _ = map_spectra(ground, [Kernel()], [count], np.random.default_rng(seed))
     base_error = held_out_rmse(fit.left_out, bands)
     record("base", loss=base_error * ground.level)
-    mean, left_out = ensemble(ground, hybrid)
+    mean, left_out = ensemble(ground, hybrid, seed)
     error = held_out_rmse(left_out, bands)
     kept = error <= base_error
     record("ensemble", loss=error * ground.level, kept=kept)

@@ -1,7 +1,7 @@
 """Local refinement: within a small window spectra are an affine function of the MSI (multichannel guided filter).
 
-On an edge between two materials a pixel is their mixture, in the MSI and in the cube alike. A map from colour to spectrum
-does not know that; a local affine fit does.
+On an edge between two materials a pixel is their mixture, in the MSI and in the cube alike. A map from colour to
+spectrum does not know that; a local affine fit does.
 
 References:
     K. He, J. Sun, X. Tang: Guided image filtering. IEEE TPAMI 35(6), 2013.

@@ -20,7 +20,6 @@ class HybridSettings(Section):
             refinement.
         refine_rounds: How often refinement and agreement with both images alternate.
         threads: Members computed side by side; None: by the processor, two at most.
-        seed: Draws length scales and features.
     """
 
     members: int = Field(default=12, ge=1)
@@ -29,4 +28,3 @@ class HybridSettings(Section):
     refine_radius: int = Field(default=8, ge=0)
     refine_rounds: int = Field(default=1, ge=0)
     threads: Optional[int] = Field(default=None, ge=1)
-    seed: int = 0

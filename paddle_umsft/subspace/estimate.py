@@ -61,7 +61,6 @@ def _blind_psf(observation: Observation, options: list[Ranges], settings: Subspa
             ranges,
             sizes=None if settings.psf_size is None else [settings.psf_size],
             free=settings.free_psf,
-            seed=settings.seed,
         )
         # Smoothness ties neighbouring bands, so a wide support has fewer degrees of freedom than bands.
         freedom = sum(min(high - low, 31) for low, high in ranges)

@@ -122,7 +122,7 @@ def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
 
 
 def _pixel_noise(image: np.ndarray) -> float:
-    """Robust noise level from the finest diagonal differences (median over 0.6745), smallest over bands is not taken."""
+    """Robust noise level, mean over bands: median of the finest diagonal differences over 0.6745."""
     diagonal = (image[1:, 1:] - image[1:, :-1] - image[:-1, 1:] + image[:-1, :-1]) / 2.0
     if not diagonal.size:
         return 0.0
@@ -184,7 +184,7 @@ def agree(ground: Ground, prior: np.ndarray, settings: SubspaceSettings) -> tupl
     pull = np.full(ground.rank, 1e-2)
     lr_weight = spread / (spread + ground.hsi_noise**2)
     msi_weight = 10.0 * spread / (spread + 10.0 * ground.msi_noise**2)
-    smoothness = np.full(ground.rank, 1e-2 if settings.smoothness is None else settings.smoothness)
+    smoothness = np.full(ground.rank, settings.smoothness)
     problem = CoefficientProblem(
         ground.operator,
         ground.degradations.srf @ basis,
@@ -225,7 +225,7 @@ def fuse_subspace(observation: Observation, config: Any, on_record: Record = Non
 
     Args:
         observation: The image pair; PSF and SRF are used if given.
-        config: Anything with an attribute `subspace` (`SubspaceSettings`).
+        config: Anything with an attribute `subspace` (`SubspaceSettings`); its `seed` is used if it has one.
         on_record: Called with one dict per stage.
 
     Returns:
@@ -254,7 +254,7 @@ def fuse_subspace(observation: Observation, config: Any, on_record: Record = Non
         "hsi_noise": ground.hsi_noise * ground.level,
     }
     if settings.map_features:
-        rng = np.random.default_rng(settings.seed)
+        rng = np.random.default_rng(int(getattr(config, "seed", 0)))
         prior, fit, _ = map_spectra(ground, [Kernel()], [settings.map_features], rng)
         extras["held_out_rmse"] = held_out_rmse(fit.left_out, observation.bands) * ground.level
         record("map", loss=extras["held_out_rmse"])

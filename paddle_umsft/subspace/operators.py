@@ -69,8 +69,8 @@ class PsfOperator:
         """(H, W, D) -> (h, w, D)."""
         depth = image.shape[2]
         height, width = self.lr_shape
-        out = np.zeros((height, width, depth), dtype=self.dtype)
-        flat = np.ascontiguousarray(image, dtype=self.dtype).reshape(self.shape[0], -1)
+        out: np.ndarray = np.zeros((height, width, depth), dtype=self.dtype)
+        flat: np.ndarray = np.ascontiguousarray(image, dtype=self.dtype).reshape(self.shape[0], -1)
         for rows, columns in zip(self.row_maps, self.column_maps):
             half = (rows @ flat).reshape(height, self.shape[1], depth).transpose(1, 0, 2).reshape(self.shape[1], -1)
             out += (columns @ half).reshape(width, height, depth).transpose(1, 0, 2)
@@ -80,8 +80,8 @@ class PsfOperator:
         """(h, w, D) -> (H, W, D), the transposed map."""
         depth = image.shape[2]
         height, width = self.lr_shape
-        out = np.zeros((self.shape[0], self.shape[1] * depth), dtype=self.dtype)
-        flat = np.ascontiguousarray(image.transpose(1, 0, 2), dtype=self.dtype).reshape(width, -1)
+        out: np.ndarray = np.zeros((self.shape[0], self.shape[1] * depth), dtype=self.dtype)
+        flat: np.ndarray = np.ascontiguousarray(image.transpose(1, 0, 2), dtype=self.dtype).reshape(width, -1)
         for rows, columns in zip(self.row_maps, self.column_maps):
             half = (columns.T @ flat).reshape(self.shape[1], height, depth).transpose(1, 0, 2).reshape(height, -1)
             out += rows.T @ half

@@ -1,8 +1,8 @@
 """The PSF from one image pair: the simplest family that explains the data, or a free kernel where the data carry one.
 
-With the SRF given, the kernel p is the least-squares solution of "MSI patches times p = SRF(LR-HSI)". With the SRF unknown as
-well, the part of the blurred MSI that any SRF could explain is projected out first (variable projection), so that no
-alternation can get stuck in a wrong pair. Among families and windows the Bayesian information criterion decides.
+With the SRF given, the kernel p is the least-squares solution of "MSI patches times p = SRF(LR-HSI)". With the SRF
+unknown as well, the part of the blurred MSI that any SRF could explain is projected out first (variable projection):
+no alternation can then get stuck in a wrong pair. The Bayesian information criterion chooses family and window.
 
 References:
     G. Golub, V. Pereyra: Separable nonlinear least squares: the variable projection method. Inverse Problems 19, 2003.
@@ -12,8 +12,9 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Optional, Sequence
+from typing import Optional
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -106,7 +107,7 @@ class _Equations:
 
 
 def _project_out(pixels: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Rows whose norm is the least residual over all smooth SRF rows: (I - QQ') [seen; 0] for [pixels; penalty] = QR."""
+    """Rows whose norm is the least residual over all smooth SRF rows: (I - QQ')[seen; 0], [pixels; penalty] = QR."""
     bands = pixels.shape[1]
     level = np.sqrt(np.sum(pixels**2) / bands)
     penalty = level * np.concatenate([3e-4 * curvature(bands), 1e-6 * np.eye(bands)])
@@ -122,9 +123,10 @@ def _fit_family(equations: _Equations, shape: Shape, first: np.ndarray, limit: i
     scaling = 1.0 / np.sqrt(max(equations.energy(shape(first, equations.size)), 1e-30))
 
     def misfit(parameters: np.ndarray) -> np.ndarray:
-        return scaling * equations.misfit(shape(parameters, equations.size))
+        return np.asarray(scaling * equations.misfit(shape(parameters, equations.size)))
 
-    found = least_squares(misfit, first, method="trf", max_nfev=limit, x_scale=np.maximum(np.abs(first), 0.3), xtol=1e-9)
+    sizes = np.maximum(np.abs(first), 0.3)
+    found = least_squares(misfit, first, method="trf", max_nfev=limit, x_scale=sizes, xtol=1e-9)
     return np.asarray(found.x)
 
 

@@ -13,15 +13,15 @@ def _normalised(kernel: np.ndarray) -> np.ndarray:
     total = kernel.sum()
     if not np.isfinite(total) or total <= 0:
         return np.full_like(kernel, 1.0 / kernel.size)
-    return kernel / total
+    return np.asarray(kernel / total)
 
 
 def gaussian(parameters: np.ndarray, size: int) -> np.ndarray:
     """Gaussian cut to a (size, size) window.
 
     Args:
-        parameters: Centre (row, column) relative to the window's middle, log standard deviations along the two axes, and
-            the angle of the first axis in radians, from the row direction downwards.
+        parameters: Centre (row, column) relative to the window's middle, log standard deviations along the two axes,
+            and the angle of the first axis in radians, from the row direction downwards.
         size: Length of the window.
 
     Returns:
@@ -49,7 +49,7 @@ def box(parameters: np.ndarray, size: int) -> np.ndarray:
 
     def profile(centre: float, length: float) -> np.ndarray:
         low, high = centre - length / 2, centre + length / 2
-        return np.clip(np.minimum(middle + 0.5, high) - np.maximum(middle - 0.5, low), 0.0, None)
+        return np.asarray(np.clip(np.minimum(middle + 0.5, high) - np.maximum(middle - 0.5, low), 0.0, None))
 
     return _normalised(np.outer(profile(row, np.exp(log_height)), profile(column, np.exp(log_width))))
 
@@ -62,7 +62,7 @@ def motion(parameters: np.ndarray, size: int) -> np.ndarray:
     position = np.arange(size) - (size - 1) / 2
 
     def profile(centres: np.ndarray) -> np.ndarray:
-        return np.exp(-0.5 * ((position[:, None] - centres[None, :]) / soft) ** 2)
+        return np.asarray(np.exp(-0.5 * ((position[:, None] - centres[None, :]) / soft) ** 2))
 
     return _normalised(profile(row + np.sin(angle) * steps) @ profile(column + np.cos(angle) * steps).T)
 
@@ -71,9 +71,10 @@ def starts(scale: int, size: int) -> list[tuple[str, Shape, list[np.ndarray]]]:
     """Families with the starting points worth a try at this scale and window."""
     widths = [np.log(scale * factor) for factor in (0.3, 0.8)]
     lean = [np.array([0.0, 0.0, width]) for width in widths]
+    oblique = [np.array([0.0, 0.0, widths[0] + 0.15, widths[0] - 0.15, angle]) for angle in (0.0, 0.8)]
     return [
         ("gaussian", round_gaussian, lean),
-        ("gaussian-oblique", gaussian, [np.array([0.0, 0.0, w + 0.15, w - 0.15, a]) for w in widths[:1] for a in (0.0, 0.8)]),
+        ("gaussian-oblique", gaussian, oblique),
         ("box", box, [np.array([0.05, 0.05, np.log(f * scale), np.log(f * scale)]) for f in (0.55, 0.93)]),
         (
             "motion",

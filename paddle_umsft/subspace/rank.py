@@ -25,7 +25,7 @@ def band_noise(pixels: np.ndarray) -> np.ndarray:
     # Residual energy of band b regressed on the rest is 1 / inverse[b, b].
     energy = 1.0 / np.maximum(np.diag(inverse), 1e-300)
     freedom = max(count - bands, max(count // 10, 1))
-    return np.sqrt(np.maximum(energy - ridge, 0.0) / freedom)
+    return np.asarray(np.sqrt(np.maximum(energy - ridge, 0.0) / freedom))
 
 
 def choose_rank(pixels: np.ndarray, largest: int) -> tuple[int, np.ndarray]:

@@ -21,9 +21,8 @@ class SubspaceSettings(Section):
         free_psf: Also try a PSF without a formula.
         map_features: Random features of the map from MSI to spectra; 0: start from bicubic instead.
         iterations: Conjugate-gradient steps.
-        smoothness: Weight of the edge-aware gradient penalty; None: by noise.
+        smoothness: Weight of the edge-aware gradient penalty on what the solve adds to its starting point.
         edge: MSI gradient (relative to the mean brightness) at which the penalty halves.
-        seed: Seeds random features and samples.
     """
 
     rank: Optional[int] = Field(default=None, ge=1)
@@ -33,6 +32,5 @@ class SubspaceSettings(Section):
     free_psf: bool = True
     map_features: int = Field(default=256, ge=0)
     iterations: int = Field(default=60, ge=0)
-    smoothness: Optional[float] = Field(default=None, ge=0)
+    smoothness: float = Field(default=1e-2, ge=0)
     edge: float = Field(default=0.1, gt=0)
-    seed: int = 0

@@ -100,7 +100,7 @@ class CoefficientProblem:
         out += self.pull * change
         if self.smoothness.any():
             out += self.smoothness * _gradient_energy(change, self.edges)
-        return out
+        return np.asarray(out)
 
     def solve(self, iterations: int, tolerance: float = 1e-5) -> tuple[np.ndarray, list[float]]:
         """Preconditioned conjugate gradients from the prior mean.

@@ -1,10 +1,10 @@
 """A map from the MSI to spectra, learned on the LR pair of the very scene, with the PSF inside the fit.
 
-Every HR pixel p gets features z(p): random Fourier features of its colour, its brightness and its place, all multiplied by its
-brightness, so that the map says which *shape* of spectrum belongs to a colour at a place. The spectrum is linear in the
-features, W'z(p), and so is what the hyperspectral camera sees of it, W'PSF(z): ridge regression on the blurred features fits
-W with no approximation of mixed pixels. It is Gaussian process regression from integrals of the unknown function, with a
-low-rank kernel. The ridge of each spectral dimension is the most likely one.
+Every HR pixel p gets features z(p): random Fourier features of its colour, its brightness and its place, all multiplied
+by its brightness, so that the map says which *shape* of spectrum belongs to a colour at a place. The spectrum is linear
+in the features, W'z(p), and so is what the hyperspectral camera sees of it, W'PSF(z): ridge regression on the blurred
+features fits W with no approximation of mixed pixels. It is Gaussian process regression from integrals of the unknown
+function, with a low-rank kernel. The ridge of each spectral dimension is the most likely one.
 
 References:
     A. Rahimi, B. Recht: Random features for large-scale kernel machines. NeurIPS 2007.
@@ -78,7 +78,7 @@ class PixelInputs:
 def _chromaticity(msi: np.ndarray, floor: float) -> np.ndarray:
     """Bands over their mean, pulled to 0 in the dark; for one band there is no colour."""
     if msi.shape[2] == 1:
-        return np.zeros(msi.shape[:2] + (0,), dtype=np.float32)
+        return np.zeros((*msi.shape[:2], 0), dtype=np.float32)
     mean = msi.mean(axis=2, keepdims=True)
     return np.asarray((msi - mean) / (mean + floor), dtype=np.float32)
 
@@ -131,7 +131,7 @@ class Features:
         values += self.phases
         np.cos(values, out=values)
         values *= self.amplitude[index][..., None]
-        return values
+        return np.asarray(values)
 
     def blurred(self, operator: PsfOperator) -> np.ndarray:
         """(h*w, D): the PSF applied to the features without ever holding them all."""
@@ -181,8 +181,8 @@ def fit_map(
 ) -> MapFit:
     """Ridge regression; the ridge of each column maximises its marginal likelihood (prior variance profiled out).
 
-    Leave-one-out errors choose far smaller ridges where a few hundred LR pixels meet a thousand features, and lose up to
-    3 dB by it: LR pixels are averages, so they do not show how far the map strays on single HR pixels.
+    Leave-one-out errors choose far smaller ridges where a few hundred LR pixels meet a thousand features, and lose up
+    to 3 dB by it: LR pixels are averages, so they do not show how far the map strays on single HR pixels.
 
     Args:
         blurred: (n, D) features behind the PSF.

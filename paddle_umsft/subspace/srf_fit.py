@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from collections.abc import Sequence
+from typing import Optional
 
 import numpy as np
 from scipy.optimize import nnls
@@ -25,7 +26,8 @@ def check_supports(supports: Optional[Sequence[tuple[int, int]]], bands: int, ms
         raise DataError("one support per MSI band is needed", where="supports", expected=msi_bands, got=len(ranges))
     for low, high in ranges:
         if not 0 <= low < high <= bands:
-            raise DataError("support out of range", where="supports", expected=f"0 <= a < b <= {bands}", got=(low, high))
+            expected = f"0 <= a < b <= {bands}"
+            raise DataError("support out of range", where="supports", expected=expected, got=(low, high))
     return ranges
 
 
