@@ -1,0 +1,120 @@
+"""The VisualDL page of two short runs in a real browser: curves, pictures, hyper-parameters."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+# Pixels of a chart's canvas that are neither grey nor transparent: its curves.
+COLOURED = """
+return [...document.querySelectorAll('canvas')].map(canvas => {
+  const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  let count = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    const [red, green, blue, alpha] = data.slice(i, i + 4);
+    if (alpha > 0 && Math.max(red, green, blue) - Math.min(red, green, blue) > 60) count += 1;
+  }
+  return count;
+});
+"""
+PICTURES = "return [...document.images].filter(image => image.naturalWidth > 60 && image.clientHeight > 0).length"
+
+
+@pytest.fixture(scope="module")
+def address(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A VisualDL server over the runs."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [str(Path(sys.executable).with_name("visualdl")), "--logdir", str(runs), "--language", "en"]
+    command += ["--disable-telemetry", "--host", "127.0.0.1", "--port", str(port)]
+    log = (tmp_path_factory.mktemp("visualdl") / "log.txt").open("w+b")
+    server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}/app/"), "VisualDL does not answer", 90)
+        yield f"http://127.0.0.1:{port}/app"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
+        log.close()
+
+
+def answers(url: str) -> bool:
+    try:
+        request = urllib.request.Request(url, headers={"Accept-Language": "en"})
+        with urllib.request.urlopen(request, timeout=5) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def wait_for(condition: Any, complaint: str, seconds: float = 60) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.5)
+    raise AssertionError(complaint)
+
+
+def text_of(browser: Any) -> str:
+    return str(browser.execute_script("return document.body.innerText"))
+
+
+def open_groups(browser: Any, names: list[str]) -> None:
+    """Unfold the groups of tags that the page shows folded."""
+    for name in names[1:]:  # the first one is open
+        browser.execute_script(
+            "[...document.querySelectorAll('h3')].filter(e => e.innerText.trim() === arguments[0])"
+            ".forEach(e => e.click())",
+            name,
+        )
+
+
+def test_curves_are_drawn(browser: Any, address: str) -> None:
+    browser.get(f"{address}/scalar")
+    groups = ["Evaluate", "Result", "Train", "WarmUp"]
+    wait_for(lambda: all(group in text_of(browser) for group in groups), "groups of curves are missing")
+    text = text_of(browser)
+    assert "umsft/dead_leaves" in text
+    assert "fast/dead_leaves" in text
+    # PSNR, SAM, ERGAS, SSIM, RMSE of UMSFT's six steps.
+    wait_for(
+        lambda: sum(count > 100 for count in browser.execute_script(COLOURED)) >= 5, "no curves on the scalar page"
+    )
+
+
+def test_pictures_are_shown(browser: Any, address: str) -> None:
+    browser.get(f"{address}/sample/image")
+    wait_for(lambda: "Degradation/PSF" in text_of(browser), "no pictures of PSF and SRF")
+    open_groups(browser, ["Degradation", "Fused"])
+    tags = ["Degradation/SRF", "Fused/RGB", "Fused/error", "Fused/angle", "Fused/spectra"]
+    wait_for(lambda: all(tag in text_of(browser) for tag in tags), f"not all of {tags} are on the page")
+    wait_for(lambda: browser.execute_script(PICTURES) >= 4, "pictures are not loaded")
+
+
+def test_runs_stand_side_by_side(browser: Any, address: str, runs: Path) -> None:
+    browser.get(f"{address}/hyper-parameter")
+    wait_for(lambda: "Result/PSNR" in text_of(browser), "no table of hyper-parameters")
+    text = text_of(browser)
+    for name in ("fast", "umsft"):
+        metrics = json.loads((runs / name / "dead_leaves" / "metrics.json").read_text(encoding="utf-8"))
+        psnr, numbers = metrics["fused"]["PSNR"], [float(found) for found in re.findall(r"\d+\.\d+", text)]
+        assert min(abs(number - psnr) for number in numbers) < 1e-4
+        assert metrics["method"] in text
+    assert "NaN" not in text

@@ -1,0 +1,148 @@
+"""Run folders with report.html: whole, harmless, and with the numbers of the run."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from paddle_umsft.config import load_config
+from paddle_umsft.data.scene import Case, FusionResult, Observation
+from paddle_umsft.pictures import scene_figures
+from paddle_umsft.report import scene_report, write_run_report
+from paddle_umsft.run import fuse_all
+from paddle_umsft.run_folder import write_json
+
+EVIL = "<script>alert('x')</script>\"&'"
+VOID = {"meta", "link", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Reads a page as a browser would and keeps what matters here."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.sources: list[str] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, Any]]) -> None:
+        self.tags.append(tag)
+        self.sources += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        self.text += " " if tag in ("td", "th") else ""
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def made_up_case(name: str, truth: bool = True) -> tuple[Case, FusionResult]:
+    rng = np.random.RandomState(0)
+    cube = rng.uniform(0.1, 0.9, (16, 24, 6)).astype(np.float32)
+    psf, srf = np.full((4, 4), 1 / 16), rng.uniform(size=(3, 6))
+    seen = Observation(
+        lr_hsi=cube.reshape(4, 4, 6, 4, 6).mean(axis=(1, 3)), hr_msi=(cube @ srf.T).astype(np.float32), scale=4,
+        name=name, meta={"notes": ["cropped <b>here</b>"], "source": name},
+    )  # fmt: skip
+    history = [{"stage": "fuse", "iteration": i, "loss": 1.0 / (i + 1)} for i in range(5)]
+    result = FusionResult(cube + 0.01, psf, srf, history, "umsft", 1.25, {"rank": 4, "word": name})
+    return Case(seen, cube if truth else None, psf if truth else None, srf if truth else None), result
+
+
+def page_of(name: str, metrics: dict[str, Any], truth: bool = True) -> str:
+    case, result = made_up_case(name, truth)
+    return scene_report(case, result, metrics, load_config(None), scene_figures(case, result))
+
+
+METRICS = {"method": "umsft", "convention": "author", "fused": {"PSNR": 41.2345, "SAM": 2.5}, "bicubic": {"PSNR": 30.0}}
+
+
+@pytest.fixture(scope="module")
+def page() -> tuple[str, Page]:
+    """The page of a scene whose name is an attack, as text and as read."""
+    text = page_of(EVIL, {**METRICS, "convention": "author " + EVIL})
+    return text, Page(text)
+
+
+def test_scene_page_holds_numbers_units_and_convention(page: tuple[str, Page]) -> None:
+    for wanted in ("41.23", "PSNR (dB)", "SAM (°)", "author", "umsft", "bicubic", "numpy", np.__version__):
+        assert wanted in page[1].text
+    assert "lr: 0.002" in page[1].text  # the configuration, every key spelled out
+
+
+def test_scene_page_loads_nothing_and_runs_nothing(page: tuple[str, Page]) -> None:
+    assert page[1].tags.count("img") >= 6
+    assert all(source.startswith("data:") for source in page[1].sources)
+    assert not re.search(r"https?://", page[0])
+    assert "default-src 'none'" in page[0]
+
+
+def test_names_are_escaped_wherever_they_appear(page: tuple[str, Page]) -> None:
+    assert "<script" not in page[0]
+    assert "script" not in page[1].tags
+    assert EVIL in page[1].text
+    assert "cropped <b>here</b>" in page[1].text
+
+
+def test_without_truth_there_is_no_error_map() -> None:
+    page = Page(page_of("pair", {"method": "umsft", "consistency": {"PSNR_HSI": 50.0}}, truth=False))
+    assert "no truth" in page.text
+    assert "Spectral angle" not in page.text
+    assert "PSNR_HSI (dB)" in page.text
+
+
+def test_run_page_has_every_scene_the_mean_and_the_failures(tmp_path: Path) -> None:
+    for name, psnr in (("a", 40.0), ("b & c", 42.0)):
+        write_json(tmp_path / name / "metrics.json", {**METRICS, "fused": {"PSNR": psnr}, "seconds": 2.0})
+    write_run_report(tmp_path, load_config(None), {EVIL: "no such file <x>"})
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert "b & c" in page.text
+    assert re.search(r"mean\s*umsft\s*author\s*41\b", page.text)
+    assert EVIL in page.text
+    assert "no such file <x>" in page.text
+    assert "<script" not in text
+
+
+def test_a_run_writes_both_pages(tmp_path: Path) -> None:
+    scenes = tmp_path / "scenes"
+    scenes.mkdir()
+    rng = np.random.RandomState(1)
+    np.save(scenes / "a#1.npy", rng.uniform(size=(16, 16, 5)).astype(np.float32))
+    np.save(scenes / "b.npy", np.zeros((4, 4), np.float32))
+    folder = tmp_path / "run"
+    folder.mkdir()
+    overrides = [f"data.path={scenes.as_posix()}", "method=bicubic", "observe.srf=uniform", "observe.msi_bands=2"]
+    overrides += ["observe.scale=4", "output.visualdl=false", "data.layout=hwc"]
+    fuse_all(load_config(None, overrides), folder, quiet=True)
+    Page((folder / "a#1" / "report.html").read_text(encoding="utf-8"))
+    page = Page((folder / "report.html").read_text(encoding="utf-8"))
+    assert page.tags.count("img") == 1
+    assert [source for source in page.sources if not source.startswith("data:")] == ["a%231/report.html"]
+    assert "Failed" in page.text
+    assert "b.npy" in page.text
+
+
+@pytest.mark.parametrize("losses", [[0.5, 0.2, 0.1], [-10.0, -20.0, -30.0], [0.5]])
+def test_curves_show_every_loss(losses: list[float]) -> None:
+    from paddle_umsft.figures import curves
+    from paddle_umsft.figures.curves import has_curves
+
+    history = [{"stage": "psf", "loss": value} for value in losses]
+    history[-1]["PSNR"] = 33.0
+    figure = curves(history)
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), losses)
+    np.testing.assert_allclose(figure.axes[1].lines[0].get_ydata(), [33.0])
+    assert has_curves(history) == (len(losses) >= 3)
