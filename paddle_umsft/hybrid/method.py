@@ -71,12 +71,18 @@ def ensemble(ground: Ground, settings: HybridSettings, seed: int) -> tuple[np.nd
     return total, left_out
 
 
+def refine_radius(settings: HybridSettings, scale: int) -> int:
+    """The radius that the settings or the scale ask for."""
+    return min(8, max(2, scale // 2)) if settings.refine_radius is None else settings.refine_radius
+
+
 def _refine(
     ground: Ground, coeffs: np.ndarray, limit: float, hybrid: HybridSettings, subspace: SubspaceSettings
 ) -> tuple[np.ndarray, bool]:
     """One round of refinement and agreement, unless it disturbs the LR pixels more than `limit` (root mean square)."""
     ridge = max(1e-5 * float(np.mean(ground.hr_msi.astype(np.float64) ** 2)), 4.0 * ground.msi_noise**2)
-    refined = guided_refine(ground.hr_msi, coeffs, hybrid.refine_radius, ridge)
+    radius = refine_radius(hybrid, ground.operator.scale)
+    refined = guided_refine(ground.hr_msi, coeffs, radius, ridge)
     moved = ground.operator.forward(refined - coeffs).reshape(-1, ground.rank)
     if not np.all(np.isfinite(refined)) or held_out_rmse(moved, len(ground.basis)) > limit:
         return coeffs, False
@@ -124,7 +130,7 @@ def fuse_hybrid(observation: Observation, config: Any, on_record: Record = None)
     record("ensemble", loss=error * ground.level, kept=kept)
     coeffs, _ = agree(ground, mean if kept else prior, subspace)
     refined = 0
-    for _ in range(hybrid.refine_rounds if hybrid.refine_radius else 0):
+    for _ in range(hybrid.refine_rounds if refine_radius(hybrid, observation.scale) else 0):
         coeffs, accepted = _refine(ground, coeffs, min(error, base_error), hybrid, subspace)
         refined += accepted
         record("refine", loss=0.0, kept=accepted)

@@ -17,7 +17,7 @@ class HybridSettings(Section):
         features: Random features of each.
         max_rank: Largest dimension K of the spectral subspace.
         refine_radius: Radius in HR pixels of the windows in which spectra are locally linear in the MSI; 0: no
-            refinement.
+            refinement; None: half the scale, between 2 and 8.
         refine_rounds: How often refinement and agreement with both images alternate.
         threads: Members computed side by side; None: by the processor, two at most.
     """
@@ -25,6 +25,6 @@ class HybridSettings(Section):
     members: int = Field(default=12, ge=1)
     features: int = Field(default=600, ge=1)
     max_rank: int = Field(default=16, ge=1)
-    refine_radius: int = Field(default=8, ge=0)
+    refine_radius: Optional[int] = Field(default=None, ge=0)
     refine_rounds: int = Field(default=1, ge=0)
     threads: Optional[int] = Field(default=None, ge=1)
