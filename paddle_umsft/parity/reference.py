@@ -112,7 +112,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise DataError("not a golden file", where=path, expected="an .npz with several arrays")
             for name in file.files:
