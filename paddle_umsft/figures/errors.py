@@ -69,8 +69,8 @@ def draw_maps(axes: Sequence[Axes], maps: Sequence[np.ndarray], colours: str, **
 
 def _maps(maps: Mapping[str, np.ndarray], averages: Sequence[str], colours: str, label: str, title: str) -> Figure:
     shape = next(iter(maps.values())).shape
-    columns = min(len(maps), 4)
-    rows = -(-len(maps) // columns)
+    rows = -(-len(maps) // 4)
+    columns = -(-len(maps) // rows)
     width = PAGE / max(columns, 2)
     with styled():
         figure = new_figure(width * columns + 0.6, (width * shape[0] / shape[1] + 0.25) * rows + 0.3)
@@ -99,7 +99,7 @@ def error_maps(fused: Mapping[str, np.ndarray], reference: np.ndarray, title: st
         The figure; each map is headed by its method's RMSE on 0–255.
     """
     maps = {name: error_map(reference, cube) for name, cube in fused.items()}
-    averages = [f"{np.sqrt(np.mean(values**2)):.2f}" for values in maps.values()]
+    averages = [f"RMSE {np.sqrt(np.mean(values**2)):.2f}" for values in maps.values()]
     return _maps(maps, averages, ERROR_COLOURS, ERROR_LABEL, title)
 
 
@@ -115,5 +115,5 @@ def sam_maps(fused: Mapping[str, np.ndarray], reference: np.ndarray, title: str 
         The figure; each map is headed by its mean angle.
     """
     maps = {name: angle_map(reference, cube) for name, cube in fused.items()}
-    averages = [f"{np.nanmean(values):.2f}°" if np.isfinite(values).any() else "–" for values in maps.values()]
+    averages = [f"SAM {np.nanmean(values):.2f}°" if np.isfinite(values).any() else "–" for values in maps.values()]
     return _maps(maps, averages, ANGLE_COLOURS, ANGLE_LABEL, title)

@@ -47,14 +47,15 @@ ERROR_COLOURS = "inferno"
 ANGLE_COLOURS = "viridis"
 KERNEL_COLOURS = "cividis"
 
-# Okabe and Ito's colours (safe for the colour-blind), each with its own dash and marker, so that lines differ in grey.
+# After Okabe and Ito (safe for the colour-blind), neighbours far apart in lightness, each with its own dash and
+# marker: lines differ in grey too.
 LINES: tuple[dict[str, Any], ...] = (
     {"color": "#D55E00", "linestyle": "-", "marker": "o"},
-    {"color": "#0072B2", "linestyle": "--", "marker": "s"},
-    {"color": "#009E73", "linestyle": "-.", "marker": "^"},
+    {"color": "#08306B", "linestyle": "--", "marker": "s"},
+    {"color": "#56B4E9", "linestyle": "-.", "marker": "^"},
     {"color": "#CC79A7", "linestyle": ":", "marker": "D"},
     {"color": "#E69F00", "linestyle": (0, (5, 1, 1, 1, 1, 1)), "marker": "v"},
-    {"color": "#56B4E9", "linestyle": (0, (3, 1)), "marker": "P"},
+    {"color": "#009E73", "linestyle": (0, (3, 1)), "marker": "P"},
     {"color": "#7F7F7F", "linestyle": (0, (1, 1)), "marker": "X"},
 )
 TRUTH_LINE: dict[str, Any] = {"color": "black", "linestyle": "-", "linewidth": 2.2, "alpha": 0.35}
