@@ -52,11 +52,16 @@ def curvature(bands: int, positions: Optional[np.ndarray] = None) -> np.ndarray:
 
 def _solve(gram: np.ndarray, cross: np.ndarray, penalty: np.ndarray) -> np.ndarray:
     """Non-negative minimiser of x'(gram + penalty)x - 2 cross'x through its Cholesky factor."""
+    if np.trace(gram) <= 0:
+        return np.zeros(len(gram))
     system = gram + penalty
     system = system + 1e-12 * np.trace(system) / len(system) * np.eye(len(system))
     factor = np.linalg.cholesky(system)
     target = np.linalg.solve(factor, cross)
-    solution, _ = nnls(factor.T, target, maxiter=30 * len(system))
+    try:
+        solution, _ = nnls(factor.T, target, maxiter=30 * len(system))
+    except RuntimeError:  # the active set circles: take what the unconstrained problem says, cut at zero
+        solution = np.clip(np.linalg.solve(factor.T, target), 0.0, None)
     return np.asarray(solution)
 
 

@@ -1,0 +1,170 @@
+"""The parts of the subspace solver against closed forms and independent computations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from paddle_umsft.data.scene import Observation
+from paddle_umsft.data.synthetic import dead_leaves_scene
+from paddle_umsft.degradation.psf import box_psf, gaussian_psf, motion_psf, reference_psf
+from paddle_umsft.degradation.spatial import SpatialDegradation
+from paddle_umsft.errors import DataError
+from paddle_umsft.subspace.estimate import estimate
+from paddle_umsft.subspace.operators import PsfOperator, patches
+from paddle_umsft.subspace.psf_fit import fit_psf
+from paddle_umsft.subspace.rank import choose_rank
+from paddle_umsft.subspace.settings import SubspaceSettings
+from paddle_umsft.subspace.solve import CoefficientProblem, edge_weights
+from paddle_umsft.subspace.spectral_map import Features, Kernel, PixelInputs, fit_map
+from paddle_umsft.subspace.srf_fit import check_supports, fit_srf
+
+
+def made_up(height: int = 64, width: int = 96, bands: int = 16, seed: int = 0) -> np.ndarray:
+    return dead_leaves_scene(height, width, bands, seed).hr_hsi.astype(np.float64)
+
+
+def made_up_srf(bands: int = 16) -> np.ndarray:
+    centres = np.array([0.8, 0.5, 0.2]) * (bands - 1)
+    return np.exp(-(((np.arange(bands) - centres[:, None]) / (0.15 * bands)) ** 2)) / bands
+
+
+@pytest.mark.parametrize("size", [3, 4, 5, 8, 9])
+def test_operator_equals_the_known_degradation(size):
+    psf = np.random.default_rng(size).uniform(size=(size, size))
+    image = np.random.default_rng(0).standard_normal((24, 32, 3))
+    ours = PsfOperator(psf, 4, (24, 32), dtype=np.float64)
+    np.testing.assert_allclose(ours.forward(image), SpatialDegradation(psf, 4).forward(image), atol=1e-10)
+    np.testing.assert_allclose(
+        (patches(image, size, 4) @ psf.ravel()).T.reshape(6, 8, 3), ours.forward(image), atol=1e-10
+    )
+    other = np.random.default_rng(1).standard_normal((6, 8, 3))
+    assert np.vdot(ours.forward(image), other) == pytest.approx(np.vdot(image, ours.adjoint(other)))
+
+
+def test_srf_is_recovered_without_noise():
+    scene, srf = made_up(), made_up_srf()
+    found = fit_srf(scene, scene @ srf.T, check_supports(None, 16, 3))
+    assert np.linalg.norm(found - srf) < 0.01 * np.linalg.norm(srf)
+    assert found.min() >= 0
+
+
+def test_srf_is_zero_outside_its_support():
+    scene, srf = made_up(), made_up_srf()
+    found = fit_srf(scene, scene @ srf.T, [(8, 16), (4, 12), (0, 8)])
+    outside = [found[0, :8], found[1, :4], found[1, 12:], found[2, 8:]]
+    assert not any(part.any() for part in outside)
+
+
+@pytest.mark.parametrize(
+    ("psf", "family", "tolerance"),
+    [
+        (reference_psf(8, 5.0), "gaussian", 1e-3),
+        (reference_psf(8, 2.5), "gaussian", 1e-3),
+        (gaussian_psf(16, 4.0, 8), "gaussian", 1e-3),
+        (np.pad(box_psf(6), 1), "box", 1e-3),
+        (motion_psf(8, 30.0), None, 0.05),
+    ],
+)
+def test_psf_is_recovered_with_the_srf_unknown(psf, family, tolerance):
+    scene, srf = made_up(128, 192), made_up_srf()
+    lr_hsi = SpatialDegradation(psf, 8).forward(scene)
+    found = fit_psf(lr_hsi, scene @ srf.T, 8, check_supports(None, 16, 3))
+    assert family in (None, found.family)
+    assert found.psf.sum() == pytest.approx(1.0)
+    assert found.psf.min() >= 0
+    again = SpatialDegradation(found.psf, 8).forward(scene)
+    assert np.abs(again - lr_hsi).max() < tolerance * np.abs(lr_hsi).max()
+    if found.psf.shape == psf.shape:
+        assert np.abs(found.psf - psf).sum() < 10 * tolerance
+
+
+def test_psf_with_a_known_srf_and_noise():
+    rng = np.random.default_rng(3)
+    scene, srf, psf = made_up(128, 128), made_up_srf(), reference_psf(8, 4.0)
+    lr_hsi = SpatialDegradation(psf, 8).forward(scene)
+    lr_hsi = lr_hsi + 0.003 * lr_hsi.mean() * rng.standard_normal(lr_hsi.shape)
+    found = fit_psf(lr_hsi, scene @ srf.T, 8, check_supports(None, 16, 3), srf=srf)
+    assert np.abs(SpatialDegradation(found.psf, 8).forward(scene) - lr_hsi).mean() < 0.01 * lr_hsi.mean()
+
+
+def test_supports_that_contradict_the_data_are_overruled_unless_trusted():
+    scene, srf, psf = made_up(), made_up_srf(), reference_psf(4, 2.0)
+    lr_hsi = SpatialDegradation(psf, 4).forward(scene).astype(np.float32)
+    wrong = ((13, 16), (7, 9), (0, 2))
+    observation = Observation(lr_hsi, (scene @ srf.T).astype(np.float32), 4, supports=wrong)
+    checked = estimate(observation, SubspaceSettings())
+    assert checked.supports == "overruled"
+    assert np.linalg.norm(checked.srf - srf) < 0.05 * np.linalg.norm(srf)
+    trusted = estimate(observation, SubspaceSettings(supports="trust"))
+    assert trusted.supports == "as given"
+    assert not trusted.srf[0, :13].any()
+    assert trusted.residual > 10 * checked.residual
+
+
+def test_bad_supports_and_shapes_are_one_line_errors():
+    with pytest.raises(DataError, match="one support per MSI band"):
+        check_supports([(0, 3)], 8, 2)
+    with pytest.raises(DataError, match="out of range"):
+        check_supports([(0, 9)], 8, 1)
+    observation = Observation(np.ones((4, 4, 5)), np.ones((8, 8, 2)), 2, srf=np.ones((3, 5)))
+    with pytest.raises(DataError, match="SRF of another shape"):
+        estimate(observation, SubspaceSettings())
+
+
+def test_rank_counts_what_stands_out_of_the_noise():
+    rng = np.random.default_rng(0)
+    pixels = rng.uniform(size=(500, 4)) @ rng.uniform(size=(4, 40)) + 0.01 * rng.standard_normal((500, 40))
+    rank, noise = choose_rank(pixels, 20)
+    assert rank == 4
+    np.testing.assert_allclose(noise, 0.01, rtol=0.2)
+    assert choose_rank(pixels, 3)[0] == 3
+
+
+def test_left_out_residuals_are_those_of_fits_without_the_pixel():
+    rng = np.random.default_rng(0)
+    design, targets = rng.standard_normal((30, 8)), rng.standard_normal((30, 2))
+    fit = fit_map(design, targets)
+    ridge = fit.ridges * np.sum(design**2) / len(design)
+    for column in range(2):
+        for row in (0, 17):
+            rest = np.delete(np.arange(30), row)
+            gram = design[rest].T @ design[rest] + ridge[column] * np.eye(8)
+            weights = np.linalg.solve(gram, design[rest].T @ targets[rest, column])
+            left_out = targets[row, column] - design[row] @ weights
+            assert fit.left_out[row, column] == pytest.approx(left_out, rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [4, 7])
+def test_blurred_features_are_the_psf_of_the_features(size):
+    msi = made_up(24, 32, 8)[:, :, :3].astype(np.float32)
+    psf = np.random.default_rng(0).uniform(size=(size, size))
+    operator = PsfOperator(psf / psf.sum(), 4, (24, 32))
+    features = Features(PixelInputs.of(msi), Kernel(), 10, np.random.default_rng(0))
+    whole = operator.forward(features.rows(np.arange(24)))
+    np.testing.assert_allclose(features.blurred(operator), whole.reshape(-1, 10), atol=1e-5)
+
+
+def test_conjugate_gradients_agree_with_a_dense_solution():
+    rng = np.random.default_rng(0)
+    operator = PsfOperator(reference_psf(2, 1.0), 2, (6, 4))
+    msi = rng.uniform(size=(6, 4, 2))
+    problem = CoefficientProblem(
+        operator,
+        rng.uniform(size=(2, 3)),
+        rng.uniform(size=(3, 2, 3)).astype(np.float32),
+        msi.astype(np.float32),
+        rng.uniform(size=(6, 4, 3)),
+        lr_weight=1.0,
+        msi_weight=2.0,
+        smoothness=np.array([0.1, 0.2, 0.3]),
+        edges=edge_weights(msi, 0.1),
+        pull=np.array([0.1, 0.1, 0.2]),
+    )
+    columns = [problem.apply(unit.reshape(6, 4, 3)) for unit in np.eye(72, dtype=np.float32)]
+    matrix = np.stack([column.ravel() for column in columns], axis=1).astype(np.float64)
+    np.testing.assert_allclose(matrix, matrix.T, atol=1e-5)
+    dense = problem.prior.ravel() + np.linalg.solve(matrix, problem.right.ravel())
+    solved, curve = problem.solve(100, tolerance=1e-7)
+    np.testing.assert_allclose(solved.ravel(), dense, atol=1e-4)
+    assert curve[-1] < 1e-5
