@@ -11,6 +11,7 @@ from paddle import nn
 from paddle_umsft.networks.layers import BatchNorm, Conv2D, ConvNormAct, centre_crop, upsample_twice
 from paddle_umsft.ops import builders
 from paddle_umsft.ops.autograd import run
+from paddle_umsft.ops.precision import recomputed
 
 
 class HourglassScale(nn.Layer):
@@ -106,5 +107,9 @@ class Hourglass(nn.Layer):
         fast = run(self, builders.hourglass, [x])
         if fast is not None:
             return fast[0]
-        x = self.head(self.outer(x))
+        x = recomputed(self._plain, x)
         return F.sigmoid(x) if self.sigmoid else x
+
+    def _plain(self, x: paddle.Tensor) -> paddle.Tensor:
+        assert self.outer is not None
+        return self.head(self.outer(x))

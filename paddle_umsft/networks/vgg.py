@@ -14,6 +14,7 @@ from paddle_umsft.errors import DataError
 from paddle_umsft.networks.layers import BatchNorm, Conv2D
 from paddle_umsft.ops import builders
 from paddle_umsft.ops.autograd import run
+from paddle_umsft.ops.precision import recomputed
 
 # (index among torchvision's `features`, in, out) of the convolutions in use; the BN sits at index + 1.
 CONVOLUTIONS = ((0, 3, 64), (3, 64, 64), (7, 64, 128), (10, 128, 128), (14, 128, 256), (17, 256, 256), (20, 256, 256))
@@ -48,6 +49,10 @@ class VggFeatures(nn.Layer):
         fast = run(self, builders.vgg, [x])
         if fast is not None:
             return fast[0], fast[1], fast[2]
+        taps = recomputed(self._plain, x)
+        return taps[0], taps[1], taps[2]
+
+    def _plain(self, x: paddle.Tensor) -> tuple[paddle.Tensor, ...]:
         taps = []
         for index, pool, tap in self.stages():
             x = F.relu(getattr(self, f"norm{index + 1}")(getattr(self, f"conv{index}")(x)))
@@ -55,7 +60,7 @@ class VggFeatures(nn.Layer):
                 taps.append(x)
             if pool:
                 x = F.max_pool2d(x, kernel_size=2, stride=2)
-        return taps[0], taps[1], x
+        return (*taps, x)
 
     @staticmethod
     def stages() -> list[tuple[int, bool, bool]]:

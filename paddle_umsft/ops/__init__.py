@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from paddle_umsft.ops.mode import active, set_mode, set_recompute, set_threads, threads
+from paddle_umsft.ops.precision import MixedPrecision, set_cudnn
 
-__all__ = ["active", "set_mode", "set_recompute", "set_threads", "threads"]
+__all__ = ["MixedPrecision", "active", "set_cudnn", "set_mode", "set_recompute", "set_threads", "threads"]

@@ -48,6 +48,11 @@ def set_recompute(wanted: Optional[bool]) -> None:
     _state.recompute = wanted
 
 
+def recompute_asked() -> bool:
+    """Whether recomputation was asked for, rather than left to the image size."""
+    return _state.recompute is True
+
+
 def lean(x: Any) -> bool:
     """Whether a plan fed with x (B, C, H, W) should keep less."""
     if _state.recompute is not None:
