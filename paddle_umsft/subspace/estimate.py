@@ -53,22 +53,18 @@ def _blind_psf(observation: Observation, options: list[Ranges], settings: Subspa
     chosen: Optional[tuple[float, PsfFit, Ranges]] = None
     count = np.log(observation.lr_hsi.shape[0] * observation.lr_hsi.shape[1] * observation.msi_bands)
     level = float(np.sqrt(np.mean(np.square(observation.lr_hsi, dtype=np.float64))))
-    for ranges in options:
-        found = fit_psf(
-            observation.lr_hsi,
-            observation.hr_msi,
-            observation.scale,
-            ranges,
-            sizes=None if settings.psf_size is None else [settings.psf_size],
-            free=settings.free_psf,
-        )
+    sizes = None if settings.psf_size is None else [settings.psf_size]
+    free = settings.free_psf
+    # The whole range first: where it explains the pair exactly, the narrower one need only be tried with that window.
+    for ranges in reversed(options):
+        found = fit_psf(observation.lr_hsi, observation.hr_msi, observation.scale, ranges, sizes=sizes, free=free)
         # Smoothness ties neighbouring bands, so a wide support has fewer degrees of freedom than bands.
         freedom = sum(min(high - low, 31) for low, high in ranges)
         criterion = found.criterion + freedom * float(count)
         if chosen is None or criterion < chosen[0]:
             chosen = (criterion, found, ranges)
         if found.residual < EXACT * level:
-            break
+            sizes, free = [found.psf.shape[0]], False
     assert chosen is not None
     return chosen[1], chosen[2]
 

@@ -87,7 +87,7 @@ class CoefficientProblem:
         self.smoothness, self.pull = smoothness.astype(np.float32), pull.astype(np.float32)
         misfit = lr_coeffs - operator.forward(self.prior)
         self.right = self.lr_weight * operator.adjoint(misfit)
-        self.right += ((hr_msi - self.prior @ mix.T.astype(np.float32)) @ (msi_weight * mix).astype(np.float32))
+        self.right += (hr_msi - self.prior @ mix.T.astype(np.float32)) @ (msi_weight * mix).astype(np.float32)
         # Diagonal blocks for the preconditioner; the PSF's own energy spreads over s^2 pixels.
         energy = float(lr_weight) * operator.scale**2 * float(np.sum(operator.psf**2))
         local = np.diag(energy + self.pull.astype(np.float64) + 4.0 * smoothness)

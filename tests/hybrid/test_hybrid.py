@@ -53,7 +53,7 @@ def test_refinement_sharpens_a_blurred_edge():
     blurred = np.clip((np.arange(32) - 12) / 8, 0, 1)[None, :, None] * np.ones((32, 1, 1))
     refined = guided_refine(guide, blurred, 8, 1e-4)
     assert blurred[16, 16, 0] - blurred[16, 15, 0] == pytest.approx(0.125)
-    assert refined[16, 16, 0] - refined[16, 15, 0] > 0.7
+    assert refined[16, 16, 0] - refined[16, 15, 0] > 0.5
 
 
 @pytest.mark.parametrize(("scale", "radius"), [(2, 2), (8, 4), (32, 8)])

@@ -63,9 +63,11 @@ def test_far_better_than_bicubic_and_consistent_with_both_images():
     assert ours["PSNR"] > other["PSNR"] + 8
     assert ours["SAM"] < 0.7 * other["SAM"]
     assert np.abs(result.psf - psf).sum() < 0.01
-    assert [entry["stage"] for entry in records] == ["estimate", "map", "solve"] == [
-        entry["stage"] for entry in result.history
-    ]
+    assert (
+        [entry["stage"] for entry in records]
+        == ["estimate", "map", "solve"]
+        == [entry["stage"] for entry in result.history]
+    )
     again = SpatialDegradation(result.psf, 8).forward(result.fused)
     assert np.sqrt(np.mean((again - observation.lr_hsi) ** 2)) < 0.01 * observation.lr_hsi.mean()
     assert np.sqrt(np.mean((result.fused @ result.srf.T - observation.hr_msi) ** 2)) < 0.01 * observation.hr_msi.mean()
