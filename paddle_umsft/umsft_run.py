@@ -38,7 +38,7 @@ def fuse_watched(
     history = History()
     callbacks: list[Callback] = [Evaluation(), history, Checkpoints(), Progress(quiet)]
     if writer is not None:
-        from paddle_umsft.vdl import VisualDl
+        from paddle_umsft.vdl_callback import VisualDl
 
         callbacks.insert(2, VisualDl(writer))
     for callback in callbacks:

@@ -1,20 +1,20 @@
-"""The VisualDL log of a run: curves, pictures, spectra, the learned PSF and SRF, hyper-parameters."""
+"""The VisualDL log of a run: curves, pictures, spectra, the learned PSF and SRF, hyper-parameters.
+
+Free of Paddle, so that the solvers that do without it start quickly; what watches UMSFT is in vdl_callback.py.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional, Union
 
 import numpy as np
 
-from paddle_umsft.callbacks import Callback, Record, SceneRun
 from paddle_umsft.config import Config
 from paddle_umsft.data.scene import Case
 from paddle_umsft.figures import error_maps, psf_srf, rgb_image, sam_maps, spectra
-
-METRICS = ("PSNR", "SAM", "ERGAS", "SSIM", "RMSE")
 
 
 def open_log(folder: Path, log: logging.Logger) -> Optional[Any]:
@@ -40,36 +40,7 @@ def figure_pixels(figure: Any) -> np.ndarray:
     return np.array(np.asarray(canvas.buffer_rgba())[:, :, :3])
 
 
-class VisualDl(Callback):
-    """Writes `Train/*` every iteration, `Evaluate/*` where there are metrics, pictures at an interval."""
-
-    def __init__(self, writer: Any) -> None:
-        self._writer = writer
-        self._last_seconds: Optional[float] = None
-
-    def on_record(self, record: Record, run: SceneRun) -> None:
-        """Log what one step gave."""
-        writer, step = self._writer, record["step"]
-        if record["stage"] in ("fuse", "joint"):
-            for name in ("loss", "lr", "hsi", "msi", "subspace", "degradation"):
-                if name in record:
-                    tag = name if name in ("loss", "lr") else f"loss_{name}"
-                    writer.add_scalar(tag=f"Train/{tag}", step=record["iteration"], value=record[name])
-            if self._last_seconds is not None and record["seconds"] > self._last_seconds:
-                pace = 1.0 / (record["seconds"] - self._last_seconds)
-                writer.add_scalar(tag="Train/iter_per_s", step=record["iteration"], value=pace)
-        else:
-            writer.add_scalar(tag=f"WarmUp/{record['stage']}", step=step, value=record["loss"])
-        self._last_seconds = record["seconds"]
-        for name in METRICS:
-            if name in record:
-                writer.add_scalar(tag=f"Evaluate/{name}", step=record["iteration"], value=record[name])
-        if run.is_due(record, run.config.evaluate.images):
-            srf, psf = run.solver.model.spectral.effective_srf(), run.solver.model.spatial.effective_psf()
-            add_pictures(writer, record["iteration"], run.case, run.fused(), psf, srf)
-
-
-def add_history(writer: Any, history: Sequence[Record]) -> None:
+def add_history(writer: Any, history: Sequence[Mapping[str, Any]]) -> None:
     """Log the losses of a method that is not watched while it runs, a curve `Train/loss_<stage>` for each stage."""
     for step, record in enumerate(history):
         if np.isfinite(record.get("loss", np.nan)):
@@ -103,11 +74,7 @@ def add_pictures(
 
 def hyper_parameters(config: Config, scale: int) -> dict[str, Union[str, int, float]]:
     """The settings that people compare, the same names whatever the method, so that runs stand in one table."""
-    iterations = {
-        "umsft": config.solver.iterations,
-        "subspace": config.subspace.iterations,
-        "hybrid": getattr(config.hybrid, "iterations", 0),
-    }
+    iterations = {"umsft": config.solver.iterations, "subspace": config.subspace.iterations}
     known = [name for name, told in (("psf", config.observe.known_psf), ("srf", config.observe.known_srf)) if told]
     return {
         "method": config.method,
