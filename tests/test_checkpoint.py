@@ -1,0 +1,158 @@
+"""Checkpoints: damaged or foreign ones are refused, a full disk costs nothing, a kill costs nothing either."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from paddle_umsft import checkpoint
+from paddle_umsft.checkpoint import latest_checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
+from paddle_umsft.config import load_config
+from paddle_umsft.data.settings import ObserveConfig
+from paddle_umsft.data.synthetic import dead_leaves_scene
+from paddle_umsft.degradation.observe import simulate
+from paddle_umsft.errors import CheckpointError
+from paddle_umsft.solver import Solver
+
+SMALL = ["network.width=4", "network.skip=2", "warm_up.iterations=2", "solver.iterations=4"]
+ROOT = Path(__file__).parents[1]
+
+
+def make_solver(*overrides: str, bands: int = 31) -> Solver:
+    case = simulate(dead_leaves_scene(128, 128, bands), ObserveConfig(scale=8, srf="uniform"))
+    return Solver(case.observation, load_config(overrides=[*SMALL, *overrides]))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint in the midst of the fusion, and what the uninterrupted run gives."""
+    folder = tmp_path_factory.mktemp("run")
+    solver = make_solver()
+    for record in solver.run():
+        if record["stage"] in ("fuse", "joint") and record["iteration"] == 2:
+            save_checkpoint(folder, solver, keep=2)
+    np.save(folder / "end.npy", solver.fusion.result())
+    return folder
+
+
+def copy_of(saved: Path, tmp_path: Path) -> Path:
+    shutil.copytree(saved, tmp_path / "copy")
+    return tmp_path / "copy" / "iter_2"
+
+
+def test_going_on_gives_the_same_bits(saved: Path) -> None:
+    solver = make_solver()
+    load_checkpoint(saved / "iter_2", solver)
+    assert [record["iteration"] for record in solver.run()] == [3, 4]
+    assert np.array_equal(solver.fusion.result(), np.load(saved / "end.npy"))
+
+
+@pytest.mark.parametrize("name", ["model.pdparams", "model.pdopt", "state.json"])
+@pytest.mark.parametrize("damage", ["cut", "flip", "gone", "empty"])
+def test_damage_is_noticed(saved: Path, tmp_path: Path, name: str, damage: str) -> None:
+    path = copy_of(saved, tmp_path) / name
+    content = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        path.write_bytes(content[:5] + bytes([content[5] ^ 255]) + content[6:])
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(path.parent, _fresh())
+    assert caught.value.exit_code == 3
+    assert "\n" not in str(caught.value)
+
+
+_SOLVER: list[Solver] = []
+
+
+def _fresh() -> Solver:
+    if not _SOLVER:
+        _SOLVER.append(make_solver())
+    return _SOLVER[0]
+
+
+def test_foreign_checkpoints_are_refused(saved: Path) -> None:
+    with pytest.raises(CheckpointError, match="another configuration"):
+        load_checkpoint(saved / "iter_2", make_solver("seed=8"))
+    with pytest.raises(CheckpointError, match="another network or scene"):
+        load_checkpoint(saved / "iter_2", make_solver(bands=12))
+
+
+def test_full_disk_leaves_the_older_checkpoint(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copy_of(saved, tmp_path).parent
+    solver = make_solver()
+    load_checkpoint(folder / "iter_2", solver)
+    next(solver.run())
+    real = checkpoint.paddle.save
+
+    def full(content: Any, path: str) -> None:
+        if path.endswith("pdopt"):
+            Path(path).write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+        real(content, path)
+
+    monkeypatch.setattr(checkpoint.paddle, "save", full)
+    with pytest.raises(CheckpointError, match=r"No space left.*iter_2 is still there"):
+        save_checkpoint(folder, solver, keep=1)
+    assert [path.name for path in folder.iterdir() if path.is_dir()] == ["iter_2"]
+    monkeypatch.undo()
+    load_checkpoint(folder / "iter_2", make_solver())
+
+
+def test_only_the_newest_are_kept_in_the_order_of_numbers(tmp_path: Path) -> None:
+    solver = _fresh()
+    for done in (8, 9, 10):
+        solver.position = (len(solver.stages) - 1, done)
+        save_checkpoint(tmp_path, solver, keep=2)
+    solver.position = (0, 0)
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["iter_9", "iter_10"]
+    newest = latest_checkpoint(tmp_path)
+    assert newest is not None
+    assert json.loads((newest / "state.json").read_text())["iteration"] == 10
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_ten_kills_at_random_moments_cost_nothing(tmp_path: Path) -> None:
+    """Killed without warning and resumed, ten times in one run: the same bits as in one go."""
+    train = [sys.executable, str(ROOT / "tools" / "train.py")]
+    settings = [*SMALL, "solver.iterations=40", "output.checkpoint_every=1", "evaluate.images=0", "output.figures=false"]
+    start = [*train, "-c", "demo_umsft.yml", "--quiet", "-o", *settings, "--output"]
+    began = time.monotonic()
+    subprocess.run([*start, str(tmp_path / "whole")], check=True, capture_output=True)
+    whole = time.monotonic() - began
+    killed, command = 0, [*start, str(tmp_path / "cut")]
+    resume = [*train, "--quiet", "--resume", str(tmp_path / "cut" / "demo_umsft")]
+    rng = random.Random(0)
+    while killed < 10:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(timeout=rng.uniform(0.3, 0.6) * whole if killed else 0.4 * whole)
+            break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            killed += 1
+        if (tmp_path / "cut" / "demo_umsft" / "config.yml").exists():
+            command = resume
+    subprocess.run(resume, check=True, capture_output=True)
+    results = [np.load(tmp_path / run / "demo_umsft" / "dead_leaves" / "fused.npy") for run in ("whole", "cut")]
+    assert np.array_equal(*results)
+    assert killed >= 1
