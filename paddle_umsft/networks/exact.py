@@ -1,8 +1,9 @@
-"""Two operators whose Paddle versions round to float32 inside, whatever the tensor's type.
+"""Operators whose Paddle versions round to float32 inside, whatever the tensor's type.
 
 Where an output pixel of a bilinear resize falls is computed in float32: at scales that are no power of two the float64
 result is off by 1e-6, a hundred times what the parity check allows. And the slope of Paddle 2.6's LeakyReLU is a
-float32, which puts gradients off by up to 2e-4. In float32 neither matters.
+float32, which puts gradients off by up to 2e-4. The average pool's gradient divides by the window's size in float32,
+which AdamW's second step shows. In float32 none of this matters.
 """
 
 from __future__ import annotations
@@ -17,6 +18,13 @@ def leaky_relu(x: paddle.Tensor, negative_slope: float) -> paddle.Tensor:
     if x.dtype != paddle.float64:
         return F.leaky_relu(x, negative_slope)
     return paddle.where(x > 0, x, x * paddle.to_tensor(negative_slope, dtype="float64"))
+
+
+def average_pool(x: paddle.Tensor, size: int) -> paddle.Tensor:
+    """Mean of blocks: (B, 1, H, W) -> (B, 1, H/size, W/size)."""
+    if x.dtype != paddle.float64:
+        return F.avg_pool2d(x, kernel_size=size, stride=size)
+    return F.conv2d(x, paddle.to_tensor(np.full((1, 1, size, size), 1.0 / size**2)), stride=size)
 
 
 def bilinear_matrix(length: int, new_length: int) -> np.ndarray:

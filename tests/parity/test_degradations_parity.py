@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch", reason="the other side of these comparisons
 import torch_twin as twin  # noqa: E402
 from pairs import arrays, difference, load, make_images  # noqa: E402
 
+from paddle_umsft.blind import spatial_net  # noqa: E402
 from paddle_umsft.blind.spatial_net import LearnedPsf  # noqa: E402
 from paddle_umsft.blind.spectral_net import LearnedSrf  # noqa: E402
 from paddle_umsft.blind.stages import Images, warm_up_stages  # noqa: E402
@@ -60,6 +61,10 @@ def supports_of(draw: Any, bands: int) -> list[tuple[int, int]]:
     return supports
 
 
+@pytest.mark.xfail(
+    not hasattr(spatial_net, "average_pool"),
+    reason="Paddle rounds to float32 inside: blind/spatial_net.py does not use networks/exact.py yet",
+)
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_degradations_of_any_shape(data: Any) -> None:
@@ -76,8 +81,7 @@ def test_degradations_of_any_shape(data: Any) -> None:
         slope = random.standard_normal(tuple(their_seen.shape))
         (seen * paddle.to_tensor(slope)).sum().backward()
         (their_seen * torch.from_numpy(slope)).sum().backward()
-        # Paddle divides by the pool's size in float32 on the way back, exact for powers of two only.
-        assert difference(ours.grad.numpy(), theirs.grad.numpy()) <= 1e-7
+        assert difference(ours.grad.numpy(), theirs.grad.numpy()) <= 1e-12
     kernel = both.their_psf.net.down.weight.grad.numpy()
     assert difference(both.psf.kernel.grad.numpy(), kernel) <= 1e-12
     for band, conv, raw in zip(both.srf.responses, both.their_srf.conv_lst, both.their_srf.srf_list):

@@ -9,7 +9,7 @@ import paddle
 import paddle.nn.functional as PF
 import pytest
 
-from paddle_umsft.networks.exact import leaky_relu, resize_bilinear
+from paddle_umsft.networks.exact import average_pool, leaky_relu, resize_bilinear
 
 torch = pytest.importorskip("torch", reason="operators are compared with PyTorch's (an extra)")
 TF = torch.nn.functional
@@ -106,7 +106,16 @@ CASES.update(
             lambda x: TF.interpolate(x, size=(135, 150), mode="bilinear", align_corners=False),
         ),
         "max pool": ([MAP], lambda x: PF.max_pool2d(x, 2, 2), lambda x: TF.max_pool2d(x, 2, 2)),
-        "average pool": ([(1, 3, 24, 40)], lambda x: PF.avg_pool2d(x, 8, 8), lambda x: TF.avg_pool2d(x, 8, 8)),
+        "average pool 8": (
+            [(3, 1, 24, 40)],
+            lambda x: average_pool(x, 8),
+            lambda x: TF.avg_pool2d(x, 8, 8),
+        ),
+        "average pool 5": (
+            [(3, 1, 25, 40)],
+            lambda x: average_pool(x, 5),
+            lambda x: TF.avg_pool2d(x, 5, 5),
+        ),
         "average pool 9, stride 4": (
             [(1, 3, 24, 40)],
             lambda x: PF.avg_pool2d(PF.pad(x, [4, 4, 4, 4], mode="reflect"), 9, 4),
