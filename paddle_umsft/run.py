@@ -26,7 +26,7 @@ from paddle_umsft.methods import run_method
 from paddle_umsft.metrics import evaluate
 from paddle_umsft.metrics.no_reference import consistency
 from paddle_umsft.report import write_run_report
-from paddle_umsft.run_folder import claim_run_folder, read_metrics, save_arrays, write_json, write_safely, write_summary
+from paddle_umsft.run_folder import claim_run_folder, read_metrics, save_arrays, write_json, write_safely, write_summaryfrom paddle_umsft.runtime_env import import_paddle
 
 LOGGER = "paddle_umsft"
 
@@ -161,6 +161,7 @@ def _fuse(case: Case, config: Config, folder: Path, log: logging.Logger, writer:
         result = run_method(case.observation, config)
         _write_history(folder, result.history)
         return result
+    import_paddle()  # quietly, where tools/train.py has not done so
     from paddle_umsft.umsft_run import fuse_watched
 
     return fuse_watched(case, config, folder, log, writer, quiet)

@@ -1,0 +1,89 @@
+"""Notebooks: kept clean, and executed from top to bottom where no data set is at hand."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+NAMES = [path.stem for path in NOTEBOOKS]
+SECONDS = 360.0
+_spent: dict[str, float] = {}
+
+
+def cells(path: Path, kind: str) -> list[dict[str, Any]]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return [cell for cell in content["cells"] if cell["cell_type"] == kind]
+
+
+def source(cell: dict[str, Any]) -> str:
+    return "".join(cell["source"])
+
+
+def test_all_five_are_here() -> None:
+    wanted = ["01_quickstart", "02_cave_fusion", "03_psf_srf", "04_pytorch_weights", "05_own_images"]
+    assert wanted == NAMES
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_outputs_are_stripped(path: Path) -> None:
+    for cell in cells(path, "code"):
+        assert cell["outputs"] == []
+        assert cell["execution_count"] is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_cells_call_the_package_and_define_nothing(path: Path) -> None:
+    for cell in cells(path, "code"):
+        plain = "\n".join(line for line in source(cell).splitlines() if not line.startswith(("%", "!")))
+        nodes = list(ast.walk(ast.parse(plain)))
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+        assert not [node for node in nodes if isinstance(node, kinds)]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_headings_and_explanations_are_chinese_too(path: Path) -> None:
+    texts = [source(cell) for cell in cells(path, "markdown")]
+    headings = [line for text in texts for line in text.splitlines() if line.startswith("#")]
+    assert len(headings) >= 5
+    chinese = [heading for heading in headings if re.search(r"[\u4e00-\u9fff]", heading)]
+    assert len(chinese) >= len(headings) - 1  # "Paddle to PyTorch" says itself
+    assert all(heading.startswith(("# ", "## ")) for heading in headings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
+    nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
+    pytest.importorskip("ipykernel", reason="ipykernel is not installed")
+    pytest.importorskip("visualdl", reason="visualdl is not installed")
+    monkeypatch.delenv("CAVE_ROOT", raising=False)
+    notebook = nbformat.read(path, as_version=4)
+    started = time.perf_counter()
+    client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute()
+    _spent[path.stem] = time.perf_counter() - started
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert len(pictures) >= (0 if path.stem.startswith("04") else 3)
+    text = "".join(output.get("text", "") for output in outputs)
+    if path.stem.startswith("04"):
+        assert "exit code 0" in text
+        assert "equal to the last bit: True" in text
+    if path.stem.startswith(("02", "03")) and not Path("/home/aistudio").is_dir():
+        assert "No CAVE here" in text
+
+
+@pytest.mark.slow
+def test_together_they_take_less_than_six_minutes() -> None:
+    if len(_spent) < len(NOTEBOOKS):
+        pytest.skip("not all notebooks were run")
+    print("\n" + "\n".join(f"{name}: {seconds:.0f} s" for name, seconds in _spent.items()))
+    assert sum(_spent.values()) < SECONDS
