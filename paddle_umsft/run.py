@@ -26,7 +26,8 @@ from paddle_umsft.methods import run_method
 from paddle_umsft.metrics import evaluate
 from paddle_umsft.metrics.no_reference import consistency
 from paddle_umsft.report import write_run_report
-from paddle_umsft.run_folder import claim_run_folder, read_metrics, save_arrays, write_json, write_safely, write_summaryfrom paddle_umsft.runtime_env import import_paddle
+from paddle_umsft.run_folder import claim_run_folder, read_metrics, save_arrays, write_json, write_safely, write_summary
+from paddle_umsft.runtime_env import import_paddle
 
 LOGGER = "paddle_umsft"
 
