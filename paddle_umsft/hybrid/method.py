@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,22 +21,29 @@ from paddle_umsft.hybrid.refine import guided_refine
 from paddle_umsft.hybrid.settings import HybridSettings
 from paddle_umsft.subspace.method import Ground, Record, agree, held_out_rmse, map_spectra, prepare, to_cube
 from paddle_umsft.subspace.settings import SubspaceSettings
-from paddle_umsft.subspace.spectral_map import Kernel
+from paddle_umsft.subspace.spectral_map import Kernel, PixelInputs
+
+# Members may trust LR pixels more, and dark ones much more, than a single map: the mean smooths what each overdoes.
+CAUTION = 1.0
+GAMMA = 0.75
 
 
-def draw_kernel(rng: np.random.Generator) -> Kernel:
+def draw_kernel(rng: np.random.Generator, surround: bool = False, weight: float = 1.0) -> Kernel:
     """Length scales between bounds within which single maps do about equally well."""
 
     def between(low: float, high: float) -> float:
         return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
+    colour = between(0.6, 3.0)
     return Kernel(
-        colour=between(0.6, 3.0),
+        colour=colour,
         brightness=between(1.0, 5.0),
         place=between(0.15, 1.0),
         power=float(rng.choice([0.5, 1.0])),
         tail=float(rng.choice([5.0, 50.0])),
         floor=between(0.005, 0.1),
+        surround=2.0 * colour + 2.0 if surround else np.inf,
+        weight=weight,
     )
 
 
@@ -51,16 +59,21 @@ def ensemble(ground: Ground, settings: HybridSettings, seed: int) -> tuple[np.nd
         (H, W, K) coefficients and the (h*w, K) mean of the members' leave-one-out residuals.
     """
     rng = np.random.default_rng([seed, 1])
-    kernels = [draw_kernel(rng) for _ in range(settings.members)]
+    pixels = ground.lr_hsi.shape[0] * ground.lr_hsi.shape[1]
+    surround = pixels >= settings.surround_pixels
+    if surround:
+        ground = replace(ground, inputs=PixelInputs.of(ground.hr_msi, (ground.operator.scale / 4,)))
+    drawn = [[draw_kernel(rng, surround), draw_kernel(rng, surround, 0.3)] for _ in range(settings.members)]
+    counts = [settings.features - settings.features // 2, settings.features // 2]
 
     def member(number: int) -> tuple[np.ndarray, np.ndarray]:
         own = np.random.default_rng([seed, 2, number])
-        coeffs, fit, axes = map_spectra(ground, [kernels[number]], [settings.features], own)
+        coeffs, fit, axes = map_spectra(ground, drawn[number], counts, own, gamma=GAMMA, caution=CAUTION)
         return coeffs, fit.left_out @ axes.T
 
     threads = settings.threads or min(2, os.cpu_count() or 1)
     total: np.ndarray = np.zeros((*ground.operator.shape, ground.rank), dtype=np.float32)
-    left_out: np.ndarray = np.zeros((ground.lr_hsi.shape[0] * ground.lr_hsi.shape[1], ground.rank))
+    left_out: np.ndarray = np.zeros((pixels, ground.rank))
     with ThreadPoolExecutor(threads) as pool:
         # In order and a few at a time: the same sum on every machine, and no pile of finished cubes.
         for first in range(0, settings.members, threads):

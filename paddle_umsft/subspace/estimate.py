@@ -104,10 +104,12 @@ def estimate(observation: Observation, settings: SubspaceSettings) -> Degradatio
     shape = observation.shape
     lr_msi = PsfOperator(psf, scale, shape, dtype=np.float64).forward(observation.hr_msi)
     if srf is None:
-        fits = [fit_srf(observation.lr_hsi, lr_msi, r, wavelengths_nm=observation.wavelengths_nm) for r in options]
-        errors = [float(np.mean((observation.lr_hsi @ fit.T - lr_msi) ** 2)) for fit in fits]
-        if family == "given" and len(options) == 2 and errors[1] < 0.7 * errors[0]:
-            ranges, note = options[1], "overruled"
-        srf = fits[options.index(ranges)]
+        srf = fit_srf(observation.lr_hsi, lr_msi, ranges, wavelengths_nm=observation.wavelengths_nm)
+        if family == "given" and len(options) == 2:
+            # With the PSF given, nothing has compared supports and whole range so far.
+            wide = fit_srf(observation.lr_hsi, lr_msi, whole, wavelengths_nm=observation.wavelengths_nm)
+            errors = [float(np.mean((observation.lr_hsi @ fit.T - lr_msi) ** 2)) for fit in (srf, wide)]
+            if errors[1] < 0.7 * errors[0]:
+                srf, note = wide, "overruled"
     residual = float(np.sqrt(np.mean((observation.lr_hsi @ srf.T - lr_msi) ** 2)))
     return Degradations(psf, srf, family, note, residual)

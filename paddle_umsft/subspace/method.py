@@ -130,7 +130,13 @@ def _pixel_noise(image: np.ndarray) -> float:
 
 
 def map_spectra(
-    ground: Ground, kernels: list[Kernel], counts: list[int], rng: np.random.Generator, gamma: float = 0.5
+    ground: Ground,
+    kernels: list[Kernel],
+    counts: list[int],
+    rng: np.random.Generator,
+    *,
+    gamma: float = 0.5,
+    caution: float = 3.0,
 ) -> tuple[np.ndarray, MapFit, np.ndarray]:
     """Linear estimate plus the learned map of what it misses.
 
@@ -140,6 +146,7 @@ def map_spectra(
         counts: Number of features of each.
         rng: Source of the random features.
         gamma: LR pixels weigh brightness to the power -2 gamma, so that dark spectra count as well.
+        caution: Factor on the likeliest ridge.
 
     Returns:
         (H, W, K) coefficients, the fit, and the (K, K) rotation of its columns.
@@ -152,7 +159,8 @@ def map_spectra(
     features = [Features(ground.inputs, k, c, rng) for k, c in zip(kernels, counts)]
     blurred = np.concatenate([f.blurred(operator) for f in features], axis=1)
     brightness = operator.forward(ground.inputs.brightness[..., None]).ravel() / ground.inputs.level
-    fit = fit_map(blurred, flat @ axes, (np.maximum(brightness, 0.0) + 0.05) ** -gamma if gamma else None)
+    trust = (np.maximum(brightness, 0.0) + 0.05) ** -gamma
+    fit = fit_map(blurred, flat @ axes, trust, caution=caution)
     weights = (fit.weights @ axes.T).astype(np.float32)
     height, width = operator.shape
     step = max(1, STRIP_VALUES // (width * sum(counts)))

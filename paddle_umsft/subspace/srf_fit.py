@@ -10,7 +10,7 @@ from scipy.optimize import nnls
 
 from paddle_umsft.errors import DataError
 
-STRENGTHS = tuple(10.0**power for power in range(-9, 1))
+STRENGTHS = tuple(10.0**power for power in range(-9, 1, 2))
 
 
 def check_supports(supports: Optional[Sequence[tuple[int, int]]], bands: int, msi_bands: int) -> list[tuple[int, int]]:
