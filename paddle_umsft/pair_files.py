@@ -98,7 +98,7 @@ def _facts(case: Case, config: Config, files: dict[str, str]) -> dict[str, Any]:
         "shapes": {
             "lr_hsi": list(seen.lr_hsi.shape),
             "hr_msi": list(seen.hr_msi.shape),
-            "hr_hsi": list(np.shape(case.reference)),
+            "hr_hsi": None if case.reference is None else list(case.reference.shape),
         },
         "axes": "rows, columns, bands",
         "scale": seen.scale,
