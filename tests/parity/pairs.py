@@ -45,10 +45,13 @@ class Pair:
         return {name: tensor.detach().numpy() for name, tensor in state.items()}
 
     def differences(self) -> dict[str, float]:
-        """Per tensor how far ours is from the twin's now, relative to its largest value."""
+        """Per tensor how far ours is from the twin's now, relative to its largest value (1e-3 at least)."""
         ours = ours_to_published(arrays(self.model))
         theirs = self.published()
-        return {name: difference(ours[name], theirs[name]) for name in ours if "running" not in name}
+        # Tensors that start at zero and get no gradient but rounding noise have no size of their own.
+        sizes = {name: max(float(np.abs(array).max()), 1e-3) for name, array in theirs.items()}
+        tensors = [name for name in ours if "running" not in name]
+        return {name: float(np.abs(ours[name] - theirs[name]).max()) / sizes[name] for name in tensors}
 
 
 def arrays(layer: Any) -> dict[str, np.ndarray]:

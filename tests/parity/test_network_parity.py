@@ -115,7 +115,7 @@ def scenes(draw: Any) -> tuple[int, int, tuple[int, int], list[tuple[int, int]],
 
 @exact()
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(scenes())
 def test_any_shape(scene: tuple[int, int, tuple[int, int], list[tuple[int, int]], int]) -> None:
     bands, scale, size, supports, seed = scene
@@ -160,12 +160,16 @@ def test_fusion_steps_with_adamw() -> None:
 @exact()
 @pytest.mark.slow
 def test_twenty_steps_of_sgd() -> None:
-    """Unlike AdamW, SGD does not turn rounding noise into steps: a longer way that can be compared."""
+    """Unlike AdamW, SGD does not turn rounding noise into steps: a longer way that can be compared.
+
+    The rate is small: at 1e-3 the steps are unstable along the steepest directions, and a difference of 1e-13 grows
+    fivefold a step, on either side. At 1e-4 it stays at 2e-12 over all twenty.
+    """
     pair = make_pair(10, 8, (16, 17), [(0, 5), (3, 8), (6, 10)], seed=6)
     model = pair.model
     moved = model.network.parameters() + model.spectral.parameters()
-    ours = paddle.optimizer.SGD(1e-2, parameters=moved)
-    theirs = torch.optim.SGD(pair.net.parameters(), lr=1e-2)
+    ours = paddle.optimizer.SGD(1e-4, parameters=moved)
+    theirs = torch.optim.SGD(pair.net.parameters(), lr=1e-4)
     first = None
     for _ in range(20):
         _, _, loss, their_loss = forward_both(pair)
@@ -176,6 +180,6 @@ def test_twenty_steps_of_sgd() -> None:
         their_loss.backward()
         theirs.step()
         first = first if first is not None else float(loss)
-        assert float(loss) == pytest.approx(their_loss.item(), rel=1e-6)
+        assert float(loss) == pytest.approx(their_loss.item(), rel=1e-9)
     assert float(loss) < first
     assert max(pair.differences().values()) <= 1e-6
