@@ -13,7 +13,7 @@ from paddle_umsft.errors import ConfigError
 from paddle_umsft.ops.onednn import Library, OneDnnError, library_path
 
 MODES = ("auto", "plain")
-# From this many pixels on, plans keep less for the backward run (about 2 % of the time for 40 % of the memory).
+# From this many pixels on, plans keep less for the backward run: 40 % less memory, time within the noise (docs).
 LEAN_FROM_PIXELS = 300 * 300
 
 
