@@ -89,7 +89,8 @@ def _read_state(path: Path, config: Config) -> dict[str, Any]:
             if _digest(path / name) != state["sha256"][name]:
                 raise ValueError(f"{name} is not what was saved")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError("damaged checkpoint", where=path, got=error, hint="delete that folder to go on") from error
+        hint = "delete that folder to go on"
+        raise CheckpointError("damaged checkpoint", where=path, got=error, hint=hint) from error
     if state["config"] != config.digest():
         raise CheckpointError(
             "checkpoint of another configuration",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import json
@@ -223,7 +224,8 @@ def _read_yaml(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     if content is None:
         content = {}
     if not isinstance(content, dict):
-        raise ConfigError("not a configuration", where=path.name, expected="keys and values", got=type(content).__name__)
+        got = type(content).__name__
+        raise ConfigError("not a configuration", where=path.name, expected="keys and values", got=got)
     bases = content.pop("_base_", [])
     merged: dict[str, Any] = {}
     for base in [bases] if isinstance(bases, str) else bases:
@@ -246,10 +248,8 @@ def _apply_override(content: dict[str, Any], override: str) -> None:
         raise ConfigError("value is not YAML", where=f"-o {key}", got=repr(text)) from None
     # YAML 1.1 reads 1e-3 as text; the number is meant.
     if isinstance(value, str):
-        try:
+        with contextlib.suppress(ValueError):
             value = float(value) if "e" in value.lower() else value
-        except ValueError:
-            pass
     node = content
     for part in parts[:-1]:
         child = node.get(part)

@@ -220,15 +220,15 @@ def fuse_scene(
 def result_table(metrics: dict[str, Any]) -> list[str]:
     """The small table that a scene ends with."""
     lines = []
-    rows = [(metrics["method"], metrics.get("fused")), ("bicubic", metrics.get("bicubic"))]
-    rows = [(name, values) for name, values in rows if values]
+    found = {metrics["method"]: metrics.get("fused"), "bicubic": metrics.get("bicubic")}
+    rows: list[tuple[str, dict[str, float]]] = [(name, values) for name, values in found.items() if values]
     if rows:
         columns = list(rows[0][1])
         lines.append(f"{metrics['convention'] + ' convention':<20}" + "".join(f"{name:>10}" for name in columns))
         lines += [f"{name:<20}" + "".join(f"{values[c]:>10.4g}" for c in columns) for name, values in rows]
     if not rows and metrics.get("consistency"):
-        values = ", ".join(f"{name} {value:.2f}" for name, value in metrics["consistency"].items())
-        lines.append(f"no truth; consistency with the two images: {values}")
+        agreement = ", ".join(f"{name} {value:.2f}" for name, value in metrics["consistency"].items())
+        lines.append(f"no truth; consistency with the two images: {agreement}")
     return [*lines, f"fused in {metrics['seconds']:.1f} s"]
 
 
@@ -238,7 +238,8 @@ def share_of_work() -> tuple[int, int]:
     try:
         return int(rank), max(int(size), 1)
     except ValueError:
-        raise ConfigError("not numbers", where="PADDLE_TRAINER_ID, PADDLE_TRAINERS_NUM", got=f"{rank}, {size}") from None
+        where = "PADDLE_TRAINER_ID, PADDLE_TRAINERS_NUM"
+        raise ConfigError("not numbers", where=where, got=f"{rank}, {size}") from None
 
 
 def fuse_all(config: Config, folder: Path, *, quiet: bool = False, debug: bool = False) -> list[SceneOutcome]:

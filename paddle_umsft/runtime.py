@@ -11,7 +11,7 @@ import paddle
 
 from paddle_umsft.config import Config, RuntimeConfig
 from paddle_umsft.errors import ConfigError
-from paddle_umsft.ops import set_mode, set_threads
+from paddle_umsft.ops import set_cudnn, set_mode, set_recompute, set_threads
 from paddle_umsft.versions import versions as versions
 
 MEMORY_VALUES_PER_PIXEL = 9000.0
@@ -46,8 +46,9 @@ def place_and_seed(config: Config) -> str:
     device = choose_device(config.runtime.device)
     paddle.set_device(device)
     if device == "gpu":
-        paddle.set_flags({"FLAGS_cudnn_deterministic": config.runtime.deterministic})
+        set_cudnn(deterministic=config.runtime.deterministic, search=not config.runtime.deterministic)
     set_mode(config.runtime.cpu_ops)
+    set_recompute(True if config.runtime.recompute else None)
     if config.runtime.threads is not None:
         set_threads(config.runtime.threads)
     paddle.seed(config.seed)

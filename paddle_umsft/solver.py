@@ -17,6 +17,7 @@ from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.losses import observation_terms
 from paddle_umsft.model import FusionModel, build_model
 from paddle_umsft.networks.umsft import UMSFT
+from paddle_umsft.ops import MixedPrecision
 from paddle_umsft.runtime import computing_in, place_and_seed
 
 Record = dict[str, Any]
@@ -32,7 +33,9 @@ class FusionStage(Stage):
 
     name = "fuse"
 
-    def __init__(self, images: Images, model: FusionModel, settings: SolverConfig) -> None:
+    def __init__(
+        self, images: Images, model: FusionModel, settings: SolverConfig, precision: Optional[MixedPrecision] = None
+    ) -> None:
         moved = list(model.network.parameters())
         if settings.srf_with_network:  # P2: the published network holds the SRF as a child
             moved += model.spectral.parameters()
@@ -41,7 +44,7 @@ class FusionStage(Stage):
         for name, layer in (("psf", model.spatial), ("srf", model.spectral)):
             if layer.parameters():
                 moves[name] = Moves(layer.parameters(), joint, decoupled=True)
-        super().__init__(settings.iterations, moves)
+        super().__init__(settings.iterations, moves, precision)
         self.images, self.model, self.settings = images, model, settings
         self.inputs = UMSFT.prepare(images.lr_hsi, images.hr_msi)
         self.joint_from = int(settings.iterations * settings.joint_after + 1e-9)
@@ -54,10 +57,11 @@ class FusionStage(Stage):
     def step(self, iteration: int) -> dict[str, float]:
         model, images = self.model, self.images
         joint = iteration >= self.joint_from
-        fused = model.network(self.inputs, model.spectral)
-        terms = observation_terms(model.spatial(fused), images.lr_hsi, model.spectral(fused), images.hr_msi)
-        if joint:
-            terms.update(current_degradation_terms(images, model.spatial, model.spectral))
+        with self.precision.forward():
+            fused = model.network(self.inputs, model.spectral)
+            terms = observation_terms(model.spatial(fused), images.lr_hsi, model.spectral(fused), images.hr_msi)
+            if joint:
+                terms.update(current_degradation_terms(images, model.spatial, model.spectral))
         self._keep(fused.detach())
         return self._descend(terms, self.moves if joint else {"network": self.moves["network"]})
 
@@ -126,7 +130,7 @@ class Solver:
             )
             self.model.train()
             warm_up = warm_up_stages(self.images, self.model.spatial, self.model.spectral, config.warm_up)
-            self.fusion = FusionStage(self.images, self.model, config.solver)
+            self.fusion = FusionStage(self.images, self.model, config.solver, MixedPrecision(config.runtime.amp))
             self.stages: list[Stage] = [*warm_up, self.fusion]
         self.position = (0, 0)
         self.seconds = 0.0

@@ -66,7 +66,8 @@ def fuse_watched(
 def announce(solver: Solver, config: Config, log: logging.Logger) -> None:
     """Say on what machine, for how long and with how much memory."""
     stages = ", ".join(f"{stage.name} {stage.iterations}" for stage in solver.stages)
-    start = config.network.vgg_weights or "random (no network.vgg_weights: published results start from ImageNet's VGG16-BN)"
+    random = "random (no network.vgg_weights: published results start from ImageNet's VGG16-BN)"
+    start = config.network.vgg_weights or random
     seen, double = solver.observation, config.runtime.dtype == "float64"
     memory = estimated_memory_mb(*seen.shape, seen.bands, seen.msi_bands, double=double)
     log.info("device     %s; about %.1f GB of memory", solver.device, memory / 1024)

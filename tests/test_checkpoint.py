@@ -133,7 +133,8 @@ def test_only_the_newest_are_kept_in_the_order_of_numbers(tmp_path: Path) -> Non
 def test_ten_kills_at_random_moments_cost_nothing(tmp_path: Path) -> None:
     """Killed without warning and resumed, ten times in one run: the same bits as in one go."""
     train = [sys.executable, str(ROOT / "tools" / "train.py")]
-    settings = [*SMALL, "solver.iterations=40", "output.checkpoint_every=1", "evaluate.images=0", "output.figures=false"]
+    settings = [*SMALL, "solver.iterations=40", "evaluate.images=0"]
+    settings += ["output.checkpoint_every=1", "output.figures=false"]
     start = [*train, "-c", "demo_umsft.yml", "--quiet", "-o", *settings, "--output"]
     began = time.monotonic()
     subprocess.run([*start, str(tmp_path / "whole")], check=True, capture_output=True)

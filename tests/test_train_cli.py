@@ -63,7 +63,8 @@ def test_run_folder_holds_everything(tmp_path: Path) -> None:
     assert metrics["bicubic"]["PSNR"] > 10
     with (scene / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["stage"] for row in rows] == ["srf"] * 3 + ["psf"] * 3 + ["degradation"] * 3 + ["fuse"] * 2 + ["joint"] * 4
+    stages = ["srf"] * 3 + ["psf"] * 3 + ["degradation"] * 3 + ["fuse"] * 2 + ["joint"] * 4
+    assert [row["stage"] for row in rows] == stages
     assert float(rows[-1]["PSNR"]) == pytest.approx(metrics["fused"]["PSNR"], abs=1e-4)
     assert np.load(scene / "psf.npy").shape == (9, 9)
     assert np.load(scene / "psf.npy").sum() == pytest.approx(1)
@@ -172,7 +173,8 @@ def test_mat_output(tmp_path: Path) -> None:
     from scipy.io import loadmat
 
     path = scene_file(tmp_path)
-    code = train("-c", "published.yml", "-o", *BICUBIC, f"data.path={path}", "output.format=mat", "--output", str(tmp_path))
+    overrides = [*BICUBIC, f"data.path={path}", "output.format=mat"]
+    code = train("-c", "published.yml", "-o", *overrides, "--output", str(tmp_path))
     assert code == 0
     content: dict[str, Any] = loadmat(tmp_path / "published" / "a" / "fused.mat")
     assert content["fused"].shape == (24, 40, 7)

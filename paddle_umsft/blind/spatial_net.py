@@ -63,7 +63,7 @@ class LearnedPsf(nn.Layer):
         psf = self.kernel.numpy()[0, 0].astype(np.float64)
         psf[1:, 1:] += 1.0 / self.scale**2
         total = psf.sum()
-        return psf / total if abs(total) > 1e-12 else psf
+        return np.asarray(psf / total if abs(total) > 1e-12 else psf)
 
 
 class KnownPsf(nn.Layer):
@@ -96,4 +96,4 @@ class KnownPsf(nn.Layer):
 
     def effective_psf(self) -> np.ndarray:
         """The PSF as given, (k, k) float64."""
-        return self.kernel.numpy()[0, 0].astype(np.float64)
+        return np.asarray(self.kernel.numpy()[0, 0], dtype=np.float64)

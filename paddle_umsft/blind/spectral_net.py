@@ -65,7 +65,7 @@ class LearnedSrf(nn.Layer):
     def effective_srf(self) -> np.ndarray:
         """The SRF as it stands, (M, C) float64."""
         with paddle.no_grad():
-            return self.response().numpy().astype(np.float64)
+            return np.asarray(self.response().numpy(), dtype=np.float64)
 
 
 class KnownSrf(nn.Layer):
@@ -89,4 +89,4 @@ class KnownSrf(nn.Layer):
 
     def effective_srf(self) -> np.ndarray:
         """The SRF as given, (M, C) float64."""
-        return self.table.numpy().astype(np.float64)
+        return np.asarray(self.table.numpy(), dtype=np.float64)

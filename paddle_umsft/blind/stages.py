@@ -15,6 +15,7 @@ from paddle_umsft.blind.spatial_net import KnownPsf, LearnedPsf
 from paddle_umsft.blind.spectral_net import KnownSrf, LearnedSrf
 from paddle_umsft.config import StepRate, WarmUpConfig
 from paddle_umsft.losses import degradation_terms, negative_psnr, total
+from paddle_umsft.ops import MixedPrecision
 
 SpatialLayer = Union[LearnedPsf, KnownPsf]
 SpectralLayer = Union[LearnedSrf, KnownSrf]
@@ -68,11 +69,11 @@ class Moves:
         """The rate of the next step."""
         return float(self.optimizer.get_lr())
 
-    def step(self) -> None:
+    def step(self, precision: Optional[MixedPrecision] = None) -> None:
         """Move once, and the schedule on. Gradients stay."""
         # The first step makes the moments, and names them: fresh names are the same in every process.
         with paddle.utils.unique_name.guard():
-            self.optimizer.step()
+            (precision or MixedPrecision("off")).step(self.optimizer)
         self.schedule.step()
 
     def state_dict(self) -> dict[str, Any]:
@@ -91,13 +92,17 @@ class Stage:
         name: Name in records and logs.
         iterations: How many steps it has.
         moves: Its optimisers by name.
+        precision: Mixed precision around its steps, or none.
     """
 
     name = ""
 
-    def __init__(self, iterations: int, moves: dict[str, Moves]) -> None:
+    def __init__(
+        self, iterations: int, moves: dict[str, Moves], precision: Optional[MixedPrecision] = None
+    ) -> None:
         self.iterations = iterations
         self.moves = moves
+        self.precision = precision or MixedPrecision("off")
 
     def stage_at(self, iteration: int) -> str:
         """Name of the stage that a step belongs to."""
@@ -116,9 +121,10 @@ class Stage:
         self, terms: dict[str, paddle.Tensor], moves: Optional[dict[str, Moves]] = None
     ) -> dict[str, float]:
         loss = total(terms)
-        loss.backward()
+        self.precision.backward(loss)
         for move in (self.moves if moves is None else moves).values():
-            move.step()
+            move.step(self.precision)
+        self.precision.update()
         # Only after all have moved: two optimisers may share the SRF (P2), and whoever sits out forgets as well.
         for move in self.moves.values():
             move.optimizer.clear_grad()
