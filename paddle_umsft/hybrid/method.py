@@ -19,7 +19,7 @@ import numpy as np
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.hybrid.refine import guided_refine
 from paddle_umsft.hybrid.settings import HybridSettings
-from paddle_umsft.subspace.method import Ground, Record, agree, held_out_rmse, map_spectra, prepare, to_cube
+from paddle_umsft.subspace.method import Ground, Record, agree, held_out_rmse, map_spectra, prepare, recorder, to_cube
 from paddle_umsft.subspace.settings import SubspaceSettings
 from paddle_umsft.subspace.spectral_map import Kernel, PixelInputs
 
@@ -122,14 +122,7 @@ def fuse_hybrid(observation: Observation, config: Any, on_record: Record = None)
     subspace: SubspaceSettings = config.subspace.model_copy(
         update={"max_rank": max(hybrid.max_rank, config.subspace.max_rank)}
     )
-    history: list[dict[str, Any]] = []
-
-    def record(stage: str, **values: Any) -> None:
-        entry = {"stage": stage, "iteration": len(history), "seconds": time.perf_counter() - started, **values}
-        history.append(entry)
-        if on_record is not None:
-            on_record(entry)
-
+    record, history = recorder(on_record)
     bands = observation.bands
     ground = prepare(observation, subspace)
     record("estimate", loss=ground.degradations.residual, rank=ground.rank)

@@ -228,6 +228,20 @@ def bicubic_coefficients(ground: Ground) -> np.ndarray:
     return np.asarray(zoom(coeffs, (scale, scale, 1), order=3, mode="nearest", grid_mode=True), dtype=np.float32)
 
 
+def recorder(on_record: Record) -> tuple[Callable[..., None], list[dict[str, Any]]]:
+    """A function that notes a stage with its values and the seconds so far, and the list it notes in."""
+    started = time.perf_counter()
+    history: list[dict[str, Any]] = []
+
+    def record(stage: str, **values: Any) -> None:
+        entry = {"stage": stage, "iteration": len(history), "seconds": time.perf_counter() - started, **values}
+        history.append(entry)
+        if on_record is not None:
+            on_record(entry)
+
+    return record, history
+
+
 def fuse_subspace(observation: Observation, config: Any, on_record: Record = None) -> FusionResult:
     """Fuse one scene.
 
@@ -244,14 +258,7 @@ def fuse_subspace(observation: Observation, config: Any, on_record: Record = Non
     """
     started = time.perf_counter()
     settings: SubspaceSettings = config.subspace
-    history: list[dict[str, Any]] = []
-
-    def record(stage: str, **values: Any) -> None:
-        entry = {"stage": stage, "iteration": len(history), "seconds": time.perf_counter() - started, **values}
-        history.append(entry)
-        if on_record is not None:
-            on_record(entry)
-
+    record, history = recorder(on_record)
     ground = prepare(observation, settings)
     record("estimate", loss=ground.degradations.residual, rank=ground.rank)
     extras: dict[str, Any] = {
