@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from paddle_umsft.ops import blocks
+from paddle_umsft.ops import blocks, resizing
 from paddle_umsft.ops.onednn import OneDnnError
 from paddle_umsft.ops.plan import BLOCK, Plan, Value
 
@@ -47,11 +47,11 @@ def hourglass_scale(plan: Plan, x: Value, layer: Any) -> Value:
     if layer.inner is not None:
         deep, before = hourglass_scale(plan, deep, layer.inner), deep
         plan.done(before)
-    up = blocks.upsample_bicubic if layer.upsampling == "bicubic" else blocks.upsample_bilinear
+    up = resizing.upsample_bicubic if layer.upsampling == "bicubic" else resizing.upsample_bilinear
     deep, before = up(plan, deep), deep
     plan.done(before)
     height, width = (min(a, b) for a, b in zip(skip.shape[1:], deep.shape[1:]))
-    skip, deep = (blocks.crop(plan, value, height, width) for value in (skip, deep))
+    skip, deep = (resizing.crop(plan, value, height, width) for value in (skip, deep))
     thin, wide = skip.shape[0], deep.shape[0]
     both = plan.joined((wide, thin), height, width)
     weight, bias = plan.parameter(layer.norm, "weight"), plan.parameter(layer.norm, "bias")
@@ -85,7 +85,7 @@ def vgg(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
         if tap:
             plan.output(x)
         if pool:
-            x, before = blocks.max_pool(plan, x), x
+            x, before = resizing.max_pool(plan, x), x
             plan.done(before)
     plan.output(x)
 

@@ -22,7 +22,7 @@ from paddle_umsft.networks.attention import Merge, SpatialFusion
 from paddle_umsft.networks.hourglass import Hourglass
 from paddle_umsft.networks.layers import BatchNorm, Conv2D, ConvNormAct
 from paddle_umsft.networks.vgg import VggFeatures
-from paddle_umsft.ops import autograd, blocks, builders, mode
+from paddle_umsft.ops import autograd, blocks, builders, mode, resizing
 
 fast_only = pytest.mark.skipif(mode.library() is None, reason=f"no fast path here: {ops.active()}")
 PER_OP = 5e-6
@@ -163,7 +163,7 @@ def test_running_statistics_move_as_paddle_moves_them() -> None:
 @pytest.mark.parametrize("shape", [(1, 191, 4, 4), (1, 20, 5, 9), (1, 31, 2, 3)])
 @pytest.mark.parametrize("kind", ["bilinear", "bicubic"])
 def test_upsampling(shape: tuple[int, ...], kind: str) -> None:
-    block = getattr(blocks, f"upsample_{kind}")
+    block = getattr(resizing, f"upsample_{kind}")
     plain = lambda _, x: F.interpolate(x, scale_factor=2, mode=kind, align_corners=False)  # noqa: E731
     check(Wrapped(single(lambda plan, x, _: block(plan, x)), plain), made(shape, 5), PER_OP)
 
@@ -173,11 +173,11 @@ def test_upsampling(shape: tuple[int, ...], kind: str) -> None:
 def test_pooling_activations_and_cropping(shape: tuple[int, ...]) -> None:
     x = made(shape, 6)
     for build, plain in (
-        (blocks.max_pool, lambda x: F.max_pool2d(x, 2, 2)),
+        (resizing.max_pool, lambda x: F.max_pool2d(x, 2, 2)),
         (blocks.elu, F.elu),
         (blocks.sigmoid, F.sigmoid),
         (
-            lambda plan, x: blocks.crop(plan, x, 5, 6),
+            lambda plan, x: resizing.crop(plan, x, 5, 6),
             lambda x: x[:, :, (x.shape[2] - 5) // 2 :, (x.shape[3] - 6) // 2 :],
         ),
     ):
