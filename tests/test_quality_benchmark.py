@@ -1,0 +1,42 @@
+"""benchmarks/quality.py: figures, resuming, bad usage."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[1] / "benchmarks" / "quality.py"
+
+
+@pytest.fixture(scope="module")
+def quality():
+    spec = importlib.util.spec_from_file_location("quality_benchmark", SOURCE)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["quality_benchmark"] = module  # dataclasses look their module up by name
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["quality_benchmark"]
+
+
+def test_measures_what_is_missing_and_nothing_twice(quality, tmp_path, capsys):
+    common = ["--scenes", "demo://dead_leaves", "--crop", "48", "--scales", "4", "-o", "observe.srf=nikon_d700"]
+    arguments = [*common, "--out", str(tmp_path), "--presets", "bicubic"]
+    assert quality.main(arguments) == 0
+    assert quality.main([*arguments, "fast:subspace.map_features=64"]) == 0
+    with (tmp_path / "quality.csv").open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["preset"] for row in rows] == ["bicubic", "fast:subspace.map_features=64"]
+    assert float(rows[1]["PSNR"]) > float(rows[0]["PSNR"]) + 5
+    assert {row["convention"] for row in rows} == {"author"}
+    assert (tmp_path / "quality.md").read_text().count("\n") == 4
+    assert "seconds" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("extra", [["--scales", "1"], ["-o", "subspace.nonsense=1"], ["--presets", "no_such_preset"]])
+def test_bad_usage_ends_with_2_before_any_run(quality, tmp_path, extra, capsys):
+    assert quality.main(["--scenes", "demo://dead_leaves", "--out", str(tmp_path / "out"), *extra]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
