@@ -7,6 +7,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from paddle_umsft.networks.exact import average_pool
 from paddle_umsft.networks.layers import zero_mean
 from paddle_umsft.ops.small import LearnedBlur, usable
 
@@ -50,7 +51,7 @@ class LearnedPsf(nn.Layer):
         batch, bands, height, width = x.shape
         flat = x.reshape([batch * bands, 1, height, width])
         detail = F.conv2d(F.pad(zero_mean(flat), [1, 1, 1, 1], mode="circular"), self.kernel, stride=self.scale)
-        pooled = F.avg_pool2d(flat, kernel_size=self.scale, stride=self.scale)
+        pooled = average_pool(flat, self.scale)
         y = F.elu(detail) + pooled
         return y.reshape([batch, bands, y.shape[2], y.shape[3]])
 

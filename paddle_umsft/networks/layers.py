@@ -9,6 +9,8 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from paddle_umsft.networks.exact import leaky_relu, resize_bilinear
+
 
 def uniform_start(fan_in: int) -> paddle.ParamAttr:
     """Parameter attribute for the default start: uniform in ±1/sqrt(fan_in), weights and biases alike."""
@@ -85,7 +87,7 @@ class ConvNormAct(nn.Layer):
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """The plain path; hourglasses on the fast path read the parts instead."""
-        return F.leaky_relu(self.norm(self.conv(x)), self.negative_slope)
+        return leaky_relu(self.norm(self.conv(x)), self.negative_slope)
 
 
 def zero_mean(x: paddle.Tensor) -> paddle.Tensor:
@@ -100,6 +102,8 @@ def resize(x: paddle.Tensor, height: int, width: int, mode: str = "nearest") -> 
         return x
     if mode == "nearest":
         return F.interpolate(x, size=[height, width], mode="nearest")
+    if mode == "bilinear":
+        return resize_bilinear(x, height, width)
     return F.interpolate(x, size=[height, width], mode=mode, align_corners=False)
 
 

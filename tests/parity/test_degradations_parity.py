@@ -15,7 +15,6 @@ torch = pytest.importorskip("torch", reason="the other side of these comparisons
 import torch_twin as twin  # noqa: E402
 from pairs import arrays, difference, load, make_images  # noqa: E402
 
-from paddle_umsft.blind import spatial_net  # noqa: E402
 from paddle_umsft.blind.spatial_net import LearnedPsf  # noqa: E402
 from paddle_umsft.blind.spectral_net import LearnedSrf  # noqa: E402
 from paddle_umsft.blind.stages import Images, warm_up_stages  # noqa: E402
@@ -61,10 +60,6 @@ def supports_of(draw: Any, bands: int) -> list[tuple[int, int]]:
     return supports
 
 
-@pytest.mark.xfail(
-    not hasattr(spatial_net, "average_pool"),
-    reason="Paddle rounds to float32 inside: blind/spatial_net.py does not use networks/exact.py yet",
-)
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_degradations_of_any_shape(data: Any) -> None:

@@ -19,7 +19,6 @@ from paddle_umsft.config import SolverConfig  # noqa: E402
 from paddle_umsft.convert.mapping import ours_to_published, published_to_ours, to_published_layout  # noqa: E402
 from paddle_umsft.convert.names import published_key  # noqa: E402
 from paddle_umsft.losses import observation_terms, total  # noqa: E402
-from paddle_umsft.networks import layers  # noqa: E402
 from paddle_umsft.networks.umsft import UMSFT  # noqa: E402
 from paddle_umsft.parity.tolerances import TOLERANCES, ZERO_NORM, adamw  # noqa: E402
 from paddle_umsft.solver import FusionStage  # noqa: E402
@@ -78,15 +77,6 @@ def assert_same(pair: Pair) -> None:
     assert_gradients(pair)
 
 
-def exact() -> Any:
-    """Marks what cannot hold while layers.py takes Paddle's own LeakyReLU and bilinear resize."""
-    return pytest.mark.xfail(
-        not hasattr(layers, "resize_bilinear"),
-        reason="Paddle rounds to float32 inside: networks/layers.py does not use networks/exact.py yet",
-    )
-
-
-@exact()
 @pytest.mark.parametrize(
     ("bands", "scale", "size", "supports"),
     [
@@ -113,7 +103,6 @@ def scenes(draw: Any) -> tuple[int, int, tuple[int, int], list[tuple[int, int]],
     return bands, scale, size, supports, draw(st.integers(0, 999))
 
 
-@exact()
 @pytest.mark.slow
 @settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(scenes())
@@ -122,13 +111,11 @@ def test_any_shape(scene: tuple[int, int, tuple[int, int], list[tuple[int, int]]
     assert_same(make_pair(bands, scale, size, supports, seed=seed))
 
 
-@exact()
 @pytest.mark.slow
 def test_full_width_with_four_msi_bands() -> None:
     assert_same(make_pair(20, 4, (32, 34), [(0, 6), (4, 9), (8, 15), (13, 20)], narrow=False))
 
 
-@exact()
 def test_weights_come_back_to_the_last_bit() -> None:
     pair = make_pair(9, 4, (32, 32), [(0, 5), (4, 9)], seed=3)
     before = pair.published()
@@ -144,7 +131,6 @@ def test_weights_come_back_to_the_last_bit() -> None:
     )
 
 
-@exact()
 def test_fusion_steps_with_adamw() -> None:
     """Step 4 of the method with its own optimisers, the joint stage included (P2: the SRF moves twice)."""
     pair = make_pair(10, 8, (16, 17), [(0, 5), (3, 8), (6, 10)], seed=5)
@@ -157,7 +143,6 @@ def test_fusion_steps_with_adamw() -> None:
             assert difference(ours.fused.numpy(), fused.numpy()) <= 1e-7
 
 
-@exact()
 @pytest.mark.slow
 def test_twenty_steps_of_sgd() -> None:
     """Unlike AdamW, SGD does not turn rounding noise into steps: a longer way that can be compared.
