@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
+_prepared = False  # whether the environment was set before Paddle was loaded
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "MKL_DEBUG_CPU_TYPE")
 
 
@@ -65,8 +66,10 @@ def prepare_environment(threads: int | None = None) -> bool:
     Returns:
         False if Paddle is loaded already, so that nothing was set (see `describe` for the way out).
     """
+    global _prepared
     if "paddle" in sys.modules:
         return False
+    _prepared = True
     os.environ.setdefault("OMP_NUM_THREADS", str(threads or physical_cores()))
     code_path = mkl_code_path()
     if code_path is not None:
@@ -90,7 +93,8 @@ def describe() -> str:
     """A line for the log: the variables in force, and what to do where they came too late."""
     set_ones = [f"{name}={os.environ[name]}" for name in VARIABLES if name in os.environ]
     text = f"{physical_cores()} physical core(s); " + (", ".join(set_ones) or "no thread variables set")
-    if "paddle" in sys.modules and os.environ.get("OMP_NUM_THREADS") == "1" and physical_cores() > 1:
+    came_first = "paddle" in sys.modules and not _prepared
+    if came_first and os.environ.get("OMP_NUM_THREADS") == "1" and physical_cores() > 1:
         text += (
             "; Paddle runs on one thread, its own default where it is imported first: set OMP_NUM_THREADS before, "
             "import paddle_umsft.runtime_env and call prepare_environment() before paddle, or call "
