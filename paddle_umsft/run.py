@@ -165,7 +165,13 @@ def _fuse(case: Case, config: Config, folder: Path, log: logging.Logger, writer:
     import_paddle()  # quietly, where tools/train.py has not done so
     from paddle_umsft.umsft_run import fuse_watched
 
-    return fuse_watched(case, config, folder, log, writer, quiet)
+    try:
+        return fuse_watched(case, config, folder, log, writer, quiet)
+    except (MemoryError, RuntimeError) as error:  # Paddle raises either
+        if not isinstance(error, MemoryError) and "memory" not in str(error).lower():
+            raise
+        hint = "runtime.recompute=true, a smaller data.crop, or method: subspace (fast.yml)"
+        raise DataError("out of memory", where=case.observation.name, hint=hint) from error
 
 
 def fuse_scene(

@@ -75,8 +75,8 @@ def computing_in(runtime: RuntimeConfig) -> Iterator[None]:
 def estimated_memory_mb(height: int, width: int, bands: int, msi_bands: int, *, double: bool = False) -> float:
     """Roughly the peak memory of UMSFT's training, MB.
 
-    Activations dominate and grow with the pixels. The constants are fitted to peaks measured on the CPU fast path (1.1 GB
-    at 128x128, 5.8 GB at 512x512, 31 bands); plain operators and GPUs may want more.
+    Activations dominate and grow with the pixels. The constants are fitted to peaks measured on the CPU fast path
+    (1.1 GB at 128x128, 5.8 GB at 512x512, 31 bands); plain operators and GPUs may want more.
 
     Args:
         height: H.

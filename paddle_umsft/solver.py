@@ -181,8 +181,9 @@ class Solver:
         """Everything that moves, but for the model's own tensors."""
         stages = [{name: move.state_dict() for name, move in stage.moves.items()} for stage in self.stages]
         state: dict[str, Any] = {"optimizers": stages}
-        if self.fusion.average is not None:
-            state["average"] = self.fusion.average
+        # The outputs too: a run killed after its last step has nothing else to take its result from.
+        outputs = {"fused": self.fusion.fused, "average": self.fusion.average}
+        state.update({name: output for name, output in outputs.items() if output is not None})
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -190,7 +191,7 @@ class Solver:
         for stage, moves in zip(self.stages, state["optimizers"]):
             for name, move_state in moves.items():
                 stage.moves[name].load_state_dict(move_state)
-        self.fusion.average = state.get("average")
+        self.fusion.fused, self.fusion.average = state.get("fused"), state.get("average")
 
 
 def fuse_umsft(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 
@@ -44,13 +48,13 @@ def fuse_watched(
     for callback in callbacks:
         callback.on_start(run)
     try:
-        for record in solver.run():
-            for callback in callbacks:
-                callback.on_record(record, run)
-    except KeyboardInterrupt:
-        path = save_checkpoint(folder, solver, keep=config.output.keep)
-        log.info("interrupted; saved %s", path)
-        raise Interrupted(str(folder)) from None
+        with stop_between_steps(log) as asked_to_stop:
+            for record in solver.run():
+                for callback in callbacks:
+                    callback.on_record(record, run)
+                if asked_to_stop():
+                    log.info("interrupted; saved %s", save_checkpoint(folder, solver, keep=config.output.keep))
+                    raise Interrupted(str(folder))
     finally:
         for callback in callbacks:
             callback.on_end(run)
@@ -61,6 +65,34 @@ def fuse_watched(
             "give more warm_up.iterations, another seed, or the SRF (observe.known_srf)", band,
         )  # fmt: skip
     return result
+
+
+@contextmanager
+def stop_between_steps(log: logging.Logger) -> Iterator[Callable[[], bool]]:
+    """Hold Ctrl-C (and a plain kill) back until the step at hand is whole: half a step cannot be saved.
+
+    A second one stops at once, and loses what came after the last checkpoint.
+
+    Yields:
+        A function that tells whether to stop.
+    """
+    asked: list[int] = []
+
+    def ask(number: int, frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        log.info("stopping after this step; once more to stop at once")
+
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
+        yield lambda: False
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def announce(solver: Solver, config: Config, log: logging.Logger) -> None:

@@ -58,6 +58,16 @@ def test_going_on_gives_the_same_bits(saved: Path) -> None:
     assert np.array_equal(solver.fusion.result(), np.load(saved / "end.npy"))
 
 
+def test_a_run_killed_after_its_last_step_still_has_its_result(tmp_path: Path) -> None:
+    solver = make_solver("solver.iterations=1", "solver.average=0.5")
+    list(solver.run())
+    save_checkpoint(tmp_path, solver, keep=1)
+    again = make_solver("solver.iterations=1", "solver.average=0.5")
+    load_checkpoint(tmp_path / "iter_1", again)
+    assert list(again.run()) == []
+    assert np.array_equal(again.fusion.result(), solver.fusion.result())
+
+
 @pytest.mark.parametrize("name", ["model.pdparams", "model.pdopt", "state.json"])
 @pytest.mark.parametrize("damage", ["cut", "flip", "gone", "empty"])
 def test_damage_is_noticed(saved: Path, tmp_path: Path, name: str, damage: str) -> None:
