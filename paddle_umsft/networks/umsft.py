@@ -24,7 +24,6 @@ Recorder = Callable[[str, paddle.Tensor], None]
 # reflect: a typo in the published code, reproduced (P1).
 HOURGLASSES = ((3, "zeros", "bicubic", True), (2, "reflect", "bilinear", False), (2, "reflect", "bilinear", True))
 SHRINK = (8, 2, 1)
-MINIMUM_SIZE = 128
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,7 @@ class UMSFT(nn.Layer):
             DataError: If H or W is below 128, where batch normalisation would meet a single pixel.
         """
         height, width = hr_msi.shape[2:]
-        check_minimum_size((height, width), MINIMUM_SIZE)
+        check_minimum_size((height, width))
         eighth, half = (height // 8, width // 8), (height // 2, width // 2)
         return FusionInputs(
             hsi_full=resize(lr_hsi, height, width, "bilinear"),
