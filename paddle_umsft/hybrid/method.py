@@ -143,7 +143,7 @@ def fuse_hybrid(observation: Observation, config: Any, on_record: Record = None)
         if not accepted:
             break
     return FusionResult(
-        fused=to_cube(ground, coeffs),
+        fused=to_cube(ground, coeffs, subspace),
         psf=ground.degradations.psf,
         srf=ground.degradations.srf,
         history=history,

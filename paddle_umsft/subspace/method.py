@@ -11,6 +11,7 @@ import numpy as np
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.subspace.estimate import Degradations, estimate
+from paddle_umsft.subspace.leftover import add_leftover
 from paddle_umsft.subspace.operators import PsfOperator
 from paddle_umsft.subspace.rank import choose_rank
 from paddle_umsft.subspace.settings import SubspaceSettings
@@ -213,10 +214,14 @@ def held_out_rmse(left_out: np.ndarray, bands: int) -> float:
     return float(np.sqrt(np.mean(np.sum(left_out**2, axis=1)) / bands))
 
 
-def to_cube(ground: Ground, coeffs: np.ndarray) -> np.ndarray:
+def to_cube(ground: Ground, coeffs: np.ndarray, settings: SubspaceSettings) -> np.ndarray:
     """(H, W, K) coefficients to the non-negative (H, W, C) cube in the units of the input."""
-    fused = (coeffs @ ground.basis.T.astype(np.float32)) * np.float32(ground.level)
-    return np.asarray(np.maximum(fused, 0.0, out=fused))
+    fused = coeffs @ ground.basis.T.astype(np.float32)
+    np.maximum(fused, 0.0, out=fused)
+    if settings.leftover:
+        add_leftover(fused, ground.lr_hsi, ground.operator)
+    fused *= np.float32(ground.level)
+    return np.asarray(fused)
 
 
 def bicubic_coefficients(ground: Ground) -> np.ndarray:
@@ -278,7 +283,7 @@ def fuse_subspace(observation: Observation, config: Any, on_record: Record = Non
     coeffs, curve = agree(ground, prior, settings)
     record("solve", loss=curve[-1] if curve else 0.0, steps=len(curve))
     return FusionResult(
-        fused=to_cube(ground, coeffs),
+        fused=to_cube(ground, coeffs, settings),
         psf=ground.degradations.psf,
         srf=ground.degradations.srf,
         history=history,

@@ -11,6 +11,7 @@ from paddle_umsft.degradation.psf import box_psf, gaussian_psf, motion_psf, refe
 from paddle_umsft.degradation.spatial import SpatialDegradation
 from paddle_umsft.errors import DataError
 from paddle_umsft.subspace.estimate import estimate
+from paddle_umsft.subspace.leftover import add_leftover, share_of_signal
 from paddle_umsft.subspace.operators import PsfOperator, patches
 from paddle_umsft.subspace.psf_fit import fit_psf
 from paddle_umsft.subspace.rank import choose_rank
@@ -168,3 +169,32 @@ def test_conjugate_gradients_agree_with_a_dense_solution():
     solved, curve = problem.solve(100, tolerance=1e-7)
     np.testing.assert_allclose(solved.ravel(), dense, atol=1e-4)
     assert curve[-1] < 1e-5
+
+
+def test_share_of_signal_tells_smooth_from_noise():
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[:20, :30] / 30.0
+    smooth = np.sin(4 * x + 2 * y)
+    noise = rng.standard_normal((20, 30, 40))
+    assert share_of_signal(np.dstack([smooth, 1e-6 * smooth])).min() > 0.9
+    assert share_of_signal(noise).mean() < 0.01
+    mixed = share_of_signal(smooth[..., None] + 0.5 * noise)
+    assert 0.2 < mixed.mean() < 0.9
+    assert not share_of_signal(np.zeros((20, 30, 2))).any()
+    assert not share_of_signal(noise[:4, :5]).any()  # too small to tell
+
+
+def test_leftover_brings_back_what_the_subspace_cannot_hold():
+    truth = made_up()
+    y, x = np.mgrid[: truth.shape[0], : truth.shape[1]] / 30.0
+    beyond = 0.2 + 0.1 * np.sin(2 * x + y)
+    operator = PsfOperator(gaussian_psf(8, 3.0), 8, truth.shape[:2])
+    fused = truth.astype(np.float32)
+    truth[..., 5] += beyond
+    lr_hsi = operator.forward(truth)
+    before = np.sqrt(np.mean((fused - truth) ** 2))
+    others = fused[..., :5].copy()
+    result = add_leftover(fused, lr_hsi, operator)
+    assert result.dtype == np.float32
+    assert np.sqrt(np.mean((result - truth) ** 2)) < 0.1 * before
+    np.testing.assert_allclose(result[..., :5], others, atol=1e-5)
