@@ -108,15 +108,15 @@ def wavelengths_for(
 
 def sort_bands(
     cube: np.ndarray, wavelengths_nm: Optional[np.ndarray]
-) -> tuple[np.ndarray, Optional[np.ndarray], Optional[str]]:
+) -> tuple[np.ndarray, Optional[np.ndarray], Optional[tuple[int, ...]], tuple[str, ...]]:
     """Puts the bands in ascending order of wavelength.
 
     Returns:
-        Cube, wavelengths, and a note if anything moved.
+        Cube, wavelengths, and if anything moved: of each band its place in the file, and a note.
     """
     if wavelengths_nm is None or np.all(np.diff(wavelengths_nm) > 0):
-        return cube, wavelengths_nm, None
+        return cube, wavelengths_nm, None, ()
     order = np.argsort(wavelengths_nm, kind="stable")
     places = int((np.diff(wavelengths_nm) <= 0).sum())
     note = f"bands sorted by wavelength: they were out of order at {places} place{'s' if places > 1 else ''}"
-    return np.ascontiguousarray(cube[:, :, order]), wavelengths_nm[order], note
+    return np.ascontiguousarray(cube[:, :, order]), wavelengths_nm[order], tuple(order.tolist()), (note,)

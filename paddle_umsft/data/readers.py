@@ -44,7 +44,7 @@ class ImagePair:
         hr_msi: (H, W, M) float32, normalised.
         name: Short name.
         wavelengths_nm: (C,) HSI band centres, if known.
-        meta: How both were normalised, where they came from, notes.
+        meta: How both were normalised, where they came from, notes; `band_order` if the bands were sorted.
     """
 
     lr_hsi: np.ndarray
@@ -140,8 +140,8 @@ def read_scene(settings: DataConfig, name: Optional[str] = None) -> Scene:
     else:
         raw = _read_raw(settings)
     wavelengths = wavelengths_for(raw.cube.shape[2], settings.wavelengths_nm, raw.wavelengths_nm, name)
-    cube, wavelengths, moved = sort_bands(raw.cube, wavelengths)
-    notes = raw.notes + ((moved,) if moved else ())
+    cube, wavelengths, order, moved = sort_bands(raw.cube, wavelengths)
+    notes = raw.notes + moved
     cube, cropped = _crop(cube, settings.crop, name)
     cube, divisor = _normalise(cube, settings, name)
     if cropped:
@@ -149,7 +149,7 @@ def read_scene(settings: DataConfig, name: Optional[str] = None) -> Scene:
     below = int((cube < 0).sum())
     if below:
         notes += (f"{below} values below zero are kept",)
-    return Scene(cube, name, wavelengths, str(settings.normalise), divisor, raw.source, notes)
+    return Scene(cube, name, wavelengths, str(settings.normalise), divisor, raw.source, notes, order)
 
 
 def read_pair(settings: DataConfig) -> ImagePair:
@@ -173,16 +173,20 @@ def read_pair(settings: DataConfig) -> ImagePair:
     low = _read_file(settings.lr_hsi, settings.lr_key, settings)
     high = _read_file(settings.hr_msi, settings.hr_key, settings, spectral=False)
     wavelengths = wavelengths_for(low.cube.shape[2], settings.wavelengths_nm, low.wavelengths_nm, name)
-    cube, wavelengths, moved = sort_bands(low.cube, wavelengths)
+    cube, wavelengths, order, moved = sort_bands(low.cube, wavelengths)
     lr_hsi, lr_divisor = _normalise(cube, settings, f"{name}: LR-HSI")
     hr_msi, hr_divisor = _normalise(high.cube, settings, f"{name}: HR-MSI")
+    notes = [*low.notes, *high.notes, *moved]
+    if lr_divisor != hr_divisor:
+        notes.append(f"LR-HSI divided by {lr_divisor:g}, HR-MSI by {hr_divisor:g}")
     meta = {
         "normalise": str(settings.normalise),
         "divisor": lr_divisor,
         "divisor_msi": hr_divisor,
         "source": low.source,
         "source_msi": high.source,
-        "notes": [*low.notes, *high.notes, *([moved] if moved else [])],
+        "notes": notes,
+        **({} if order is None else {"band_order": list(order)}),
     }
     return ImagePair(lr_hsi, hr_msi, name, wavelengths, meta)
 
@@ -221,7 +225,9 @@ def _read_file(path: str, key: Optional[str], settings: DataConfig, *, spectral:
     layout = "hwc" if raw.values.ndim == 2 else settings.layout
     cube = to_hwc(values, layout, where, wavelengths=known)
     source = file.name + (f":{raw.key}" if raw.key else "")
-    return _Raw(cube, raw.wavelengths_nm if spectral else None, source)
+    read_as = "rows, columns, bands" if cube is values else "bands, rows, columns"
+    notes = (f"{where} {values.shape}: read as {read_as} (data.layout: auto)",) if layout == "auto" else ()
+    return _Raw(cube, raw.wavelengths_nm if spectral else None, source, notes)
 
 
 def _read_envi(file: Path) -> _Raw:

@@ -22,6 +22,7 @@ class Scene:
         divisor: The number the raw values were divided by.
         source: The file or folder it came from, or a word about how it was made.
         notes: Lines worth printing (a crop, a reordering of bands ...).
+        band_order: Of each band its place in the file, where the bands were sorted by wavelength; None: they were not.
     """
 
     hr_hsi: np.ndarray
@@ -31,6 +32,7 @@ class Scene:
     divisor: float = 1.0
     source: str = ""
     notes: tuple[str, ...] = ()
+    band_order: Optional[tuple[int, ...]] = None
 
     def with_cube(self, hr_hsi: np.ndarray, note: Optional[str] = None) -> Scene:
         """The same scene with other values (a crop, say) and a note on why."""

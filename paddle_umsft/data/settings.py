@@ -145,7 +145,8 @@ class ObserveConfig(Section):
         snr_hsi_db: Noise of the LR-HSI, dB; None: none.
         snr_msi_db: Noise of the HR-MSI, dB; None: none.
         known_psf: Tell the method the PSF (non-blind).
-        known_srf: Tell the method the SRF (non-blind).
+        known_srf: Tell the method the SRF (non-blind). With a given pair it relates the values in the two files
+            (normalise: max rescales it with them), its bands in the order of the HSI's file.
     """
 
     scale: Optional[int] = Field(default=None, ge=2, le=1024)

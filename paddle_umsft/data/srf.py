@@ -43,22 +43,29 @@ class Srf:
     notes: tuple[str, ...] = ()
 
 
-def build_srf(settings: ObserveConfig, bands: int, wavelengths_nm: Optional[np.ndarray] = None) -> Srf:
+def build_srf(
+    settings: ObserveConfig,
+    bands: int,
+    wavelengths_nm: Optional[np.ndarray] = None,
+    band_order: Optional[Sequence[int]] = None,
+) -> Srf:
     """Makes the SRF that the configuration asks for, for a scene's bands.
 
     Args:
         settings: Section `observe`: `srf`, `srf_key`, `bands`, `msi_bands`, `supports`.
         bands: C of the scene.
         wavelengths_nm: (C,) band centres, ascending, if known.
+        band_order: Of each band its place in the scene's file, where the bands were sorted by wavelength.
 
     Returns:
         The SRF; its supports are the configured ones, else those published for the Nikon D700, else those of
         `supports_of`.
 
     Raises:
-        ConfigError: Unknown Sentinel-2 band, or supports that do not fit.
+        ConfigError: Unknown Sentinel-2 band, or supports that do not fit, or are given where bands were sorted.
         DataError: The SRF does not fit the scene (band count, wavelengths), or its file cannot be used.
     """
+    check_counted(settings, band_order)
     if settings.srf == "nikon_d700":
         srf = nikon_d700(bands, wavelengths_nm)
     elif settings.srf == "sentinel2":
@@ -69,11 +76,22 @@ def build_srf(settings: ObserveConfig, bands: int, wavelengths_nm: Optional[np.n
     elif settings.srf == "uniform":
         srf = uniform_srf(bands, settings.msi_bands, settings.supports)
     else:
-        srf = load_srf(settings.srf, bands, wavelengths_nm, key=settings.srf_key)
+        srf = load_srf(settings.srf, bands, wavelengths_nm, key=settings.srf_key, band_order=band_order)
     if settings.supports is not None:
         supports = check_supports(settings.supports, bands, srf.values.shape[0])
         srf = Srf(srf.values, srf.names, supports, srf.notes)
     return srf
+
+
+def check_counted(settings: ObserveConfig, band_order: Optional[Sequence[int]]) -> None:
+    """Refuses supports by band number where sorting by wavelength has given the bands other numbers.
+
+    Raises:
+        ConfigError: Supports are configured, and the bands were sorted.
+    """
+    if settings.supports is not None and band_order is not None:
+        hint = "leave them out, or sort the bands in the file"
+        raise ConfigError("band numbers, but the bands were sorted by wavelength", where="observe.supports", hint=hint)
 
 
 def nikon_d700(bands: int, wavelengths_nm: Optional[np.ndarray] = None) -> Srf:
@@ -162,19 +180,26 @@ def uniform_srf(bands: int, msi_bands: int, supports: Optional[Sequence[Sequence
 
 
 def load_srf(
-    path: str, bands: int, wavelengths_nm: Optional[np.ndarray] = None, *, key: Optional[str] = None
+    path: str,
+    bands: int,
+    wavelengths_nm: Optional[np.ndarray] = None,
+    *,
+    key: Optional[str] = None,
+    band_order: Optional[Sequence[int]] = None,
 ) -> Srf:
     """Reads an SRF from a file.
 
     A table (.npy, .npz, .mat, .csv, .txt) of M x C or C x M numbers is used as it stands; where both readings fit
-    (M = C) it is M x C. A .csv whose header line begins with "wavelength" has the wavelength in nm in its first
-    column and one MSI band in each other: it is interpolated at the scene's wavelengths, rows scaled to sum 1.
+    (M = C) it is M x C. Its bands are in the order of the scene's file, and sorted where those were. A
+    .csv whose header line begins with "wavelength" has the wavelength in nm in its first column and one MSI band in
+    each other: it is interpolated at the scene's wavelengths, rows scaled to sum 1.
 
     Args:
         path: The file.
         bands: C of the scene.
         wavelengths_nm: (C,) band centres, needed for a table with wavelengths.
         key: Name of the array in a .mat or .npz, if there are several.
+        band_order: Of each band its place in the scene's file, where the bands were sorted by wavelength.
 
     Raises:
         DataError: Not readable, another band count, negative, an MSI band all zero, or a table with wavelengths
@@ -190,7 +215,10 @@ def load_srf(
         expected, got = f"{bands} as in the scene", f"shape {table.shape}"
         raise DataError("bands of the SRF", where=where, expected=expected, got=got)
     values = check_srf(table if table.shape[1] == bands else table.T, bands, where)
-    return Srf(values, tuple(f"band{i + 1}" for i in range(len(values))), supports_of(values))
+    notes: tuple[str, ...] = ()
+    if band_order is not None:
+        values, notes = values[:, list(band_order)], (f"{where}: sorted by wavelength, as the bands were",)
+    return Srf(values, tuple(f"band{i + 1}" for i in range(len(values))), supports_of(values), notes)
 
 
 def supports_of(srf: np.ndarray, threshold: float = SUPPORT_THRESHOLD) -> Supports:

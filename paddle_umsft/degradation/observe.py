@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Optional
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from paddle_umsft.checks import check_cube, check_pair, check_scale, check_srf, check_supports, crop_size
 from paddle_umsft.data.scene import Case, Observation, Scene
 from paddle_umsft.data.settings import DEFAULT_SCALE, ObserveConfig
-from paddle_umsft.data.srf import Srf, build_srf
+from paddle_umsft.data.srf import Srf, build_srf, check_counted
 from paddle_umsft.degradation.noise import add_noise, noise_sigma
 from paddle_umsft.degradation.psf import build_psf
 from paddle_umsft.degradation.spatial import SpatialDegradation
@@ -41,7 +43,7 @@ def simulate(scene: Scene, observe: ObserveConfig, seed: int = 0) -> Case:
     scale = check_scale(DEFAULT_SCALE if observe.scale is None else observe.scale)
     scene, crop = crop_to_scale(scene, scale)
     psf = build_psf(observe.psf, scale)
-    srf = build_srf(observe, scene.hr_hsi.shape[2], scene.wavelengths_nm)
+    srf = build_srf(observe, scene.hr_hsi.shape[2], scene.wavelengths_nm, scene.band_order)
     # float64 inside: rounding of the simulation is then below that of the float32 it is stored in.
     truth = scene.hr_hsi.astype(np.float64)
     lr_hsi = SpatialDegradation(psf, scale).forward(truth)
@@ -78,7 +80,9 @@ def pair(
     """Two images made elsewhere; there is no truth.
 
     Of `observe`, only `scale` (checked against the sizes), `supports`, and, where `known_psf` or `known_srf` is
-    set, `psf` and `srf` are used.
+    set, `psf` and `srf` are used. A known SRF relates the values in the two files; where each image was divided by
+    its own maximum (`meta`: `normalise`, `divisor`, `divisor_msi`), it is rescaled to relate the divided ones. Other
+    divisors are units that the user chose, and it relates the divided images as it stands.
 
     Args:
         lr_hsi: (h, w, C), normalised.
@@ -86,30 +90,36 @@ def pair(
         observe: Section `observe`.
         name: Short name.
         wavelengths_nm: (C,) HSI band centres, if known.
-        meta: Facts to be kept.
+        meta: Facts to be kept; what `read_pair` says of divisors and of the order of bands counts.
 
     Returns:
         The observation without truth. Without `observe.supports` and a known SRF, the supports are not known.
 
     Raises:
         DataError: Unusable image, or sizes that do not agree by one whole factor.
-        ConfigError: Supports out of range.
+        ConfigError: Supports out of range, or given by band number where the bands were sorted.
     """
+    meta = meta or {}
+    band_order = meta.get("band_order")
+    check_counted(observe, band_order)
     check_cube(lr_hsi, f"{name}: LR-HSI")
     check_cube(hr_msi, f"{name}: HR-MSI")
     scale = check_pair(lr_hsi.shape, hr_msi.shape, observe.scale)
     bands, msi_bands = lr_hsi.shape[2], hr_msi.shape[2]
     supports = None if observe.supports is None else check_supports(observe.supports, bands, msi_bands)
     psf = build_psf(observe.psf, scale) if observe.known_psf else None
-    notes = tuple((meta or {}).get("notes", ()))
+    notes = tuple(meta.get("notes", ()))
     srf = None
     if observe.known_srf:
-        srf = build_srf(observe, bands, wavelengths_nm)
+        srf = build_srf(observe, bands, wavelengths_nm, band_order)
         values = check_srf(srf.values, bands, f"SRF {observe.srf}")
         if values.shape[0] != msi_bands:
             raise DataError("MSI bands of the SRF", where=observe.srf, expected=msi_bands, got=values.shape[0])
-        supports, notes = srf.supports, notes + srf.notes
-    facts = {**(meta or {}), **_meta(notes, observe, srf), "simulated": False}
+        ratio = meta["divisor"] / meta["divisor_msi"] if meta.get("normalise") == "max" else 1.0
+        srf = replace(srf, values=values * ratio)
+        supports = srf.supports
+        notes += (*srf.notes, *_srf_notes(srf.values, ratio, lr_hsi, hr_msi))
+    facts = {**meta, **_meta(notes, observe, srf), "simulated": False}
     observation = Observation(
         lr_hsi=lr_hsi.astype(np.float32),
         hr_msi=hr_msi.astype(np.float32),
@@ -122,6 +132,21 @@ def pair(
         meta=facts,
     )
     return Case(observation)
+
+
+def _srf_notes(srf: np.ndarray, ratio: float, lr_hsi: np.ndarray, hr_msi: np.ndarray) -> Iterator[str]:
+    """What is to be said of a known SRF: its rescaling, and whether it could have made this HR-MSI at all."""
+    if ratio != 1.0:
+        yield f"the known SRF relates the files' values; for the normalised images it is multiplied by {ratio:.4g}"
+    # Blur and decimation keep the mean, so an SRF that fits gets the MSI's mean right within a few per cent.
+    made, found = srf @ lr_hsi.mean(axis=(0, 1), dtype=np.float64), hr_msi.mean(axis=(0, 1), dtype=np.float64)
+    factors = np.maximum(made, 1e-12) / np.maximum(found, 1e-12)
+    worst = int(np.argmax(np.abs(np.log(factors))))
+    if not 0.5 <= factors[worst] <= 2.0:
+        yield (
+            f"the known SRF makes MSI band {worst} (counted from 0) {factors[worst]:.3g} times as bright as it is: "
+            "is it in the units of the two files?"
+        )
 
 
 def crop_to_scale(scene: Scene, scale: int) -> tuple[Scene, Optional[list[int]]]:
@@ -150,4 +175,6 @@ def _meta(
         meta["srf_names"] = list(srf.names)
     if scene is not None:
         meta.update(normalise=scene.normalise, divisor=scene.divisor, source=scene.source)
+        if scene.band_order is not None:
+            meta["band_order"] = list(scene.band_order)
     return meta

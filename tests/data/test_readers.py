@@ -99,6 +99,19 @@ def test_bands_first(tmp_path: Path, name: str) -> None:
         np.testing.assert_array_equal(scene.hr_hsi, raw)
 
 
+def test_an_inferred_order_of_axes_is_told_and_a_given_one_is_not(tmp_path: Path) -> None:
+    last = write(tmp_path / "last.npz", hsi=cube())
+    first = write(tmp_path / "first.npy", a=np.ascontiguousarray(np.moveaxis(cube(), -1, 0)))
+    told = [f"last.npz key hsi ({H}, {W}, {C}): read as rows, columns, bands (data.layout: auto)"]
+    assert list(read_scene(DataConfig(path=last)).notes) == told
+    told = [f"first.npy ({C}, {H}, {W}): read as bands, rows, columns (data.layout: auto)"]
+    assert list(read_scene(DataConfig(path=first)).notes) == told
+    assert read_scene(DataConfig(path=first, layout="chw")).notes == ()
+    pan = write(tmp_path / "pan.npy", a=cube(shape=(3 * H, 3 * W)))
+    images = read_pair(DataConfig(lr_hsi=first, hr_msi=pan, normalise="none"))
+    assert images.meta["notes"] == told  # two axes leave nothing to infer
+
+
 def test_two_readings_are_refused_and_resolved(tmp_path: Path) -> None:
     path = write(tmp_path / "a.npy", a=cube(shape=(20, 24, 21)))
     refused(DataError, DataConfig(path=path), "(20, 24, 21)", "data.layout")
@@ -114,7 +127,8 @@ def test_wavelengths_beside_the_cube(tmp_path: Path) -> None:
     scene = read_scene(DataConfig(path=write(tmp_path / "a.npz", hsi=raw, wavelength_nm=nm), normalise="none"))
     np.testing.assert_array_equal(scene.wavelengths_nm, np.sort(nm))
     np.testing.assert_array_equal(scene.hr_hsi[:, :, 3], raw[:, :, 5])
-    assert "sorted" in scene.notes[0]
+    assert scene.band_order == (0, 1, 2, 5, 4, 3, 6)
+    assert [note for note in scene.notes if "sorted" in note]
     assert read_scene(DataConfig(path=str(tmp_path / "a.npz"), wavelengths_nm=[1, 7])).wavelengths_nm is not None
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from paddle_umsft.data.readers import read_pair, read_scene
 from paddle_umsft.data.scene import Scene
-from paddle_umsft.data.settings import ObserveConfig, PsfConfig
+from paddle_umsft.data.settings import DataConfig, ObserveConfig, PsfConfig
 from paddle_umsft.data.srf import nikon_d700
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.degradation.observe import pair, simulate
@@ -119,3 +121,65 @@ def test_pair_with_known_physics() -> None:
         pair(seen.hr_msi, seen.hr_msi, ObserveConfig())
     with pytest.raises(DataError, match="are the two files swapped"):
         pair(seen.hr_msi, seen.lr_hsi, ObserveConfig())
+
+
+@pytest.mark.parametrize("normalise", ["max", "none", "250"])
+def test_known_srf_relates_the_images_after_their_normalisation(tmp_path: Path, normalise: str) -> None:
+    """Both in one unit: dividing each by its own maximum must not change the physics."""
+    truth, srf = 400.0 * scene().hr_hsi.astype(np.float64), nikon_d700(31).values
+    lr_hsi = truth.reshape(6, 4, 10, 4, 31).mean(axis=(1, 3))
+    np.savez(tmp_path / "p.npz", hsi=lr_hsi, msi=truth @ srf.T)
+    both = str(tmp_path / "p.npz")
+    data = DataConfig(lr_hsi=both, hr_msi=both, lr_key="hsi", hr_key="msi", normalise=normalise, layout="hwc")
+    images = read_pair(data)
+    observe = ObserveConfig(known_srf=True)
+    seen = pair(images.lr_hsi, images.hr_msi, observe, meta=images.meta).observation
+    assert seen.srf is not None
+    np.testing.assert_allclose(
+        seen.hr_msi.reshape(6, 4, 10, 4, 3).mean(axis=(1, 3)), seen.lr_hsi @ seen.srf.T, rtol=1e-5
+    )
+    told = " ".join(seen.meta["notes"])
+    if normalise == "max":
+        assert f"LR-HSI divided by {lr_hsi.max():g}, HR-MSI by {(truth @ srf.T).max():g}" in told
+        assert "multiplied by" in told
+    else:
+        assert "divided" not in told
+        assert "bright" not in told
+
+
+def test_known_srf_in_other_units_is_told() -> None:
+    seen = simulate(scene(), ObserveConfig()).observation
+    notes = pair(seen.lr_hsi, 100 * seen.hr_msi, ObserveConfig(known_srf=True)).observation.meta["notes"]
+    assert "0.00998 times as bright as it is" in notes[-1]
+
+
+@pytest.mark.parametrize("given", ["scene", "pair"])
+def test_srf_of_a_file_follows_bands_that_were_sorted(tmp_path: Path, given: str) -> None:
+    """The same scene and SRF with their bands in another order give the same observation."""
+    rng = np.random.default_rng(0)
+    sorted_scene, srf = scene(24, 40, 8), rng.uniform(0.1, 1.0, (3, 8))
+    order = np.array([0, 1, 5, 6, 2, 3, 4, 7])
+    nm = np.linspace(400, 700, 8)
+    msi = sorted_scene.hr_hsi @ srf.T.astype(np.float32)
+    low = sorted_scene.hr_hsi.reshape(6, 4, 10, 4, 8).mean(axis=(1, 3))
+    np.savez(tmp_path / "scene.npz", hsi=sorted_scene.hr_hsi[:, :, order], wavelengths_nm=nm[order])
+    np.savez(tmp_path / "pair.npz", hsi=low[:, :, order], msi=msi, wavelengths_nm=nm[order])
+    np.savetxt(tmp_path / "srf.csv", srf[:, order], delimiter=",")
+    observe = {"scale": 4, "srf": str(tmp_path / "srf.csv"), "known_srf": True}
+    counted = ObserveConfig(srf="uniform", scale=4, supports=[(0, 2), (2, 5), (5, 8)])
+    if given == "scene":
+        read = read_scene(DataConfig(path=str(tmp_path / "scene.npz"), layout="hwc", normalise="none"))
+        seen = simulate(read, ObserveConfig(**observe)).observation
+        np.testing.assert_allclose(seen.hr_msi, msi, rtol=1e-5)
+        with pytest.raises(ConfigError, match=r"observe\.supports: band numbers"):
+            simulate(read, counted)
+    else:
+        path = str(tmp_path / "pair.npz")
+        data = DataConfig(lr_hsi=path, hr_msi=path, lr_key="hsi", hr_key="msi", layout="hwc", normalise="none")
+        images = read_pair(data)
+        seen = pair(images.lr_hsi, images.hr_msi, ObserveConfig(**observe), meta=images.meta).observation
+        with pytest.raises(ConfigError, match=r"observe\.supports: band numbers"):
+            pair(images.lr_hsi, images.hr_msi, counted, meta=images.meta)
+    np.testing.assert_allclose(seen.srf, srf)
+    assert seen.meta["band_order"] == np.argsort(order).tolist()
+    json.dumps(seen.meta)
