@@ -73,7 +73,8 @@ def read_back(folder: Path, *, format: str = "npz", known: Optional[tuple[str, .
     """
     pair = (folder / f"pair.{format}").as_posix()
     overrides = [f"data.lr_hsi={pair}", "data.lr_key=lr_hsi", f"data.hr_msi={pair}", "data.hr_key=hr_msi"]
-    overrides += ["data.normalise=none", "data.layout=hwc"]  # both were divided by one number already
+    # Cropped, divided by one number and sorted by wavelength, with the wavelengths beside it: all that is done.
+    overrides += ["data.normalise=none", "data.layout=hwc", "data.crop=null", "data.wavelengths_nm=null"]
     if known and "psf" in known:
         overrides += [f"observe.psf={{type: file, path: {pair}, key: psf}}", "observe.known_psf=true"]
     if known and "srf" in known:

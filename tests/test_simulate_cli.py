@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import scipy.io
 from paddle_umsft.config import load_config
 from paddle_umsft.data.readers import list_scenes
 from paddle_umsft.pair_files import read_back
-from paddle_umsft.run import make_case
+from paddle_umsft.run import make_case, open_run
 
 MAIN = runpy.run_path(str(Path(__file__).resolve().parents[1] / "tools" / "simulate.py"))["main"]
 
@@ -107,3 +108,35 @@ def test_wrong_use_is_one_line(tmp_path: Path, config_file: str, capsys: pytest.
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 3
     assert all(line.startswith("error: ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("more", "known"),
+    [(["observe.scale=4"], (False, False)), (["observe.known_psf=true", "observe.known_srf=true"], (True, True))],
+)
+def test_the_printed_command_fuses_the_pair(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], known: tuple[bool, bool]
+) -> None:
+    """A crop and bands that were sorted, as in demo.yml; a path with a blank; settings of the command line."""
+    scene, nm = np.random.RandomState(0).uniform(0.1, 1.0, size=(40, 48, 6)), [400, 420, 480, 460, 440, 500]
+    np.save(tmp_path / "scene.npy", scene)
+    np.savetxt(tmp_path / "srf.csv", np.arange(1.0, 13.0).reshape(2, 6), delimiter=",")
+    config = tmp_path / "c.yml"
+    config.write_text(
+        f"method: bicubic\ndata: {{path: '{(tmp_path / 'scene.npy').as_posix()}', layout: hwc, crop: [4, 8, 33, 32],\n"
+        f"  wavelengths_nm: {nm}}}\nobserve: {{scale: 8, srf: '{(tmp_path / 'srf.csv').as_posix()}'}}\n"
+    )
+    assert MAIN(["-c", str(config), "-o", *more, "--output", str(tmp_path / "my pairs")]) == 0
+    command = shlex.split(capsys.readouterr().out.splitlines()[-1].partition(": ")[2])
+    assert command[:2] == ["python", "tools/train.py"]
+    assert command[2] == "-c"
+    assert command[4] == "-o"
+    settings, _ = open_run(command[3], command[5:], None, str(tmp_path / "runs"), None)
+    seen = make_case(list_scenes(settings.data)[0], settings).observation
+    made = load(tmp_path / "my pairs" / "scene" / "pair.npz")
+    np.testing.assert_array_equal(seen.lr_hsi, made["lr_hsi"])
+    np.testing.assert_array_equal(seen.hr_msi, made["hr_msi"])
+    assert seen.scale == (4 if "observe.scale=4" in more else 8)
+    assert (seen.psf is not None, seen.srf is not None) == known
+    if seen.srf is not None:
+        np.testing.assert_allclose(seen.lr_hsi @ seen.srf.T, made["lr_hsi"] @ made["srf"].T, rtol=1e-6)

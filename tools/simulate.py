@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -51,8 +52,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
                 code = error.exit_code
                 continue
             print(f"{entry.name}: {', '.join(str(file) for file in files)}")
-            overrides = " ".join(f"'{o}'" if " " in o else o for o in read_back(folder, format=args.format))
-            print(f"  fuse it blind: python tools/train.py -c {args.config} -o {overrides}")
+            # What the configuration tells a method here, it is told there: an SRF of a file may since be sorted.
+            known = tuple(name for name in ("psf", "srf") if getattr(config.observe, f"known_{name}"))
+            overrides = [*args.override, *read_back(folder, format=args.format, known=known)]
+            command = ["python", "tools/train.py", "-c", args.config, "-o", *overrides]
+            print(f"  fuse it{'' if known else ' blind'}: {shlex.join(command)}")
     except UmsftError as error:
         if args.debug:
             traceback.print_exc()
