@@ -11,7 +11,7 @@ import numpy as np
 
 from paddle_umsft.config import Config, load_config
 from paddle_umsft.data.readers import list_scenes, read_scene
-from paddle_umsft.data.scene import Case, Observation
+from paddle_umsft.data.scene import Case, Observation, Scene
 from paddle_umsft.data.settings import DataConfig
 from paddle_umsft.degradation.observe import crop_to_scale
 from paddle_umsft.degradation.spatial import SpatialDegradation
@@ -34,15 +34,15 @@ class Settings:
         conventions: Names of the conventions; one row for each.
         key: Array in a result's .mat or .npz.
         reference_key: Array in the reference's .mat or .npz.
-        normalise: What the reference is divided by, where no run's config says so.
+        normalise: What the reference is divided by; None: as the configuration says.
         result_normalise: What a result is divided by.
-        layout: Order of the axes in all files.
+        layout: Order of the axes in all files; None: as the configuration says, inferred for results.
         crop: [top, left, height, width] of the reference.
-        without_truth: Add agreement with the observation, D_lambda, D_s and QNR.
+        without_truth: Add agreement with the observation, D_lambda, D_s and QNR; all there is for a given pair.
         baselines: Run the baselines and presets on the same observation.
         presets: Names of the configurations to run beside the baselines.
         config: Configuration that says how the observation is simulated; None: the run's, or the defaults.
-        overrides: `key.sub=value` on top of it.
+        overrides: `key.sub=value` on top of it, or of the run's.
     """
 
     results: Sequence[str] = ()
@@ -51,9 +51,9 @@ class Settings:
     conventions: Sequence[str] = ("author",)
     key: Optional[str] = None
     reference_key: Optional[str] = None
-    normalise: Any = "max"
+    normalise: Any = None
     result_normalise: Any = "none"
-    layout: str = "auto"
+    layout: Optional[str] = None
     crop: Optional[list[int]] = None
     without_truth: bool = False
     baselines: bool = False
@@ -85,46 +85,56 @@ class Row:
 
 @dataclass(frozen=True)
 class _Found:
-    """A fused file and what is known about it."""
+    """A fused file and what is known about it; `folder` is the run or folder whose scenes are averaged."""
 
     file: Path
-    group: str
+    folder: Path
     scene: str
     config: Optional[Config]
 
 
-def _scene_folder(folder: Path, group: str) -> Optional[_Found]:
+def _scene_folder(folder: Path, overrides: Sequence[str]) -> Optional[_Found]:
     """A scene's folder of a run: fused.npy or fused.mat, and its config.yml."""
     for name in RESULT_FILES:
         if (folder / name).is_file():
-            config = folder / "config.yml"
-            return _Found(folder / name, group, folder.name, load_config(config) if config.is_file() else None)
+            file = folder / "config.yml"
+            config, whole = load_config(file, overrides) if file.is_file() else None, folder.resolve()
+            return _Found(folder / name, whole.parent, whole.name, config)
     return None
 
 
-def find_results(path: str) -> list[_Found]:
+def find_results(path: str, overrides: Sequence[str] = ()) -> list[_Found]:
     """Fused files that an argument stands for: a file, a scene's folder, a run's folder or a folder of files.
+
+    Args:
+        path: The argument.
+        overrides: `key.sub=value` on top of a run's config.
 
     Raises:
         DataError: Nothing there.
     """
     given = Path(path).expanduser()
     if given.is_file():
-        one = _scene_folder(given.parent, given.parent.parent.name) if given.name in RESULT_FILES else None
-        return [one or _Found(given, str(given), given.stem, None)]
+        one = _scene_folder(given.parent, overrides) if given.name in RESULT_FILES else None
+        return [one or _Found(given, given.resolve().parent, given.stem, None)]
     if not given.is_dir():
         raise DataError("no such file or folder", where=path)
-    # The name of a path such as "." is empty until it is resolved.
-    name = given.name or given.resolve().name
-    alone = _scene_folder(given, given.resolve().parent.name)
+    alone = _scene_folder(given, overrides)
     if alone is not None:
         return [alone]
-    inside = [_scene_folder(folder, name) for folder in sorted(given.iterdir()) if folder.is_dir()]
+    inside = [_scene_folder(folder, overrides) for folder in sorted(given.iterdir()) if folder.is_dir()]
     found = [item for item in inside if item is not None]
     if found:
         return found
     files = list_scenes(DataConfig(path=str(given)))
-    return [_Found(Path(str(entry.settings.path)), name, entry.name, None) for entry in files]
+    return [_Found(Path(str(entry.settings.path)), given.resolve(), entry.name, None) for entry in files]
+
+
+def _group_names(results: Sequence[_Found]) -> dict[Path, str]:
+    """Names of the folders whose scenes are averaged: the last part of the path, all of it where two have the same."""
+    folders = dict.fromkeys(found.folder for found in results)
+    names = [folder.name for folder in folders]
+    return {folder: folder.name if names.count(folder.name) == 1 else str(folder) for folder in folders}
 
 
 def _data(base: DataConfig, **changes: Any) -> DataConfig:
@@ -149,32 +159,34 @@ def divisor(text: str) -> Any:
         raise ConfigError("no such normalisation", where=text, expected="max, dtype, none or a number") from None
 
 
-def read_result(found: _Found, settings: Settings) -> np.ndarray:
-    """Reads a fused cube, (H, W, C) float32, its bands as they are in the file."""
+def read_result(found: _Found, settings: Settings) -> Scene:
+    """Reads a fused cube, (H, W, C) float32, its bands as they are in the file or sorted by its own wavelengths."""
     data = _data(
         DataConfig(),
         path=str(found.file),
         key=settings.key,
         normalise=settings.result_normalise,
-        layout="hwc" if found.config is not None else settings.layout,
+        layout="hwc" if found.config is not None else settings.layout or "auto",
     )
-    return read_scene(data, str(found.file)).hr_hsi  # the name serves the messages
+    return read_scene(data, str(found.file))  # the name serves the messages
 
 
 def _base_config(found: Optional[_Found], settings: Settings) -> Config:
     """Configuration of the observation: the one asked for, else the run's own, else the defaults; scale on top."""
     if settings.config is not None or found is None or found.config is None:
         config = load_config(settings.config, settings.overrides)
-        if settings.config is None:
-            data = _data(config.data, normalise=settings.normalise, layout=settings.layout)
-            config = config.model_copy(update={"data": data})
     else:
-        config = found.config
+        config = found.config  # overrides are in it
     if settings.scale is not None:
         if settings.scale < 2:
             raise ConfigError("not a scale factor", where="--scale", expected="a whole number >= 2", got=settings.scale)
         config = config.model_copy(update={"observe": config.observe.model_copy(update={"scale": settings.scale})})
     return config
+
+
+def run_overrides(settings: Settings) -> Sequence[str]:
+    """Overrides that go on top of a run's own config: all, unless another configuration was asked for."""
+    return settings.overrides if settings.config is None else ()
 
 
 class Truths:
@@ -194,11 +206,12 @@ class Truths:
         changes: dict[str, Any] = {}
         if given.reference is not None:
             changes.update(path=given.reference, key=given.reference_key, lr_hsi=None, hr_msi=None)
-        if given.crop is not None:
-            changes["crop"] = given.crop
+        asked = {"crop": given.crop, "normalise": given.normalise, "layout": given.layout}
+        changes.update({key: value for key, value in asked.items() if value is not None})
         config = config.model_copy(update={"data": _data(config.data, **changes)})
-        if config.data.path is None:
-            hint = "give --reference FILE" if not config.data.is_pair else "a given pair has none"
+        if config.data.path is None and not (config.data.is_pair and given.without_truth):
+            pair_hint = "a given pair has none: --without-truth, or give --reference FILE"
+            hint = pair_hint if config.data.is_pair else "give --reference FILE"
             raise ConfigError("no truth to compare with", where="--reference", hint=hint)
         return config
 
@@ -222,7 +235,9 @@ class Truths:
         entry = self.entry(config, found.scene)
         known = f"{observed} {entry.settings!r} {config.observe!r} {config.seed}"
         if self._kept is None or self._kept[0] != known:
-            if config.observe.scale is None and found.config is None and self.settings.config is None:
+            # A run on a given pair took its scale from the sizes; the truth alone does not tell it.
+            sizes_tell = config.data.is_pair or (found.config is not None and not found.config.data.is_pair)
+            if config.observe.scale is None and self.settings.config is None and not sizes_tell:
                 raise ConfigError("the scale is not known", where="--scale", hint="ERGAS needs it: --scale S")
             self._kept = (known, make_case(entry, config) if observed else _truth_only(entry, config))
         return self._kept[1]
@@ -233,7 +248,8 @@ def _truth_only(entry: Any, config: Config) -> Case:
     scale = config.observe.scale or 8
     scene = crop_to_scale(read_scene(entry.settings, entry.name), scale)[0]
     nothing = np.zeros((1, 1, 1), np.float32)
-    observation = Observation(nothing, nothing, scale, scene.name, wavelengths_nm=scene.wavelengths_nm)
+    meta = {} if scene.band_order is None else {"band_order": list(scene.band_order)}
+    observation = Observation(nothing, nothing, scale, scene.name, wavelengths_nm=scene.wavelengths_nm, meta=meta)
     return Case(observation, reference=scene.hr_hsi)
 
 
@@ -247,16 +263,21 @@ def compare(case: Case, fused: np.ndarray, conventions: Sequence[str], *, withou
         without_truth: Add agreement with the observation, D_lambda, D_s and QNR.
 
     Yields:
-        Convention, figures of the cube, figures per band.
+        Convention, figures of the cube, figures per band; without a truth once, with no convention.
     """
     seen, extra = case.observation, {}
     if without_truth:
         extra = qnr(fused, seen.lr_hsi, seen.hr_msi, scale=seen.scale)
-        if case.true_psf is not None and case.true_srf is not None:
+        psf = seen.psf if case.true_psf is None else case.true_psf
+        srf = seen.srf if case.true_srf is None else case.true_srf
+        if psf is not None and srf is not None:
             cube = fused.astype(np.float64)
-            low = SpatialDegradation(case.true_psf, seen.scale).forward(cube)
-            msi = SpectralDegradation(case.true_srf).forward(cube)
+            low = SpatialDegradation(psf, seen.scale).forward(cube)
+            msi = SpectralDegradation(srf).forward(cube)
             extra.update(consistency(seen.lr_hsi, seen.hr_msi, degraded_hsi=low, degraded_msi=msi))
+    if case.reference is None:
+        yield "", extra, {}
+        return
     for name in conventions:
         figures = evaluate(case.reference, fused, scale=seen.scale, convention=name)
         yield name, {**figures, **extra}, evaluate_bands(case.reference, fused, convention=name)
@@ -277,14 +298,20 @@ def compare_files(settings: Settings, failed: list[UmsftError]) -> Iterator[Row]
         DataError: A path without any result.
     """
     truths = Truths(settings)
-    for found in [item for path in settings.results for item in find_results(path)]:
+    results = [item for path in settings.results for item in find_results(path, run_overrides(settings))]
+    groups = _group_names(results)
+    for found in results:
         try:
-            fused = read_result(found, settings)
+            result = read_result(found, settings)
             case = truths.case(found, settings.without_truth)
+            if found.config is None and "band_order" in case.observation.meta and result.wavelengths_nm is None:
+                what = "the truth's bands were sorted by wavelength, and the order of this file's is not known"
+                hint = "store it as .mat or .npz with its wavelengths_nm"
+                raise DataError(what, where=found.file, hint=hint)
             # A run's folders are named apart even where their scenes have one name (made up from several seeds).
             scene = case.observation.name if found.config is None else found.scene
-            compared = compare(case, fused, settings.conventions, without_truth=settings.without_truth)
-            rows = [Row(str(found.file), found.group, scene, *each) for each in compared]
+            compared = compare(case, result.hr_hsi, settings.conventions, without_truth=settings.without_truth)
+            rows = [Row(str(found.file), groups[found.folder], scene, *each) for each in compared]
         except DataError as error:
             named = str(found.file) in str(error)
             failed.append(error if named else DataError(str(error), where=found.file))

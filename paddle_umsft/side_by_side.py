@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Optional
 
 import numpy as np
 
 from paddle_umsft.config import Config, load_config
-from paddle_umsft.data.readers import list_scenes
+from paddle_umsft.data.readers import SceneEntry, list_scenes
 from paddle_umsft.data.scene import Case, FusionResult
-from paddle_umsft.errors import ConfigError, UmsftError
-from paddle_umsft.evaluation import Row, Settings, Truths, compare, compare_files, find_results
+from paddle_umsft.errors import ConfigError, DataError, UmsftError
+from paddle_umsft.evaluation import Row, Settings, Truths, compare, compare_files, find_results, run_overrides
 from paddle_umsft.methods import run_method
 from paddle_umsft.metrics import CONVENTIONS
 from paddle_umsft.run import make_case
@@ -42,7 +43,9 @@ def candidates(base: Config, presets: Sequence[str]) -> list[tuple[str, Config]]
 def run_candidates(
     settings: Settings, failed: list[UmsftError], say: Callable[[str], None], keep: Optional[Keep] = None
 ) -> Iterator[Row]:
-    """Runs baselines and presets on every scene; one that fails does not stop the others.
+    """Runs baselines and presets on the scenes of the results, or on all scenes where no result is given.
+
+    A scene or method that fails does not stop the others.
 
     Args:
         settings: What is run on what.
@@ -56,10 +59,8 @@ def run_candidates(
     Raises:
         ConfigError: No scene, or no such preset.
     """
-    found = next((item for path in settings.results for item in find_results(path)), None)
-    config = Truths(settings).config(found)
-    chosen = candidates(config, settings.presets)
-    for entry in list_scenes(config.data):
+    for entry, config in _scenes(settings):
+        chosen = candidates(config, settings.presets)
         try:
             case = make_case(entry, config)
         except UmsftError as error:
@@ -79,6 +80,26 @@ def run_candidates(
                 yield Row(name, name, entry.name, convention, {**figures, **extra}, bands)
         if keep is not None and results:
             keep(case, results)
+
+
+def _scenes(settings: Settings) -> list[tuple[SceneEntry, Config]]:
+    """The scenes to run on, each once, with the configuration that says how it is observed."""
+    truths = Truths(settings)
+    results = [item for path in settings.results for item in find_results(path, run_overrides(settings))]
+    if not results:
+        config = truths.config(None)
+        return [(entry, config) for entry in list_scenes(config.data)]
+    scenes: dict[str, tuple[SceneEntry, Config]] = {}
+    for found in results:
+        config = truths.config(found)
+        try:
+            entry = truths.entry(config, found.scene)
+        except DataError:  # the comparison with this result has said so
+            continue
+        # A run's folders are named apart even where their scenes have one name (made up from several seeds).
+        entry = entry if found.config is None else replace(entry, name=found.scene)
+        scenes.setdefault(f"{entry!r} {config.observe!r} {config.seed}", (entry, config))
+    return list(scenes.values())
 
 
 def evaluate_all(
@@ -113,6 +134,8 @@ def evaluate_all(
 def save_comparison(folder: str) -> Keep:
     """A `keep` for `evaluate_all` that saves a panel of all methods as PNG and PDF, and every fused cube.
 
+    A given pair has no truth, and without one there is no panel.
+
     Args:
         folder: Files go to `<folder>/<scene>/`.
     """
@@ -122,9 +145,10 @@ def save_comparison(folder: str) -> Keep:
 
         target = Path(folder) / case.observation.name
         cubes = {name: result.fused for name, result in results.items()}
-        assert case.reference is not None  # candidates only run where there is a truth
-        save_figure(comparison(case.observation, cubes, case.reference), target / "comparison")
+        if case.reference is not None:
+            save_figure(comparison(case.observation, cubes, case.reference), target / "comparison")
         try:
+            target.mkdir(parents=True, exist_ok=True)
             for name, cube in cubes.items():
                 np.save(target / f"{name}.npy", cube)
         except OSError as error:

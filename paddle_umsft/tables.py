@@ -114,14 +114,15 @@ def results_table(rows: Sequence[Row]) -> Table:
     names = _figures(rows)
     head = ["file", "scene", "convention", *(f"{n} ({_UNITS[n]})" if n in _UNITS else n for n in names)]
     lines = [
-        [row.file, row.scene, row.convention, *(_number(n, row.figures.get(n)) for n in names)] for row in rows
-    ]  # fmt: skip
+        [row.file, row.scene, row.convention or MISSING, *(_number(n, row.figures.get(n)) for n in names)]
+        for row in rows
+    ]
     for group in _groups(rows):
         cells = []
         for name in names:
             mean, spread = _mean(group, name)
             cells.append(MISSING if mean is None else f"{_number(name, mean)} ± {_number(name, spread)}")
-        lines.append([group[0].group, f"mean of {len(group)}", group[0].convention, *cells])
+        lines.append([group[0].group, f"mean of {len(group)}", group[0].convention or MISSING, *cells])
     return Table(head, lines)
 
 

@@ -13,9 +13,10 @@ import pytest
 import scipy.io
 
 from paddle_umsft.config import load_config
-from paddle_umsft.data.readers import read_scene
+from paddle_umsft.data.readers import list_scenes, read_scene
 from paddle_umsft.evaluation import Row, Settings
-from paddle_umsft.metrics import evaluate
+from paddle_umsft.metrics import evaluate, qnr
+from paddle_umsft.run import make_case
 from paddle_umsft.side_by_side import candidates, evaluate_all
 from paddle_umsft.tables import bands_table, csv_table, results_table
 
@@ -229,3 +230,122 @@ def test_perfect_result(truth: np.ndarray, tmp_path: Path) -> None:
     assert csv_table([infinite]).csv().splitlines() == ["file,scene,convention,PSNR", "a,s,author,inf"]
     assert bands_table([infinite]).lines[1][-2:] == ["2", "3.00"]
     assert r"$\infty$" in table.latex()
+
+
+def test_overrides_and_normalise_are_never_dropped(tool: ModuleType, truth: np.ndarray, tmp_path: Path) -> None:
+    """Each of them changes a figure that can be told beforehand."""
+    out = str(tmp_path / "t.csv")
+
+    def psnr(*arguments: str) -> float:
+        assert tool.main([*arguments, "--csv", out]) == 0
+        return float(_rows(Path(out))[0]["PSNR"])
+
+    _run_folder(tmp_path / "run", [1])
+    run = str(tmp_path / "run")
+    assert psnr(run) == pytest.approx(40.0, abs=1e-3)
+    # Another scene, or another divisor, is another truth.
+    assert psnr(run, "-o", "data.demo.seed=2") < 30
+    assert psnr(run, "-o", "data.normalise=2") < 30
+    assert psnr(run, "--normalise", "2") < 30
+    np.save(tmp_path / "raw.npy", truth * 1000 + 10)
+    raw = [str(tmp_path / "raw.npy"), "--reference", str(tmp_path / "truth.npy"), "--scale", "8"]
+    same = ["--result-normalise", "1000"]
+    assert psnr(*raw, *same) == pytest.approx(40.0, abs=1e-3)
+    assert psnr(*raw, *same, "-o", "data.normalise=1000") == pytest.approx(40.0, abs=1e-3)
+    assert psnr(*raw, "-o", "data.normalise=none") < -15  # an error of 10, peak 1
+    assert psnr(*raw, "--normalise", "none") < -15
+
+
+def test_baselines_run_on_the_scenes_that_are_compared(tool: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "scenes").mkdir()
+    rng = np.random.default_rng(3)
+    for name in ("a", "b"):
+        cube = rng.uniform(0.1, 1.0, (16, 24, 6))
+        np.save(tmp_path / "scenes" / f"{name}.npy", cube)
+        config = load_config(
+            None, [f"data.path={tmp_path / 'scenes'}", "data.layout=hwc", "observe.srf=uniform", "observe.scale=4"]
+        )
+        (tmp_path / "run" / name).mkdir(parents=True)
+        (tmp_path / "run" / name / "config.yml").write_text(config.to_yaml(), encoding="utf-8")
+        np.save(tmp_path / "run" / name / "fused.npy", cube)
+    one = [str(tmp_path / "run" / "b"), "--baselines", "--presets", "--csv", str(tmp_path / "t.csv")]
+    assert tool.main(one) == 0
+    assert {row["scene"] for row in _rows(tmp_path / "t.csv")} == {"b"}
+    _run_folder(tmp_path / "seeds", [1, 2])
+    assert tool.main([str(tmp_path / "seeds"), *one[1:]]) == 0
+    rows = [row for row in _rows(tmp_path / "t.csv") if row["file"] == "gsa" and row["scene"].startswith("leaves")]
+    assert [row["scene"] for row in rows] == ["leaves1", "leaves2"]
+    assert rows[0]["PSNR"] != rows[1]["PSNR"]
+
+
+def test_files_named_one_by_one_are_averaged_and_folders_of_one_name_kept_apart(
+    tool: ModuleType, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(5)
+    (tmp_path / "truths").mkdir()
+    for name in ("1", "2"):
+        cube = rng.uniform(0.1, 0.9, (16, 24, 4))
+        np.save(tmp_path / "truths" / f"{name}.npy", cube)
+        for method, error in (("old", 0.1), ("new", 0.01)):
+            (tmp_path / method / "results").mkdir(parents=True, exist_ok=True)
+            np.save(tmp_path / method / "results" / f"{name}.npy", cube + error)
+    common = ["--reference", str(tmp_path / "truths"), "--scale", "8", "--normalise", "none"]
+    common += ["--csv", str(tmp_path / "t.csv")]
+    files = [str(tmp_path / "new" / "results" / f"{name}.npy") for name in ("1", "2")]
+    assert tool.main([*files, *common]) == 0
+    mean = _rows(tmp_path / "t.csv")[2]
+    assert (mean["file"], mean["scene"]) == ("results", "mean")
+    assert float(mean["PSNR"]) == pytest.approx(40, abs=1e-3)
+    assert tool.main([str(tmp_path / method / "results") for method in ("old", "new")] + common) == 0
+    means = [row for row in _rows(tmp_path / "t.csv") if row["scene"] == "mean"]
+    assert [round(float(row["PSNR"]), 2) for row in means] == [20, 40]
+    assert [Path(row["file"]).parent.name for row in means] == ["old", "new"]
+
+
+def test_run_on_a_given_pair_has_figures_without_a_truth(
+    tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = make_case(list_scenes(load_config(None, DEMO).data)[0], load_config(None, DEMO))
+    seen = case.observation
+    np.savez(tmp_path / "pair.npz", hsi=seen.lr_hsi, msi=seen.hr_msi)
+    pair = [f"data.lr_hsi={tmp_path / 'pair.npz'}", f"data.hr_msi={tmp_path / 'pair.npz'}", "data.layout=hwc"]
+    config = load_config(None, [*pair, "data.lr_key=hsi", "data.hr_key=msi", "data.normalise=none"])
+    (tmp_path / "run" / "pair").mkdir(parents=True)
+    (tmp_path / "run" / "pair" / "config.yml").write_text(config.to_yaml(), encoding="utf-8")
+    np.save(tmp_path / "run" / "pair" / "fused.npy", case.reference)
+    arguments = [str(tmp_path / "run"), "--csv", str(tmp_path / "t.csv")]
+    assert tool.main(arguments) == 2
+    assert "--without-truth" in capsys.readouterr().err
+    known = ["-o", "observe.known_psf=true", "observe.known_srf=true"]
+    assert tool.main([*arguments, "--without-truth", "--convention", "all", *known]) == 0
+    (row,) = _rows(tmp_path / "t.csv")
+    assert case.reference is not None
+    for name, value in qnr(case.reference, seen.lr_hsi, seen.hr_msi, scale=4).items():
+        assert float(row[name]) == pytest.approx(value)
+    assert float(row["PSNR_HSI"]) > 100
+    assert "PSNR" not in row
+    extra = ["--without-truth", "--baselines", "--presets", "--output", str(tmp_path / "panels")]
+    assert tool.main([*arguments, *extra]) == 0
+    assert [line["file"] for line in _rows(tmp_path / "t.csv")][1:] == ["bicubic", "gsa", "sfim", "cnmf"]
+    assert (tmp_path / "panels" / "pair" / "gsa.npy").is_file()
+    # A truth from elsewhere does not tell the scale that the pair had.
+    np.save(tmp_path / "truth.npy", case.reference)
+    against = [*arguments, "--reference", str(tmp_path / "truth.npy")]
+    assert tool.main(against) == 2
+    assert tool.main([*against, "--scale", "4", "--normalise", "none"]) == 0
+    assert float(_rows(tmp_path / "t.csv")[0]["PSNR"]) > 100
+
+
+def test_foreign_result_beside_a_truth_whose_bands_were_sorted(
+    tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its order could be that of either; with its own wavelengths there is no question."""
+    cube, nm = np.random.default_rng(6).uniform(0.1, 1.0, (16, 24, 4)), np.array([400, 500, 450, 550.0])
+    np.savez(tmp_path / "truth.npz", hsi=cube, wavelengths_nm=nm)
+    np.save(tmp_path / "theirs.npy", cube)
+    np.savez(tmp_path / "told.npz", fused=cube + 0.01, wavelengths_nm=nm)
+    common = ["--reference", str(tmp_path / "truth.npz"), "--scale", "8", "--normalise", "none"]
+    assert tool.main([str(tmp_path / "theirs.npy"), *common]) == 3
+    assert "wavelengths_nm" in capsys.readouterr().err
+    assert tool.main([str(tmp_path / "told.npz"), *common, "--csv", str(tmp_path / "t.csv")]) == 0
+    assert float(_rows(tmp_path / "t.csv")[0]["PSNR"]) == pytest.approx(40, abs=1e-3)

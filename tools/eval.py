@@ -20,9 +20,9 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     add("--convention", default="author", choices=("author", "dian", "yokoya", "all"), help="see docs/metrics.md")
     add("--key", help="array in a result's .mat or .npz")
     add("--reference-key", help="array in the reference's .mat or .npz")
-    add("--normalise", default="max", help="divisor of the reference: max (default), dtype, none or a number")
+    add("--normalise", help="divisor of the reference: max, dtype, none or a number; default: the config's")
     add("--result-normalise", default="none", help="the same for the results (default: none)")
-    add("--layout", default="auto", choices=("auto", "hwc", "chw"), help="order of the axes in the files")
+    add("--layout", choices=("auto", "hwc", "chw"), help="order of the axes in the files")
     add("--crop", type=int, nargs=4, metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"), help="part of the reference")
     add("--without-truth", action="store_true", help="add agreement with the observation, D_lambda, D_s and QNR")
     add("--baselines", action="store_true", help="run baselines and presets on the same observation")
@@ -34,7 +34,7 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         help="default: fast best published; none: no name",
     )
     add("-c", "--config", metavar="FILE", help="how the observation is simulated; default: the run's config")
-    add("-o", "--override", nargs="+", action="extend", default=[], metavar="key.sub=value")
+    add("-o", "--override", nargs="+", action="extend", default=[], metavar="key.sub=value", help="on top of either")
     add("--per-band", action="store_true", help="a table of every band as well")
     for kind in ("csv", "markdown", "latex"):
         add(f"--{kind}", metavar="FILE", help=f"write the table as {kind}")
@@ -54,7 +54,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         settings = evaluation.Settings(
             **{name: getattr(args, name) for name in (*names, "presets", "config")},
             conventions=("author", "dian", "yokoya") if args.convention == "all" else (args.convention,),
-            normalise=evaluation.divisor(args.normalise),
+            normalise=None if args.normalise is None else evaluation.divisor(args.normalise),
             result_normalise=evaluation.divisor(args.result_normalise),
             overrides=args.override,
         )
