@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
+CGROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _prepared = False  # whether the environment was set before Paddle was loaded
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "MKL_DEBUG_CPU_TYPE")
 
@@ -40,6 +41,49 @@ def physical_cores(cpuinfo: str | None = None) -> int:
     return len(cores) or len(allowed)
 
 
+def cgroup_cores(root: Path = CGROUPS, membership: str | None = None) -> int | None:
+    """Whole processors' worth of time that the container may use, at least 1; None where there is no limit.
+
+    Args:
+        root: Where the control groups are mounted.
+        membership: Text of /proc/self/cgroup, read from there by default.
+    """
+    if membership is None:
+        membership = MEMBERSHIP.read_text() if MEMBERSHIP.is_file() else ""
+    limits = []
+    for line in membership.splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        base = root / controllers if controllers else root
+        # The limit of any group above counts as well. A container may see its own group at the root instead.
+        parts = [part for part in path.split("/") if part not in ("", "..")]
+        groups = [base.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)]
+        limits += [limit for limit in map(_cpu_limit, groups) if limit is not None]
+    return max(1, int(min(limits))) if limits else None
+
+
+def _cpu_limit(group: Path) -> float | None:
+    """Processors that one group may use: cpu.max (version 2) or cpu.cfs_quota_us (version 1)."""
+    try:
+        if (group / "cpu.max").is_file():
+            quota, period = (group / "cpu.max").read_text().split()
+        else:
+            quota, period = ((group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return float(quota) / float(period) if float(quota) > 0 else None  # "max" and -1 mean no limit
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+
+
+def default_threads() -> int:
+    """Threads for this process: physical cores, no more than the container may use, shared among launched processes."""
+    limit = cgroup_cores()
+    cores = physical_cores() if limit is None else min(physical_cores(), limit)
+    together = os.environ.get("PADDLE_LOCAL_SIZE", "")  # from paddle.distributed.launch: processes on this machine
+    return max(1, cores // max(1, int(together) if together.isdigit() else 1))
+
+
 def mkl_code_path(cpuinfo: str | None = None) -> str | None:
     """Value for MKL_DEBUG_CPU_TYPE: 7 on AMD with AVX-512, 5 on AMD with AVX2, None elsewhere.
 
@@ -61,7 +105,7 @@ def prepare_environment(threads: int | None = None) -> bool:
     """Set what Paddle reads at import, unless the user has set it.
 
     Args:
-        threads: Threads wanted; physical cores by default.
+        threads: Threads wanted; `default_threads` by default.
 
     Returns:
         False if Paddle is loaded already, so that nothing was set (see `describe` for the way out).
@@ -70,7 +114,7 @@ def prepare_environment(threads: int | None = None) -> bool:
     if "paddle" in sys.modules:
         return False
     _prepared = True
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads or physical_cores()))
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads or default_threads()))
     code_path = mkl_code_path()
     if code_path is not None:
         os.environ.setdefault("MKL_DEBUG_CPU_TYPE", code_path)
@@ -92,9 +136,16 @@ def import_paddle() -> None:
 def describe() -> str:
     """A line for the log: the variables in force, and what to do where they came too late."""
     set_ones = [f"{name}={os.environ[name]}" for name in VARIABLES if name in os.environ]
-    text = f"{physical_cores()} physical core(s); " + (", ".join(set_ones) or "no thread variables set")
+    limit = "" if cgroup_cores() is None else f", limited to {cgroup_cores()}"
+    text = f"{physical_cores()} physical core(s){limit}; " + (", ".join(set_ones) or "no thread variables set")
     came_first = "paddle" in sys.modules and not _prepared
-    if came_first and os.environ.get("OMP_NUM_THREADS") == "1" and physical_cores() > 1:
+    idle = os.environ.get("OMP_NUM_THREADS") == "1" and default_threads() > 1
+    if idle and "PADDLE_LOCAL_SIZE" in os.environ:
+        text += (
+            "; one thread, as paddle.distributed.launch sets it: "
+            f"OMP_NUM_THREADS={default_threads()} before the launch uses the cores"
+        )
+    elif idle and came_first:
         text += (
             "; Paddle runs on one thread, its own default where it is imported first: set OMP_NUM_THREADS before, "
             "import paddle_umsft.runtime_env and call prepare_environment() before paddle, or call "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import paddle
@@ -51,6 +52,49 @@ def test_cores_are_counted_once_per_physical_core() -> None:
     assert runtime_env.physical_cores("") == len(allowed)
 
 
+@pytest.mark.parametrize(
+    ("files", "membership", "wanted"),
+    [
+        ({"cpu.max": "200000 100000"}, "0::/", 2),
+        ({"cpu.max": "50000 100000"}, "0::/", 1),
+        ({"cpu.max": "390000 100000"}, "0::/../job", 3),
+        ({"cpu.max": "max 100000"}, "0::/", None),
+        ({"cpu.max": "800000 100000", "a/cpu.max": "300000 100000", "a/b/cpu.max": "max 100000"}, "0::/a/b", 3),
+        ({"cpu/cpu.cfs_quota_us": "400000", "cpu/cpu.cfs_period_us": "100000"}, "4:memory:/x\n1:cpu:/x\n0::/", 4),
+        ({"cpu,cpuacct/x/cpu.cfs_quota_us": "-1", "cpu,cpuacct/x/cpu.cfs_period_us": "1"}, "3:cpu,cpuacct:/x", None),
+        ({"memory/cpu.cfs_quota_us": "100000", "memory/cpu.cfs_period_us": "100000"}, "4:memory:/", None),
+        ({"cpu.max": "damaged"}, "0::/", None),
+        ({}, "", None),
+    ],
+)
+def test_limits_of_a_container(tmp_path: Path, files: dict[str, str], membership: str, wanted: int | None) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    assert runtime_env.cgroup_cores(tmp_path, membership) == wanted
+
+
+def test_threads_are_limited_by_the_container_and_shared_with_launched_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("PADDLE_LOCAL_SIZE", raising=False)
+    monkeypatch.setattr(runtime_env, "physical_cores", lambda: 16)
+    monkeypatch.setattr(runtime_env, "cgroup_cores", lambda: None)
+    assert runtime_env.default_threads() == 16
+    for processes, threads in (("4", 4), ("40", 1), ("no number", 16), ("0", 16)):
+        monkeypatch.setenv("PADDLE_LOCAL_SIZE", processes)
+        assert runtime_env.default_threads() == threads
+    monkeypatch.setenv("PADDLE_LOCAL_SIZE", "2")
+    monkeypatch.setattr(runtime_env, "cgroup_cores", lambda: 6)
+    assert runtime_env.default_threads() == 3
+    # The launcher imports Paddle, which leaves OMP_NUM_THREADS=1 to its children; a user's own 1 looks the same.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert "limited to 6; OMP_NUM_THREADS=1" in runtime_env.describe()
+    assert "OMP_NUM_THREADS=3 before the launch" in runtime_env.describe()
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert "launch" not in runtime_env.describe()
+
+
 @pytest.mark.parametrize(("flags", "wanted"), [("avx2 avx512f", "7"), ("avx2", "5"), ("sse4_2", None)])
 def test_mkl_code_path_on_amd(flags: str, wanted: str | None) -> None:
     assert runtime_env.mkl_code_path(AMD.format(0, flags)) == wanted
@@ -67,18 +111,18 @@ def _run(script: str, **variables: str) -> str:
 
 def test_environment_is_prepared_and_the_user_is_heard() -> None:
     script = (
-        "import os, sys\nfrom paddle_umsft.runtime_env import physical_cores, prepare_environment\n"
-        "print(prepare_environment(), os.environ['OMP_NUM_THREADS'] == str(physical_cores()), 'paddle' in sys.modules)"
+        "import os, sys\nfrom paddle_umsft.runtime_env import default_threads, prepare_environment\n"
+        "print(prepare_environment(), os.environ['OMP_NUM_THREADS'] == str(default_threads()), 'paddle' in sys.modules)"
     )
     assert _run(script) == "True True False"
-    assert _run(script.replace("str(physical_cores())", "'77'"), OMP_NUM_THREADS="77") == "True True False"
+    assert _run(script.replace("str(default_threads())", "'77'"), OMP_NUM_THREADS="77") == "True True False"
 
 
 def test_coming_too_late_is_said() -> None:
     script = (
         "import paddle\nfrom paddle_umsft import runtime_env\n"
         "print(runtime_env.prepare_environment(), 'set_threads' in runtime_env.describe() "
-        "or runtime_env.physical_cores() == 1)"
+        "or runtime_env.default_threads() == 1)"
     )
     assert _run(script) == "False True"
     assert "physical core" in runtime_env.describe()
