@@ -7,11 +7,16 @@ import paddle.nn.functional as F
 
 from paddle_umsft.blind.spectral_net import apply_response
 
+_LEAST_MSE = 1e-30  # -300 dB, far below what float32 images can agree to unless they are equal
+
 
 def negative_psnr(estimate: paddle.Tensor, target: paddle.Tensor) -> paddle.Tensor:
-    """Minus the PSNR in dB for values up to 1, mean over the bands of (B, C, H, W)."""
+    """Minus the PSNR in dB for values up to 1, mean over the bands of (B, C, H, W).
+
+    A band that agrees exactly (one without any light, say) has nothing to teach, and no gradient.
+    """
     mse = ((estimate - target) ** 2).mean(axis=[2, 3])
-    return 10.0 * paddle.log10(mse).mean()
+    return 10.0 * paddle.log10(paddle.clip(mse, min=_LEAST_MSE)).mean()
 
 
 def subspace_msi(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from typing import Any, Callable, Optional
@@ -14,6 +15,7 @@ from paddle_umsft.blind.stages import Images, Moves, Stage, current_degradation_
 from paddle_umsft.blind.subspace import spectral_subspace
 from paddle_umsft.config import Config, SolverConfig, StepRate
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.errors import DataError
 from paddle_umsft.losses import observation_terms
 from paddle_umsft.model import FusionModel, build_model
 from paddle_umsft.networks.umsft import UMSFT
@@ -145,6 +147,9 @@ class Solver:
 
         A record has stage, iteration (within step 4, or within its warm-up stage; from 1), step (over all stages;
         from 1), loss, its terms where there are several, lr and seconds.
+
+        Raises:
+            DataError: If the loss is not finite: nothing that comes after it would be.
         """
         first_stage, first_iteration = self.position
         done = sum(stage.iterations for stage in self.stages[:first_stage])
@@ -155,6 +160,13 @@ class Solver:
                 values = stage.step(iteration)
                 self.seconds += time.perf_counter() - started
                 self.position = (index, iteration + 1)
+                if not math.isfinite(values["loss"]):
+                    raise DataError(
+                        "the loss is no longer a finite number",
+                        where=f"{self.observation.name}, step {iteration + 1} of {stage.stage_at(iteration)}",
+                        got=values["loss"],
+                        hint="try a lower rate (solver.rate.lr), another seed, runtime.amp=off",
+                    )
                 yield {
                     "stage": stage.stage_at(iteration),
                     "iteration": iteration + 1,
@@ -184,6 +196,9 @@ class Solver:
         # The outputs too: a run killed after its last step has nothing else to take its result from.
         outputs = {"fused": self.fusion.fused, "average": self.fusion.average}
         state.update({name: output for name, output in outputs.items() if output is not None})
+        scaling = self.fusion.precision.state_dict()
+        if scaling:
+            state["loss_scaling"] = scaling
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -192,6 +207,7 @@ class Solver:
             for name, move_state in moves.items():
                 stage.moves[name].load_state_dict(move_state)
         self.fusion.fused, self.fusion.average = state.get("fused"), state.get("average")
+        self.fusion.precision.load_state_dict(state.get("loss_scaling", {}))
 
 
 def fuse_umsft(

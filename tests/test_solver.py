@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,30 @@ def test_averaged_output_is_the_moving_average_of_the_outputs() -> None:
     averaged = Solver(case.observation, load_config(overrides=[*SMALL, "solver.average=0.5"]))
     fused = averaged.result(list(averaged.run())).fused
     np.testing.assert_allclose(fused, 0.25 * outputs[0] + 0.25 * outputs[1] + 0.5 * outputs[2], atol=1e-5)
+
+
+def test_an_msi_band_without_light_leaves_the_psf_to_the_others() -> None:
+    case = make_case(128, 128, 6, msi_bands=3)
+    hr_msi = case.observation.hr_msi.copy()
+    hr_msi[:, :, 1] = 0
+    overrides = [*SMALL, "warm_up.iterations=32", "solver.iterations=1"]
+    solver = Solver(replace(case.observation, hr_msi=hr_msi), load_config(overrides=overrides))
+    records = list(solver.run())
+    result = solver.result(records)
+    assert result.psf is not None
+    assert np.isfinite(result.psf).all()
+    # The response of that band dies out in step 1; from then on it agrees exactly, which once was log10(0).
+    assert min(record["loss"] for record in records if record["stage"] == "psf") < -100
+    assert np.isfinite(result.fused).all()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_where_it_happens() -> None:
+    case = make_case(128, 128, 6)
+    solver = Solver(case.observation, load_config(overrides=[*SMALL, "solver.rate.lr=1e30"]))
+    records = []
+    with pytest.raises(DataError, match=r"leaves, step 2 of joint: the loss is no longer a finite number") as caught:
+        records.extend(solver.run())
+    assert "\n" not in str(caught.value)
 
 
 def test_image_below_128_is_refused() -> None:

@@ -58,6 +58,7 @@ class Moves:
         decoupled: bool,
         schedule: Optional[LRScheduler] = None,
     ) -> None:
+        self.parameters = parameters
         self.schedule = schedule or LambdaDecay(rate.lr, lambda done: rate.decay ** (done // rate.every))
         if decoupled:
             self.optimizer = AdamW(self.schedule, parameters=parameters, weight_decay=rate.weight_decay)
@@ -69,12 +70,11 @@ class Moves:
         """The rate of the next step."""
         return float(self.optimizer.get_lr())
 
-    def step(self, precision: Optional[MixedPrecision] = None) -> None:
-        """Move once, and the schedule on. Gradients stay."""
+    def step(self) -> None:
+        """Move once; gradients and schedule stay."""
         # The first step makes the moments, and names them: fresh names are the same in every process.
         with paddle.utils.unique_name.guard():
-            (precision or MixedPrecision("off")).step(self.optimizer)
-        self.schedule.step()
+            self.optimizer.step()
 
     def state_dict(self) -> dict[str, Any]:
         """Moments and schedule, for a checkpoint."""
@@ -122,9 +122,15 @@ class Stage:
     ) -> dict[str, float]:
         loss = total(terms)
         self.precision.backward(loss)
-        for move in (self.moves if moves is None else moves).values():
-            move.step(self.precision)
-        self.precision.update()
+        moving = list((self.moves if moves is None else moves).values())
+
+        def step_all() -> None:
+            for move in moving:
+                move.step()
+
+        self.precision.step((parameter for move in moving for parameter in move.parameters), step_all)
+        for move in moving:
+            move.schedule.step()
         # Only after all have moved: two optimisers may share the SRF (P2), and whoever sits out forgets as well.
         for move in self.moves.values():
             move.optimizer.clear_grad()

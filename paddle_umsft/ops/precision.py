@@ -5,7 +5,7 @@ None of this could be measured on a GPU here; what can be tested on a CPU is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Callable, Optional
 
@@ -35,7 +35,7 @@ class MixedPrecision:
         self.active = level == "O1" and paddle.get_device().startswith("gpu")
         self.dtype = dtype
         scaling = self.active and dtype == "float16"
-        self._scaler: Optional[Any] = paddle.amp.GradScaler(init_loss_scaling=1024.0) if scaling else None
+        self._scaler: Optional[Any] = loss_scaler() if scaling else None
 
     @contextmanager
     def forward(self) -> Iterator[None]:
@@ -50,17 +50,54 @@ class MixedPrecision:
         """Backward pass, of the scaled loss where there is scaling."""
         (loss if self._scaler is None else self._scaler.scale(loss)).backward()
 
-    def step(self, optimizer: Any) -> None:
-        """Update by one optimiser; a step whose scaled gradients are not finite is left out."""
-        if self._scaler is None:
-            optimizer.step()
-        else:
-            self._scaler.step(optimizer)
+    def step(self, parameters: Iterable[paddle.Tensor], move: Callable[[], None]) -> None:
+        """Update by all optimisers together, and adapt the scale; a step with any gradient not finite is left out.
 
-    def update(self) -> None:
-        """Adapt the scale, once all optimisers have stepped."""
-        if self._scaler is not None:
-            self._scaler.update()
+        Args:
+            parameters: Everything that moves. A parameter may be named by several optimisers: Paddle's scaler divides
+                by the scale in place, so it must see each gradient once (P2).
+            move: Lets the optimisers step.
+        """
+        if self._scaler is None:
+            move()
+            return
+        once = {id(parameter): parameter for parameter in parameters}
+        together = _Together(list(once.values()), move)
+        self._scaler.step(together)
+        self._scaler.update()
+        if not together.stepped:
+            self._scaler.set_init_loss_scaling(self._scaler.state_dict()["scale"][0] / 2)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Scale and counts, for a checkpoint; empty without scaling."""
+        return {} if self._scaler is None else dict(self._scaler.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up where `state_dict` left off; a checkpoint without a scale leaves the initial one."""
+        if self._scaler is not None and state:
+            self._scaler.load_state_dict(state)
+
+
+class _Together:
+    """Several optimisers as the one that Paddle's GradScaler knows: it unscales `_parameter_list`, then calls step."""
+
+    def __init__(self, parameters: list[paddle.Tensor], move: Callable[[], None]) -> None:
+        self._parameter_list = parameters
+        self._move = move
+        self.stepped = False
+
+    def step(self) -> None:
+        """Called by the scaler if every gradient is finite."""
+        self._move()
+        self.stepped = True
+
+
+def loss_scaler() -> Any:
+    """Paddle's GradScaler, but for the halving of the scale, which `MixedPrecision.step` does.
+
+    Paddle (3.3.1) prints a line when it halves, and cannot with numpy >= 2.4: float() of an array of one is an error.
+    """
+    return paddle.amp.GradScaler(init_loss_scaling=1024.0, decr_every_n_nan_or_inf=2**31 - 1)
 
 
 def set_cudnn(*, deterministic: bool, search: bool = False) -> bool:
