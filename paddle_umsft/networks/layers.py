@@ -54,10 +54,13 @@ class Linear(nn.Linear):
 
 
 class BatchNorm(nn.BatchNorm2D):
-    """Batch normalisation that always uses the statistics of the batch at hand (one scene is one batch)."""
+    """Batch normalisation that always uses the statistics of the batch at hand (one scene is one batch).
+
+    `eval()` makes no difference: the running statistics are kept for conversion, and never used.
+    """
 
     def __init__(self, channels: int) -> None:
-        super().__init__(channels, momentum=0.9, epsilon=1e-5)
+        super().__init__(channels, momentum=0.9, epsilon=1e-5, use_global_stats=False)
 
 
 class ConvNormAct(nn.Layer):
