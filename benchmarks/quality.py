@@ -27,9 +27,9 @@ from paddle_umsft.errors import ConfigError, UmsftError
 from paddle_umsft.methods import METHODS, run_method
 from paddle_umsft.metrics import evaluate
 
-KEYS = ("preset", "scene", "size", "scale", "seed", "psf", "srf", "snr_db", "options")
+KEYS = ("preset", "scene", "size", "scale", "seed", "psf", "srf", "snr_db", "options", "convention")
 FIGURES = ("PSNR", "SAM", "ERGAS", "SSIM", "RMSE")
-FIELDS = (*KEYS, "convention", *FIGURES, "seconds", "error")
+FIELDS = (*KEYS, *FIGURES, "seconds", "error")
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def measure(case: Case, config: Config, convention: str) -> dict[str, str]:
     seconds = time.perf_counter() - started
     values = evaluate(case.reference, result.fused, scale=case.observation.scale, convention=convention)
     figures = {name: f"{values[name]:.4f}" for name in FIGURES if name in values}
-    return {**figures, "convention": convention, "seconds": f"{seconds:.2f}", "error": ""}
+    return {**figures, "seconds": f"{seconds:.2f}", "error": ""}
 
 
 def spread(values: Sequence[float]) -> str:
@@ -160,8 +160,8 @@ def run(args: argparse.Namespace) -> int:
             size = "x".join(map(str, scene.hr_hsi.shape))
             observe = observing.observe
             noise = f"{observe.snr_hsi_db or '-'}/{observe.snr_msi_db or '-'}"
-            values = (preset.label, scene.name, size, scale, seed, observe.psf.type, observe.srf, noise, options)
-            row = dict(zip(KEYS, map(str, values)))
+            seen = (scene.name, size, scale, seed, observe.psf.type, observe.srf, noise)
+            row = dict(zip(KEYS, map(str, (preset.label, *seen, options, args.convention))))
             if tuple(row.values()) in done:
                 continue
             try:

@@ -33,6 +33,12 @@ def test_measures_what_is_missing_and_nothing_twice(quality, tmp_path, capsys):
     assert float(rows[1]["PSNR"]) > float(rows[0]["PSNR"]) + 5
     assert {row["convention"] for row in rows} == {"author"}
     assert (tmp_path / "quality.md").read_text().count("\n") == 4
+    # Another convention is another measurement.
+    assert quality.main([*arguments, "--convention", "dian"]) == 0
+    assert quality.main([*arguments, "--convention", "dian"]) == 0
+    with (tmp_path / "quality.csv").open(newline="") as handle:
+        more = list(csv.DictReader(handle))
+    assert [row["convention"] for row in more] == ["author", "author", "dian"]
     assert "seconds" in capsys.readouterr().out
 
 
