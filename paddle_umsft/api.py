@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
-from paddle_umsft.checks import check_cube, check_pair, check_psf, check_srf, check_supports
+from paddle_umsft.checks import (
+    check_cube,
+    check_pair,
+    check_psf,
+    check_scale,
+    check_srf,
+    check_supports,
+    check_wavelengths,
+)
 from paddle_umsft.config import Config, load_config
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import ConfigError, DataError
@@ -23,7 +33,7 @@ def fuse(
     psf: Optional[np.ndarray] = None,
     srf: Optional[np.ndarray] = None,
     wavelengths_nm: Optional[np.ndarray] = None,
-    config: Optional[Union[Config, str]] = None,
+    config: Optional[Union[Config, str, Path]] = None,
     overrides: Iterable[str] = (),
     method: Optional[str] = None,
     seed: Optional[int] = None,
@@ -60,30 +70,30 @@ def fuse(
         >>> fuse(lr_hsi, scene[:, :, :2], scale=4, method="bicubic").fused.shape
         (32, 48, 5)
     """
-    lr_hsi, hr_msi = check_cube(np.asarray(lr_hsi), "lr_hsi"), check_cube(np.asarray(hr_msi), "hr_msi")
+    lr_hsi, hr_msi = check_cube(lr_hsi, "lr_hsi"), check_cube(hr_msi, "hr_msi")
+    scale = None if scale is None else check_scale(scale, where="scale")
     scale = check_pair(lr_hsi.shape, hr_msi.shape, scale)
     bands, msi_bands = lr_hsi.shape[2], hr_msi.shape[2]
-    checked_srf = None if srf is None else check_srf(np.asarray(srf), bands)
+    checked_srf = None if srf is None else check_srf(srf, bands)
     if checked_srf is not None and checked_srf.shape[0] != msi_bands:
         raise DataError("rows of the SRF", where="srf", expected=f"{msi_bands} (the MSI's bands)", got=len(checked_srf))
-    if wavelengths_nm is not None:
-        wavelengths_nm = np.asarray(wavelengths_nm, dtype=np.float64)
-        if wavelengths_nm.shape != (bands,):
-            raise DataError("band centres", where="wavelengths_nm", expected=f"({bands},)", got=wavelengths_nm.shape)
     observation = Observation(
         lr_hsi=lr_hsi.astype(np.float32),
         hr_msi=hr_msi.astype(np.float32),
         scale=scale,
         supports=None if supports is None else check_supports(supports, bands, msi_bands),
-        psf=None if psf is None else check_psf(np.asarray(psf)),
+        psf=None if psf is None else check_psf(psf),
         srf=checked_srf,
-        wavelengths_nm=wavelengths_nm,
+        wavelengths_nm=None if wavelengths_nm is None else check_wavelengths(wavelengths_nm, bands),
     )
     settings = _settings(config, overrides, {"method": method, "seed": seed})
-    return run_method(observation, settings, on_record)
+    result = run_method(observation, settings, on_record)
+    for note in result.extras.get("notes", ()):
+        warnings.warn(note, stacklevel=2)
+    return result
 
 
-def _settings(config: Optional[Union[Config, str]], overrides: Iterable[str], instead: dict[str, Any]) -> Config:
+def _settings(config: Optional[Union[Config, str, Path]], overrides: Iterable[str], instead: dict[str, Any]) -> Config:
     chosen = [f"{key}={value}" for key, value in instead.items() if value is not None]
     if isinstance(config, Config):
         if list(overrides):
@@ -91,4 +101,6 @@ def _settings(config: Optional[Union[Config, str]], overrides: Iterable[str], in
         return load_config(None, chosen).model_copy(
             update={**dict(config), **{key: value for key, value in instead.items() if value is not None}}
         )
+    if config is not None and not isinstance(config, (str, Path)):
+        raise ConfigError("configuration", where="config", expected="a Config or the name of one", got=repr(config)[:60])
     return load_config(config, [*overrides, *chosen])

@@ -19,7 +19,17 @@ import numpy as np
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.hybrid.refine import guided_refine
 from paddle_umsft.hybrid.settings import HybridSettings
-from paddle_umsft.subspace.method import Ground, Record, agree, held_out_rmse, map_spectra, prepare, recorder, to_cube
+from paddle_umsft.subspace.method import (
+    Ground,
+    Record,
+    agree,
+    held_out_rmse,
+    map_spectra,
+    notes_on,
+    prepare,
+    recorder,
+    to_cube,
+)
 from paddle_umsft.subspace.settings import SubspaceSettings
 from paddle_umsft.subspace.spectral_map import Kernel, PixelInputs
 
@@ -159,5 +169,7 @@ def fuse_hybrid(observation: Observation, config: Any, on_record: Record = None)
             "ensemble_held_out_rmse": error * ground.level,
             "ensemble_kept": kept,
             "refined": refined,
+            "agreement": ground.degradations.agreement,
+            "notes": notes_on(ground),
         },
     )

@@ -8,7 +8,7 @@ from typing import Optional
 import numpy as np
 
 from paddle_umsft.data.scene import Observation
-from paddle_umsft.errors import DataError
+from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.subspace.operators import PsfOperator
 from paddle_umsft.subspace.psf_fit import EXACT, PsfFit, fit_psf
 from paddle_umsft.subspace.settings import SubspaceSettings
@@ -27,6 +27,7 @@ class Degradations:
         psf_family: "given", a family's name, or "free".
         supports: "given SRF", "as given", "overruled" or "whole range".
         residual: Root mean square of PSF(msi) - SRF(lr_hsi).
+        agreement: Share of the variance of PSF(msi) that SRF(lr_hsi) explains, 1 at best.
     """
 
     psf: np.ndarray
@@ -34,6 +35,7 @@ class Degradations:
     psf_family: str
     supports: str
     residual: float
+    agreement: float
 
 
 def _check_known(observation: Observation) -> tuple[Optional[np.ndarray], Optional[np.ndarray]]:
@@ -80,9 +82,15 @@ def estimate(observation: Observation, settings: SubspaceSettings) -> Degradatio
         Both degradations.
 
     Raises:
+        ConfigError: The PSF's window is longer than the image or than three LR pixels.
         DataError: Given PSF, SRF or supports do not fit the images.
     """
     psf, srf = _check_known(observation)
+    longest = min(*observation.shape, 3 * observation.scale + 1)
+    if settings.psf_size is not None and settings.psf_size > longest:
+        raise ConfigError(
+            "window of the PSF", where="subspace.psf_size", expected=f"at most {longest}", got=settings.psf_size
+        )
     bands, msi_bands, scale = observation.bands, observation.msi_bands, observation.scale
     whole = check_supports(None, bands, msi_bands)
     given = check_supports(observation.supports, bands, msi_bands)
@@ -111,5 +119,7 @@ def estimate(observation: Observation, settings: SubspaceSettings) -> Degradatio
             errors = [float(np.mean((observation.lr_hsi @ fit.T - lr_msi) ** 2)) for fit in (srf, wide)]
             if errors[1] < 0.7 * errors[0]:
                 srf, note = wide, "overruled"
-    residual = float(np.sqrt(np.mean((observation.lr_hsi @ srf.T - lr_msi) ** 2)))
-    return Degradations(psf, srf, family, note, residual)
+    energy = float(np.mean((observation.lr_hsi @ srf.T - lr_msi) ** 2))
+    contrast = float(np.mean((lr_msi - lr_msi.mean(axis=(0, 1))) ** 2))
+    agreement = 1.0 - energy / contrast if contrast > 0 else 1.0
+    return Degradations(psf, srf, family, note, float(np.sqrt(energy)), agreement)

@@ -20,6 +20,10 @@ from paddle_umsft.subspace.spectral_map import Features, Kernel, MapFit, PixelIn
 
 Record = Optional[Callable[[dict[str, Any]], None]]
 STRIP_VALUES = 8_000_000
+# Noise puts a little below zero; more is no image of light, and the result has nothing below zero.
+BELOW_ZERO = 0.02
+# Below this share of explained variance the two images hardly show the same scene through one PSF and one SRF.
+AGREEMENT = 0.9
 
 
 @dataclass
@@ -57,7 +61,7 @@ def check_images(observation: Observation) -> None:
     """Refuse what cannot be fused.
 
     Raises:
-        DataError: Wrong number of axes, sizes that do not agree, values that are not finite, or nothing but zeros.
+        DataError: Wrong number of axes, sizes that do not agree, values that are not finite or below zero, or all zero.
     """
     for name, image in (("lr_hsi", observation.lr_hsi), ("hr_msi", observation.hr_msi)):
         if image.ndim != 3 or 0 in image.shape:
@@ -66,6 +70,11 @@ def check_images(observation: Observation) -> None:
             raise DataError("values that are not finite", where=name, got=int(np.sum(~np.isfinite(image))))
         if not np.any(image):
             raise DataError("the image is all zero", where=name)
+        energy = np.square(image, dtype=np.float64)
+        below = float(energy[image < 0].sum() / energy.sum())
+        if below > BELOW_ZERO:
+            hint = "undo what made them negative (a subtracted mean?), or take method=gsa"
+            raise DataError("values below zero", where=name, got=f"{100 * below:.3g} % of its energy", hint=hint)
     height, width = observation.lr_hsi.shape[:2]
     scale = observation.scale
     if scale < 1 or (height * scale, width * scale) != observation.shape:
@@ -94,7 +103,7 @@ def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
     lr_hsi = (observation.lr_hsi / level).astype(np.float32)
     hr_msi = (observation.hr_msi / level).astype(np.float32)
     pixels = lr_hsi.reshape(-1, lr_hsi.shape[2]).astype(np.float64)
-    rank, band_noise = choose_rank(pixels, settings.max_rank)
+    rank, band_noise = choose_rank(pixels, settings.max_rank, least=observation.msi_bands)
     if settings.rank is not None:
         rank = min(settings.rank, pixels.shape[1], pixels.shape[0])
     _, values, right = np.linalg.svd(pixels, full_matrices=False)
@@ -209,6 +218,17 @@ def agree(ground: Ground, prior: np.ndarray, settings: SubspaceSettings) -> tupl
     return problem.solve(settings.iterations)
 
 
+def notes_on(ground: Ground) -> list[str]:
+    """What a user should know before trusting the result."""
+    agreement = ground.degradations.agreement
+    if agreement >= AGREEMENT:
+        return []
+    return [
+        f"PSF and SRF explain only {100 * max(agreement, 0.0):.0f} % of what the two images share: are they of one "
+        "scene, aligned, linear (no gamma) and, if PSF or SRF were given, on one scale? method=gsa depends less on that"
+    ]
+
+
 def held_out_rmse(left_out: np.ndarray, bands: int) -> float:
     """Root mean square over pixels and bands of (n, K) residuals in an orthonormal basis."""
     return float(np.sqrt(np.mean(np.sum(left_out**2, axis=1)) / bands))
@@ -272,6 +292,8 @@ def fuse_subspace(observation: Observation, config: Any, on_record: Record = Non
         "supports": ground.degradations.supports,
         "msi_noise": ground.msi_noise * ground.level,
         "hsi_noise": ground.hsi_noise * ground.level,
+        "agreement": ground.degradations.agreement,
+        "notes": notes_on(ground),
     }
     if settings.map_features:
         rng = np.random.default_rng(int(getattr(config, "seed", 0)))

@@ -28,12 +28,15 @@ def band_noise(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(np.maximum(energy - ridge, 0.0) / freedom))
 
 
-def choose_rank(pixels: np.ndarray, largest: int) -> tuple[int, np.ndarray]:
+def choose_rank(pixels: np.ndarray, largest: int, *, least: int = 1) -> tuple[int, np.ndarray]:
     """Number of spectral dimensions above the noise.
+
+    Up to `largest` bands all are kept: with few bands, what the others do not predict is signal more often than noise.
 
     Args:
         pixels: (n, C) spectra.
         largest: Upper bound.
+        least: Lower bound.
 
     Returns:
         K and the (C,) noise standard deviations.
@@ -46,4 +49,6 @@ def choose_rank(pixels: np.ndarray, largest: int) -> tuple[int, np.ndarray]:
     # Largest eigenvalue of pure noise (Marchenko-Pastur), with a margin for unequal bands.
     edge = 1.5 * (1.0 + np.sqrt(bands / count)) ** 2
     rank = int(np.sum(values > edge))
-    return max(1, min(rank, largest, bands, count)), noise
+    if bands <= largest:
+        rank = bands
+    return max(1, min(max(rank, least), largest, bands, count)), noise

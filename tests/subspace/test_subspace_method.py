@@ -7,13 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from paddle_umsft.api import fuse
 from paddle_umsft.baselines.bicubic import fuse_bicubic
 from paddle_umsft.config import load_config
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.degradation.psf import reference_psf
 from paddle_umsft.degradation.spatial import SpatialDegradation
-from paddle_umsft.errors import DataError
+from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.metrics import evaluate
 from paddle_umsft.subspace.method import fuse_subspace
 from paddle_umsft.subspace.settings import SubspaceSettings
@@ -151,3 +152,45 @@ def test_bad_images_are_one_line_errors(lr_hsi, hr_msi, scale, message):
     with pytest.raises(DataError, match=message) as caught:
         fuse_subspace(Observation(lr_hsi, hr_msi, scale), config())
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("bands", [3, 4, 6])
+def test_few_bands_keep_all_their_dimensions(bands):
+    scene = dead_leaves_scene(64, 96, bands, 1).hr_hsi
+    observation = observe(scene, 4, smooth_srf(3, bands), reference_psf(4, 2.0))
+    result = fuse_subspace(observation, config())
+    assert result.extras["rank"] == bands
+    plain = evaluate(scene, fuse_bicubic(observation, load_config()).fused, scale=4)
+    ours = evaluate(scene, result.fused, scale=4)
+    assert ours["PSNR"] > plain["PSNR"] + 8
+    assert ours["SAM"] < 0.5 * plain["SAM"]
+
+
+def test_images_that_do_not_belong_together_are_told():
+    psf, srf = reference_psf(4, 2.0), smooth_srf(3, 16)
+    observation = observe(dead_leaves_scene(64, 96, 16, 1).hr_hsi, 4, srf, psf)
+    assert fuse_subspace(observation, config()).extras["notes"] == []
+    stranger = observe(dead_leaves_scene(64, 96, 16, 2).hr_hsi, 4, srf, psf)
+    for lr_hsi, more in ((stranger.lr_hsi, {}), (observation.lr_hsi, {"psf": psf, "srf": 9 * srf})):
+        result = fuse_subspace(Observation(lr_hsi, observation.hr_msi, 4, **more), config())
+        assert result.extras["agreement"] < 0.9
+        assert "explain only" in result.extras["notes"][0]
+    with pytest.warns(UserWarning, match="explain only"):
+        fuse(stranger.lr_hsi, observation.hr_msi, config="fast.yml")
+
+
+def test_values_below_zero_are_refused_where_they_are_no_noise():
+    observation = observe(dead_leaves_scene(32, 48, 8, 0).hr_hsi, 4, smooth_srf(2, 8), reference_psf(4, 2.0))
+    rng = np.random.default_rng(0)
+    noisy = observation.lr_hsi + 0.02 * rng.standard_normal(observation.lr_hsi.shape).astype(np.float32)
+    assert fuse_subspace(Observation(noisy, observation.hr_msi, 4), config()).fused.min() >= 0
+    with pytest.raises(DataError, match=r"lr_hsi: values below zero.*method=gsa"):
+        fuse_subspace(
+            Observation(observation.lr_hsi - observation.lr_hsi.mean(axis=(0, 1)), observation.hr_msi, 4), config()
+        )
+
+
+def test_a_window_too_long_for_the_psf_is_refused():
+    observation = observe(dead_leaves_scene(32, 48, 8, 0).hr_hsi, 4, smooth_srf(2, 8), reference_psf(4, 2.0))
+    with pytest.raises(ConfigError, match=r"subspace.psf_size.*at most 13"):
+        fuse_subspace(observation, config(psf_size=1000))
