@@ -10,7 +10,7 @@ from typing import Any, Optional
 import numpy as np
 
 from paddle_umsft.checks import check_cube, check_numeric
-from paddle_umsft.data.arrays import ARRAY_SUFFIXES, guarded, read_array, require_file
+from paddle_umsft.data.arrays import ARRAY_SUFFIXES, PICTURE_SUFFIXES, guarded, read_array, require_file
 from paddle_umsft.data.cave import cave_name, cave_wavelengths, find_cave_folder, read_cave
 from paddle_umsft.data.indian_pines import read_indian_pines
 from paddle_umsft.data.layout import divisor_of, sort_bands, to_hwc, wavelengths_for
@@ -221,8 +221,9 @@ def _read_file(path: str, key: Optional[str], settings: DataConfig, *, spectral:
         known = len(settings.wavelengths_nm)
     elif spectral and raw.wavelengths_nm is not None:
         known = len(raw.wavelengths_nm)
-    # A panchromatic image has been given its band axis just now: there is nothing to infer.
-    layout = "hwc" if raw.values.ndim == 2 else settings.layout
+    # A picture is read as rows, columns, bands, a panchromatic image has got its band axis just now: nothing to infer.
+    is_settled = raw.values.ndim == 2 or file.suffix.lower() in PICTURE_SUFFIXES
+    layout = "hwc" if is_settled else settings.layout
     cube = to_hwc(values, layout, where, wavelengths=known)
     source = file.name + (f":{raw.key}" if raw.key else "")
     read_as = "rows, columns, bands" if cube is values else "bands, rows, columns"

@@ -129,7 +129,33 @@ def test_wavelengths_beside_the_cube(tmp_path: Path) -> None:
     np.testing.assert_array_equal(scene.hr_hsi[:, :, 3], raw[:, :, 5])
     assert scene.band_order == (0, 1, 2, 5, 4, 3, 6)
     assert [note for note in scene.notes if "sorted" in note]
-    assert read_scene(DataConfig(path=str(tmp_path / "a.npz"), wavelengths_nm=[1, 7])).wavelengths_nm is not None
+    assert read_scene(DataConfig(path=str(tmp_path / "a.npz"), wavelengths_nm=[400, 700])).wavelengths_nm is not None
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".mat"])
+def test_micrometres_beside_the_cube(tmp_path: Path, suffix: str) -> None:
+    um = np.linspace(0.4, 0.7, 7)
+    path = write(tmp_path / f"a{suffix}", hsi=cube(), wavelength=um)
+    scene = read_scene(DataConfig(path=path))
+    np.testing.assert_allclose(scene.wavelengths_nm, 1000 * um)
+    assert any("micrometres" in note for note in scene.notes)
+    told = read_scene(DataConfig(path=path, wavelengths_nm=[500, 800]))
+    assert told.wavelengths_nm is not None
+    assert told.wavelengths_nm[0] == 500
+    assert not any("micrometres" in note for note in told.notes)
+
+
+@pytest.mark.parametrize(
+    ("nm", "fact"),
+    [
+        ([400, np.nan, 420, 430, 440, 450, 460], "nan"),
+        ([400, 410, 410, 430, 440, 450, 460], "2 bands at 410 nm"),
+        ([4e-7, 4.1e-7, 4.2e-7, 4.3e-7, 4.4e-7, 4.5e-7, 4.6e-7], "nanometres"),
+    ],
+)
+def test_wavelengths_that_cannot_be(tmp_path: Path, nm: list[float], fact: str) -> None:
+    path = write(tmp_path / "a.npz", hsi=cube(), wavelengths_nm=np.array(nm))
+    refused(DataError, DataConfig(path=path), "wavelengths in the file", fact)
 
 
 def test_normalisation(tmp_path: Path) -> None:
@@ -265,6 +291,9 @@ def test_pair_with_a_photograph_and_with_a_pan_image(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "photo.png"), picture[:, :, ::-1])
     images = read_pair(DataConfig(lr_hsi=low, hr_msi=str(tmp_path / "photo.png"), normalise="none"))
     np.testing.assert_array_equal(images.hr_msi, picture)
+    first = write(tmp_path / "first.npy", a=np.moveaxis(cube(shape=(24, 40, 9)), -1, 0))
+    of_both = DataConfig(lr_hsi=first, hr_msi=str(tmp_path / "photo.png"), normalise="none", layout="chw")
+    np.testing.assert_array_equal(read_pair(of_both).hr_msi, picture)  # data.layout cannot mean the photograph
     pan = write(tmp_path / "pan.npy", a=cube(shape=(48, 80)))
     assert read_pair(DataConfig(lr_hsi=low, hr_msi=pan)).hr_msi.shape == (48, 80, 1)
 
