@@ -46,7 +46,7 @@ def fuse(
         hr_msi: (H, W, M), scaled alike, H = h * scale, W = w * scale.
         scale: Whole ratio of the resolutions; None: by the sizes.
         supports: Per MSI band the half-open range [a, b) of HSI bands it can see; None: all bands.
-        psf: (k, k) known PSF in HR pixels; None: learned.
+        psf: (k, k) known PSF in HR pixels, scaled to sum 1 here; None: learned.
         srf: (M, C) known SRF; None: learned.
         wavelengths_nm: (C,) band centres of the HSI.
         config: A `Config`, or the name of a configuration file; None: the published settings.
@@ -71,9 +71,13 @@ def fuse(
         (32, 48, 5)
     """
     lr_hsi, hr_msi = check_cube(lr_hsi, "lr_hsi"), check_cube(hr_msi, "hr_msi")
-    scale = None if scale is None else check_scale(scale, where="scale")
+    if scale is not None:
+        told: Any = scale
+        whole = isinstance(told, float) and told.is_integer()  # H / h is a float
+        scale = check_scale(int(told) if whole else told, where="scale")
     scale = check_pair(lr_hsi.shape, hr_msi.shape, scale)
     bands, msi_bands = lr_hsi.shape[2], hr_msi.shape[2]
+    checked_psf = None if psf is None else check_psf(psf)
     checked_srf = None if srf is None else check_srf(srf, bands)
     if checked_srf is not None and checked_srf.shape[0] != msi_bands:
         raise DataError("rows of the SRF", where="srf", expected=f"{msi_bands} (the MSI's bands)", got=len(checked_srf))
@@ -82,7 +86,7 @@ def fuse(
         hr_msi=hr_msi.astype(np.float32),
         scale=scale,
         supports=None if supports is None else check_supports(supports, bands, msi_bands),
-        psf=None if psf is None else check_psf(psf),
+        psf=None if checked_psf is None else checked_psf / checked_psf.sum(),
         srf=checked_srf,
         wavelengths_nm=None if wavelengths_nm is None else check_wavelengths(wavelengths_nm, bands),
     )
@@ -102,5 +106,6 @@ def _settings(config: Optional[Union[Config, str, Path]], overrides: Iterable[st
             update={**dict(config), **{key: value for key, value in instead.items() if value is not None}}
         )
     if config is not None and not isinstance(config, (str, Path)):
-        raise ConfigError("configuration", where="config", expected="a Config or the name of one", got=repr(config)[:60])
+        expected, got = "a Config or the name of one", repr(config)[:60]
+        raise ConfigError("configuration", where="config", expected=expected, got=got)
     return load_config(config, [*overrides, *chosen])

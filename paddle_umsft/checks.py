@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
 import numpy as np
@@ -11,19 +11,27 @@ from paddle_umsft.data.scene import Supports
 from paddle_umsft.errors import ConfigError, DataError
 
 MINIMUM_SIZE = 128
+SHORTEST_NM = 50.0  # no imager has bands below: smaller numbers are micrometres
 
 
-def check_numeric(array: np.ndarray, where: str) -> np.ndarray:
-    """Refuses complex numbers, text, objects and truth values.
+def check_numeric(array: Any, where: str) -> np.ndarray:
+    """Refuses complex numbers, text, objects, truth values, rows of several lengths and masked values.
 
     Raises:
-        DataError: The type is not an integer or a real floating point type.
+        DataError: No array, its type is not an integer or a real floating point type, or values are masked.
     """
-    array = np.asarray(array)
-    if array.dtype.kind not in "iuf":
-        kind = {"c": "complex numbers", "b": "truth values"}.get(array.dtype.kind, "text or objects")
-        raise DataError("type of the values", where=where, expected="real numbers", got=f"{array.dtype} ({kind})")
-    return array
+    masked = int(np.ma.count_masked(array)) if isinstance(array, np.ma.MaskedArray) else 0
+    if masked:
+        hint = "fill them, or cut them away"
+        raise DataError("values", where=where, expected="none masked", got=f"{masked} of {array.size}", hint=hint)
+    try:
+        values = np.asarray(array)
+    except (TypeError, ValueError) as error:  # rows of several lengths
+        raise DataError("not an array", where=where, got=str(error)[:120]) from None
+    if values.dtype.kind not in "iuf":
+        kind = {"c": "complex numbers", "b": "truth values"}.get(values.dtype.kind, "text or objects")
+        raise DataError("type of the values", where=where, expected="real numbers", got=f"{values.dtype} ({kind})")
+    return values
 
 
 def check_finite(array: np.ndarray, where: str) -> np.ndarray:
@@ -70,13 +78,16 @@ def check_cube(cube: np.ndarray, where: str) -> np.ndarray:
     return cube
 
 
-def check_scale(scale: Any, shape: Optional[tuple[int, int]] = None, *, minimum: int = 2) -> int:
+def check_scale(
+    scale: Any, shape: Optional[tuple[int, int]] = None, *, minimum: int = 2, where: str = "observe.scale"
+) -> int:
     """Checks the ratio of the resolutions, alone or against the high-resolution size.
 
     Args:
         scale: The scale.
         shape: (H, W) at high resolution; None: not checked against a size.
         minimum: Smallest scale allowed; a fusion needs 2, an operator alone works with 1.
+        where: What it is called in the message.
 
     Returns:
         The scale as int.
@@ -87,7 +98,7 @@ def check_scale(scale: Any, shape: Optional[tuple[int, int]] = None, *, minimum:
     """
     if isinstance(scale, bool) or not isinstance(scale, (int, np.integer)) or scale < minimum:
         hint = "at scale 1 both images have the same size and nothing is to be fused" if scale == 1 else None
-        raise ConfigError("scale", where="observe.scale", expected=f"a whole number >= {minimum}", got=scale, hint=hint)
+        raise ConfigError("scale", where=where, expected=f"a whole number >= {minimum}", got=repr(scale), hint=hint)
     checked = int(scale)
     if shape is not None:
         height, width = crop_size(shape, checked)
@@ -159,7 +170,40 @@ def check_pair(
     return found
 
 
-def check_supports(supports: Sequence[Sequence[int]], bands: int, msi_bands: Optional[int] = None) -> Supports:
+def check_wavelengths(wavelengths_nm: Any, bands: int, where: str = "wavelengths_nm") -> np.ndarray:
+    """Checks band centres: one number per band, finite, positive, in nm, no two alike.
+
+    Args:
+        wavelengths_nm: (C,), in any order.
+        bands: C.
+        where: What they are called in the message.
+
+    Returns:
+        (C,) float64.
+
+    Raises:
+        DataError: Anything of that does not hold.
+    """
+    try:
+        nm = np.asarray(wavelengths_nm, dtype=np.float64)
+    except (TypeError, ValueError):
+        got = repr(wavelengths_nm)[:60]
+        raise DataError("band centres", where=where, expected=f"{bands} numbers", got=got) from None
+    if nm.shape != (bands,):
+        raise DataError("band centres", where=where, expected=f"({bands},)", got=nm.shape)
+    if not np.all(np.isfinite(nm)) or nm.min() <= 0:
+        raise DataError("band centres", where=where, expected="positive numbers in nm", got=nm.tolist()[:4])
+    if nm.max() < SHORTEST_NM:
+        got, hint = f"{nm.min():g}...{nm.max():g}", "micrometres are multiplied by 1000"
+        raise DataError("band centres", where=where, expected="nanometres", got=got, hint=hint)
+    values, counts = np.unique(nm, return_counts=True)
+    if len(values) < bands:
+        got = f"{counts.max()} bands at {values[counts.argmax()]:g} nm"
+        raise DataError("band centres", where=where, expected="one wavelength per band, no two alike", got=got)
+    return nm
+
+
+def check_supports(supports: Iterable[Sequence[int]], bands: int, msi_bands: Optional[int] = None) -> Supports:
     """Checks the half-open ranges [a, b) of HSI bands that the MSI bands see.
 
     Args:
@@ -174,14 +218,23 @@ def check_supports(supports: Sequence[Sequence[int]], bands: int, msi_bands: Opt
         ConfigError: Wrong number of ranges, an empty range, or one that leaves [0, C).
     """
     where = "supports"
-    if len(supports) == 0 or (msi_bands is not None and len(supports) != msi_bands):
+    try:
+        if isinstance(supports, (str, bytes, Mapping)):
+            raise TypeError
+        ranges = list(supports)
+    except TypeError:
+        got = repr(supports)[:60]
+        raise ConfigError("ranges", where=where, expected="one [a, b) per MSI band", got=got) from None
+    if len(ranges) == 0 or (msi_bands is not None and len(ranges) != msi_bands):
         expected = f"one range per MSI band ({msi_bands})" if msi_bands else "at least one range"
-        raise ConfigError("number of ranges", where=where, expected=expected, got=len(supports))
+        raise ConfigError("number of ranges", where=where, expected=expected, got=len(ranges))
     checked = []
-    for index, support in enumerate(supports):
+    for index, support in enumerate(ranges):
         spot = f"{where}[{index}]"
-        if len(support) != 2 or any(isinstance(v, bool) or not isinstance(v, (int, np.integer)) for v in support):
-            raise ConfigError("range", where=spot, expected="two whole numbers [a, b)", got=list(support))
+        is_array = isinstance(support, np.ndarray) and support.ndim == 1
+        listed = list(support) if is_array or isinstance(support, (list, tuple)) else [support]
+        if len(listed) != 2 or any(isinstance(v, bool) or not isinstance(v, (int, np.integer)) for v in listed):
+            raise ConfigError("range", where=spot, expected="two whole numbers [a, b)", got=repr(support)[:60])
         start, stop = int(support[0]), int(support[1])
         if start >= stop:
             raise ConfigError("empty range", where=spot, expected="[a, b) with a < b", got=f"[{start}, {stop})")

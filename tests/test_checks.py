@@ -49,12 +49,18 @@ def test_scale_against_the_image() -> None:
         ([], "one range per MSI band"),
         ([(0, 5), (0, 1, 2), (1, 2)], r"supports\[1\].*two whole numbers"),
         ([(0, 5), (0, 1.5), (1, 2)], r"supports\[1\].*two whole numbers"),
+        ([1, 2, 3], r"supports\[0\].*two whole numbers.*got 1"),
+        ([None, (0, 5), (1, 2)], r"supports\[0\].*got None"),
+        (3, r"one \[a, b\) per MSI band, got 3"),
+        ("abc", r"got 'abc'"),
+        ({0: (1, 2), 1: (1, 2), 2: (3, 4)}, r"one \[a, b\) per MSI band, got \{"),
     ],
 )
 def test_supports(supports: Any, fact: str) -> None:
     with pytest.raises(ConfigError, match=fact):
         check_supports(supports, 31, 3)
     assert check_supports([[20, 31], np.array([10, 23])], 31) == ((20, 31), (10, 23))
+    assert check_supports(iter([[20, 31], [10, 23]]), 31, 2) == ((20, 31), (10, 23))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +101,9 @@ def test_cube_and_srf() -> None:
         (DataConfig, {"normalise": "maximum"}, "max"),
         (DataConfig, {"layout": "bsq"}, "hwc"),
         (DataConfig, {"wavelengths_nm": [500]}, "first, last"),
+        (DataConfig, {"wavelengths_nm": [500, 500]}, "twice"),
+        (DataConfig, {"wavelengths_nm": [400, float("nan")]}, "positive"),
+        (DataConfig, {"wavelengths_nm": [0.4, 0.7]}, "micrometres"),
         (DataConfig, {"lr_hsi": "a.npy"}, "belong together"),
         (DataConfig, {"pth": "a.npy"}, "Extra inputs"),
         (DemoConfig, {"height": 0}, "greater"),

@@ -6,6 +6,7 @@ from typing import Optional, Union
 
 import numpy as np
 
+from paddle_umsft.checks import SHORTEST_NM, check_wavelengths
 from paddle_umsft.errors import DataError
 
 
@@ -86,7 +87,7 @@ def wavelengths_for(
         where: What the cube is called in a message.
 
     Raises:
-        DataError: Neither two numbers nor one per band; or not positive and finite.
+        DataError: Neither two numbers nor one per band; or not positive and finite; or two bands share one.
     """
     if configured is not None:
         if len(configured) == bands:
@@ -100,10 +101,27 @@ def wavelengths_for(
     if len(found) != bands:
         got, hint = f"{len(found)} in the file", "set data.wavelengths_nm"
         raise DataError("number of wavelengths", where=where, expected=f"{bands} as bands", got=got, hint=hint)
-    if not np.all(np.isfinite(found)) or np.min(found) <= 0:
-        expected = "positive numbers in nm"
-        raise DataError("wavelengths in the file", where=where, expected=expected, got=found.tolist()[:4])
-    return np.asarray(found, np.float64)
+    return check_wavelengths(found, bands, f"{where}: wavelengths in the file")
+
+
+def in_nm(found: Optional[np.ndarray], unit: str, where: str) -> tuple[Optional[np.ndarray], tuple[str, ...]]:
+    """Wavelengths of a file in nm.
+
+    Args:
+        found: As they stand in the file, or None.
+        unit: As the file names it; "" if it does not: numbers below 50 are then taken as micrometres.
+        where: What the file is called in a note.
+
+    Returns:
+        The wavelengths, and a note where micrometres were converted.
+    """
+    if found is None or not found.size:
+        return found, ()
+    named = unit.lower().startswith(("micro", "um", "µm", "μm"))
+    if not named and (unit or not found.max() < SHORTEST_NM):
+        return found, ()
+    note = f"{where}: wavelengths {found.min():g}...{found.max():g} taken as micrometres"
+    return found * 1000.0, (note,)
 
 
 def sort_bands(

@@ -13,7 +13,7 @@ from paddle_umsft.checks import check_cube, check_numeric
 from paddle_umsft.data.arrays import ARRAY_SUFFIXES, PICTURE_SUFFIXES, guarded, read_array, require_file
 from paddle_umsft.data.cave import cave_name, cave_wavelengths, find_cave_folder, read_cave
 from paddle_umsft.data.indian_pines import read_indian_pines
-from paddle_umsft.data.layout import divisor_of, sort_bands, to_hwc, wavelengths_for
+from paddle_umsft.data.layout import divisor_of, in_nm, sort_bands, to_hwc, wavelengths_for
 from paddle_umsft.data.scene import Scene
 from paddle_umsft.data.settings import BUILT_IN, DEMO_PATH, DataConfig
 from paddle_umsft.data.synthetic import dead_leaves_scene
@@ -228,7 +228,10 @@ def _read_file(path: str, key: Optional[str], settings: DataConfig, *, spectral:
     source = file.name + (f":{raw.key}" if raw.key else "")
     read_as = "rows, columns, bands" if cube is values else "bands, rows, columns"
     notes = (f"{where} {values.shape}: read as {read_as} (data.layout: auto)",) if layout == "auto" else ()
-    return _Raw(cube, raw.wavelengths_nm if spectral else None, source, notes)
+    if not spectral or settings.wavelengths_nm is not None:
+        return _Raw(cube, None, source, notes)
+    wavelengths, converted = in_nm(raw.wavelengths_nm, "", where)
+    return _Raw(cube, wavelengths, source, notes + converted)
 
 
 def _read_envi(file: Path) -> _Raw:
@@ -238,14 +241,9 @@ def _read_envi(file: Path) -> _Raw:
     image = guarded(file, "ENVI image", lambda: envi.open(str(file)))
     values = guarded(file, "ENVI image", lambda: np.array(image.open_memmap(interleave="bip")))
     centres = image.bands.centers
-    wavelengths = None
-    if centres:
-        wavelengths = np.asarray(centres, np.float64)
-        unit = str(image.bands.band_unit or "").lower()
-        # Without a unit in the header, no imager has bands below 50 nm: such numbers are micrometres.
-        if unit.startswith(("micro", "um", "µm")) or (not unit and wavelengths.max() < 50):
-            wavelengths = wavelengths * 1000.0
-    return _Raw(values, wavelengths, file.name)
+    listed = np.asarray(centres, np.float64) if centres else None
+    wavelengths, notes = in_nm(listed, str(image.bands.band_unit or ""), file.name)
+    return _Raw(values, wavelengths, file.name, notes)
 
 
 def _crop(cube: np.ndarray, crop: Optional[list[int]], where: str) -> tuple[np.ndarray, Optional[str]]:

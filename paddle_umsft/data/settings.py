@@ -96,6 +96,10 @@ class DataConfig(Section):
                 raise ValueError("must be [first, last] or one number per band")
             if not all(0 < v < 1e6 for v in value):
                 raise ValueError("must be positive, in nanometres")
+            if max(value) < 50:
+                raise ValueError("must be in nanometres; these look like micrometres")
+            if len(set(value)) < len(value):
+                raise ValueError("must not have one wavelength twice")
         return value
 
     @model_validator(mode="after")

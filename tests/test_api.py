@@ -1,0 +1,50 @@
+"""`fuse` on two arrays: what does not fit is one line of the house's own errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from paddle_umsft import UmsftError, fuse
+
+RNG = np.random.RandomState(0)
+LOW, HIGH = RNG.uniform(0.1, 1, (8, 12, 5)), RNG.uniform(0.1, 1, (32, 48, 2))
+
+
+def test_a_masked_array_counts_only_where_nothing_is_masked() -> None:
+    masked = np.ma.array(LOW, mask=LOW > 0.9)
+    with pytest.raises(UmsftError, match=f"lr_hsi: values, expected none masked, got {masked.mask.sum()} of 480"):
+        fuse(masked, HIGH, method="bicubic")
+    free = fuse(np.ma.array(LOW, mask=False), HIGH, method="bicubic").fused
+    np.testing.assert_array_equal(free, fuse(LOW, HIGH, method="bicubic").fused)
+    psf = np.ma.array(np.ones((2, 2)), mask=[[0, 0], [0, 1]])
+    with pytest.raises(UmsftError, match=r"psf: .*masked"):
+        fuse(LOW, HIGH, method="bicubic", psf=psf)
+
+
+@pytest.mark.parametrize(
+    ("lr_hsi", "more", "fact"),
+    [
+        ([[1], [1, 2]], {}, "lr_hsi: not an array|lr_hsi: type of the values"),
+        (LOW, {"wavelengths_nm": "x"}, "wavelengths_nm: band centres, expected 5 numbers, got 'x'"),
+        (LOW, {"wavelengths_nm": [400, np.nan, 420, 430, 440]}, "positive numbers in nm"),
+        (LOW, {"wavelengths_nm": [400, 400, 420, 430, 440]}, "2 bands at 400 nm"),
+        (LOW, {"wavelengths_nm": [0.4, 0.5, 0.6, 0.7, 0.8]}, "expected nanometres"),
+        (LOW, {"supports": 3}, "supports: ranges"),
+        (LOW, {"config": 5}, "config: .* got 5"),
+        (LOW, {"config": ""}, "no such configuration"),
+        (LOW, {"scale": "4"}, r"scale: .* got '4'"),
+        (LOW, {"scale": True}, "scale: .* got True"),
+        (LOW, {"scale": 8}, "expected 8 as told, got 4"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(lr_hsi: Any, more: dict[str, Any], fact: str) -> None:
+    with pytest.raises(UmsftError, match=fact) as caught:
+        fuse(lr_hsi, HIGH, method="bicubic", **more)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_scale_by_division_is_taken() -> None:
+    assert fuse(LOW, HIGH, method="bicubic", scale=32 / 8).fused.shape == (32, 48, 5)  # type: ignore[arg-type]
