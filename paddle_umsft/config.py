@@ -6,7 +6,8 @@ import contextlib
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Optional, Union
 
@@ -195,9 +196,11 @@ def find_config(name: Union[str, Path]) -> Path:
         ConfigError: If it is nowhere; the nearest known name is suggested.
     """
     path = Path(name)
+    if not path.name:
+        raise ConfigError("no such configuration", where="-c", expected="a file or a bare name", got=repr(str(name)))
     candidates = [path] if path.is_absolute() or len(path.parts) > 1 else [folder / path for folder in config_folders()]
     for candidate in [*candidates, *(c.with_name(c.name + ".yml") for c in candidates)]:
-        if candidate.is_file():
+        if os.path.isfile(candidate):  # unlike Path.is_file, says no to a name that is too long as well
             return candidate
     known = sorted({p.name for folder in config_folders()[1:] for p in folder.glob("*.yml")})
     near = difflib.get_close_matches(path.name, known, n=1, cutoff=0.4)
@@ -228,9 +231,13 @@ def _read_yaml(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise ConfigError("not a configuration", where=path.name, expected="keys and values", got=got)
     bases = content.pop("_base_", [])
     merged: dict[str, Any] = {}
-    for base in [bases] if isinstance(bases, str) else bases:
+    listed = bases if isinstance(bases, list) else [bases]
+    wrong = [base for base in listed if not isinstance(base, str)]
+    if wrong:
+        raise ConfigError("_base_", where=path.name, expected="a file's name or a list of them", got=repr(wrong[0]))
+    for base in listed:
         base_path = path.parent / base
-        if not base_path.is_file():
+        if not os.path.isfile(base_path):
             raise ConfigError("its _base_ does not exist", where=path.name, got=base)
         merged = _merge(merged, _read_yaml(base_path, (*seen, path)))
     return _merge(merged, content)

@@ -31,6 +31,20 @@ def test_base_is_merged_key_by_key(tmp_path: Path) -> None:
     assert (config.solver.iterations, config.solver.joint_lr, config.seed) == (9, 0.5, 3)
 
 
+@pytest.mark.parametrize("base", ["5", "[5]", "null", "[base.yml, null]", "{a: b}"])
+def test_a_base_that_is_no_name(tmp_path: Path, base: str) -> None:
+    (tmp_path / "base.yml").write_text("seed: 3\n")
+    (tmp_path / "mine.yml").write_text(f"_base_: {base}\n")
+    with pytest.raises(ConfigError, match=r"mine\.yml: _base_, expected a file's name"):
+        load_config(tmp_path / "mine.yml")
+
+
+@pytest.mark.parametrize("name", ["", ".", "/", "a" * 400])
+def test_a_name_that_is_none(name: str) -> None:
+    with pytest.raises(ConfigError, match="no such configuration"):
+        load_config(name)
+
+
 def test_overrides_are_yaml() -> None:
     config = load_config(
         overrides=["data.crop=[0, 8, 128, 136]", "observe.psf={type: box, size: 4}", "solver.rate.lr=1e-3", "seed=5"]
@@ -53,6 +67,18 @@ def test_digest_is_of_what_decides_the_numbers() -> None:
     base = load_config()
     assert load_config(overrides=["output.root=elsewhere"]).digest() == base.digest()
     assert load_config(overrides=["seed=9"]).digest() != base.digest()
+    for elsewhere in ("runtime.device=cpu", "runtime.threads=1", "evaluate.interval=7", "evaluate.images=1"):
+        assert load_config(overrides=[elsewhere]).digest() == base.digest()
+    for other in ("evaluate.convention=dian", "runtime.dtype=float64", "warm_up.srf.lr=0.5", "observe.known_srf=true"):
+        assert load_config(overrides=[other]).digest() != base.digest()
+
+
+def test_digest_survives_a_later_version_with_a_new_key() -> None:
+    class Later(Config):
+        novelty: int = 3
+
+    assert Later(seed=5).digest() == Config(seed=5).digest()
+    assert Later(seed=5, novelty=4).digest() != Config(seed=5).digest()
 
 
 @pytest.mark.parametrize(
