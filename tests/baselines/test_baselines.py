@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from paddle_umsft.api import fuse
 from paddle_umsft.baselines.bicubic import fuse_bicubic
 from paddle_umsft.baselines.cnmf import extreme_spectra, fuse_cnmf
 from paddle_umsft.baselines.gsa import fuse_gsa
@@ -152,3 +153,11 @@ def test_extreme_spectra_are_the_corners() -> None:
     assert {int(np.argmin(np.linalg.norm(corners - f, axis=1))) for f in found} == {0, 1, 2}
     for spectrum in found:
         assert np.linalg.norm(corners - spectrum, axis=1).min() < 1e-9
+
+
+def test_a_psf_that_does_not_sum_to_one_is_scaled(leaves: np.ndarray) -> None:
+    """As that of a file is; left alone, ones((8, 8)) darkens what is divided by it 64 times."""
+    seen = _observe(leaves, box_psf(8))
+    results = [fuse(seen.lr_hsi, seen.hr_msi, method="sfim", psf=psf) for psf in (box_psf(8), np.ones((8, 8)))]
+    np.testing.assert_allclose(results[1].psf, box_psf(8))
+    np.testing.assert_allclose(results[1].fused, results[0].fused, rtol=1e-5, atol=1e-6)
