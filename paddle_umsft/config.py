@@ -248,15 +248,8 @@ def _apply_override(content: dict[str, Any], override: str) -> None:
     parts = key.strip().split(".")
     if not equals or not all(parts):
         raise ConfigError("not an override", where="-o", expected="key.sub=value", got=repr(override))
-    _known_key(parts, override)
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError("value is not YAML", where=f"-o {key}", got=repr(text)) from None
-    # YAML 1.1 reads 1e-3 as text; the number is meant.
-    if isinstance(value, str):
-        with contextlib.suppress(ValueError):
-            value = float(value) if "e" in value.lower() else value
+    annotation = _known_key(parts, override)
+    value = _override_value(key, text, is_text=annotation in (str, Optional[str]))
     node = content
     for part in parts[:-1]:
         child = node.get(part)
@@ -265,16 +258,43 @@ def _apply_override(content: dict[str, Any], override: str) -> None:
     node[parts[-1]] = value
 
 
+def _override_value(key: str, text: str, *, is_text: bool) -> Any:
+    """The value of `key=text`: YAML; for a key whose value is text (a path, a name) the text as it stands.
+
+    Paths may hold " #", which begins a comment in YAML, and names may be digits. Quotes and null keep their meaning.
+    """
+    if is_text and text.strip() not in ("", "~", "null", "Null", "NULL") and text.strip()[0] not in "'\"":
+        return text.strip()
+    try:
+        node = yaml.compose(text, yaml.SafeLoader)
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError("value is not YAML", where=f"-o {key}", got=repr(text)) from None
+    rest = text[node.end_mark.index if node is not None else 0 :].strip()
+    if rest:
+        hint = "quote a # that is meant"
+        raise ConfigError("a comment in the value", where=f"-o {key}", got=repr(rest), hint=hint)
+    # YAML 1.1 reads 1e-3 as text; the number is meant.
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            value = float(value) if "e" in value.lower() else value
+    return value
+
+
 def _section_of(annotation: Any) -> Optional[type[BaseModel]]:
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
-def _known_key(parts: list[str], where: str) -> None:
+def _known_key(parts: list[str], where: str) -> Any:
+    """The annotation of a key, which has to exist."""
     model: Optional[type[BaseModel]] = Config
+    annotation: Any = None
     for depth, part in enumerate(parts):
         if model is None or part not in model.model_fields:
             raise _unknown_key(parts[: depth + 1], model, where)
-        model = _section_of(model.model_fields[part].annotation)
+        annotation = model.model_fields[part].annotation
+        model = _section_of(annotation)
+    return annotation
 
 
 def _unknown_key(parts: list[str], model: Optional[type[BaseModel]], where: str) -> ConfigError:

@@ -76,7 +76,8 @@ def read_back(folder: Path, *, format: str = "npz", known: Optional[tuple[str, .
     # Cropped, divided by one number and sorted by wavelength, with the wavelengths beside it: all that is done.
     overrides += ["data.normalise=none", "data.layout=hwc", "data.crop=null", "data.wavelengths_nm=null"]
     if known and "psf" in known:
-        overrides += [f"observe.psf={{type: file, path: {pair}, key: psf}}", "observe.known_psf=true"]
+        overrides += ["observe.psf.type=file", f"observe.psf.path={pair}", "observe.psf.key=psf"]
+        overrides.append("observe.known_psf=true")
     if known and "srf" in known:
         overrides += [f"observe.srf={pair}", "observe.srf_key=srf", "observe.known_srf=true"]
     return overrides

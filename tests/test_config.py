@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Optional
 
 import pytest
 
@@ -55,6 +56,32 @@ def test_overrides_are_yaml() -> None:
     assert config.seed == 5
 
 
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("data.path=field #1.mat", "field #1.mat"),
+        ("data.path=#1.mat", "#1.mat"),
+        ("data.path= 'a #1.mat' ", "a #1.mat"),
+        ("data.path=C:\\data: new\\a.mat", "C:\\data: new\\a.mat"),
+        ("data.path=null", None),
+        ("data.path=", None),
+        ("output.name=2024", "2024"),
+        ("output.name=007", "007"),
+        ("output.name=yes", "yes"),
+        ("data.key=1e3", "1e3"),
+        ("observe.srf=1.5", "1.5"),
+        ('observe.psf={type: file, path: "a #1.npy"}', "a #1.npy"),
+        ("observe.psf.path=a #1.npy", "a #1.npy"),
+    ],
+)
+def test_text_is_taken_as_it_stands(override: str, value: Optional[str]) -> None:
+    section, _, key = override.partition("=")[0].partition(".")
+    found = getattr(load_config(overrides=[override]), section)
+    if section == "observe" and key.startswith("psf"):
+        found, key = found.psf, "path"
+    assert getattr(found, key) == value
+
+
 def test_resolved_configuration_reads_back_the_same(tmp_path: Path) -> None:
     config = load_config("cave.yml", ["observe.snr_hsi_db=30"])
     (tmp_path / "again.yml").write_text(config.to_yaml())
@@ -96,6 +123,10 @@ def test_digest_survives_a_later_version_with_a_new_key() -> None:
         ("observe.psf.type=round", "observe.psf.type"),
         ("method=magic", "method"),
         ("seed=[1", "not YAML"),
+        ("seed=5 # the fifth", "-o seed: a comment in the value"),
+        ("observe.bands=[B2, B3] #B4", "'#B4'"),
+        ("observe.psf={type: file, path: a #1.npy}", "not YAML"),
+        ("seed=#5", "a comment in the value"),
         ("seed", "key.sub=value"),
         ("=3", "key.sub=value"),
         ("__class__=3", "unknown key"),

@@ -126,14 +126,14 @@ def test_the_printed_command_fuses_the_pair(
         f"method: bicubic\ndata: {{path: '{(tmp_path / 'scene.npy').as_posix()}', layout: hwc, crop: [4, 8, 33, 32],\n"
         f"  wavelengths_nm: {nm}}}\nobserve: {{scale: 8, srf: '{(tmp_path / 'srf.csv').as_posix()}'}}\n"
     )
-    assert MAIN(["-c", str(config), "-o", *more, "--output", str(tmp_path / "my pairs")]) == 0
+    assert MAIN(["-c", str(config), "-o", *more, "--output", str(tmp_path / "my pairs, #1")]) == 0
     command = shlex.split(capsys.readouterr().out.splitlines()[-1].partition(": ")[2])
     assert command[:2] == ["python", "tools/train.py"]
     assert command[2] == "-c"
     assert command[4] == "-o"
     settings, _ = open_run(command[3], command[5:], None, str(tmp_path / "runs"), None)
     seen = make_case(list_scenes(settings.data)[0], settings).observation
-    made = load(tmp_path / "my pairs" / "scene" / "pair.npz")
+    made = load(tmp_path / "my pairs, #1" / "scene" / "pair.npz")
     np.testing.assert_array_equal(seen.lr_hsi, made["lr_hsi"])
     np.testing.assert_array_equal(seen.hr_msi, made["hr_msi"])
     assert seen.scale == (4 if "observe.scale=4" in more else 8)
