@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
+
+if TYPE_CHECKING:
+    from paddle_umsft.convert import Report
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from paddle_umsft.convert import IncompleteError, Report, convert_file
-from paddle_umsft.convert.convert import PARTS
-from paddle_umsft.errors import UmsftError
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -24,7 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("target", metavar="DST", help=".pdparams, .pth, .pt or .safetensors")
     parser.add_argument("--to", choices=("paddle", "torch"), help="whose names to write; default: as DST's ending says")
     parser.add_argument("--key", help="entry of a checkpoint to take, for instance model")
-    parser.add_argument("--part", choices=PARTS, help="network to take, if SRC holds several")
+    parser.add_argument("--part", choices=("umsft", "vgg", "psf", "srf"), help="network to take, if SRC holds several")
     parser.add_argument("--all", action="store_true", help="list every tensor in the table")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
@@ -42,9 +41,15 @@ def main(argv: Optional[list[str]] = None) -> int:
     """Runs the command line; returns the exit code."""
     arguments = build_parser().parse_args(argv)
     try:
+        from paddle_umsft.convert import IncompleteError, convert_file
+        from paddle_umsft.errors import UmsftError
+
         report = convert_file(
             arguments.source, arguments.target, to=arguments.to, key=arguments.key, part=arguments.part
         )
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return 130
     except UmsftError as error:
         if arguments.debug:
             raise

@@ -30,6 +30,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
         import_paddle()
         from paddle_umsft.run import Interrupted, fuse_all, open_run
+    except KeyboardInterrupt:
+        print("interrupted; nothing was done yet", file=sys.stderr)
+        return 130
     except ImportError as error:
         print(f"{error}; install first: pip install -r requirements-cpu.txt (or requirements.txt)", file=sys.stderr)
         return 2

@@ -95,7 +95,7 @@ def recognise(file: WeightFile, key: Optional[str] = None) -> Recognised:
         What was found.
 
     Raises:
-        ConversionError: Nothing known is in it, or one network several times.
+        ConversionError: Nothing known is in it, nothing under that key, or one network several times.
     """
     if isinstance(file.tree, Leaf):
         raise ConversionError("a single tensor, not a set of weights", where=file.path)
@@ -103,7 +103,12 @@ def recognise(file: WeightFile, key: Optional[str] = None) -> Recognised:
     aside: dict[str, Leaf] = {}
     others: list[str] = []
     dropped: list[tuple[str, str]] = []
-    for name, value in _flatten(file, file.tree):
+    listed = list(_flatten(file, file.tree))
+    if key is not None and not any(name.startswith(f"{key}.") for name, _ in listed):
+        entries = list(dict.fromkeys(name.partition(".")[0][:60] for name, _ in listed))
+        got = ", ".join(entries[:8]) + (" ..." if len(entries) > 8 else "")
+        raise ConversionError(f"no entry {key!r}", where=file.path, got=got or "nothing", hint="give another --key")
+    for name, value in listed:
         if name.startswith(ASIDE_PREFIX):
             if name != META_KEY and isinstance(value, Leaf):
                 aside[name[len(ASIDE_PREFIX) :]] = value

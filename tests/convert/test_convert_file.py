@@ -319,6 +319,22 @@ def test_command_line(small: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert shown.err.count("\n") == 1
 
 
+def test_a_key_that_is_not_there(small: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match="no entry 'nope', got .*; give another --key"):
+        convert_file(small, tmp_path / "a.pdparams", key="nope")
+
+
+def test_stopped_by_the_user(
+    small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("paddle_umsft.convert.convert_file", stopped)
+    assert tool().main([str(small), str(tmp_path / "a.pdparams")]) == 130
+    assert capsys.readouterr().err.startswith("interrupted")
+
+
 def test_neither_framework_is_needed(small: Path, tmp_path: Path) -> None:
     """In a fresh interpreter that has no torch and no paddle to import."""
     code = (
