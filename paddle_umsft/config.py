@@ -140,7 +140,7 @@ class RuntimeConfig(Section):
 
     Attributes:
         device: "auto" takes a GPU where Paddle has one.
-        threads: OpenMP threads on the CPU; None: OMP_NUM_THREADS, or all physical cores.
+        threads: OpenMP threads on the CPU; None: OMP_NUM_THREADS, or the physical cores that the process may use.
         cpu_ops: "auto" takes the CPU fast paths where they work, "plain" Paddle's own operators.
         dtype: "float64" is for checking; it takes the plain path.
         amp: Mixed precision on a GPU, "O1" or "off".
