@@ -6,6 +6,7 @@ import csv
 import logging
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -13,11 +14,12 @@ from typing import Any, Optional
 import numpy as np
 from tqdm import tqdm
 
-from paddle_umsft.checkpoint import save_checkpoint
+from paddle_umsft.checkpoint import latest_checkpoint, save_checkpoint
 from paddle_umsft.config import Config
 from paddle_umsft.data.scene import Case
-from paddle_umsft.errors import CheckpointError
+from paddle_umsft.errors import CheckpointError, DataError
 from paddle_umsft.metrics import evaluate
+from paddle_umsft.run_folder import write_safely
 from paddle_umsft.solver import Solver
 
 Record = dict[str, Any]
@@ -145,20 +147,29 @@ class History(Callback):
                 rows = [_numbers(row) for row in csv.DictReader(file)]
             # A kill in the midst of a write can leave half a line behind.
             self.records = [row for row in rows if isinstance(row.get("step"), int) and row["step"] <= done]
-        with self._path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, HISTORY_COLUMNS, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(self.records)
+        write_safely(self._path, self._write_all)  # rows of a resumed run survive a full disk
         self._file = self._path.open("a", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, HISTORY_COLUMNS, extrasaction="ignore")
 
+    def _write_all(self, path: Path) -> None:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, HISTORY_COLUMNS, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(self.records)
+
     def on_record(self, record: Record, run: SceneRun) -> None:
         self.records.append(record)
-        self._writer.writerow(record)
-        self._file.flush()  # a kill must not take rows that a checkpoint counts on
+        try:
+            self._writer.writerow(record)
+            self._file.flush()  # a kill must not take rows that a checkpoint counts on
+        except OSError as error:
+            older = latest_checkpoint(run.folder)
+            hint = "free some space, then --resume" + (f" from {older.name}" if older else "")
+            raise DataError("cannot be written", where=self._path, got=error, hint=hint) from error
 
     def on_end(self, run: SceneRun) -> None:
-        self._file.close()
+        with suppress(OSError):  # said by on_record, where a row was lost
+            self._file.close()
 
 
 def _numbers(row: dict[str, str]) -> Record:
