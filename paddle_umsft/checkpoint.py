@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 from pathlib import Path
 from typing import Any, Optional
@@ -14,18 +13,12 @@ import paddle
 
 from paddle_umsft.config import Config
 from paddle_umsft.errors import CheckpointError
+from paddle_umsft.run_folder import list_checkpoints as list_checkpoints
 from paddle_umsft.runtime import versions
 from paddle_umsft.solver import Solver
 
 FORMAT = 1
 FILES = ("model.pdparams", "model.pdopt")
-_NAME = re.compile(r"iter_(\d+)$")
-
-
-def list_checkpoints(folder: Path) -> list[Path]:
-    """Checkpoints of a run folder, oldest first."""
-    found = [path for path in folder.glob("iter_*") if _NAME.match(path.name) and path.is_dir()]
-    return sorted(found, key=lambda path: int(path.name[5:]))
 
 
 def _digest(path: Path) -> str:

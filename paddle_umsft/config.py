@@ -178,9 +178,23 @@ class Config(Section):
         return str(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
 
     def digest(self) -> str:
-        """Hash of everything that decides the numbers of a run; where the output goes does not."""
-        content = self.model_dump(mode="json", exclude={"output", "evaluate"})
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+        """Hash of everything that decides the numbers of a run; where it runs and where the output goes do not.
+
+        Defaults stay out of it, so that a key that comes with a later version leaves earlier runs resumable.
+        """
+        aside: dict[str, Any] = {"output": True, "evaluate": {"interval", "images"}, "runtime": {"device", "threads"}}
+        default = dict(_leaves(type(self)().model_dump(mode="json", exclude=aside)))
+        content = _leaves(self.model_dump(mode="json", exclude=aside))
+        chosen = {key: value for key, value in content if key not in default or default[key] != value}
+        return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _leaves(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
 
 
 def config_folders() -> list[Path]:

@@ -152,6 +152,8 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> str:
+    if value is None:  # what metrics.json has for NaN and infinity
+        return "–"
     return f"{value:.4g}" if isinstance(value, (float, np.floating)) else _text(value)
 
 
@@ -240,7 +242,7 @@ def _summary_section(finished: Mapping[str, Mapping[str, Any]]) -> str:
         first = [scene, metrics.get("method", ""), metrics.get("convention", "")]
         last = [bicubic.get("PSNR", ""), bicubic.get("SAM", ""), metrics.get("seconds", "")]
         rows.append([*first, *(fused.get(name, "") for name in names), *last])
-    if len(rows) > 1:
+    if len(rows) > 1 and len({(row[1], row[2]) for row in rows}) == 1:  # no mean over several conventions
         mean: list[Any] = ["mean", rows[0][1], rows[0][2]]
         for values in list(zip(*rows))[3:]:
             numbers = [value for value in values if isinstance(value, (int, float))]

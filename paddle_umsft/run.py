@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -22,11 +23,25 @@ from paddle_umsft.degradation.observe import pair, simulate
 from paddle_umsft.degradation.spatial import SpatialDegradation
 from paddle_umsft.degradation.spectral import SpectralDegradation
 from paddle_umsft.errors import CheckpointError, ConfigError, DataError, UmsftError
+from paddle_umsft.failures import in_one_line
 from paddle_umsft.methods import run_method
 from paddle_umsft.metrics import evaluate
 from paddle_umsft.metrics.no_reference import consistency
 from paddle_umsft.report import write_run_report
-from paddle_umsft.run_folder import claim_run_folder, read_metrics, save_arrays, write_json, write_safely, write_summary
+from paddle_umsft.run_folder import (
+    CONFIG,
+    check_configuration,
+    claim_run_folder,
+    finished_scenes,
+    keep_configuration,
+    list_checkpoints,
+    read_metrics,
+    save_arrays,
+    scene_folders,
+    write_json,
+    write_safely,
+    write_summary,
+)
 from paddle_umsft.runtime_env import import_paddle
 
 LOGGER = "paddle_umsft"
@@ -34,6 +49,21 @@ LOGGER = "paddle_umsft"
 
 class Interrupted(Exception):
     """The user stopped the run; what was done is saved."""
+
+
+class LogFile(logging.FileHandler):
+    """log.txt. A full disk is said once, in one line, and the log goes on on the screen alone."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say why a line cannot be written, the first time."""
+        if not getattr(self, "_said", False):
+            self._said = True
+            print(f"{self.baseFilename}: no longer written, got {sys.exc_info()[1]}", file=sys.stderr)
+
+    def close(self) -> None:
+        """Close; what cannot be written by now is on the screen."""
+        with suppress(OSError):
+            super().close()
 
 
 @dataclass(frozen=True)
@@ -79,7 +109,7 @@ def logging_to(folder: Path, debug: bool) -> Iterator[logging.Logger]:
     handlers: list[logging.Handler] = [screen]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(folder / "log.txt", encoding="utf-8")
+        file = LogFile(folder / "log.txt", encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         handlers.append(file)
     except OSError as error:
@@ -160,18 +190,14 @@ def _fuse(case: Case, config: Config, folder: Path, log: logging.Logger, writer:
     """Fuse; UMSFT with checkpoints and everything that watches it."""
     if config.method != "umsft":
         result = run_method(case.observation, config)
+        for note in result.extras.get("notes", ()):
+            log.warning("note       %s", note)
         _write_history(folder, result.history)
         return result
     import_paddle()  # quietly, where tools/train.py has not done so
     from paddle_umsft.umsft_run import fuse_watched
 
-    try:
-        return fuse_watched(case, config, folder, log, writer, quiet)
-    except (MemoryError, RuntimeError) as error:  # Paddle raises either
-        if not isinstance(error, MemoryError) and "memory" not in str(error).lower():
-            raise
-        hint = "runtime.recompute=true, a smaller data.crop, or method: subspace (fast.yml)"
-        raise DataError("out of memory", where=case.observation.name, hint=hint) from error
+    return fuse_watched(case, config, folder, log, writer, quiet)
 
 
 def fuse_scene(
@@ -184,17 +210,14 @@ def fuse_scene(
         Interrupted: If the user stopped it; a checkpoint was saved where the method has any.
     """
     finished = read_metrics(folder)
+    check_configuration(folder, config)
     if finished is not None:
-        if finished.get("config") != config.digest():
-            raise CheckpointError(
-                "finished with another configuration", where=folder, hint="start a new run with another output.name"
-            )
         return SceneOutcome(entry.name, finished, skipped=True)
     case = make_case(entry, config)
     if config.method == "umsft":
         check_minimum_size(case.observation.shape)
     with logging_to(folder, debug) as log:
-        write_safely(folder / "config.yml", lambda path: path.write_text(config.to_yaml(), encoding="utf-8"))
+        keep_configuration(folder, config)
         for line in describe(case, config):
             log.info("%s", line)
         from paddle_umsft.vdl import add_history, add_hparams, add_pictures, open_log
@@ -261,27 +284,56 @@ def fuse_all(config: Config, folder: Path, *, quiet: bool = False, debug: bool =
 
     Raises:
         Interrupted: If the user stopped it.
+        CheckpointError: If the folder holds scenes made with another configuration.
         UmsftError: If there is no scene at all, or the only one fails.
     """
     entries = list_scenes(config.data)
     rank, size = share_of_work()
-    write_safely(folder / "config.yml", lambda path: path.write_text(config.to_yaml(), encoding="utf-8"))
-    outcomes = []
+    for scene in scene_folders(folder):
+        check_configuration(scene, config)
+    if rank == 0:
+        keep_configuration(folder, config)
+    outcomes: list[SceneOutcome] = []
+    unwritten: Optional[UmsftError] = None
     for entry in entries[rank::size]:
         try:
-            outcome = fuse_scene(entry, config, folder / entry.name, quiet=quiet, debug=debug)
+            with in_one_line(entry.name):
+                outcome = fuse_scene(entry, config, folder / entry.name, quiet=quiet, debug=debug)
             if outcome.skipped:
                 print(f"{entry.name}: finished before, skipped")
         except UmsftError as error:
-            if len(entries) == 1 or isinstance(error, ConfigError):
+            if len(entries) == 1:
                 raise
+            if debug:
+                traceback.print_exc()
             print(f"{entry.name} failed: {error}", file=sys.stderr)
             outcome = SceneOutcome(entry.name, error=error)
         outcomes.append(outcome)
-        write_summary(folder)
-        if config.output.figures:
-            write_run_report(folder, config, {o.name: str(o.error) for o in outcomes if o.error is not None})
+        try:
+            write_overview(folder, config, outcomes)
+            unwritten = None
+        except UmsftError as error:
+            unwritten = error  # the scenes to come matter more, and after the next one it is tried again
+    if unwritten is not None:
+        raise unwritten
     return outcomes
+
+
+def write_overview(folder: Path, config: Config, outcomes: Sequence[SceneOutcome]) -> None:
+    """Write summary.csv and report.html of all finished scenes, also of those that other processes finished.
+
+    Raises:
+        DataError: If they cannot be written.
+    """
+    failed = {outcome.name: str(outcome.error) for outcome in outcomes if outcome.error is not None}
+    written = None
+    with in_one_line(str(folder)):
+        # Once more if another process finished a scene meanwhile: its overview may have been replaced by this one.
+        while written != (now := set(finished_scenes(folder))):
+            write_summary(folder)
+            if config.output.figures:
+                write_run_report(folder, config, failed)
+            written = now
 
 
 def open_run(
@@ -308,13 +360,16 @@ def open_run(
     extra = [*overrides, *([f"runtime.device={device}"] if device else [])]
     if resume is not None:
         folder = Path(resume).expanduser()
-        if not (folder / "config.yml").is_file():
+        if not (folder / CONFIG).is_file():
             hint = "give the folder of the run, such as output/demo"
             raise CheckpointError("no run to resume: no config.yml in there", where=folder, hint=hint)
         if config_name is not None:
             raise ConfigError("a resumed run has its own configuration", where="--resume", hint="leave -c out")
-        config = load_config(folder / "config.yml", extra)
-        if (folder / "metrics.json").is_file() or list(folder.glob("iter_*")):
+        if output is not None:
+            raise ConfigError("a resumed run stays in its folder", where="--resume", hint="leave --output out")
+        config = load_config(folder / CONFIG, extra)
+        begun = (folder / "log.txt").is_file() and (folder.parent / CONFIG).is_file()  # before its first checkpoint
+        if begun or (folder / "metrics.json").is_file() or list_checkpoints(folder):
             folder = folder.parent  # the folder of a scene was given
         return config, folder
     if config_name is None:

@@ -1,0 +1,47 @@
+"""What libraries raise when memory or disk runs out, or a matrix cannot be solved, said in the house's own errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from paddle_umsft.errors import DataError
+
+# Paddle raises MemoryError on CPUs ("(ResourceExhausted) Fail to alloc memory of ..."); CUDA's own errors come as
+# OSError or RuntimeError. An address that is wrong ("illegal memory access") is no lack of memory.
+_OUT_OF_MEMORY = re.compile(r"out of memory|alloc memory|ResourceExhausted", re.IGNORECASE)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, (RuntimeError, OSError)) and _OUT_OF_MEMORY.search(str(error)) is not None
+
+
+@contextmanager
+def in_one_line(where: str) -> Iterator[None]:
+    """Turn what the machine refuses into an error of one line; mistakes in the program stay what they are.
+
+    Args:
+        where: The scene at work.
+
+    Raises:
+        DataError: Memory ran out, a file cannot be read or written, or a matrix cannot be solved.
+    """
+    try:
+        yield
+    except (MemoryError, OSError, RuntimeError, np.linalg.LinAlgError) as error:
+        if is_out_of_memory(error):
+            way_out = "runtime.recompute=true, a smaller data.crop, or method: subspace (fast.yml)"
+            raise DataError("out of memory", where=where, hint=way_out) from error
+        if isinstance(error, OSError):
+            hint = None if error.errno is None else "free space or mend the path, then go on with --resume"
+            raise DataError("the system refused", where=where, got=error, hint=hint) from error
+        if isinstance(error, np.linalg.LinAlgError):
+            hint = "are there bands without any light, or all alike?"
+            raise DataError("cannot be solved", where=where, got=error, hint=hint) from error
+        raise
