@@ -53,6 +53,12 @@ class DataError(UmsftError):
     exit_code = 3
 
 
+class StoppedError(UmsftError):
+    """The user stopped it; what was done so far is not lost."""
+
+    exit_code = 130
+
+
 class CheckpointError(DataError):
     """A checkpoint that cannot be written, read or trusted."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
+from pydantic import ValidationError
 
 from paddle_umsft.config import Config, load_config
 from paddle_umsft.data.readers import list_scenes, read_scene
@@ -137,16 +138,20 @@ def _group_names(results: Sequence[_Found]) -> dict[Path, str]:
     return {folder: folder.name if names.count(folder.name) == 1 else str(folder) for folder in folders}
 
 
-def _data(base: DataConfig, **changes: Any) -> DataConfig:
-    """Checked copy of a `data` section."""
+def _data(base: DataConfig, prefix: str = "--", **changes: Any) -> DataConfig:
+    """Checked copy of a `data` section; `prefix` makes a setting's name the option that it came from."""
     try:
         return DataConfig.model_validate({**base.model_dump(), **changes})
-    except ValueError as error:
-        raise ConfigError(str(error).splitlines()[-2].strip() if "\n" in str(error) else str(error)) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        option = f"{prefix}{name}" if name in changes else f"data.{name}".rstrip(".")
+        what = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(what, where=option, got=repr(first["input"])[:80]) from None
 
 
-def divisor(text: str) -> Any:
-    """The value of --normalise: max, dtype, none or a number.
+def divisor(text: str, option: str = "--normalise") -> Any:
+    """The value of --normalise or --result-normalise: max, dtype, none or a number.
 
     Raises:
         ConfigError: Anything else.
@@ -156,13 +161,15 @@ def divisor(text: str) -> Any:
     try:
         return float(text)
     except ValueError:
-        raise ConfigError("no such normalisation", where=text, expected="max, dtype, none or a number") from None
+        expected = "max, dtype, none or a number"
+        raise ConfigError("no such normalisation", where=option, expected=expected, got=repr(text)) from None
 
 
 def read_result(found: _Found, settings: Settings) -> Scene:
     """Reads a fused cube, (H, W, C) float32, its bands as they are in the file or sorted by its own wavelengths."""
     data = _data(
         DataConfig(),
+        "--result-",
         path=str(found.file),
         key=settings.key,
         normalise=settings.result_normalise,

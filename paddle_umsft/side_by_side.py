@@ -12,11 +12,13 @@ import numpy as np
 from paddle_umsft.config import Config, load_config
 from paddle_umsft.data.readers import SceneEntry, list_scenes
 from paddle_umsft.data.scene import Case, FusionResult
-from paddle_umsft.errors import ConfigError, DataError, UmsftError
+from paddle_umsft.errors import ConfigError, DataError, StoppedError, UmsftError
 from paddle_umsft.evaluation import Row, Settings, Truths, compare, compare_files, find_results, run_overrides
+from paddle_umsft.failures import in_one_line
 from paddle_umsft.methods import run_method
 from paddle_umsft.metrics import CONVENTIONS
 from paddle_umsft.run import make_case
+from paddle_umsft.run_folder import check_writable
 
 BASELINES = ("bicubic", "gsa", "sfim", "cnmf")
 
@@ -70,7 +72,8 @@ def run_candidates(
         for name, method in chosen:
             say(f"{entry.name}: {name} ...")
             try:
-                results[name] = run_method(case.observation, method)
+                with in_one_line(name):
+                    results[name] = run_method(case.observation, method)
                 fused, extra = results[name].fused, {"seconds": results[name].seconds}
                 compared = list(compare(case, fused, settings.conventions, without_truth=settings.without_truth))
             except UmsftError as error:
@@ -79,7 +82,12 @@ def run_candidates(
             for convention, figures, bands in compared:
                 yield Row(name, name, entry.name, convention, {**figures, **extra}, bands)
         if keep is not None and results:
-            keep(case, results)
+            try:
+                keep(case, results)
+            except UmsftError as error:
+                failed.append(error)
+            except (MemoryError, OSError, RuntimeError, ValueError) as error:  # the table matters more
+                failed.append(DataError("cannot be drawn or kept", where=entry.name, got=error))
 
 
 def _scenes(settings: Settings) -> list[tuple[SceneEntry, Config]]:
@@ -113,7 +121,8 @@ def evaluate_all(
         keep: Called with each scene's case and the results of all methods that were run on it.
 
     Returns:
-        One row per result and convention, in the order given; and why others are missing.
+        One row per result and convention, in the order given; and why others are missing. Where the user stops it, the
+        rows so far, and a `StoppedError` among the reasons.
 
     Raises:
         ConfigError: Unknown convention, nothing to compare, no truth, no scale.
@@ -125,9 +134,15 @@ def evaluate_all(
     if not settings.results and not settings.baselines:
         raise ConfigError("nothing to compare", where="results", hint="name files or run folders, or --baselines")
     failed: list[UmsftError] = []
-    rows = list(compare_files(settings, failed))
-    if settings.baselines:
-        rows += run_candidates(settings, failed, say, keep)
+    rows: list[Row] = []
+    try:
+        for row in compare_files(settings, failed):
+            rows.append(row)
+        if settings.baselines:
+            for row in run_candidates(settings, failed, say, keep):
+                rows.append(row)
+    except KeyboardInterrupt:
+        failed.append(StoppedError("interrupted: the comparison is not complete"))
     return rows, failed
 
 
@@ -138,20 +153,24 @@ def save_comparison(folder: str) -> Keep:
 
     Args:
         folder: Files go to `<folder>/<scene>/`.
+
+    Raises:
+        DataError: The folder cannot be made or written to; said before anything is run.
     """
+    check_writable(Path(folder).expanduser())
 
     def keep(case: Case, results: dict[str, FusionResult]) -> None:
         from paddle_umsft.figures import comparison, save_figure
 
-        target = Path(folder) / case.observation.name
+        target = Path(folder).expanduser() / case.observation.name
         cubes = {name: result.fused for name, result in results.items()}
-        if case.reference is not None:
-            save_figure(comparison(case.observation, cubes, case.reference), target / "comparison")
         try:
             target.mkdir(parents=True, exist_ok=True)
             for name, cube in cubes.items():
                 np.save(target / f"{name}.npy", cube)
         except OSError as error:
-            raise UmsftError("cannot be written", where=target, got=error) from None
+            raise DataError("cannot be written", where=target, got=error, hint="choose another --output") from None
+        if case.reference is not None:
+            save_figure(comparison(case.observation, cubes, case.reference), target / "comparison")
 
     return keep

@@ -349,3 +349,77 @@ def test_foreign_result_beside_a_truth_whose_bands_were_sorted(
     assert "wavelengths_nm" in capsys.readouterr().err
     assert tool.main([str(tmp_path / "told.npz"), *common, "--csv", str(tmp_path / "t.csv")]) == 0
     assert float(_rows(tmp_path / "t.csv")[0]["PSNR"]) == pytest.approx(40, abs=1e-3)
+
+
+def test_an_output_that_cannot_be_is_said_before_anything_runs(
+    tool: ModuleType, truth: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "afile").write_text("")
+    command = ["--baselines", "--presets", "--reference", str(tmp_path / "truth.npy"), "--scale", "4"]
+    command += ["-o", "observe.srf=uniform", "--output"]
+    for folder in (tmp_path / "afile", tmp_path / "afile" / "deeper"):
+        assert tool.main([*command, str(folder)]) == 3
+        shown = capsys.readouterr()
+        assert "bicubic" not in shown.err
+        assert "afile" in shown.err
+        assert len(shown.err.splitlines()) == 1
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "out" / "truth" / "comparison.png").mkdir(parents=True)
+    assert tool.main([*command, str(tmp_path / "out")]) == 3
+    shown = capsys.readouterr()
+    assert "cnmf" in shown.out
+    assert "comparison" in shown.err.splitlines()[-1]
+    assert (tmp_path / "out" / "truth" / "cnmf.npy").is_file()
+
+
+def test_stopped_by_the_user(
+    tool: ModuleType,
+    truth: np.ndarray,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was compared before Ctrl-C is shown."""
+    import paddle_umsft.side_by_side as side_by_side
+
+    whole = side_by_side.run_method
+
+    def run_method(observation: object, config: object) -> object:
+        if getattr(config, "method", "") == "sfim":
+            raise KeyboardInterrupt
+        return whole(observation, config)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(side_by_side, "run_method", run_method)
+    command = ["--baselines", "--presets", "--reference", str(tmp_path / "truth.npy"), "--scale", "4"]
+    command += ["-o", "observe.srf=uniform", "--csv", str(tmp_path / "out.csv")]
+    assert tool.main(command) == 130
+    shown = capsys.readouterr()
+    assert [row["file"] for row in _rows(tmp_path / "out.csv")] == ["bicubic", "gsa"]
+    assert "gsa" in shown.out
+    assert "interrupted" in shown.err.splitlines()[-1]
+    monkeypatch.setattr(side_by_side, "evaluate_all", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert tool.main(command) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "fact"),
+    [
+        (["--normalise", "0"], "--normalise: "),
+        (["--normalise", "x"], "--normalise: "),
+        (["--crop", "0", "0", "0", "10"], "--crop: "),
+        (["--result-normalise", "-2"], "--result-normalise: "),
+        (["--result-normalise", "x"], "--result-normalise: "),
+    ],
+)
+def test_an_option_out_of_range_is_named(
+    tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: list[str], fact: str
+) -> None:
+    for name in ("truth", "fused"):
+        np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).uniform(0.1, 1.0, (16, 24, 6)))
+    command = [str(tmp_path / "fused.npy"), "--reference", str(tmp_path / "truth.npy"), "--scale", "4"]
+    assert tool.main([*command, *option]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"error: {fact}")
+    assert "Value error" not in lines[0]

@@ -26,13 +26,7 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     add("--crop", type=int, nargs=4, metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"), help="part of the reference")
     add("--without-truth", action="store_true", help="add agreement with the observation, D_lambda, D_s and QNR")
     add("--baselines", action="store_true", help="run baselines and presets on the same observation")
-    add(
-        "--presets",
-        nargs="*",
-        default=list(PRESETS),
-        metavar="NAME",
-        help="default: fast best published; none: no name",
-    )
+    add("--presets", nargs="*", default=list(PRESETS), metavar="NAME", help=f"default: {' '.join(PRESETS)}; or none")
     add("-c", "--config", metavar="FILE", help="how the observation is simulated; default: the run's config")
     add("-o", "--override", nargs="+", action="extend", default=[], metavar="key.sub=value", help="on top of either")
     add("--per-band", action="store_true", help="a table of every band as well")
@@ -44,18 +38,18 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run; returns 0, 2 (bad usage) or 3 (bad data)."""
+    """Run; returns 0, 2 (bad usage), 3 (bad data) or 130 (interrupted, after the table of what was done)."""
     args = parse(argv)
-    from paddle_umsft import evaluation, side_by_side, tables
-    from paddle_umsft.errors import UmsftError
-
     names = ("results", "reference", "scale", "key", "reference_key", "layout", "crop", "without_truth", "baselines")
     try:
+        from paddle_umsft import evaluation, side_by_side, tables
+        from paddle_umsft.errors import UmsftError
+
         settings = evaluation.Settings(
             **{name: getattr(args, name) for name in (*names, "presets", "config")},
             conventions=("author", "dian", "yokoya") if args.convention == "all" else (args.convention,),
             normalise=None if args.normalise is None else evaluation.divisor(args.normalise),
-            result_normalise=evaluation.divisor(args.result_normalise),
+            result_normalise=evaluation.divisor(args.result_normalise, "--result-normalise"),
             overrides=args.override,
         )
         keep = side_by_side.save_comparison(args.output) if args.output else None
@@ -67,6 +61,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         texts = {args.csv: tables.csv_table(rows).csv, args.markdown: table.markdown, args.latex: table.latex}
         for path in filter(None, texts if rows else ()):
             tables.write_table(path, texts[path]())
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     except UmsftError as error:
         if args.debug:
             traceback.print_exc()
