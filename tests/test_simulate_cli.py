@@ -14,8 +14,10 @@ import scipy.io
 
 from paddle_umsft.config import load_config
 from paddle_umsft.data.readers import list_scenes
+from paddle_umsft.errors import DataError
 from paddle_umsft.pair_files import read_back
 from paddle_umsft.run import make_case, open_run
+from paddle_umsft.run_folder import write_json
 
 MAIN = runpy.run_path(str(Path(__file__).resolve().parents[1] / "tools" / "simulate.py"))["main"]
 
@@ -140,3 +142,22 @@ def test_the_printed_command_fuses_the_pair(
     assert (seen.psf is not None, seen.srf is not None) == known
     if seen.srf is not None:
         np.testing.assert_allclose(seen.lr_hsi @ seen.srf.T, made["lr_hsi"] @ made["srf"].T, rtol=1e-6)
+
+
+def test_an_output_that_is_a_file(tmp_path: Path, config_file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "afile").write_text("")
+    assert MAIN(["-c", config_file, "--output", str(tmp_path / "afile")]) == 3
+    assert "a file: " in capsys.readouterr().err
+    with pytest.raises(DataError, match="cannot be written"):
+        write_json(tmp_path / "afile" / "a.json", {})
+
+
+def test_stopped_by_the_user(
+    tmp_path: Path, config_file: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("paddle_umsft.run.make_case", stopped)
+    assert MAIN(["-c", config_file, "--output", str(tmp_path)]) == 130
+    assert capsys.readouterr().err.startswith("interrupted")

@@ -12,12 +12,6 @@ from typing import Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paddle_umsft.config import load_config
-from paddle_umsft.data.readers import list_scenes
-from paddle_umsft.errors import ConfigError, UmsftError
-from paddle_umsft.pair_files import FORMATS, read_back, write_pair
-from paddle_umsft.run import make_case
-
 
 def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -29,16 +23,24 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     )
     parser.add_argument("-o", "--override", nargs="+", action="extend", default=[], metavar="key.sub=value")
     parser.add_argument("--output", default="output/pairs", metavar="DIR", help="a folder per scene goes in here")
-    parser.add_argument("--format", choices=FORMATS, default="npz")
+    parser.add_argument("--format", choices=("npz", "mat"), default="npz")
     parser.add_argument("--debug", action="store_true", help="tracebacks")
     return parser.parse_args(argv)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run; returns 0, 2 (bad usage or configuration) or 3 (bad data). One bad scene does not stop the others."""
+    """Run; returns 0, 2 (bad usage), 3 (bad data) or 130 (interrupted). One bad scene does not stop the others."""
     args = parse(argv)
     code = 0
     try:
+        from paddle_umsft.config import load_config
+        from paddle_umsft.data.readers import list_scenes
+        from paddle_umsft.errors import ConfigError, UmsftError
+        from paddle_umsft.pair_files import read_back, write_pair
+        from paddle_umsft.run import make_case
+        from paddle_umsft.run_folder import check_writable
+
+        check_writable(Path(args.output).expanduser())
         config = load_config(args.config, args.override)
         entries = list_scenes(config.data)
         for entry in entries:
@@ -57,6 +59,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             overrides = [*args.override, *read_back(folder, format=args.format, known=known)]
             command = ["python", "tools/train.py", "-c", args.config, "-o", *overrides]
             print(f"  fuse it{'' if known else ' blind'}: {shlex.join(command)}")
+    except KeyboardInterrupt:
+        print("interrupted; the pairs named above are whole", file=sys.stderr)
+        return 130
     except UmsftError as error:
         if args.debug:
             traceback.print_exc()

@@ -320,7 +320,7 @@ def test_command_line(small: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_key_that_is_not_there(small: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConversionError, match="no entry 'nope', got .*; give another --key"):
+    with pytest.raises(ConversionError, match=r"no entry 'nope', got .*; give another --key"):
         convert_file(small, tmp_path / "a.pdparams", key="nope")
 
 
