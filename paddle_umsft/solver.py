@@ -221,7 +221,7 @@ def fuse_umsft(
         on_record: Called with every record.
 
     Raises:
-        DataError: If the image is too small.
+        DataError: If the image is too small, or the loss is no longer a finite number.
     """
     solver = Solver(observation, config)
     history = []

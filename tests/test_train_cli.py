@@ -175,6 +175,19 @@ def test_resume_with_other_numbers_is_refused_and_harms_nothing(
     assert train("--resume", str(run)) == 0
 
 
+def test_a_launch_that_joins_another_ones_folder_harms_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = bicubic_run(tmp_path)
+    before = (run / "config.yml").read_text()
+    capsys.readouterr()
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
+    argv = ["-c", "published.yml", "-o", *BICUBIC, "seed=5", f"data.path={tmp_path / 'scenes'}"]
+    assert train(*argv, "--output", str(tmp_path / "out")) == 3
+    assert "another output.name" in one_line_error(capsys)
+    assert (run / "config.yml").read_text() == before
+
+
 def test_no_mean_over_several_conventions(tmp_path: Path) -> None:
     run = bicubic_run(tmp_path, count=2)
     path = run / "0" / "metrics.json"
