@@ -26,11 +26,13 @@ class RawArray:
         values: Any shape, any real type.
         key: Its name in the file, "" if the file holds only one.
         wavelengths_nm: A list of wavelengths found beside it, as it stands in the file, or None.
+        is_picture: Rows, columns, colours for certain: the kind of file, or its header, says so.
     """
 
     values: np.ndarray
     key: str = ""
     wavelengths_nm: Optional[np.ndarray] = None
+    is_picture: bool = False
 
 
 def require_file(path: str | Path) -> Path:
@@ -48,13 +50,16 @@ def require_file(path: str | Path) -> Path:
     return found
 
 
-def read_array(path: str | Path, key: Optional[str] = None, *, axes: tuple[int, ...] = (3,)) -> RawArray:
+def read_array(
+    path: str | Path, key: Optional[str] = None, *, axes: tuple[int, ...] = (3,), option: str = "data.key"
+) -> RawArray:
     """Reads one array.
 
     Args:
         path: .mat, .npy, .npz, .tif/.tiff, .png/.jpg/.jpeg/.bmp (bands R, G, B; alpha is dropped).
         key: Its name in a .mat or .npz; None: the only array with as many axes as `axes` says.
         axes: Numbers of axes that fit, the preferred one first; used only where no key is given.
+        option: Config key that `key` came from, named in a message.
 
     Returns:
         The array, unscaled, in the file's own type.
@@ -65,21 +70,24 @@ def read_array(path: str | Path, key: Optional[str] = None, *, axes: tuple[int, 
     file = require_file(path)
     suffix = file.suffix.lower()
     if suffix == ".mat":
-        return _from_named(file, _mat_entries(file), key, axes)
+        return _from_named(file, _mat_entries(file), key, axes, option)
     if suffix == ".npz":
-        return _from_named(file, _npz_entries(file), key, axes)
+        return _from_named(file, _npz_entries(file), key, axes, option)
     if suffix == ".npy":
         return RawArray(guarded(file, ".npy file", lambda: np.load(file, allow_pickle=False)))
     if suffix in (".tif", ".tiff"):
-        return RawArray(_read_tiff(file))
+        values, is_picture = _read_tiff(file)
+        return RawArray(values, is_picture=is_picture)
     if suffix in PICTURE_SUFFIXES:
-        return RawArray(_read_picture(file))
+        return RawArray(_read_picture(file), is_picture=True)
     expected = ", ".join(ARRAY_SUFFIXES + PICTURE_SUFFIXES)
     raise DataError("unknown kind of file", where=file, expected=expected, got=suffix or "no suffix")
 
 
-def read_table(path: str | Path, key: Optional[str] = None) -> np.ndarray:
+def read_table(path: str | Path, key: Optional[str] = None, *, option: str = "data.key") -> np.ndarray:
     """Reads a two-dimensional table of numbers: .csv/.txt (no header), .npy, .npz or .mat.
+
+    A table of one row or column counts, where a .mat or .npz has no other.
 
     Raises:
         DataError: As `read_array`, or not two axes.
@@ -89,7 +97,7 @@ def read_table(path: str | Path, key: Optional[str] = None) -> np.ndarray:
         delimiter = "," if file.suffix.lower() == ".csv" else None
         table = guarded(file, "table of numbers", lambda: np.loadtxt(file, delimiter=delimiter, ndmin=2))
     else:
-        table = read_array(file, key, axes=(2,)).values
+        table = read_array(file, key, axes=(2, 1), option=option).values
     if table.ndim != 2:
         raise DataError("number of axes", where=file, expected=2, got=f"{table.ndim} (shape {table.shape})")
     return np.asarray(table)
@@ -105,13 +113,17 @@ class _Entry:
     is_numeric: bool = True
 
 
-def _from_named(file: Path, entries: dict[str, _Entry], key: Optional[str], axes: tuple[int, ...]) -> RawArray:
+def _from_named(
+    file: Path, entries: dict[str, _Entry], key: Optional[str], axes: tuple[int, ...], option: str
+) -> RawArray:
     """Picks the array by key, or the only one that fits."""
     listing = ", ".join(f"{name} {entry.shape} {entry.kind}" for name, entry in entries.items()) or "nothing"
     if key is None:
         fitting: list[str] = []
         for wanted in axes:
             fitting = [name for name, entry in entries.items() if entry.is_numeric and _axes(entry.shape) == wanted]
+            if wanted == 1:  # a table of one row; the wavelengths beside it have one as well
+                fitting = [name for name in fitting if name not in _WAVELENGTH_KEYS and len(entries[name].shape) == 2]
             if fitting:
                 break
         if not fitting:
@@ -120,7 +132,7 @@ def _from_named(file: Path, entries: dict[str, _Entry], key: Optional[str], axes
             raise DataError(f"no array with {wanted} axes", where=file, got=listing, hint=hint)
         if len(fitting) > 1:
             shown = ", ".join(f"{name} {entries[name].shape}" for name in fitting)
-            hint = "name one by its key (data.key; for a pair data.lr_key, data.hr_key; for an SRF observe.srf_key)"
+            hint = f"say which with {option}=NAME"
             raise DataError(f"several arrays with {wanted} axes", where=file, got=shown, hint=hint)
         key = fitting[0]
     elif key not in entries:
@@ -208,10 +220,16 @@ def _npz_entries(file: Path) -> dict[str, _Entry]:
     return found
 
 
-def _read_tiff(file: Path) -> np.ndarray:
+def _read_tiff(file: Path) -> tuple[np.ndarray, bool]:
+    """The array, and whether its own header makes it a picture: rows, columns, samples of a pixel."""
     import tifffile  # comes with scikit-image
 
-    return np.asarray(guarded(file, "TIFF file", lambda: tifffile.imread(str(file))))
+    def read() -> tuple[np.ndarray, bool]:
+        with tifffile.TiffFile(str(file)) as tiff:
+            return np.asarray(tiff.asarray()), tiff.series[0].axes == "YXS"
+
+    values, is_picture = guarded(file, "TIFF file", read)
+    return values, is_picture
 
 
 def _read_picture(file: Path) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any, Optional
 import numpy as np
 
 from paddle_umsft.checks import check_cube, check_numeric
-from paddle_umsft.data.arrays import ARRAY_SUFFIXES, PICTURE_SUFFIXES, guarded, read_array, require_file
+from paddle_umsft.data.arrays import ARRAY_SUFFIXES, guarded, read_array, require_file
 from paddle_umsft.data.cave import cave_name, cave_wavelengths, find_cave_folder, read_cave
 from paddle_umsft.data.indian_pines import read_indian_pines
 from paddle_umsft.data.layout import divisor_of, in_nm, sort_bands, to_hwc, wavelengths_for
@@ -207,7 +207,8 @@ def _read_file(path: str, key: Optional[str], settings: DataConfig, *, spectral:
     file = require_file(path)
     if file.suffix.lower() == ".hdr":
         return _read_envi(file)
-    raw = read_array(file, key, axes=(3,) if spectral else (3, 2))
+    option = "data.hr_key" if not spectral else "data.lr_key" if settings.is_pair else "data.key"
+    raw = read_array(file, key, axes=(3,) if spectral else (3, 2), option=option)
     where = f"{file.name}{f' key {raw.key}' if raw.key else ''}"
     values = check_numeric(raw.values, where)
     if values.ndim == 2 and not spectral:
@@ -222,12 +223,15 @@ def _read_file(path: str, key: Optional[str], settings: DataConfig, *, spectral:
     elif spectral and raw.wavelengths_nm is not None:
         known = len(raw.wavelengths_nm)
     # A picture is read as rows, columns, bands, a panchromatic image has got its band axis just now: nothing to infer.
-    is_settled = raw.values.ndim == 2 or file.suffix.lower() in PICTURE_SUFFIXES
-    layout = "hwc" if is_settled else settings.layout
+    layout = "hwc" if raw.values.ndim == 2 or raw.is_picture else settings.layout
     cube = to_hwc(values, layout, where, wavelengths=known)
     source = file.name + (f":{raw.key}" if raw.key else "")
     read_as = "rows, columns, bands" if cube is values else "bands, rows, columns"
-    notes = (f"{where} {values.shape}: read as {read_as} (data.layout: auto)",) if layout == "auto" else ()
+    notes: tuple[str, ...] = ()
+    if layout == "auto":
+        notes = (f"{where} {values.shape}: read as {read_as} (data.layout: auto)",)
+    if key and not raw.key:
+        notes += (f"{file.name}: {option}={key} has no meaning, there is one array in the file and it has no name",)
     if not spectral or settings.wavelengths_nm is not None:
         return _Raw(cube, None, source, notes)
     wavelengths, converted = in_nm(raw.wavelengths_nm, "", where)

@@ -210,7 +210,7 @@ def load_srf(
     header = _csv_header(file)
     if header is not None:
         return _from_wavelengths(file, header, where, wavelengths_nm)
-    table = read_table(file, key)
+    table = read_table(file, key, option="observe.srf_key")
     if bands not in table.shape:
         expected, got = f"{bands} as in the scene", f"shape {table.shape}"
         raise DataError("bands of the SRF", where=where, expected=expected, got=got)

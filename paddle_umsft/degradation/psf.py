@@ -93,8 +93,9 @@ def motion_psf(size: int, angle_deg: float = 45.0, width: float = 1.0) -> np.nda
     across = -x * math.sin(angle) + y * math.cos(angle)
     # The ends fade over one pixel, so that the length need not be a whole number of taps.
     line = np.clip(size / 2 + 0.5 - np.abs(along), 0.0, 1.0)
-    psf = line * np.exp(-0.5 * (across / width) ** 2)
-    return np.asarray(psf / psf.sum())
+    with np.errstate(over="ignore"):
+        psf = line * np.exp(-0.5 * (across / width) ** 2)
+    return np.asarray(psf / _check_sum(psf, width))
 
 
 def load_psf(path: str, key: Optional[str] = None) -> np.ndarray:
@@ -110,7 +111,7 @@ def load_psf(path: str, key: Optional[str] = None) -> np.ndarray:
     Raises:
         DataError: No such file, not readable, not square, negative, not finite, or all zero.
     """
-    psf = check_psf(read_table(path, key=key), where=Path(path).name)
+    psf = check_psf(read_table(path, key=key, option="observe.psf.key"), where=Path(path).name)
     return np.asarray(psf / psf.sum())
 
 
@@ -146,9 +147,19 @@ def build_psf(settings: PsfConfig, scale: int) -> np.ndarray:
 
 def _outer_gaussian(offsets: np.ndarray, sigma: float) -> np.ndarray:
     """Normalised outer product of a Gaussian sampled at the offsets."""
-    line = np.exp(-(offsets**2) / (2 * sigma**2))
-    line /= line.sum()
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        line = np.exp(-(offsets**2) / (2 * sigma**2))
+    line /= _check_sum(line, sigma)
     return np.outer(line, line)
+
+
+def _check_sum(values: np.ndarray, sigma: float) -> float:
+    """The sum of a PSF's values: one so narrow that it falls between the pixels has none."""
+    total = float(values.sum())
+    if not total > 0:  # NaN neither
+        what = "PSF too narrow for the pixels"
+        raise ConfigError(what, where="observe.psf.sigma", expected="a larger one", got=sigma)
+    return total
 
 
 def _check_size(size: int, sigma: float) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_HEADING_SIZE = 9.0  # points
+_SHORTEST_NAME = 8  # letters that stay of a long name
 ZOOM_COLOURS = ("#FFD92F", "#66C2FF")
 
 
@@ -163,8 +165,7 @@ def overview(
             column[0].set_title(f"error\nRMSE {np.sqrt(np.mean(values**2)):.2f}")
             for number, zoom in enumerate(boxes):
                 _frame_zoom(column[1 + number], zoom, ZOOM_COLOURS[number % len(ZOOM_COLOURS)])
-        heading = title or observation.name
-        figure.suptitle(f"{heading}  (×{observation.scale}; colours: {label})", fontsize=9)
+        _draw_heading(figure, title or observation.name, f"  (×{observation.scale}; colours: {label})")
     return figure
 
 
@@ -203,9 +204,25 @@ def comparison(
             (rows[-1], angle_map, ANGLE_COLOURS, "SAM\nspectral angle\n(degrees)"),
         ):
             _draw_map_row(row, [measure(reference, cube) for cube in fused.values()], colours, words)
-        heading = title or observation.name
-        figure.suptitle(f"{heading}  (×{observation.scale}; colours: {label})", fontsize=9)
+        _draw_heading(figure, title or observation.name, f"  (×{observation.scale}; colours: {label})")
     return figure
+
+
+def _draw_heading(figure: Figure, name: str, rest: str) -> None:
+    """The line above all; a name that is too long for the figure loses its middle."""
+    from matplotlib.textpath import TextPath
+
+    def width(text: str) -> float:
+        return float(TextPath((0, 0), text, size=_HEADING_SIZE).get_extents().width)
+
+    def shown(keep: int) -> str:
+        short = name if keep >= len(name) else f"{name[: (keep + 1) // 2]}…{name[len(name) - keep // 2 :]}"
+        return short.replace("$", r"\$") + rest  # no formula
+
+    room, keep = 0.95 * 72 * figure.get_figwidth(), len(name)  # on pixels, letters get up to 3 % wider
+    while keep > _SHORTEST_NAME and width(shown(keep)) > room:
+        keep -= max(1, int((width(shown(keep)) - room) / _HEADING_SIZE))  # few letters are wider than high
+    figure.suptitle(shown(keep), fontsize=_HEADING_SIZE)
 
 
 def _draw_map_row(row: Sequence[Axes], maps: Sequence[np.ndarray], colours: str, words: str) -> None:

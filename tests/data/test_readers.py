@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
+import tifffile
 
 from paddle_umsft.data.readers import SceneEntry, list_scenes, read_pair, read_scene
 from paddle_umsft.data.scene import Case
@@ -279,10 +280,19 @@ def test_pair_without_truth(tmp_path: Path) -> None:
     assert case.reference is None
     assert (seen.scale, seen.bands, seen.msi_bands, seen.shape) == (3, 9, 4, (72, 120))
     assert seen.lr_hsi.max() == seen.hr_msi.max() == 1
-    with pytest.raises(DataError, match="several arrays"):
+    with pytest.raises(DataError, match=r"several arrays.*data\.lr_key=NAME"):
         read_pair(DataConfig(lr_hsi=path, hr_msi=path))
+    with pytest.raises(DataError, match=r"several arrays.*data\.hr_key=NAME"):
+        read_pair(DataConfig(lr_hsi=path, hr_msi=path, lr_key="I_HS"))
     with pytest.raises(DataError, match="expected 4 as told, got 3"):
         load_case(list_scenes(data)[0], ObserveConfig(scale=4))
+
+
+def test_a_key_where_nothing_has_a_name(tmp_path: Path) -> None:
+    scene = read_scene(DataConfig(path=write(tmp_path / "a.npy", a=cube()), key="zz", layout="hwc"))
+    assert [note for note in scene.notes if "data.key=zz has no meaning" in note]
+    scene = read_scene(DataConfig(path=write(tmp_path / "a.mat", a=cube()), key="a", layout="hwc"))
+    assert not scene.notes
 
 
 def test_pair_with_a_photograph_and_with_a_pan_image(tmp_path: Path) -> None:
@@ -294,6 +304,9 @@ def test_pair_with_a_photograph_and_with_a_pan_image(tmp_path: Path) -> None:
     first = write(tmp_path / "first.npy", a=np.moveaxis(cube(shape=(24, 40, 9)), -1, 0))
     of_both = DataConfig(lr_hsi=first, hr_msi=str(tmp_path / "photo.png"), normalise="none", layout="chw")
     np.testing.assert_array_equal(read_pair(of_both).hr_msi, picture)  # data.layout cannot mean the photograph
+    tifffile.imwrite(str(tmp_path / "photo.tif"), picture)
+    of_both = DataConfig(lr_hsi=first, hr_msi=str(tmp_path / "photo.tif"), normalise="none", layout="chw")
+    np.testing.assert_array_equal(read_pair(of_both).hr_msi, picture)  # its header says the same
     pan = write(tmp_path / "pan.npy", a=cube(shape=(48, 80)))
     assert read_pair(DataConfig(lr_hsi=low, hr_msi=pan)).hr_msi.shape == (48, 80, 1)
 

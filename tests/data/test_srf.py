@@ -83,6 +83,18 @@ def test_file_of_either_orientation(tmp_path: Path, suffix: str, transpose: bool
         load_srf(str(path), 10)
 
 
+def test_one_row_in_a_file_of_names(tmp_path: Path) -> None:
+    """A panchromatic camera: MATLAB has no vectors, so the one row is a table."""
+    row = np.random.RandomState(0).uniform(0.1, 1, (1, 9))
+    scipy.io.savemat(tmp_path / "pan.mat", {"R": row, "wavelengths": np.linspace(400, 700, 9)})
+    np.savez(tmp_path / "pan.npz", R=row.T, wavelengths=np.linspace(400, 700, 9))
+    for name in ("pan.mat", "pan.npz"):
+        np.testing.assert_array_equal(load_srf(str(tmp_path / name), 9).values, row)
+    scipy.io.savemat(tmp_path / "two.mat", {"R": row, "S": row})
+    with pytest.raises(DataError, match=r"observe\.srf_key=NAME"):
+        load_srf(str(tmp_path / "two.mat"), 9)
+
+
 def test_file_with_wavelengths(tmp_path: Path) -> None:
     path = tmp_path / "camera.csv"
     lines = [f"{nm},{max(0, 1 - abs(nm - 450) / 40)},{max(0, 1 - abs(nm - 600) / 40)}" for nm in range(380, 780, 5)]

@@ -128,6 +128,22 @@ def test_psf_from_file(tmp_path: Path) -> None:
         load_psf(str(tmp_path / "none.npy"))
 
 
+@pytest.mark.parametrize(("kind", "sigma"), [("gaussian", 1e-3), ("gaussian", 1e-200), ("motion", 1e-200)])
+def test_a_psf_that_falls_between_the_pixels(kind: str, sigma: float) -> None:
+    settings = PsfConfig(type=kind, sigma=sigma, angle_deg=30, size=8)
+    with pytest.raises(ConfigError, match=r"observe\.psf\.sigma: PSF too narrow") as caught:
+        build_psf(settings, 8)
+    assert caught.value.exit_code == 2
+
+
+def test_a_psf_among_others_is_named_by_its_key(tmp_path: Path) -> None:
+    path = str(tmp_path / "psf.npz")
+    np.savez(path, a=np.ones((3, 3)), b=np.ones((4, 4)))
+    with pytest.raises(DataError, match=r"several arrays.*observe\.psf\.key=NAME"):
+        load_psf(path)
+    assert load_psf(path, "b").shape == (4, 4)
+
+
 def test_wrong_use() -> None:
     with pytest.raises(DataError, match=r"multiples of the scale 4.*10x12"):
         SpatialDegradation(box_psf(4), 4).forward(np.zeros((10, 12, 1)))

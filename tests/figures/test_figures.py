@@ -63,6 +63,20 @@ def test_overview_without_truth_has_three_pictures(scene: tuple[Observation, np.
     assert titles == ["LR-HSI", "HR-MSI", "fused"]
 
 
+@pytest.mark.parametrize("name", ["short", "a_scene_of_a_very_long_name_" * 8, "WWWW" * 40, "cost$5$_and_" * 15])
+def test_a_long_name_stays_within_the_figure(scene: tuple[Observation, np.ndarray, np.ndarray], name: str) -> None:
+    observation, reference, fused = scene
+    for figure in (figures.overview(observation, fused, title=name),
+                   figures.comparison(observation, {"gsa": fused}, reference, title=name)):  # fmt: skip
+        line = _pixels(figure).min(axis=2)[: int(0.15 * figure.dpi)]
+        assert line.min() < 128
+        assert line[:, :2].min() == line[:, -2:].min() == 255
+        heading = figure.get_suptitle() if hasattr(figure, "get_suptitle") else figure._suptitle.get_text()
+        assert heading.startswith(name[:4])
+        assert ("…" in heading) == (name != "short")
+        assert "×4; colours" in heading
+
+
 def test_error_maps_share_one_scale(scene: tuple[Observation, np.ndarray, np.ndarray]) -> None:
     _, reference, fused = scene
     worse = np.clip(reference + 0.2, 0, 1)
