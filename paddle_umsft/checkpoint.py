@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -84,12 +85,12 @@ def _read_state(path: Path, config: Config) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         hint = "delete that folder to go on"
         raise CheckpointError("damaged checkpoint", where=path, got=error, hint=hint) from error
-    if state["config"] != config.digest():
+    if state.get("config") != config.digest():
         raise CheckpointError(
             "checkpoint of another configuration",
             where=path,
             expected=config.digest(),
-            got=state["config"],
+            got=state.get("config"),
             hint="resume with the run's own config.yml, or start a new run",
         )
     return state
@@ -102,6 +103,7 @@ def load_checkpoint(path: Path, solver: Solver) -> None:
         CheckpointError: If the checkpoint is damaged, or belongs to another configuration or scene.
     """
     state = _read_state(path, solver.config)
+    position, seconds = _position(path, state, [stage.iterations for stage in solver.stages])
     try:
         model = paddle.load(str(path / FILES[0]))
         optimizers = paddle.load(str(path / FILES[1]))
@@ -112,8 +114,25 @@ def load_checkpoint(path: Path, solver: Solver) -> None:
         raise CheckpointError("checkpoint of another network or scene", where=path, got="; ".join(problems))
     solver.model.set_state_dict(model)
     solver.load_state_dict(optimizers)
-    solver.position = (int(state["stage"]), int(state["iteration"]))
-    solver.seconds = float(state["seconds"])
+    solver.position, solver.seconds = position, seconds
+
+
+def _position(path: Path, state: dict[str, Any], iterations: list[int]) -> tuple[tuple[int, int], float]:
+    """(stage index, iteration) and seconds so far, if a run with so many iterations per stage can have been there."""
+    entries: list[Any] = [state.get(name) for name in ("stage", "iteration", "seconds")]
+    stage, done, seconds = entries
+    possible = type(stage) is int and type(done) is int and 0 <= stage < len(iterations)
+    if not possible or not 0 <= done <= iterations[stage]:
+        raise CheckpointError(
+            "damaged checkpoint",
+            where=path / "state.json",
+            expected=f"a stage below {len(iterations)} and an iteration of it",
+            got=f"stage {stage!r}, iteration {done!r}",
+            hint="delete that folder to go on",
+        )
+    if not isinstance(seconds, (int, float)) or not math.isfinite(seconds):
+        raise CheckpointError("damaged checkpoint", where=path / "state.json", expected="seconds", got=repr(seconds))
+    return (stage, done), float(seconds)
 
 
 def state_problems(wanted: dict[str, Any], found: dict[str, Any], most: int = 5) -> list[str]:

@@ -103,9 +103,7 @@ def test_foreign_checkpoints_are_refused(saved: Path) -> None:
         load_checkpoint(saved / "iter_2", make_solver(bands=12))
 
 
-def test_full_disk_leaves_the_older_checkpoint(
-    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_leaves_the_older_checkpoint(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = copy_of(saved, tmp_path).parent
     solver = make_solver()
     load_checkpoint(folder / "iter_2", solver)
@@ -124,6 +122,18 @@ def test_full_disk_leaves_the_older_checkpoint(
     assert [path.name for path in folder.iterdir() if path.is_dir()] == ["iter_2"]
     monkeypatch.undo()
     load_checkpoint(folder / "iter_2", make_solver())
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [{"stage": 99}, {"stage": -1}, {"stage": "a"}, {"iteration": -5}, {"iteration": 10**6}, {"seconds": None}],
+)
+def test_a_position_that_cannot_be_is_refused(saved: Path, tmp_path: Path, edit: dict) -> None:
+    copy = copy_of(saved, tmp_path)
+    state = json.loads((copy / "state.json").read_text())
+    (copy / "state.json").write_text(json.dumps({**state, **edit}))
+    with pytest.raises(CheckpointError, match="damaged checkpoint"):
+        load_checkpoint(copy, make_solver())
 
 
 def test_only_the_newest_are_kept_in_the_order_of_numbers(tmp_path: Path) -> None:
