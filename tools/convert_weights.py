@@ -15,6 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 def build_parser() -> argparse.ArgumentParser:
     """Returns the command line."""
+    from paddle_umsft.convert.convert import PARTS
+
     parser = argparse.ArgumentParser(
         description="Converts weights between PyTorch and Paddle; neither of them need be installed.",
         epilog="Exit codes: 0 done, 2 bad usage, 3 the source cannot be used (nothing is written).",
@@ -23,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("target", metavar="DST", help=".pdparams, .pth, .pt or .safetensors")
     parser.add_argument("--to", choices=("paddle", "torch"), help="whose names to write; default: as DST's ending says")
     parser.add_argument("--key", help="entry of a checkpoint to take, for instance model")
-    parser.add_argument("--part", choices=("umsft", "vgg", "psf", "srf"), help="network to take, if SRC holds several")
+    parser.add_argument("--part", choices=PARTS, help="network to take, if SRC holds several")
     parser.add_argument("--all", action="store_true", help="list every tensor in the table")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
@@ -39,8 +41,8 @@ def show(report: Report, every_name: bool) -> None:
 
 def main(argv: Optional[list[str]] = None) -> int:
     """Runs the command line; returns the exit code."""
-    arguments = build_parser().parse_args(argv)
     try:
+        arguments = build_parser().parse_args(argv)
         from paddle_umsft.convert import IncompleteError, convert_file
         from paddle_umsft.errors import UmsftError
 
