@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
-import sys
-from pathlib import Path
 
 import pytest
-
-SOURCE = Path(__file__).resolve().parents[1] / "benchmarks" / "quality.py"
+from programs import program
 
 
 @pytest.fixture(scope="module")
 def quality():
-    spec = importlib.util.spec_from_file_location("quality_benchmark", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["quality_benchmark"] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["quality_benchmark"]
+    return program("benchmarks/quality.py")
 
 
 def test_measures_what_is_missing_and_nothing_twice(quality, tmp_path, capsys):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import subprocess
@@ -11,12 +10,12 @@ import sys
 import time
 import zlib
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Callable
 
 import numpy as np
 import pytest
 import weight_files as wf
+from programs import program
 
 from paddle_umsft.convert import (
     IncompleteError,
@@ -292,17 +291,8 @@ def test_folder_that_is_not_there(small: Path, tmp_path: Path) -> None:
         convert_file(small, tmp_path / "none" / "a.pdparams")
 
 
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("convert_weights", ROOT / "tools" / "convert_weights.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_command_line(small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main = tool().main
+    main = program("tools/convert_weights.py").main
     assert main([str(small), str(tmp_path / "a.pdparams")]) == 0
     shown = capsys.readouterr()
     assert "UMSFT network" in shown.out
@@ -331,7 +321,7 @@ def test_stopped_by_the_user(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("paddle_umsft.convert.convert_file", stopped)
-    assert tool().main([str(small), str(tmp_path / "a.pdparams")]) == 130
+    assert program("tools/convert_weights.py").main([str(small), str(tmp_path / "a.pdparams")]) == 130
     assert capsys.readouterr().err.startswith("interrupted")
 
 
