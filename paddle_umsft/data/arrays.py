@@ -5,7 +5,7 @@ Arrays keep the axes that their author gave them: a MATLAB v7.3 file stores them
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -84,10 +84,11 @@ def read_array(
     raise DataError("unknown kind of file", where=file, expected=expected, got=suffix or "no suffix")
 
 
-def read_table(path: str | Path, key: Optional[str] = None, *, option: str = "data.key") -> np.ndarray:
+def read_table(path: str | Path, key: Optional[str] = None, *, option: str = "data.key") -> RawArray:
     """Reads a two-dimensional table of numbers: .csv/.txt (no header), .npy, .npz or .mat.
 
-    A table of one row or column counts, where a .mat or .npz has no other.
+    A table of one row or column counts, where a .mat or .npz has no other. Beside a .npy its wavelengths may lie in
+    `wavelengths_nm.npy`, as in a run folder.
 
     Raises:
         DataError: As `read_array`, or not two axes.
@@ -95,12 +96,16 @@ def read_table(path: str | Path, key: Optional[str] = None, *, option: str = "da
     file = require_file(path)
     if file.suffix.lower() in (".csv", ".txt"):
         delimiter = "," if file.suffix.lower() == ".csv" else None
-        table = guarded(file, "table of numbers", lambda: np.loadtxt(file, delimiter=delimiter, ndmin=2))
+        found = RawArray(guarded(file, "table of numbers", lambda: np.loadtxt(file, delimiter=delimiter, ndmin=2)))
     else:
-        table = read_array(file, key, axes=(2, 1), option=option).values
-    if table.ndim != 2:
-        raise DataError("number of axes", where=file, expected=2, got=f"{table.ndim} (shape {table.shape})")
-    return np.asarray(table)
+        found = read_array(file, key, axes=(2, 1), option=option)
+    if found.values.ndim != 2:
+        shape = found.values.shape
+        raise DataError("number of axes", where=file, expected=2, got=f"{len(shape)} (shape {shape})")
+    beside = file.with_name("wavelengths_nm.npy")
+    if file.suffix.lower() == ".npy" and beside.is_file():
+        found = replace(found, wavelengths_nm=np.ravel(read_array(beside).values).astype(np.float64))
+    return found
 
 
 @dataclass(frozen=True)

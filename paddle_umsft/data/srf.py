@@ -16,6 +16,7 @@ import numpy as np
 
 from paddle_umsft.checks import check_srf, check_supports
 from paddle_umsft.data.arrays import read_table, require_file
+from paddle_umsft.data.layout import in_nm
 from paddle_umsft.data.scene import Supports
 from paddle_umsft.data.settings import ObserveConfig
 from paddle_umsft.errors import ConfigError, DataError
@@ -190,9 +191,10 @@ def load_srf(
     """Reads an SRF from a file.
 
     A table (.npy, .npz, .mat, .csv, .txt) of M x C or C x M numbers is used as it stands; where both readings fit
-    (M = C) it is M x C. Its bands are in the order of the scene's file, and sorted where those were. A
-    .csv whose header line begins with "wavelength" has the wavelength in nm in its first column and one MSI band in
-    each other: it is interpolated at the scene's wavelengths, rows scaled to sum 1.
+    (M = C) it is M x C. Its bands are in the order of the scene's file, and sorted where those were; but where
+    wavelengths stand beside the table (`read_table`), those tell the order, and must be the scene's. A .csv whose
+    header line begins with "wavelength" has the wavelength in nm in its first column and one MSI band in each other:
+    it is interpolated at the scene's wavelengths, rows scaled to sum 1.
 
     Args:
         path: The file.
@@ -203,20 +205,25 @@ def load_srf(
 
     Raises:
         DataError: Not readable, another band count, negative, an MSI band all zero, or a table with wavelengths
-            that does not cover what the MSI band sees within the scene.
+            that does not cover what the MSI band sees within the scene, or wavelengths beside it that are not the
+            scene's.
     """
     file = require_file(path)
     where = f"SRF {file.name}"
     header = _csv_header(file)
     if header is not None:
         return _from_wavelengths(file, header, where, wavelengths_nm)
-    table = read_table(file, key, option="observe.srf_key")
+    found = read_table(file, key, option="observe.srf_key")
+    table = found.values
     if bands not in table.shape:
         expected, got = f"{bands} as in the scene", f"shape {table.shape}"
         raise DataError("bands of the SRF", where=where, expected=expected, got=got)
     values = check_srf(table if table.shape[1] == bands else table.T, bands, where)
     notes: tuple[str, ...] = ()
-    if band_order is not None:
+    own, _ = in_nm(found.wavelengths_nm, "", where)
+    if own is not None and wavelengths_nm is not None and own.size == bands:
+        values = values[:, _same_bands(own, wavelengths_nm, where)]
+    elif band_order is not None:
         values, notes = values[:, list(band_order)], (f"{where}: sorted by wavelength, as the bands were",)
     return Srf(values, tuple(f"band{i + 1}" for i in range(len(values))), supports_of(values), notes)
 
@@ -262,6 +269,18 @@ def _flat_top(wavelengths_nm: np.ndarray, centre: float, width: float) -> Option
         return None
     area[area < 1e-4 * area.max()] = 0.0
     return np.asarray(area / area.sum())
+
+
+def _same_bands(own: np.ndarray, wavelengths_nm: np.ndarray, where: str) -> np.ndarray:
+    """Of each of the scene's bands its place among a table's own wavelengths."""
+    order = np.argsort(own, kind="stable")
+    apart = np.abs(own[order] - wavelengths_nm)
+    if apart.max() > 0.5 * float(np.median(np.diff(wavelengths_nm)) if own.size > 1 else 1.0):
+        band = int(apart.argmax())
+        expected, got = f"band {band} at {wavelengths_nm[band]:g} nm", f"{own[order][band]:g} nm"
+        hint = "take away the wavelengths beside the table if they are not its own"
+        raise DataError("wavelengths differ from the scene's", where=where, expected=expected, got=got, hint=hint)
+    return order
 
 
 def _csv_header(file: Path) -> Optional[list[str]]:

@@ -111,7 +111,7 @@ def load_psf(path: str, key: Optional[str] = None) -> np.ndarray:
     Raises:
         DataError: No such file, not readable, not square, negative, not finite, or all zero.
     """
-    psf = check_psf(read_table(path, key=key, option="observe.psf.key"), where=Path(path).name)
+    psf = check_psf(read_table(path, key=key, option="observe.psf.key").values, where=Path(path).name)
     return np.asarray(psf / psf.sum())
 
 

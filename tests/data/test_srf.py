@@ -131,3 +131,27 @@ def test_supports() -> None:
     for bad, fact in (([(0, 99)] * 3, "outside"), ([(0, 3)], "got 1")):
         with pytest.raises(ConfigError, match=fact):
             build_srf(ObserveConfig(supports=bad), 31, VISIBLE)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_wavelengths_beside_a_table_tell_the_order_of_its_bands(tmp_path: Path, kind: str) -> None:
+    """A table that is sorted already, as a run folder or simulate.py leaves it, is not sorted once more."""
+    values, nm = np.random.default_rng(0).uniform(0.1, 1.0, (2, 5)), np.array([400.0, 450, 500, 550, 600])
+    path = tmp_path / f"srf.{kind}"
+
+    def write(order: list[int], wavelengths: np.ndarray) -> None:
+        if kind == "npy":
+            np.save(path, values[:, order])
+            np.save(tmp_path / "wavelengths_nm.npy", wavelengths)
+        else:
+            np.savez(path, srf=values[:, order], wavelengths_nm=wavelengths)
+
+    for order in ([0, 1, 2, 3, 4], [0, 3, 1, 2, 4]):
+        write(order, nm[order])
+        for moved in (None, [0, 2, 1, 3, 4]):
+            np.testing.assert_array_equal(load_srf(str(path), 5, nm, band_order=moved).values, values)
+    write([0, 1, 2, 3, 4], nm / 1000)  # in micrometres
+    np.testing.assert_array_equal(load_srf(str(path), 5, nm, band_order=[0, 2, 1, 3, 4]).values, values)
+    write([0, 1, 2, 3, 4], nm + np.array([0, 0, 40, 0, 0]))
+    with pytest.raises(DataError, match=r"band 2 at 500 nm, got 540 nm"):
+        load_srf(str(path), 5, nm)
