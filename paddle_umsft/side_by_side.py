@@ -25,20 +25,23 @@ BASELINES = ("bicubic", "gsa", "sfim", "cnmf")
 Keep = Callable[[Case, dict[str, FusionResult]], None]
 
 
-def candidates(base: Config, presets: Sequence[str]) -> list[tuple[str, Config]]:
+def candidates(base: Config, presets: Sequence[str], overrides: Sequence[str] = ()) -> list[tuple[str, Config]]:
     """Baselines and presets, each as a configuration with the data and observation of `base`.
 
     Args:
         base: Says which scene and how it is observed.
         presets: Names of configurations.
+        overrides: `key.sub=value` on top of each preset's own settings; `base` has them already.
 
     Raises:
-        ConfigError: No such configuration.
+        ConfigError: No such configuration, or a method among the overrides.
     """
+    if any(override.partition("=")[0].strip() == "method" for override in overrides):
+        raise ConfigError("every method has its own row", where="-o method", hint="choose with --presets")
     chosen = [(name, base.model_copy(update={"method": name})) for name in BASELINES]
     for name in presets:
         same = {"data": base.data, "observe": base.observe, "seed": base.seed, "runtime": base.runtime}
-        chosen.append((name, load_config(name).model_copy(update=same)))
+        chosen.append((name, load_config(name, overrides).model_copy(update=same)))
     return chosen
 
 
@@ -62,7 +65,7 @@ def run_candidates(
         ConfigError: No scene, or no such preset.
     """
     for entry, config in _scenes(settings):
-        chosen = candidates(config, settings.presets)
+        chosen = candidates(config, settings.presets, settings.overrides)
         try:
             case = make_case(entry, config)
         except UmsftError as error:

@@ -11,6 +11,7 @@ from eval_calls import DEMO, demo_run, rows_of
 
 from paddle_umsft.config import load_config
 from paddle_umsft.data.readers import read_scene
+from paddle_umsft.errors import ConfigError
 from paddle_umsft.metrics import evaluate
 from paddle_umsft.side_by_side import candidates
 
@@ -37,6 +38,17 @@ def test_presets_take_the_scene_and_leave_their_own_settings() -> None:
     assert chosen["published"].observe == base.observe
     assert chosen["published"].seed == 7
     assert chosen["published"].method == "umsft"
+
+
+def test_overrides_reach_the_presets() -> None:
+    base = load_config(None, [*DEMO, "solver.iterations=7"])
+    chosen = dict(candidates(base, ["fast", "published"], [*DEMO, "solver.iterations=7", "subspace.map_features=64"]))
+    assert chosen["published"].solver.iterations == 7
+    assert chosen["published"].observe == base.observe
+    assert chosen["fast"].subspace.map_features == 64
+    assert chosen["fast"].method == "subspace"
+    with pytest.raises(ConfigError, match="--presets"):
+        candidates(base, ["fast"], ["method=gsa"])
 
 
 def test_baselines_run_on_the_scenes_that_are_compared(tool: ModuleType, tmp_path: Path) -> None:
