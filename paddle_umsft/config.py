@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Optional, Union
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from paddle_umsft.config_base import Section
 from paddle_umsft.data.settings import DataConfig, ObserveConfig
@@ -48,6 +48,7 @@ class WarmUpConfig(Section):
         srf: Step 1, the SRF alone (Adam).
         psf: Step 2, the PSF alone (Adam).
         joint: Step 3, both (AdamW each).
+        srf_start: Per MSI band where the learned SRF's convolution starts: three taps, a bias; null: drawn by `seed`.
     """
 
     iterations: int = Field(default=500, ge=0)
@@ -55,6 +56,7 @@ class WarmUpConfig(Section):
     srf: StepRate = StepRate(lr=1e-2, decay=0.9, weight_decay=1e-4)
     psf: StepRate = StepRate(lr=5e-4, decay=0.5)
     joint: StepRate = StepRate(lr=5e-3, decay=0.8, weight_decay=1e-4)
+    srf_start: Optional[list[tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]]] = None
 
 
 class SolverConfig(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Optional
 
 import numpy as np
@@ -41,6 +42,7 @@ def build_model(
     psf: Optional[np.ndarray] = None,
     srf: Optional[np.ndarray] = None,
     network: Optional[NetworkConfig] = None,
+    srf_start: Optional[Sequence[Sequence[float]]] = None,
 ) -> FusionModel:
     """Build a model; what is known of the cameras is held fixed, the rest is learned.
 
@@ -52,6 +54,7 @@ def build_model(
         psf: (k, k) known PSF.
         srf: (M, C) known SRF.
         network: Sizes and start of the network.
+        srf_start: Per MSI band three taps and a bias, where the learned SRF starts; None: drawn.
     """
     settings = network or NetworkConfig()
     net = UMSFT(
@@ -69,7 +72,7 @@ def build_model(
     spatial = LearnedPsf(scale=scale) if psf is None else KnownPsf(psf, scale=scale)
     spectral: LearnedSrf | KnownSrf
     if srf is None:
-        spectral = LearnedSrf(bands=bands, supports=supports or ((0, bands),) * msi_bands)
+        spectral = LearnedSrf(bands=bands, supports=supports or ((0, bands),) * msi_bands, start=srf_start)
     else:
         spectral = KnownSrf(srf)
     return FusionModel(net, spatial, spectral)
