@@ -39,9 +39,11 @@ def candidates(base: Config, presets: Sequence[str], overrides: Sequence[str] = 
     if any(override.partition("=")[0].strip() == "method" for override in overrides):
         raise ConfigError("every method has its own row", where="-o method", hint="choose with --presets")
     chosen = [(name, base.model_copy(update={"method": name})) for name in BASELINES]
+    same = {"data": base.data, "observe": base.observe, "seed": base.seed, "runtime": base.runtime}
+    # What comes from `base` need not make sense on top of a preset alone.
+    own = [override for override in overrides if override.partition("=")[0].partition(".")[0].strip() not in same]
     for name in presets:
-        same = {"data": base.data, "observe": base.observe, "seed": base.seed, "runtime": base.runtime}
-        chosen.append((name, load_config(name, overrides).model_copy(update=same)))
+        chosen.append((name, load_config(name, own).model_copy(update=same)))
     return chosen
 
 

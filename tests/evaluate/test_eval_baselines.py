@@ -47,6 +47,9 @@ def test_overrides_reach_the_presets() -> None:
     assert chosen["published"].observe == base.observe
     assert chosen["fast"].subspace.map_features == 64
     assert chosen["fast"].method == "subspace"
+    # Half a pair is a whole one only on top of the run's own configuration.
+    pair = load_config(None, ["data.lr_hsi=low.npy", "data.hr_msi=other.npy"])
+    assert dict(candidates(pair, ["fast"], ["data.hr_msi=other.npy"]))["fast"].data == pair.data
     with pytest.raises(ConfigError, match="--presets"):
         candidates(base, ["fast"], ["method=gsa"])
 
