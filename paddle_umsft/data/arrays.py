@@ -5,7 +5,7 @@ Arrays keep the axes that their author gave them: a MATLAB v7.3 file stores them
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -87,8 +87,7 @@ def read_array(
 def read_table(path: str | Path, key: Optional[str] = None, *, option: str = "data.key") -> RawArray:
     """Reads a two-dimensional table of numbers: .csv/.txt (no header), .npy, .npz or .mat.
 
-    A table of one row or column counts, where a .mat or .npz has no other. Beside a .npy its wavelengths may lie in
-    `wavelengths_nm.npy`, as in a run folder.
+    A table of one row or column counts, where a .mat or .npz has no other.
 
     Raises:
         DataError: As `read_array`, or not two axes.
@@ -102,9 +101,6 @@ def read_table(path: str | Path, key: Optional[str] = None, *, option: str = "da
     if found.values.ndim != 2:
         shape = found.values.shape
         raise DataError("number of axes", where=file, expected=2, got=f"{len(shape)} (shape {shape})")
-    beside = file.with_name("wavelengths_nm.npy")
-    if file.suffix.lower() == ".npy" and beside.is_file():
-        found = replace(found, wavelengths_nm=np.ravel(read_array(beside).values).astype(np.float64))
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Optional
 import numpy as np
 
 from paddle_umsft.checks import check_srf, check_supports
-from paddle_umsft.data.arrays import read_table, require_file
+from paddle_umsft.data.arrays import RawArray, read_array, read_table, require_file
 from paddle_umsft.data.layout import in_nm
 from paddle_umsft.data.scene import Supports
 from paddle_umsft.data.settings import ObserveConfig
@@ -192,9 +192,10 @@ def load_srf(
 
     A table (.npy, .npz, .mat, .csv, .txt) of M x C or C x M numbers is used as it stands; where both readings fit
     (M = C) it is M x C. Its bands are in the order of the scene's file, and sorted where those were; but where
-    wavelengths stand beside the table (`read_table`), those tell the order, and must be the scene's. A .csv whose
-    header line begins with "wavelength" has the wavelength in nm in its first column and one MSI band in each other:
-    it is interpolated at the scene's wavelengths, rows scaled to sum 1.
+    wavelengths stand beside the table (in its .npz or .mat, or in `wavelengths_nm.npy` of a run folder), those tell
+    the order, and must be the scene's. A .csv whose header line begins with "wavelength" has the wavelength in nm in
+    its first column and one MSI band in each other: it is interpolated at the scene's wavelengths, rows scaled to
+    sum 1.
 
     Args:
         path: The file.
@@ -220,7 +221,7 @@ def load_srf(
         raise DataError("bands of the SRF", where=where, expected=expected, got=got)
     values = check_srf(table if table.shape[1] == bands else table.T, bands, where)
     notes: tuple[str, ...] = ()
-    own, _ = in_nm(found.wavelengths_nm, "", where)
+    own = _own_wavelengths(file, found)
     if own is not None and wavelengths_nm is not None and own.size == bands:
         values = values[:, _same_bands(own, wavelengths_nm, where)]
     elif band_order is not None:
@@ -271,11 +272,20 @@ def _flat_top(wavelengths_nm: np.ndarray, centre: float, width: float) -> Option
     return np.asarray(area / area.sum())
 
 
+def _own_wavelengths(file: Path, table: RawArray) -> Optional[np.ndarray]:
+    """The wavelengths beside a table, in nm, or None."""
+    listed, beside = table.wavelengths_nm, file.with_name("wavelengths_nm.npy")
+    if file.suffix.lower() == ".npy" and beside.is_file():
+        listed = np.ravel(read_array(beside).values).astype(np.float64)
+    return in_nm(listed, "", file.name)[0]
+
+
 def _same_bands(own: np.ndarray, wavelengths_nm: np.ndarray, where: str) -> np.ndarray:
     """Of each of the scene's bands its place among a table's own wavelengths."""
     order = np.argsort(own, kind="stable")
     apart = np.abs(own[order] - wavelengths_nm)
-    if apart.max() > 0.5 * float(np.median(np.diff(wavelengths_nm)) if own.size > 1 else 1.0):
+    half_a_band = 0.5 * float(np.median(np.diff(wavelengths_nm))) if own.size > 1 else 0.5
+    if not apart.max() <= half_a_band:  # not a number counts as different
         band = int(apart.argmax())
         expected, got = f"band {band} at {wavelengths_nm[band]:g} nm", f"{own[order][band]:g} nm"
         hint = "take away the wavelengths beside the table if they are not its own"

@@ -155,3 +155,6 @@ def test_wavelengths_beside_a_table_tell_the_order_of_its_bands(tmp_path: Path, 
     write([0, 1, 2, 3, 4], nm + np.array([0, 0, 40, 0, 0]))
     with pytest.raises(DataError, match=r"band 2 at 500 nm, got 540 nm"):
         load_srf(str(path), 5, nm)
+    write([0, 1, 2, 3, 4], np.array([400, 450, 500, 550, np.nan]))
+    with pytest.raises(DataError, match=r"band 4 at 600 nm, got nan nm"):
+        load_srf(str(path), 5, nm)
