@@ -1,13 +1,8 @@
-"""Makes the builders beside the tests importable, and spares the disk."""
+"""Spares the disk."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)
