@@ -14,6 +14,7 @@ import paddle
 
 from paddle_umsft.config import Config
 from paddle_umsft.errors import CheckpointError
+from paddle_umsft.model import state_problems
 from paddle_umsft.run_folder import list_checkpoints as list_checkpoints
 from paddle_umsft.runtime import versions
 from paddle_umsft.solver import Solver
@@ -133,23 +134,6 @@ def _position(path: Path, state: dict[str, Any], iterations: list[int]) -> tuple
     if not isinstance(seconds, (int, float)) or not math.isfinite(seconds):
         raise CheckpointError("damaged checkpoint", where=path / "state.json", expected="seconds", got=repr(seconds))
     return (stage, done), float(seconds)
-
-
-def state_problems(wanted: dict[str, Any], found: dict[str, Any], most: int = 5) -> list[str]:
-    """What keeps a state_dict from fitting: Paddle's own set_state_dict accepts anything in silence.
-
-    Returns:
-        Lines on missing, extra and mis-shaped tensors; empty if it fits.
-    """
-    problems = [f"{name} missing" for name in wanted if name not in found]
-    problems += [f"{name} not known" for name in found if name not in wanted]
-    problems += [
-        f"{name} {list(found[name].shape)} instead of {list(tensor.shape)}"
-        for name, tensor in wanted.items()
-        if name in found and list(found[name].shape) != list(tensor.shape)
-    ]
-    rest = len(problems) - most
-    return problems[:most] + ([f"and {rest} more"] if rest > 0 else [])
 
 
 def latest_checkpoint(folder: Path) -> Optional[Path]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Optional, Union
 
 import yaml
-from pydantic import BaseModel, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from paddle_umsft.config_base import Section
 from paddle_umsft.data.settings import DataConfig, ObserveConfig
@@ -48,7 +48,6 @@ class WarmUpConfig(Section):
         srf: Step 1, the SRF alone (Adam).
         psf: Step 2, the PSF alone (Adam).
         joint: Step 3, both (AdamW each).
-        srf_start: Per MSI band where the learned SRF's convolution starts: three taps, a bias; null: drawn by `seed`.
     """
 
     iterations: int = Field(default=500, ge=0)
@@ -56,7 +55,6 @@ class WarmUpConfig(Section):
     srf: StepRate = StepRate(lr=1e-2, decay=0.9, weight_decay=1e-4)
     psf: StepRate = StepRate(lr=5e-4, decay=0.5)
     joint: StepRate = StepRate(lr=5e-3, decay=0.8, weight_decay=1e-4)
-    srf_start: Optional[list[tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]]] = None
 
 
 class SolverConfig(Section):
@@ -92,6 +90,8 @@ class NetworkConfig(Section):
         heads: Attention heads.
         attention: "published" or "paper", who asks and who answers (P3).
         vgg_weights: VGG16-BN weights to start the encoders from (.pth, .pdparams, .npz, .safetensors).
+        weights: UMSFT weights to start from, a published checkpoint or a run's model.pdparams: the network, and the
+            learned SRF and PSF, as far as they are in it.
     """
 
     width: int = Field(default=191, ge=1)
@@ -99,6 +99,13 @@ class NetworkConfig(Section):
     heads: int = Field(default=5, ge=1)
     attention: Literal["published", "paper"] = "published"
     vgg_weights: Optional[str] = None
+    weights: Optional[str] = None
+
+    @model_validator(mode="after")
+    def _one_start(self) -> NetworkConfig:
+        if self.weights is not None and self.vgg_weights is not None:
+            raise ValueError("weights brings the encoders along: leave one of weights and vgg_weights out")
+        return self
 
 
 class EvaluateConfig(Section):

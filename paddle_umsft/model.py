@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Optional
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Optional, Union
 
 import numpy as np
+import paddle
 from paddle import nn
 
 from paddle_umsft.blind.spatial_net import KnownPsf, LearnedPsf
 from paddle_umsft.blind.spectral_net import KnownSrf, LearnedSrf
 from paddle_umsft.config import NetworkConfig
 from paddle_umsft.data.scene import Supports
+from paddle_umsft.errors import DataError
 from paddle_umsft.networks.umsft import UMSFT
 
 
@@ -22,6 +25,7 @@ class FusionModel(nn.Layer):
         network: The fusion network.
         spatial: `LearnedPsf` or `KnownPsf`.
         spectral: `LearnedSrf` or `KnownSrf`.
+        started: Which of the three started from given weights.
     """
 
     def __init__(
@@ -31,6 +35,57 @@ class FusionModel(nn.Layer):
         self.network = network
         self.spatial = spatial
         self.spectral = spectral
+        self.started: tuple[str, ...] = ()
+
+    def start_from(self, path: Union[str, Path]) -> None:
+        """Start from weights instead of random numbers: the network and what is learned of the cameras.
+
+        Args:
+            path: A published checkpoint or a `model.pdparams`. What is not in it starts as before; a known PSF or
+                SRF stays as it is.
+
+        Raises:
+            ConversionError: It cannot be read, or is not whole.
+            DataError: It belongs to another network or other bands; nothing is changed.
+        """
+        from paddle_umsft.convert import load_start
+
+        given = load_start(path)
+        parts = {"network": self.network, "spatial": self.spatial, "spectral": self.spectral}
+        found: dict[str, np.ndarray] = {}
+        wanted: dict[str, paddle.Tensor] = {}
+        for part, layer in parts.items():
+            tensors = {name: array for name, array in given.items() if name.startswith(f"{part}.")}
+            if tensors and not isinstance(layer, (KnownPsf, KnownSrf)):
+                found.update(tensors)
+                wanted.update({f"{part}.{name}": tensor for name, tensor in layer.state_dict().items()})
+        if not found:
+            got, hint = "PSF or SRF alone, which are known here", "leave network.weights out"
+            raise DataError("nothing to start from", where=path, got=got, hint=hint)
+        problems = state_problems(wanted, found)
+        if problems:
+            hint = "bands, scale, observe.supports and network sizes must be those of the weights"
+            raise DataError("weights of another network or scene", where=path, got="; ".join(problems), hint=hint)
+        for name, tensor in wanted.items():
+            tensor.set_value(found[name].astype(str(tensor.dtype).split(".")[-1]))
+        self.started = tuple(part for part in parts if any(name.startswith(f"{part}.") for name in found))
+
+
+def state_problems(wanted: Mapping[str, Any], found: Mapping[str, Any], most: int = 5) -> list[str]:
+    """What keeps a state_dict from fitting: Paddle's own set_state_dict accepts anything in silence.
+
+    Returns:
+        Lines on missing, extra and mis-shaped tensors; empty if it fits.
+    """
+    problems = [f"{name} missing" for name in wanted if name not in found]
+    problems += [f"{name} not known" for name in found if name not in wanted]
+    problems += [
+        f"{name} {list(found[name].shape)} instead of {list(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in found and list(found[name].shape) != list(tensor.shape)
+    ]
+    rest = len(problems) - most
+    return problems[:most] + ([f"and {rest} more"] if rest > 0 else [])
 
 
 def build_model(
@@ -42,7 +97,6 @@ def build_model(
     psf: Optional[np.ndarray] = None,
     srf: Optional[np.ndarray] = None,
     network: Optional[NetworkConfig] = None,
-    srf_start: Optional[Sequence[Sequence[float]]] = None,
 ) -> FusionModel:
     """Build a model; what is known of the cameras is held fixed, the rest is learned.
 
@@ -54,7 +108,9 @@ def build_model(
         psf: (k, k) known PSF.
         srf: (M, C) known SRF.
         network: Sizes and start of the network.
-        srf_start: Per MSI band three taps and a bias, where the learned SRF starts; None: drawn.
+
+    Raises:
+        DataError: If weights to start from cannot be read or do not fit.
     """
     settings = network or NetworkConfig()
     net = UMSFT(
@@ -72,7 +128,10 @@ def build_model(
     spatial = LearnedPsf(scale=scale) if psf is None else KnownPsf(psf, scale=scale)
     spectral: LearnedSrf | KnownSrf
     if srf is None:
-        spectral = LearnedSrf(bands=bands, supports=supports or ((0, bands),) * msi_bands, start=srf_start)
+        spectral = LearnedSrf(bands=bands, supports=supports or ((0, bands),) * msi_bands)
     else:
         spectral = KnownSrf(srf)
-    return FusionModel(net, spatial, spectral)
+    model = FusionModel(net, spatial, spectral)
+    if settings.weights is not None:
+        model.start_from(settings.weights)
+    return model

@@ -129,7 +129,6 @@ class Solver:
                 psf=observation.psf,
                 srf=observation.srf,
                 network=config.network,
-                srf_start=config.warm_up.srf_start,
             )
             self.model.train()
             warm_up = warm_up_stages(self.images, self.model.spatial, self.model.spectral, config.warm_up)

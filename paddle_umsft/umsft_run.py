@@ -99,7 +99,10 @@ def announce(solver: Solver, config: Config, log: logging.Logger) -> None:
     """Say on what machine, for how long and with how much memory."""
     stages = ", ".join(f"{stage.name} {stage.iterations}" for stage in solver.stages)
     random = "random (no network.vgg_weights: published results start from ImageNet's VGG16-BN)"
-    start = config.network.vgg_weights or random
+    started = solver.model.started
+    if started:
+        log.info("start      %s: %s", config.network.weights, ", ".join(started))
+    encoders = config.network.weights if "network" in started else config.network.vgg_weights
     seen, double = solver.observation, config.runtime.dtype == "float64"
     memory = estimated_memory_mb(*seen.shape, seen.bands, seen.msi_bands, double=double)
     log.info("device     %s; about %.1f GB of memory", solver.device, memory / 1024)
@@ -107,4 +110,4 @@ def announce(solver: Solver, config: Config, log: logging.Logger) -> None:
         log.info("operators  %s", active())
         log.info("threads    %s", describe())
     log.info("steps      %s; seed %d", stages, config.seed)
-    log.info("encoders   %s", start)
+    log.info("encoders   %s", encoders or random)

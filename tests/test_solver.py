@@ -13,7 +13,7 @@ from paddle_umsft.data.scene import Case, Scene
 from paddle_umsft.data.settings import ObserveConfig
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.degradation.observe import simulate
-from paddle_umsft.errors import ConfigError, DataError
+from paddle_umsft.errors import DataError
 from paddle_umsft.solver import Solver
 
 SMALL = ["network.width=6", "network.skip=2", "warm_up.iterations=4", "solver.iterations=3"]
@@ -154,25 +154,3 @@ def test_image_below_128_is_refused() -> None:
     case = make_case(128, 120, 6)
     with pytest.raises(DataError, match="128"):
         Solver(case.observation, load_config(overrides=SMALL))
-
-
-def test_the_srf_starts_where_it_is_told_and_all_else_as_drawn() -> None:
-    observation = make_case(128, 136, 9).observation
-    rows = [[0.0, 1.0, 0.0, 0.0], [0.5, 0.0, 0.0, 0.1], [0.0, 0.0, -1.0, 0.3]]
-    told = Solver(observation, load_config(overrides=[*SMALL, f"warm_up.srf_start={rows}"])).model
-    drawn = Solver(observation, load_config(overrides=SMALL)).model
-    assert not np.allclose(told.spectral.effective_srf(), drawn.spectral.effective_srf())
-    for (name, one), other in zip(told.named_parameters(), drawn.parameters()):
-        if "spectral" not in name and "responses" not in name:
-            np.testing.assert_array_equal(one.numpy(), other.numpy(), err_msg=name)
-    # Three bands each: offsets -1, 0, 1 of a Gaussian with sigma 2, through the taps and a ReLU.
-    side, middle = np.exp([-1 / 8, 0]) / (1 + 2 * np.exp(-1 / 8))
-    expected = np.zeros((3, 9))
-    expected[0, :3] = side, middle, side
-    expected[1, 3:6] = 0.1, 0.1 + side / 2, 0.1 + middle / 2
-    expected[2, 6:] = np.maximum([0.3 - middle, 0.3 - side, 0.3], 0)
-    np.testing.assert_allclose(told.spectral.effective_srf(), expected, atol=1e-6)
-    with pytest.raises(ConfigError, match=r"warm_up\.srf_start: .*3, one per MSI band.*got 2"):
-        Solver(observation, load_config(overrides=[*SMALL, f"warm_up.srf_start={rows[:2]}"]))
-    with pytest.raises(ConfigError, match=r"warm_up\.srf_start"):
-        load_config(overrides=["warm_up.srf_start=[[1, 2, 3]]"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Optional
 
 import numpy as np
 import paddle
@@ -12,7 +11,6 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from paddle_umsft.blind.spatial_net import integer_gaussian
-from paddle_umsft.errors import ConfigError
 
 
 def apply_response(response: paddle.Tensor, x: paddle.Tensor) -> paddle.Tensor:
@@ -25,7 +23,7 @@ def apply_response(response: paddle.Tensor, x: paddle.Tensor) -> paddle.Tensor:
 class _BandResponse(nn.Layer):
     """One MSI band's response: a vector through a smoothing convolution of width 3 and a ReLU."""
 
-    def __init__(self, length: int, taps: Optional[Sequence[float]] = None) -> None:
+    def __init__(self, length: int) -> None:
         super().__init__()
         start = integer_gaussian(length, 2.0)[None, None]
         self.start = self.create_parameter([1, 1, length], default_initializer=nn.initializer.Assign(start))
@@ -33,9 +31,6 @@ class _BandResponse(nn.Layer):
         uniform = nn.initializer.Uniform(-bound, bound)
         self.weight = self.create_parameter([1, 1, 3], default_initializer=uniform)
         self.bias = self.create_parameter([1], default_initializer=uniform)
-        if taps is not None:  # after the draw, so that what is drawn next stays the same
-            self.weight.set_value(np.asarray(taps[:3], self.weight.numpy().dtype)[None, None])
-            self.bias.set_value(np.asarray(taps[3:], self.bias.numpy().dtype))
 
     def forward(self) -> paddle.Tensor:
         return F.relu(F.conv1d(self.start, self.weight, self.bias, padding=1))[0, 0]  # (length,)
@@ -47,23 +42,13 @@ class LearnedSrf(nn.Layer):
     Args:
         bands: C.
         supports: Per MSI band the half-open range [a, b) of HSI bands it sees.
-        start: Per MSI band three taps and a bias of its convolution; None: drawn, uniform in ±1/√3.
-
-    Raises:
-        ConfigError: Another number of starts than of MSI bands.
     """
 
-    def __init__(
-        self, *, bands: int, supports: Sequence[tuple[int, int]], start: Optional[Sequence[Sequence[float]]] = None
-    ) -> None:
+    def __init__(self, *, bands: int, supports: Sequence[tuple[int, int]]) -> None:
         super().__init__()
         self.bands = bands
         self.supports = [(int(a), int(b)) for a, b in supports]
-        if start is not None and len(start) != len(self.supports):
-            expected = f"{len(self.supports)}, one per MSI band"
-            raise ConfigError("number of starts", where="warm_up.srf_start", expected=expected, got=len(start))
-        taps: Sequence[Optional[Sequence[float]]] = start or [None] * len(self.supports)
-        self.responses = nn.LayerList([_BandResponse(b - a, t) for (a, b), t in zip(self.supports, taps)])
+        self.responses = nn.LayerList([_BandResponse(b - a) for a, b in self.supports])
 
     def response(self) -> paddle.Tensor:
         """The SRF as a table, (M, C), zero outside the supports."""

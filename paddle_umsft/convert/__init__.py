@@ -7,12 +7,14 @@ from paddle_umsft.convert.mapping import ours_to_published, published_to_ours
 from paddle_umsft.convert.names import our_key, published_key
 from paddle_umsft.convert.reader import read_weights
 from paddle_umsft.convert.report import Report
+from paddle_umsft.convert.start import load_start
 from paddle_umsft.convert.vgg import load_vgg_features
 
 __all__ = [
     "IncompleteError",
     "Report",
     "convert_file",
+    "load_start",
     "load_vgg_features",
     "our_key",
     "ours_to_published",

@@ -157,12 +157,13 @@ def _scale(inside: int, scales: int, reflect: bool, mode: str, width: int, skip:
     side = Numbered(conv(inside, skip, 1, reflect), nn.BatchNorm2d(skip), act())
     deeper: list[nn.Module] = [conv(inside, width, 3, reflect, stride=2), nn.BatchNorm2d(width), act()]
     deeper += [conv(width, width, 3, reflect), nn.BatchNorm2d(width), act()]
+    # Made before the next scale, as deep-image-prior's U-Net is: the order decides what a seed draws.
+    after = [nn.BatchNorm2d(skip + width), conv(skip + width, width, 3, reflect), nn.BatchNorm2d(width), act()]
+    after += [conv(width, width, 1, reflect), nn.BatchNorm2d(width), act()]
     if scales > 1:
         deeper.append(Numbered(*_scale(width, scales - 1, reflect, mode, width, skip)))
     deeper.append(nn.Upsample(scale_factor=2, mode=mode, align_corners=False))
-    layers: list[nn.Module] = [Concat(side, Numbered(*deeper)), nn.BatchNorm2d(skip + width)]
-    layers += [conv(skip + width, width, 3, reflect), nn.BatchNorm2d(width), act()]
-    return [*layers, conv(width, width, 1, reflect), nn.BatchNorm2d(width), act()]
+    return [Concat(side, Numbered(*deeper)), *after]
 
 
 class SpectralCrossAttention(nn.Module):
