@@ -21,6 +21,7 @@ from paddle_umsft.solver import Solver
 
 FORMAT = 1
 FILES = ("model.pdparams", "model.pdopt")
+WAY_OUT = "delete that folder to go on"  # of what is damaged: an older checkpoint, or the start, comes next
 
 
 def _digest(path: Path) -> str:
@@ -84,8 +85,7 @@ def _read_state(path: Path, config: Config) -> dict[str, Any]:
             if _digest(path / name) != state["sha256"][name]:
                 raise ValueError(f"{name} is not what was saved")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        hint = "delete that folder to go on"
-        raise CheckpointError("damaged checkpoint", where=path, got=error, hint=hint) from error
+        raise CheckpointError("damaged checkpoint", where=path, got=error, hint=WAY_OUT) from error
     if state.get("config") != config.digest():
         raise CheckpointError(
             "checkpoint of another configuration",
@@ -109,7 +109,7 @@ def load_checkpoint(path: Path, solver: Solver) -> None:
         model = paddle.load(str(path / FILES[0]))
         optimizers = paddle.load(str(path / FILES[1]))
     except Exception as error:  # paddle.load raises whatever its pickle met
-        raise CheckpointError("damaged checkpoint", where=path, got=error) from error
+        raise CheckpointError("damaged checkpoint", where=path, got=error, hint=WAY_OUT) from error
     problems = state_problems(solver.model.state_dict(), model)
     if problems:
         raise CheckpointError("checkpoint of another network or scene", where=path, got="; ".join(problems))
@@ -122,17 +122,16 @@ def _position(path: Path, state: dict[str, Any], iterations: list[int]) -> tuple
     """(stage index, iteration) and seconds so far, if a run with so many iterations per stage can have been there."""
     entries: list[Any] = [state.get(name) for name in ("stage", "iteration", "seconds")]
     stage, done, seconds = entries
+    expected, got = "", ""
     possible = type(stage) is int and type(done) is int and 0 <= stage < len(iterations)
     if not possible or not 0 <= done <= iterations[stage]:
-        raise CheckpointError(
-            "damaged checkpoint",
-            where=path / "state.json",
-            expected=f"a stage below {len(iterations)} and an iteration of it",
-            got=f"stage {stage!r}, iteration {done!r}",
-            hint="delete that folder to go on",
-        )
-    if not isinstance(seconds, (int, float)) or not math.isfinite(seconds):
-        raise CheckpointError("damaged checkpoint", where=path / "state.json", expected="seconds", got=repr(seconds))
+        expected = f"a stage below {len(iterations)} and an iteration of it"
+        got = f"stage {stage!r}, iteration {done!r}"
+    elif not isinstance(seconds, (int, float)) or not math.isfinite(seconds):
+        expected, got = "seconds", repr(seconds)
+    if expected:
+        where = path / "state.json"
+        raise CheckpointError("damaged checkpoint", where=where, expected=expected, got=got, hint=WAY_OUT)
     return (stage, done), float(seconds)
 
 

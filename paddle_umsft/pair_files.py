@@ -8,7 +8,7 @@ from typing import Any, Optional
 import numpy as np
 
 from paddle_umsft.config import Config
-from paddle_umsft.data.scene import Case
+from paddle_umsft.data.scene import Case, Supports
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.run_folder import write_json, write_safely
 from paddle_umsft.versions import versions
@@ -63,23 +63,28 @@ def write_pair(case: Case, config: Config, folder: Path, *, format: str = "npz")
     return files
 
 
-def read_back(folder: Path, *, format: str = "npz", known: Optional[tuple[str, ...]] = None) -> list[str]:
+def read_back(
+    folder: Path, *, format: str = "npz", known: tuple[str, ...] = (), supports: Optional[Supports] = None
+) -> list[str]:
     """Overrides (`-o`) with which tools/train.py fuses a pair that `write_pair` wrote.
 
     Args:
         folder: Where `write_pair` put it.
         format: As written.
-        known: Of "psf" and "srf", what the method is told; None: neither (blind).
+        known: Of "psf" and "srf", what the method is told; neither: blind.
+        supports: What it is told of the HSI bands that each MSI band sees, in the order of the pair's bands.
     """
     pair = (folder / f"pair.{format}").as_posix()
     overrides = [f"data.lr_hsi={pair}", "data.lr_key=lr_hsi", f"data.hr_msi={pair}", "data.hr_key=hr_msi"]
     # Cropped, divided by one number and sorted by wavelength, with the wavelengths beside it: all that is done.
     overrides += ["data.normalise=none", "data.layout=hwc", "data.crop=null", "data.wavelengths_nm=null"]
-    if known and "psf" in known:
+    if "psf" in known:
         overrides += ["observe.psf.type=file", f"observe.psf.path={pair}", "observe.psf.key=psf"]
         overrides.append("observe.known_psf=true")
-    if known and "srf" in known:
+    if "srf" in known:
         overrides += [f"observe.srf={pair}", "observe.srf_key=srf", "observe.known_srf=true"]
+    if supports is not None:
+        overrides.append(f"observe.supports={[list(support) for support in supports]}".replace(" ", ""))
     return overrides
 
 

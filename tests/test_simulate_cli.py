@@ -122,7 +122,9 @@ def test_the_printed_command_fuses_the_pair(
     """A crop and bands that were sorted, as in demo.yml; a path with a blank; settings of the command line."""
     scene, nm = np.random.RandomState(0).uniform(0.1, 1.0, size=(40, 48, 6)), [400, 420, 480, 460, 440, 500]
     np.save(tmp_path / "scene.npy", scene)
-    np.savetxt(tmp_path / "srf.csv", np.arange(1.0, 13.0).reshape(2, 6), delimiter=",")
+    srf = np.arange(1.0, 13.0).reshape(2, 6)
+    srf[1, [0, 1, 5]] = 0
+    np.savetxt(tmp_path / "srf.csv", srf, delimiter=",")
     config = tmp_path / "c.yml"
     config.write_text(
         f"method: bicubic\ndata: {{path: '{(tmp_path / 'scene.npy').as_posix()}', layout: hwc, crop: [4, 8, 33, 32],\n"
@@ -138,6 +140,7 @@ def test_the_printed_command_fuses_the_pair(
     made = load(tmp_path / "my pairs, #1" / "scene" / "pair.npz")
     np.testing.assert_array_equal(seen.lr_hsi, made["lr_hsi"])
     np.testing.assert_array_equal(seen.hr_msi, made["hr_msi"])
+    assert seen.supports == ((0, 6), (2, 5))
     assert seen.scale == (4 if "observe.scale=4" in more else 8)
     assert (seen.psf is not None, seen.srf is not None) == known
     if seen.srf is not None:

@@ -46,7 +46,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         for entry in entries:
             folder = Path(args.output).expanduser() / entry.name
             try:
-                files = write_pair(make_case(entry, config), config, folder, format=args.format)
+                case = make_case(entry, config)
+                files = write_pair(case, config, folder, format=args.format)
             except UmsftError as error:
                 if len(entries) == 1 or isinstance(error, ConfigError):
                     raise
@@ -56,7 +57,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             print(f"{entry.name}: {', '.join(str(file) for file in files)}")
             # What the configuration tells a method here, it is told there: an SRF of a file may since be sorted.
             known = tuple(name for name in ("psf", "srf") if getattr(config.observe, f"known_{name}"))
-            overrides = [*args.override, *read_back(folder, format=args.format, known=known)]
+            supports = case.observation.supports
+            overrides = [*args.override, *read_back(folder, format=args.format, known=known, supports=supports)]
             command = ["python", "tools/train.py", "-c", args.config, "-o", *overrides]
             print(f"  fuse it{'' if known else ' blind'}: {shlex.join(command)}")
     except KeyboardInterrupt:

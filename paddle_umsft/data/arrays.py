@@ -266,4 +266,5 @@ def guarded(file: Path, kind: str, action: Callable[[], Any]) -> Any:
     except Exception as error:  # readers raise anything from KeyError to zlib.error on damaged files
         reason = f"{type(error).__name__}: {error}".split("\n")[0][:160]
         hint = "is it damaged, cut short or of another kind?"
-        raise DataError(f"cannot be read as a {kind}", where=file, got=reason, hint=hint) from error
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise DataError(f"cannot be read as {article} {kind}", where=file, got=reason, hint=hint) from error

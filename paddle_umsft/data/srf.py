@@ -24,6 +24,7 @@ from paddle_umsft.errors import ConfigError, DataError
 TABLES = Path(__file__).parent / "tables"
 NIKON_D700_SUPPORTS: Supports = ((20, 31), (10, 23), (0, 12))
 SENTINEL2_DEFAULT = ("B2", "B3", "B4", "B8", "B11", "B12")
+NAMED = ("nikon_d700", "sentinel2", "uniform")
 SUPPORT_THRESHOLD = 0.01
 
 
@@ -77,6 +78,9 @@ def build_srf(
     elif settings.srf == "uniform":
         srf = uniform_srf(bands, settings.msi_bands, settings.supports)
     else:
+        if not Path(settings.srf).suffix and not Path(settings.srf).expanduser().exists():
+            hint = f"known by name: {', '.join(NAMED)}"
+            raise DataError("no SRF of that name, and no such file", where=f"observe.srf {settings.srf}", hint=hint)
         srf = load_srf(settings.srf, bands, wavelengths_nm, key=settings.srf_key, band_order=band_order)
     if settings.supports is not None:
         supports = check_supports(settings.supports, bands, srf.values.shape[0])
