@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Optional, Union
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError
 
 from paddle_umsft.config_base import Section
 from paddle_umsft.data.settings import DataConfig, ObserveConfig
@@ -91,7 +91,7 @@ class NetworkConfig(Section):
         attention: "published" or "paper", who asks and who answers (P3).
         vgg_weights: VGG16-BN weights to start the encoders from (.pth, .pdparams, .npz, .safetensors).
         weights: UMSFT weights to start from, a published checkpoint or a run's model.pdparams: the network, and the
-            learned SRF and PSF, as far as they are in it.
+            learned SRF and PSF, as far as they are in it; what is in it goes before `vgg_weights`.
     """
 
     width: int = Field(default=191, ge=1)
@@ -100,12 +100,6 @@ class NetworkConfig(Section):
     attention: Literal["published", "paper"] = "published"
     vgg_weights: Optional[str] = None
     weights: Optional[str] = None
-
-    @model_validator(mode="after")
-    def _one_start(self) -> NetworkConfig:
-        if self.weights is not None and self.vgg_weights is not None:
-            raise ValueError("weights brings the encoders along: leave one of weights and vgg_weights out")
-        return self
 
 
 class EvaluateConfig(Section):

@@ -14,7 +14,7 @@ from paddle_umsft.config import load_config
 from paddle_umsft.convert import convert_file
 from paddle_umsft.convert.writers import save
 from paddle_umsft.data.readers import list_scenes
-from paddle_umsft.errors import ConfigError, ConversionError, DataError
+from paddle_umsft.errors import ConversionError, DataError
 from paddle_umsft.model import FusionModel, build_model
 from paddle_umsft.run import make_case
 from paddle_umsft.solver import Solver
@@ -122,8 +122,6 @@ def test_files_that_are_no_start(tmp_path: Path) -> None:
         model(1, f"network.weights={tmp_path / 'cut.pdparams'}")
     with pytest.raises(DataError, match="nothing to start from"):
         model(1, f"network.weights={saved(tmp_path, model(1), 'spectral')}", srf=np.ones((3, 9)))
-    with pytest.raises(ConfigError, match="one of weights and vgg_weights"):
-        load_config(overrides=["network.weights=a.pth", "network.vgg_weights=b.pth"])
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,7 +53,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return 130
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     if len(outcomes) > 1:
-        print(f"{len(outcomes) - len(failed)} of {len(outcomes)} scenes fused; {folder / 'summary.csv'}")
+        summary = f"; {folder / 'summary.csv'}" if len(failed) < len(outcomes) else ""
+        print(f"{len(outcomes) - len(failed)} of {len(outcomes)} scenes fused{summary}")
     return max((outcome.error.exit_code for outcome in failed if outcome.error), default=0)
 
 
