@@ -137,8 +137,9 @@ def fuse_hybrid(observation: Observation, config: Any, on_record: Record = None)
     ground = prepare(observation, subspace)
     record("estimate", loss=ground.degradations.residual, rank=ground.rank)
     count = max(subspace.map_features, 1)
-    prior, fit, _ = map_spectra(ground, [Kernel()], [count], np.random.default_rng(seed))
-    base_error = held_out_rmse(fit.left_out, bands)
+    prior, fit, axes = map_spectra(ground, [Kernel()], [count], np.random.default_rng(seed))
+    base_left_out = fit.left_out @ axes.T
+    base_error = held_out_rmse(base_left_out, bands)
     record("base", loss=base_error * ground.level)
     mean, left_out = ensemble(ground, hybrid, seed)
     error = held_out_rmse(left_out, bands)
@@ -153,7 +154,7 @@ def fuse_hybrid(observation: Observation, config: Any, on_record: Record = None)
         if not accepted:
             break
     return FusionResult(
-        fused=to_cube(ground, coeffs, subspace),
+        fused=to_cube(ground, coeffs, subspace, left_out if kept else base_left_out),
         psf=ground.degradations.psf,
         srf=ground.degradations.srf,
         history=history,

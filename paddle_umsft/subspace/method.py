@@ -10,6 +10,7 @@ import numpy as np
 
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import DataError
+from paddle_umsft.subspace.blend import blend
 from paddle_umsft.subspace.estimate import Degradations, estimate
 from paddle_umsft.subspace.leftover import add_leftover
 from paddle_umsft.subspace.operators import PsfOperator
@@ -234,9 +235,20 @@ def held_out_rmse(left_out: np.ndarray, bands: int) -> float:
     return float(np.sqrt(np.mean(np.sum(left_out**2, axis=1)) / bands))
 
 
-def to_cube(ground: Ground, coeffs: np.ndarray, settings: SubspaceSettings) -> np.ndarray:
-    """(H, W, K) coefficients to the non-negative (H, W, C) cube in the units of the input."""
+def to_cube(
+    ground: Ground, coeffs: np.ndarray, settings: SubspaceSettings, left_out: Optional[np.ndarray] = None
+) -> np.ndarray:
+    """(H, W, K) coefficients to the non-negative (H, W, C) cube in the units of the input.
+
+    Args:
+        ground: See `Ground`.
+        coeffs: (H, W, K).
+        settings: Whether to blend and to bring back what is left over.
+        left_out: (h*w, K) leave-one-out residuals of the map that the coefficients come from, if there was one.
+    """
     fused = coeffs @ ground.basis.T.astype(np.float32)
+    if settings.blend and left_out is not None:
+        blend(fused, ground.lr_hsi, ground.hr_msi, ground.operator, left_out @ ground.basis.T)
     np.maximum(fused, 0.0, out=fused)
     if settings.leftover:
         add_leftover(fused, ground.lr_hsi, ground.operator)
@@ -295,17 +307,19 @@ def fuse_subspace(observation: Observation, config: Any, on_record: Record = Non
         "agreement": ground.degradations.agreement,
         "notes": notes_on(ground),
     }
+    left_out: Optional[np.ndarray] = None
     if settings.map_features:
         rng = np.random.default_rng(int(getattr(config, "seed", 0)))
-        prior, fit, _ = map_spectra(ground, [Kernel()], [settings.map_features], rng)
-        extras["held_out_rmse"] = held_out_rmse(fit.left_out, observation.bands) * ground.level
+        prior, fit, axes = map_spectra(ground, [Kernel()], [settings.map_features], rng)
+        left_out = fit.left_out @ axes.T
+        extras["held_out_rmse"] = held_out_rmse(left_out, observation.bands) * ground.level
         record("map", loss=extras["held_out_rmse"])
     else:
         prior = bicubic_coefficients(ground)
     coeffs, curve = agree(ground, prior, settings)
     record("solve", loss=curve[-1] if curve else 0.0, steps=len(curve))
     return FusionResult(
-        fused=to_cube(ground, coeffs, settings),
+        fused=to_cube(ground, coeffs, settings, left_out),
         psf=ground.degradations.psf,
         srf=ground.degradations.srf,
         history=history,

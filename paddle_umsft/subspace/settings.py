@@ -23,6 +23,7 @@ class SubspaceSettings(Section):
         iterations: Conjugate-gradient steps.
         smoothness: Weight of the edge-aware gradient penalty on what the solve adds to its starting point.
         edge: MSI gradient (relative to the mean brightness) at which the penalty halves.
+        blend: Move each band towards a plain linear mix of the MSI as far as leave-one-out errors ask for it.
         leftover: Bring back what the LR-HSI shows beyond the subspace, in bands where it is smooth enough to be signal.
     """
 
@@ -35,4 +36,5 @@ class SubspaceSettings(Section):
     iterations: int = Field(default=60, ge=0)
     smoothness: float = Field(default=1e-2, ge=0)
     edge: float = Field(default=0.1, gt=0)
+    blend: bool = True
     leftover: bool = True
