@@ -45,7 +45,9 @@ def main(argv: Optional[list[str]] = None) -> int:
         arguments = build_parser().parse_args(argv)
         from paddle_umsft.convert import IncompleteError, convert_file
         from paddle_umsft.errors import UmsftError
+        from paddle_umsft.screen import screen_may_close
 
+        screen_may_close()
         report = convert_file(
             arguments.source, arguments.target, to=arguments.to, key=arguments.key, part=arguments.part
         )

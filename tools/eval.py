@@ -44,7 +44,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         from paddle_umsft import evaluation, side_by_side, tables
         from paddle_umsft.errors import UmsftError
+        from paddle_umsft.screen import screen_may_close
 
+        screen_may_close()
         settings = evaluation.Settings(
             **{name: getattr(args, name) for name in (*names, "presets", "config")},
             conventions=("author", "dian", "yokoya") if args.convention == "all" else (args.convention,),

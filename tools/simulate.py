@@ -39,7 +39,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         from paddle_umsft.pair_files import read_back, write_pair
         from paddle_umsft.run import make_case
         from paddle_umsft.run_folder import check_writable
+        from paddle_umsft.screen import screen_may_close
 
+        screen_may_close()
         check_writable(Path(args.output).expanduser())
         config = load_config(args.config, args.override)
         entries = list_scenes(config.data)

@@ -37,7 +37,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print(f"{error}; install first: pip install -r requirements-cpu.txt (or requirements.txt)", file=sys.stderr)
         return 2
     from paddle_umsft.errors import UmsftError
+    from paddle_umsft.screen import screen_may_close
 
+    screen_may_close()
     folder: Optional[Path] = None
     try:
         config, folder = open_run(args.config, args.override, args.device, args.output, args.resume)

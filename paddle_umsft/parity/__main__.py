@@ -10,6 +10,7 @@ from typing import Optional
 
 from paddle_umsft.errors import ConfigError, UmsftError
 from paddle_umsft.runtime_env import describe, prepare_environment
+from paddle_umsft.screen import screen_may_close
 
 
 def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
@@ -77,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run; returns 0, 1 (a tolerance is broken), 2 (bad usage), 3 (unusable files) or 130 (interrupted)."""
     args = parse(argv)
+    screen_may_close()
     try:
         return run(args)
     except UmsftError as error:

@@ -1,0 +1,48 @@
+"""A screen that goes away is no error: `| head` had enough, the terminal was closed, the file behind `>` is full."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import Any, Callable, TextIO, cast
+
+
+class Screen:
+    """Standard output or error that says nothing more once nobody can hear it; all else is the stream's own.
+
+    Args:
+        stream: What is written to.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, or go silent."""
+        self._heard(self._stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or go silent."""
+        self._heard(self._stream.flush)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _heard(self, action: Callable[..., Any], *arguments: str) -> None:
+        try:
+            action(*arguments)
+        except OSError:
+            with suppress(OSError, ValueError):  # a stream without a file behind it
+                silence = os.open(os.devnull, os.O_WRONLY)
+                # What is still in the buffers goes there too, and so does what Python writes at its end.
+                os.dup2(silence, self._stream.fileno())
+                os.close(silence)
+
+
+def screen_may_close() -> None:
+    """Let a program go on when its output is cut off; called by the tools, once, before they print."""
+    if not isinstance(sys.stdout, Screen):
+        sys.stdout = cast(TextIO, Screen(sys.stdout))
+        sys.stderr = cast(TextIO, Screen(sys.stderr))
