@@ -108,6 +108,8 @@ class Solver:
     Args:
         observation: What the two cameras saw. The truth is never given to it.
         config: All settings.
+        weights: Whether to read the weights that the configuration starts from; a checkpoint to come makes them
+            needless, and their file may be gone by then.
 
     Attributes:
         model: Network and degradations.
@@ -116,7 +118,10 @@ class Solver:
         position: (stage index, iteration) of the next step.
     """
 
-    def __init__(self, observation: Observation, config: Config) -> None:
+    def __init__(self, observation: Observation, config: Config, *, weights: bool = True) -> None:
+        network = config.network
+        if not weights:
+            network = network.model_copy(update={"weights": None, "vgg_weights": None})
         self.device = place_and_seed(config)
         self.observation, self.config = observation, config
         with computing_in(config.runtime):
@@ -128,7 +133,7 @@ class Solver:
                 supports=observation.supports,
                 psf=observation.psf,
                 srf=observation.srf,
-                network=config.network,
+                network=network,
             )
             self.model.train()
             warm_up = warm_up_stages(self.images, self.model.spatial, self.model.spectral, config.warm_up)

@@ -32,12 +32,14 @@ def fuse_watched(
         CheckpointError: If that checkpoint is damaged or belongs to something else.
         Interrupted: If the user stopped it; a checkpoint was saved first.
     """
-    solver = Solver(case.observation, config)
     checkpoint = latest_checkpoint(folder)
+    solver = Solver(case.observation, config, weights=checkpoint is None)
     if checkpoint is not None:
         load_checkpoint(checkpoint, solver)
         log.info("resumed    %s", checkpoint)
     announce(solver, config, log)
+    if checkpoint is None:
+        announce_start(solver, config, log)
     run = SceneRun(case, config, folder, solver, log)
     history = History()
     callbacks: list[Callback] = [Evaluation(), history, Checkpoints(), Progress(quiet)]
@@ -98,11 +100,6 @@ def stop_between_steps(log: logging.Logger) -> Iterator[Callable[[], bool]]:
 def announce(solver: Solver, config: Config, log: logging.Logger) -> None:
     """Say on what machine, for how long and with how much memory."""
     stages = ", ".join(f"{stage.name} {stage.iterations}" for stage in solver.stages)
-    random = "random (no network.vgg_weights: published results start from ImageNet's VGG16-BN)"
-    started = solver.model.started
-    if started:
-        log.info("start      %s: %s", config.network.weights, ", ".join(started))
-    encoders = config.network.weights if "network" in started else config.network.vgg_weights
     seen, double = solver.observation, config.runtime.dtype == "float64"
     memory = estimated_memory_mb(*seen.shape, seen.bands, seen.msi_bands, double=double)
     log.info("device     %s; about %.1f GB of memory", solver.device, memory / 1024)
@@ -110,4 +107,13 @@ def announce(solver: Solver, config: Config, log: logging.Logger) -> None:
         log.info("operators  %s", active())
         log.info("threads    %s", describe())
     log.info("steps      %s; seed %d", stages, config.seed)
-    log.info("encoders   %s", encoders or random)
+
+
+def announce_start(solver: Solver, config: Config, log: logging.Logger) -> None:
+    """Say where network and encoders start."""
+    started = solver.model.started
+    if started:
+        log.info("start      %s: %s", config.network.weights, ", ".join(started))
+    if "network" not in started:
+        random = "random (no network.vgg_weights: published results start from ImageNet's VGG16-BN)"
+        log.info("encoders   %s", config.network.vgg_weights or random)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,19 @@ def test_one_step_shows_the_loaded_weights_untouched(tmp_path: Path) -> None:
     with paddle.no_grad():
         expected = solver.model.network(solver.fusion.inputs, solver.model.spectral).numpy()[0].transpose(1, 2, 0)
     np.testing.assert_allclose(np.load(shown / "fused.npy"), expected, atol=2e-5)
+
+
+def test_a_resumed_run_needs_its_weights_no_more(tmp_path: Path) -> None:
+    sizes = {"bands": 31, "supports": ((20, 31), (10, 23), (0, 12))}
+    weights = saved(tmp_path, model(1, **sizes))
+    run = run_demo(tmp_path, f"network.weights={weights}")
+    fused = np.load(run / "fused.npy")
+    (run / "metrics.json").unlink()
+    shutil.rmtree(run / "iter_6")
+    weights.unlink()
+    assert train("--resume", str(run.parent)) == 0
+    np.testing.assert_array_equal(np.load(run / "fused.npy"), fused)
+    assert f"{weights}: network, spatial, spectral" in (run / "log.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

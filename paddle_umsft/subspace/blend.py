@@ -50,11 +50,12 @@ def shares(map_left_out: np.ndarray, linear_left_out: np.ndarray) -> np.ndarray:
         linear_left_out: (n, C) those of the linear mix.
 
     Returns:
-        (C,) between 0 and 1; 1 where both err alike.
+        (C,) between 0 and 1; 1 where both err alike, and where an error is no finite number.
     """
     apart = np.sum((map_left_out - linear_left_out) ** 2, axis=0)
     gained = np.sum(linear_left_out * (linear_left_out - map_left_out), axis=0)
-    return np.asarray(np.where(apart > 0, np.clip(gained / np.where(apart > 0, apart, 1.0), 0.0, 1.0), 1.0))
+    tells = (apart > 0) & np.isfinite(apart) & np.isfinite(gained)
+    return np.where(tells, np.clip(np.where(tells, gained, 1.0) / np.where(tells, apart, 1.0), 0.0, 1.0), 1.0)
 
 
 def blend(

@@ -40,6 +40,7 @@ def test_shares_of_independent_errors_are_inverse_to_their_variances():
     assert shares(3 * one, one) == 0
     assert shares(one, one) == 1
     assert shares(np.zeros((9, 2)), np.zeros((9, 2))).tolist() == [1, 1]
+    assert shares(np.array([[np.nan, 1.0, 1.0]]), np.array([[1.0, np.inf, 0.0]])).tolist() == [1, 1, 0]
 
 
 def test_each_band_goes_where_it_is_known_better():
