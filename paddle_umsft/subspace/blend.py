@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from paddle_umsft.baselines.hypersharpening import with_constant
 from paddle_umsft.subspace.operators import PsfOperator
 
 PIXELS_PER_WEIGHT = 4  # fewer LR pixels tell nothing of how well a linear mix does
@@ -31,9 +32,7 @@ def linear_bands(
         (M, C) weights, (C,) constants, and (h*w, C) leave-one-out residuals.
     """
     targets = lr_hsi.reshape(-1, lr_hsi.shape[2]).astype(np.float64)
-    seen = operator.forward(hr_msi).reshape(len(targets), -1).astype(np.float64)
-    inputs = np.concatenate([seen, np.ones((len(seen), 1))], axis=1)
-    left, values, right = np.linalg.svd(inputs, full_matrices=False)
+    left, values, right = np.linalg.svd(with_constant(operator.forward(hr_msi)), full_matrices=False)
     kept = values > 1e-6 * values[0]
     left = left[:, kept]
     fitted = left.T @ targets
