@@ -54,12 +54,14 @@ class FusionModel(nn.Layer):
         parts = {"network": self.network, "spatial": self.spatial, "spectral": self.spectral}
         found: dict[str, np.ndarray] = {}
         wanted: dict[str, paddle.Tensor] = {}
+        started = []
         for part, layer in parts.items():
             tensors = {name: array for name, array in given.items() if name.startswith(f"{part}.")}
             if tensors and not isinstance(layer, (KnownPsf, KnownSrf)):
+                started.append(part)
                 found.update(tensors)
                 wanted.update({f"{part}.{name}": tensor for name, tensor in layer.state_dict().items()})
-        if not found:
+        if not started:
             got, hint = "PSF or SRF alone, which are known here", "leave network.weights out"
             raise DataError("nothing to start from", where=path, got=got, hint=hint)
         problems = state_problems(wanted, found)
@@ -68,7 +70,7 @@ class FusionModel(nn.Layer):
             raise DataError("weights of another network or scene", where=path, got="; ".join(problems), hint=hint)
         for name, tensor in wanted.items():
             tensor.set_value(found[name].astype(str(tensor.dtype).split(".")[-1]))
-        self.started = tuple(part for part in parts if any(name.startswith(f"{part}.") for name in found))
+        self.started = tuple(started)
 
 
 def state_problems(wanted: Mapping[str, Any], found: Mapping[str, Any], most: int = 5) -> list[str]:

@@ -62,6 +62,33 @@ def test_what_is_not_in_the_file_starts_as_drawn(tmp_path: Path, parts: list[str
         np.testing.assert_array_equal(array, arrays(origin)[name], err_msg=name)
 
 
+def srf_file(tmp_path: Path, rows: list[list[float]]) -> Path:
+    """An SRF net alone, by its published names: Gaussians of three bands, and per MSI band three taps and a bias."""
+    side, middle = np.exp([-1 / 8, 0]) / (1 + 2 * np.exp(-1 / 8))  # offsets -1, 0, 1 of a Gaussian with sigma 2
+    net = {f"srf_list.{band}": np.array([side, middle, side]) for band in range(len(rows))}
+    net.update({f"conv_lst.{band}.weight": np.array(row[:3])[None, None] for band, row in enumerate(rows)})
+    net.update({f"conv_lst.{band}.bias": np.array(row[3:]) for band, row in enumerate(rows)})
+    save(tmp_path / "srf.safetensors", {name: (array, "float64") for name, array in net.items()}, {})
+    return tmp_path / "srf.safetensors"
+
+
+def test_an_srf_alone_sees_what_its_taps_and_relu_make_of_the_gaussians(tmp_path: Path) -> None:
+    rows = [[0.0, 1.0, 0.0, 0.0], [0.5, 0.0, 0.0, 0.1], [0.0, 0.0, -1.0, 0.3]]
+    told, drawn = model(2, f"network.weights={srf_file(tmp_path, rows)}"), model(2)
+    assert not np.allclose(told.spectral.effective_srf(), drawn.spectral.effective_srf())
+    for (name, one), other in zip(told.named_parameters(), drawn.parameters()):
+        if "spectral" not in name and "responses" not in name:
+            np.testing.assert_array_equal(one.numpy(), other.numpy(), err_msg=name)
+    side, middle = np.exp([-1 / 8, 0]) / (1 + 2 * np.exp(-1 / 8))
+    expected = np.zeros((3, 9))
+    expected[0, :3] = side, middle, side
+    expected[1, 3:6] = 0.1, 0.1 + side / 2, 0.1 + middle / 2
+    expected[2, 6:] = np.maximum([0.3 - middle, 0.3 - side, 0.3], 0)
+    np.testing.assert_allclose(told.spectral.effective_srf(), expected, atol=1e-6)
+    with pytest.raises(DataError, match=r"spectral\.responses\.2\.start missing"):
+        model(2, f"network.weights={srf_file(tmp_path, rows[:2])}")
+
+
 def test_what_is_known_stays_as_it_is(tmp_path: Path) -> None:
     srf = np.random.RandomState(0).uniform(size=(3, 9))
     path = saved(tmp_path, model(1))
