@@ -21,7 +21,7 @@ from paddle_umsft.convert.atomic import HashingFile, write_atomically
 from paddle_umsft.convert.reader import ASIDE_PREFIX, EXTRA_RECORD, META_KEY
 from paddle_umsft.convert.safetensors_io import contiguous_bytes
 from paddle_umsft.convert.values import NUMPY_TYPES
-from paddle_umsft.errors import ConfigError
+from paddle_umsft.errors import ConfigError, ConversionError
 
 # Name -> (values, dtype name as in NUMPY_TYPES; bfloat16 as its bits in uint16).
 Tensors = Mapping[str, "tuple[np.ndarray, str]"]
@@ -39,6 +39,11 @@ _STORAGES = {
     "bool": "BoolStorage",
 }
 _ALIGNMENT = 64  # as PyTorch does it, so that it can map the file into memory
+# What a format keeps beside the tensors, under names like theirs.
+RESERVED = {
+    ".pdparams": (META_KEY, "StructuredToParameterName@@", "UnpackBigParamInfor@@"),
+    ".safetensors": ("__metadata__",),
+}
 _DOS_DATE = (1 << 5) | 1  # 1980-01-01: zip files must have a date, and it must not change
 
 
@@ -55,7 +60,7 @@ def save(path: Union[str, Path], tensors: Tensors, metadata: Mapping[str, str]) 
 
     Raises:
         ConfigError: The ending is none of these.
-        ConversionError: It cannot be written.
+        ConversionError: It cannot be written, or a tensor has a name that the format keeps for itself.
     """
     path = Path(path)
     writers: dict[str, Callable[[HashingFile, Tensors, Mapping[str, str]], None]] = {
@@ -67,6 +72,9 @@ def save(path: Union[str, Path], tensors: Tensors, metadata: Mapping[str, str]) 
     writer = writers.get(path.suffix.lower())
     if writer is None:
         raise ConfigError("unknown kind of weight file", where=path, expected=", ".join(writers))
+    for name in RESERVED.get(path.suffix.lower(), ()):
+        if name in tensors:
+            raise ConversionError("a tensor has a name that the format keeps for itself", where=path, got=name)
     plain = {name: (np.asarray(array), dtype) for name, (array, dtype) in tensors.items()}  # a NumPy scalar is no array
     return write_atomically(path, lambda file: writer(file, plain, metadata))
 

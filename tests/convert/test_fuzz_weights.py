@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from paddle_umsft.convert import read_weights
-from paddle_umsft.convert.writers import save
+from paddle_umsft.convert.writers import RESERVED, save
 from paddle_umsft.errors import ConversionError
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -86,8 +86,21 @@ def test_what_is_written_is_read_again(ending: str, wanted: dict[str, tuple[list
         kind = "uint16" if dtype == "bfloat16" else dtype
         tensors[name] = ((rng.random(shape) * 100).astype(kind), dtype)
     path = tmp_path / f"a.{ending}"
+    if set(tensors) & set(RESERVED.get(path.suffix, ())):
+        with pytest.raises(ConversionError, match="keeps for itself"):
+            save(path, tensors, {"a": "b"})
+        return
     save(path, tensors, {"a": "b"})
     tree = read_weights(path).tree
     for name, (array, dtype) in tensors.items():
         assert tree[name].dtype == dtype if (ending, dtype) != ("pdparams", "bfloat16") else "uint16"
         np.testing.assert_array_equal(tree[name].array, array)
+
+
+@pytest.mark.parametrize("ending", RESERVED)
+def test_a_name_that_the_format_keeps_for_itself_is_refused(ending: str, tmp_path: Path) -> None:
+    for name in RESERVED[ending]:
+        tensors = {"a": (np.zeros(2), "float64"), name: (np.ones(2), "float64")}
+        with pytest.raises(ConversionError, match="keeps for itself"):
+            save(tmp_path / f"a{ending}", tensors, {})
+    assert not list(tmp_path.iterdir())
