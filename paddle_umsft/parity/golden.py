@@ -10,19 +10,20 @@ from typing import Any, Optional
 import numpy as np
 import paddle
 
-from paddle_umsft.blind.stages import Images
-from paddle_umsft.blind.subspace import spectral_subspace
-from paddle_umsft.config import RuntimeConfig, SolverConfig
-from paddle_umsft.convert import names
-from paddle_umsft.convert.mapping import to_our_layout, to_published_layout
-from paddle_umsft.losses import observation_terms, total
-from paddle_umsft.model import FusionModel, build_model
-from paddle_umsft.networks.umsft import UMSFT
+from paddle_umsft.config.run import RuntimeConfig
+from paddle_umsft.config.umsft import SolverConfig
+from paddle_umsft.methods.networks.losses import observation_terms, total
+from paddle_umsft.methods.networks.runtime import computing_in
+from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
+from paddle_umsft.methods.networks.warm_up import Images
+from paddle_umsft.methods.umsft.model import FusionModel, build_model
+from paddle_umsft.methods.umsft.network import UMSFT
+from paddle_umsft.methods.umsft.solver import FusionStage
 from paddle_umsft.parity.fill import every_kth, fill, make_scene, observe
 from paddle_umsft.parity.reference import SEAMS, GoldenCase
 from paddle_umsft.parity.tolerances import TOLERANCES, ZERO_NORM, Tolerance, adamw
-from paddle_umsft.runtime import computing_in
-from paddle_umsft.solver import FusionStage
+from paddle_umsft.weights import names
+from paddle_umsft.weights.mapping import to_our_layout, to_published_layout
 
 SEAM_SAMPLES, OUTPUT_SAMPLES, GRADIENT_SAMPLES = 1500, 6000, 4
 
