@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Callable, Optional, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from paddle_umsft.data.checks import (
     check_supports,
     check_wavelengths,
 )
+from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.methods.table import run_method
@@ -38,7 +39,7 @@ def fuse(
     overrides: Iterable[str] = (),
     method: Optional[str] = None,
     seed: Optional[int] = None,
-    on_record: Optional[Callable[[dict[str, Any]], None]] = None,
+    on_record: OnRecord = None,
 ) -> FusionResult:
     """Fuse a hyperspectral image with a sharper multispectral one of the same scene.
 
@@ -93,7 +94,7 @@ def fuse(
     )
     settings = _settings(config, overrides, {"method": method, "seed": seed})
     result = run_method(observation, settings, on_record)
-    for note in result.extras.get("notes", ()):
+    for note in result.notes:
         warnings.warn(note, stacklevel=2)
     return result
 

@@ -19,9 +19,10 @@ import pytest
 from paddle_umsft.cameras.observe import simulate
 from paddle_umsft.config.data import ObserveConfig
 from paddle_umsft.config.load import load_config
+from paddle_umsft.config.run import Config
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.errors import CheckpointError
-from paddle_umsft.methods.umsft.solver import Solver
+from paddle_umsft.methods.table import start_trained
 from paddle_umsft.runs import checkpoint
 from paddle_umsft.runs.checkpoint import latest_checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
 
@@ -29,9 +30,13 @@ SMALL = ["network.width=4", "network.skip=2", "warm_up.iterations=2", "solver.it
 ROOT = Path(__file__).parents[1]
 
 
-def make_solver(*overrides: str, bands: int = 31) -> Solver:
+def config_of(*overrides: str) -> Config:
+    return load_config(overrides=[*SMALL, *overrides])
+
+
+def make_solver(*overrides: str, bands: int = 31) -> Any:
     case = simulate(dead_leaves_scene(128, 128, bands), ObserveConfig(scale=8, srf="uniform"))
-    return Solver(case.observation, load_config(overrides=[*SMALL, *overrides]))
+    return start_trained(case.observation, config_of(*overrides))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +46,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     solver = make_solver()
     for record in solver.run():
         if record["stage"] in ("fuse", "joint") and record["iteration"] == 2:
-            save_checkpoint(folder, solver, keep=2)
+            save_checkpoint(folder, solver, config_of("output.keep=2"))
     np.save(folder / "end.npy", solver.fusion.result())
     return folder
 
@@ -53,17 +58,18 @@ def copy_of(saved: Path, tmp_path: Path) -> Path:
 
 def test_going_on_gives_the_same_bits(saved: Path) -> None:
     solver = make_solver()
-    load_checkpoint(saved / "iter_2", solver)
+    load_checkpoint(saved / "iter_2", solver, config_of())
     assert [record["iteration"] for record in solver.run()] == [3, 4]
     assert np.array_equal(solver.fusion.result(), np.load(saved / "end.npy"))
 
 
 def test_a_run_killed_after_its_last_step_still_has_its_result(tmp_path: Path) -> None:
-    solver = make_solver("solver.iterations=1", "solver.average=0.5")
+    one = ("solver.iterations=1", "solver.average=0.5")
+    solver = make_solver(*one)
     list(solver.run())
-    save_checkpoint(tmp_path, solver, keep=1)
-    again = make_solver("solver.iterations=1", "solver.average=0.5")
-    load_checkpoint(tmp_path / "iter_1", again)
+    save_checkpoint(tmp_path, solver, config_of("output.keep=1", *one))
+    again = make_solver(*one)
+    load_checkpoint(tmp_path / "iter_1", again, config_of(*one))
     assert list(again.run()) == []
     assert np.array_equal(again.fusion.result(), solver.fusion.result())
 
@@ -82,15 +88,15 @@ def test_damage_is_noticed(saved: Path, tmp_path: Path, name: str, damage: str) 
     else:
         path.write_bytes(content[:5] + bytes([content[5] ^ 255]) + content[6:])
     with pytest.raises(CheckpointError) as caught:
-        load_checkpoint(path.parent, _fresh())
+        load_checkpoint(path.parent, _fresh(), config_of())
     assert caught.value.exit_code == 3
     assert "\n" not in str(caught.value)
 
 
-_SOLVER: list[Solver] = []
+_SOLVER: list[Any] = []
 
 
-def _fresh() -> Solver:
+def _fresh() -> Any:
     if not _SOLVER:
         _SOLVER.append(make_solver())
     return _SOLVER[0]
@@ -98,15 +104,15 @@ def _fresh() -> Solver:
 
 def test_foreign_checkpoints_are_refused(saved: Path) -> None:
     with pytest.raises(CheckpointError, match="another configuration"):
-        load_checkpoint(saved / "iter_2", make_solver("seed=8"))
+        load_checkpoint(saved / "iter_2", make_solver("seed=8"), config_of("seed=8"))
     with pytest.raises(CheckpointError, match="another network or scene"):
-        load_checkpoint(saved / "iter_2", make_solver(bands=12))
+        load_checkpoint(saved / "iter_2", make_solver(bands=12), config_of())
 
 
 def test_full_disk_leaves_the_older_checkpoint(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = copy_of(saved, tmp_path).parent
     solver = make_solver()
-    load_checkpoint(folder / "iter_2", solver)
+    load_checkpoint(folder / "iter_2", solver, config_of())
     next(solver.run())
     real = checkpoint.paddle.save
 
@@ -118,10 +124,10 @@ def test_full_disk_leaves_the_older_checkpoint(saved: Path, tmp_path: Path, monk
 
     monkeypatch.setattr(checkpoint.paddle, "save", full)
     with pytest.raises(CheckpointError, match=r"No space left.*iter_2 is still there"):
-        save_checkpoint(folder, solver, keep=1)
+        save_checkpoint(folder, solver, config_of("output.keep=1"))
     assert [path.name for path in folder.iterdir() if path.is_dir()] == ["iter_2"]
     monkeypatch.undo()
-    load_checkpoint(folder / "iter_2", make_solver())
+    load_checkpoint(folder / "iter_2", make_solver(), config_of())
 
 
 @pytest.mark.parametrize(
@@ -133,14 +139,14 @@ def test_a_position_that_cannot_be_is_refused(saved: Path, tmp_path: Path, edit:
     state = json.loads((copy / "state.json").read_text())
     (copy / "state.json").write_text(json.dumps({**state, **edit}))
     with pytest.raises(CheckpointError, match="damaged checkpoint"):
-        load_checkpoint(copy, make_solver())
+        load_checkpoint(copy, make_solver(), config_of())
 
 
 def test_only_the_newest_are_kept_in_the_order_of_numbers(tmp_path: Path) -> None:
     solver = _fresh()
     for done in (8, 9, 10):
         solver.position = (len(solver.stages) - 1, done)
-        save_checkpoint(tmp_path, solver, keep=2)
+        save_checkpoint(tmp_path, solver, config_of("output.keep=2"))
     solver.position = (0, 0)
     assert [path.name for path in list_checkpoints(tmp_path)] == ["iter_9", "iter_10"]
     newest = latest_checkpoint(tmp_path)

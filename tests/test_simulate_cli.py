@@ -17,7 +17,8 @@ from paddle_umsft.data.readers import list_scenes
 from paddle_umsft.errors import DataError
 from paddle_umsft.runs.folder import write_json
 from paddle_umsft.runs.pairs import read_back
-from paddle_umsft.runs.run import make_case, open_run
+from paddle_umsft.runs.run import open_run
+from paddle_umsft.runs.scene import make_case
 
 MAIN = runpy.run_path(str(Path(__file__).resolve().parents[1] / "tools" / "simulate.py"))["main"]
 

@@ -14,7 +14,7 @@ from paddle_umsft.config.load import load_config
 from paddle_umsft.data.scene import Case, Scene
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.errors import DataError
-from paddle_umsft.methods.umsft.solver import Solver
+from paddle_umsft.methods.table import start_trained
 
 SMALL = ["network.width=6", "network.skip=2", "warm_up.iterations=4", "solver.iterations=3"]
 
@@ -39,7 +39,7 @@ def make_case(height: int, width: int, bands: int, **observe: Any) -> Case:
 )
 def test_any_scale_and_any_number_of_bands(height: int, width: int, bands: int, observe: dict[str, Any]) -> None:
     case = make_case(height, width, bands, **observe)
-    solver = Solver(case.observation, load_config(overrides=SMALL))
+    solver = start_trained(case.observation, load_config(overrides=SMALL))
     records = list(solver.run())
     result = solver.result(records)
     assert result.fused.shape == (height, width, bands)
@@ -53,7 +53,7 @@ def test_any_scale_and_any_number_of_bands(height: int, width: int, bands: int, 
 
 def test_known_degradations_are_kept_and_skip_the_warm_up() -> None:
     case = make_case(128, 136, 10, known_psf=True, known_srf=True)
-    solver = Solver(case.observation, load_config(overrides=SMALL))
+    solver = start_trained(case.observation, load_config(overrides=SMALL))
     records = list(solver.run())
     assert {record["stage"] for record in records} == {"fuse", "joint"}
     result = solver.result(records)
@@ -65,7 +65,7 @@ def test_known_degradations_are_kept_and_skip_the_warm_up() -> None:
 def test_warm_up_finds_psf_and_srf_of_a_made_up_scene() -> None:
     scene = dead_leaves_scene(128, 160)
     case = simulate(scene, ObserveConfig(scale=8))
-    solver = Solver(case.observation, load_config(overrides=["network.width=6", "network.skip=2"]))
+    solver = start_trained(case.observation, load_config(overrides=["network.width=6", "network.skip=2"]))
     for record in solver.run():
         if record["stage"] == "fuse":
             break
@@ -87,7 +87,7 @@ def test_warm_up_finds_psf_and_srf_of_a_made_up_scene() -> None:
 @pytest.mark.parametrize("attention", ["published", "paper"])
 def test_both_forms_of_attention_learn(attention: str) -> None:
     case = make_case(128, 128, 8)
-    solver = Solver(case.observation, load_config(overrides=[*SMALL, f"network.attention={attention}"]))
+    solver = start_trained(case.observation, load_config(overrides=[*SMALL, f"network.attention={attention}"]))
     losses = [record["hsi"] + record["msi"] for record in solver.run() if record["stage"] in ("fuse", "joint")]
     assert losses[-1] < losses[0]
 
@@ -97,7 +97,7 @@ def test_the_srf_stays_with_its_own_optimiser_if_asked_to() -> None:
     moved = {}
     for with_network in (True, False):
         overrides = [*SMALL, "solver.joint_after=1", f"solver.srf_with_network={str(with_network).lower()}"]
-        solver = Solver(case.observation, load_config(overrides=overrides))
+        solver = start_trained(case.observation, load_config(overrides=overrides))
         tables = [solver.model.spectral.effective_srf() for record in solver.run() if record["stage"] != "srf"]
         moved[with_network] = float(np.abs(tables[-1] - tables[-3]).max())
     assert moved[True] > 1e-4
@@ -108,7 +108,7 @@ def test_same_seed_same_result_and_another_seed_another() -> None:
     case = make_case(128, 128, 6)
     results = []
     for seed in (1, 1, 2):
-        solver = Solver(case.observation, load_config(overrides=[*SMALL, f"seed={seed}"]))
+        solver = start_trained(case.observation, load_config(overrides=[*SMALL, f"seed={seed}"]))
         results.append(solver.result(list(solver.run())).fused)
     assert np.array_equal(results[0], results[1])
     assert not np.array_equal(results[0], results[2])
@@ -116,12 +116,12 @@ def test_same_seed_same_result_and_another_seed_another() -> None:
 
 def test_averaged_output_is_the_moving_average_of_the_outputs() -> None:
     case = make_case(128, 128, 6)
-    plain = Solver(case.observation, load_config(overrides=SMALL))
+    plain = start_trained(case.observation, load_config(overrides=SMALL))
     outputs = []
     for record in plain.run():
         if record["stage"] in ("fuse", "joint"):
             outputs.append(plain.fusion.result())
-    averaged = Solver(case.observation, load_config(overrides=[*SMALL, "solver.average=0.5"]))
+    averaged = start_trained(case.observation, load_config(overrides=[*SMALL, "solver.average=0.5"]))
     fused = averaged.result(list(averaged.run())).fused
     np.testing.assert_allclose(fused, 0.25 * outputs[0] + 0.25 * outputs[1] + 0.5 * outputs[2], atol=1e-5)
 
@@ -131,7 +131,7 @@ def test_an_msi_band_without_light_leaves_the_psf_to_the_others() -> None:
     hr_msi = case.observation.hr_msi.copy()
     hr_msi[:, :, 1] = 0
     overrides = [*SMALL, "warm_up.iterations=32", "solver.iterations=1"]
-    solver = Solver(replace(case.observation, hr_msi=hr_msi), load_config(overrides=overrides))
+    solver = start_trained(replace(case.observation, hr_msi=hr_msi), load_config(overrides=overrides))
     records = list(solver.run())
     result = solver.result(records)
     assert result.psf is not None
@@ -143,7 +143,7 @@ def test_an_msi_band_without_light_leaves_the_psf_to_the_others() -> None:
 
 def test_a_loss_that_is_not_finite_stops_the_run_where_it_happens() -> None:
     case = make_case(128, 128, 6)
-    solver = Solver(case.observation, load_config(overrides=[*SMALL, "solver.rate.lr=1e30"]))
+    solver = start_trained(case.observation, load_config(overrides=[*SMALL, "solver.rate.lr=1e30"]))
     records = []
     with pytest.raises(DataError, match=r"leaves, step 2 of joint: the loss is no longer a finite number") as caught:
         records.extend(solver.run())
@@ -153,4 +153,4 @@ def test_a_loss_that_is_not_finite_stops_the_run_where_it_happens() -> None:
 def test_image_below_128_is_refused() -> None:
     case = make_case(128, 120, 6)
     with pytest.raises(DataError, match="128"):
-        Solver(case.observation, load_config(overrides=SMALL))
+        start_trained(case.observation, load_config(overrides=SMALL))

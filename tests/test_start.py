@@ -14,9 +14,9 @@ from train_calls import one_line_error, run_demo, train
 from paddle_umsft.config.load import load_config
 from paddle_umsft.data.readers import list_scenes
 from paddle_umsft.errors import ConversionError, DataError
+from paddle_umsft.methods.table import start_trained
 from paddle_umsft.methods.umsft.model import FusionModel, build_model
-from paddle_umsft.methods.umsft.solver import Solver
-from paddle_umsft.runs.run import make_case
+from paddle_umsft.runs.scene import make_case
 from paddle_umsft.weights import convert_file
 from paddle_umsft.weights.formats.writers import save
 
@@ -109,7 +109,7 @@ def test_one_step_shows_the_loaded_weights_untouched(tmp_path: Path) -> None:
     still = ["warm_up.iterations=0", "solver.iterations=1", f"network.weights={weights}"]
     shown = run_demo(tmp_path / "still", *still)
     config = load_config(shown / "config.yml")
-    solver = Solver(make_case(list_scenes(config.data)[0], config).observation, config)
+    solver = start_trained(make_case(list_scenes(config.data)[0], config).observation, config)
     trained = paddle.load(str(weights))
     solver.model.set_state_dict({name: paddle.zeros_like(tensor) for name, tensor in trained.items()})
     solver.model.set_state_dict(trained)

@@ -39,7 +39,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         from paddle_umsft.machine.screen import screen_may_close
         from paddle_umsft.runs.folder import check_writable
         from paddle_umsft.runs.pairs import read_back, write_pair
-        from paddle_umsft.runs.run import make_case
+        from paddle_umsft.runs.scene import make_case
 
         screen_may_close()
         check_writable(Path(args.output).expanduser())

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 
 def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Fuse LR-HSI and HR-MSI: one scene or a folder of them.")
@@ -26,33 +28,30 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run; returns 0, 2 (bad usage or configuration), 3 (bad data) or 130 (interrupted)."""
     args = parse(argv)
     try:
-        from paddle_umsft.machine.environment import import_paddle
-
-        import_paddle()
-        from paddle_umsft.runs.run import Interrupted, fuse_all, open_run
+        from paddle_umsft.errors import StoppedError, UmsftError
+        from paddle_umsft.machine.screen import screen_may_close
+        from paddle_umsft.runs.run import fuse_all, open_run
     except KeyboardInterrupt:
         print("interrupted; nothing was done yet", file=sys.stderr)
         return 130
     except ImportError as error:
         print(f"{error}; install first: pip install -r requirements-cpu.txt (or requirements.txt)", file=sys.stderr)
         return 2
-    from paddle_umsft.errors import UmsftError
-    from paddle_umsft.machine.screen import screen_may_close
 
     screen_may_close()
     folder: Optional[Path] = None
     try:
         config, folder = open_run(args.config, args.override, args.device, args.output, args.resume)
         outcomes = fuse_all(config, folder, quiet=args.quiet, debug=args.debug)
+    except (StoppedError, KeyboardInterrupt):
+        how = f"go on with: python tools/train.py --resume {folder}" if folder else "nothing was done yet"
+        print(f"interrupted; {how}", file=sys.stderr)
+        return StoppedError.exit_code
     except UmsftError as error:
         if args.debug:
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    except (Interrupted, KeyboardInterrupt):
-        how = f"go on with: python tools/train.py --resume {folder}" if folder else "nothing was done yet"
-        print(f"interrupted; {how}", file=sys.stderr)
-        return 130
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     if len(outcomes) > 1:
         summary = f"; {folder / 'summary.csv'}" if len(failed) < len(outcomes) else ""

@@ -20,7 +20,7 @@ from paddle_umsft.data.readers import list_scenes, read_scene
 from paddle_umsft.data.scene import Case, Observation, Scene
 from paddle_umsft.errors import ConfigError, DataError, UmsftError
 from paddle_umsft.metrics import consistency, evaluate, evaluate_bands, qnr
-from paddle_umsft.runs.run import make_case
+from paddle_umsft.runs.scene import make_case
 
 RESULT_FILES = ("fused.npy", "fused.mat")
 

@@ -19,7 +19,7 @@ from paddle_umsft.machine.failures import in_one_line
 from paddle_umsft.methods.table import run_method
 from paddle_umsft.metrics import CONVENTIONS
 from paddle_umsft.runs.folder import check_writable
-from paddle_umsft.runs.run import make_case
+from paddle_umsft.runs.scene import make_case
 
 BASELINES = ("bicubic", "gsa", "sfim", "cnmf")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Optional
 
 from pydantic import Field
 
 from paddle_umsft.config.base import Section
+from paddle_umsft.config.subspace import SubspaceSettings
 
 
 class EnsembleSettings(Section):
@@ -30,3 +32,16 @@ class EnsembleSettings(Section):
     refine_radius: Optional[int] = Field(default=None, ge=0)
     refine_rounds: int = Field(default=1, ge=0)
     threads: Optional[int] = Field(default=None, ge=1)
+
+
+@dataclass(frozen=True)
+class EnsembleInput:
+    """What `method: ensemble` takes out of a configuration.
+
+    Attributes:
+        ensemble: Its own settings.
+        subspace: Those of the solver that it stands on.
+    """
+
+    ensemble: EnsembleSettings
+    subspace: SubspaceSettings

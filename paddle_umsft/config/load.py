@@ -12,7 +12,7 @@ from typing import Any, Optional, Union
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from paddle_umsft.config.run import Config
+from paddle_umsft.config.run import Config, config_class
 from paddle_umsft.errors import ConfigError
 
 
@@ -120,7 +120,7 @@ def _section_of(annotation: Any) -> Optional[type[BaseModel]]:
 
 def _known_key(parts: list[str], where: str) -> Any:
     """The annotation of a key, which has to exist."""
-    model: Optional[type[BaseModel]] = Config
+    model: Optional[type[BaseModel]] = config_class()
     annotation: Any = None
     for depth, part in enumerate(parts):
         if model is None or part not in model.model_fields:
@@ -133,7 +133,7 @@ def _known_key(parts: list[str], where: str) -> Any:
 def _unknown_key(parts: list[str], model: Optional[type[BaseModel]], where: str) -> ConfigError:
     known = list(model.model_fields) if model is not None else []
     near = difflib.get_close_matches(parts[-1], known, n=1, cutoff=0.5)
-    everywhere = {name for section in _all_sections(Config) for name in section}
+    everywhere = {name for section in _all_sections(config_class()) for name in section}
     far = difflib.get_close_matches(".".join(parts), sorted(everywhere), n=1, cutoff=0.5)
     best = ".".join([*parts[:-1], near[0]]) if near else (far[0] if far else None)
     hint = f"did you mean {best}?" if best else f"known here: {', '.join(known) or 'none'}"
@@ -155,12 +155,12 @@ def make_config(content: Mapping[str, Any], where: str = "configuration") -> Con
         ConfigError: On the first unknown key, wrong type or value out of range.
     """
     try:
-        return Config.model_validate(dict(content))
+        return config_class().model_validate(dict(content))
     except ValidationError as error:
         first = error.errors()[0]
         parts = [str(part) for part in first["loc"]]
         if first["type"] == "extra_forbidden":
-            model: Optional[type[BaseModel]] = Config
+            model: Optional[type[BaseModel]] = config_class()
             for part in parts[:-1]:
                 model = _section_of(model.model_fields[part].annotation) if model else None
             raise _unknown_key(parts, model, where) from None

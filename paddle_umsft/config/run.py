@@ -1,4 +1,4 @@
-"""Configuration of a whole run: the sections `evaluate`, `output`, `runtime`, and `Config`, which holds them all."""
+"""Configuration of a whole run: the sections `evaluate` and `output`, and `Config`, which holds all sections."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Optional
 
 import yaml
-from pydantic import Field
+from pydantic import Field, create_model
 
 from paddle_umsft.config.base import Section
 from paddle_umsft.config.data import DataConfig, ObserveConfig
 from paddle_umsft.config.ensemble import EnsembleSettings
+from paddle_umsft.config.runtime import RuntimeConfig
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.config.umsft import NetworkConfig, SolverConfig, WarmUpConfig
 
@@ -53,32 +54,15 @@ class OutputConfig(Section):
     figures: bool = True
 
 
-class RuntimeConfig(Section):
-    """The machine.
+class Config(Section):
+    """All settings of a run; see the sections. Which methods there are, `methods/table.py` knows.
 
     Attributes:
-        device: "auto" takes a GPU where Paddle has one.
-        threads: OpenMP threads on the CPU; None: OMP_NUM_THREADS, or the physical cores that the process may use.
-        cpu_ops: "auto" takes the CPU fast paths where they work, "plain" Paddle's own operators.
-        dtype: "float64" is for checking; it takes the plain path.
-        amp: Mixed precision on a GPU, "O1" or "off".
-        recompute: Compute activations twice to hold fewer of them.
-        deterministic: Ask cuDNN for repeatable algorithms.
+        method: Name of the method.
+        seed: Of everything that is drawn at random.
     """
 
-    device: Literal["auto", "cpu", "gpu"] = "auto"
-    threads: Optional[int] = Field(default=None, ge=1)
-    cpu_ops: Literal["auto", "plain"] = "auto"
-    dtype: Literal["float32", "float64"] = "float32"
-    amp: Literal["off", "O1"] = "off"
-    recompute: bool = False
-    deterministic: bool = True
-
-
-class Config(Section):
-    """All settings of a run; see the sections."""
-
-    method: Literal["umsft", "subspace", "ensemble", "bicubic", "gsa", "sfim", "cnmf"] = "umsft"
+    method: str = Field(default="umsft", min_length=1)
     seed: int = Field(default=1, ge=0, lt=2**31)
     data: DataConfig = Field(default_factory=DataConfig)
     observe: ObserveConfig = Field(default_factory=ObserveConfig)
@@ -105,6 +89,21 @@ class Config(Section):
         content = _leaves(self.model_dump(mode="json", exclude=aside))
         chosen = {key: value for key, value in content if key not in default or default[key] != value}
         return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:16]
+
+
+# Sections of methods that do not come with the package: name -> class. Whoever brings a method puts its section here
+# and its row into `paddle_umsft.methods.table.METHODS`; nothing else has to know of it.
+MORE_SECTIONS: dict[str, type[Section]] = {}
+
+
+def config_class() -> type[Config]:
+    """Return `Config`, with the sections of `MORE_SECTIONS` where there are any."""
+    if not MORE_SECTIONS:
+        return Config
+    fields: dict[str, Any] = {
+        name: (section, Field(default_factory=section)) for name, section in MORE_SECTIONS.items()
+    }
+    return create_model("Config", __base__=Config, **fields)
 
 
 def _leaves(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

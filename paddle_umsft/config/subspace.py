@@ -38,3 +38,8 @@ class SubspaceSettings(Section):
     edge: float = Field(default=0.1, gt=0)
     blend: bool = True
     leftover: bool = True
+
+    @property
+    def headline(self) -> dict[str, float]:
+        """The settings that people compare runs by."""
+        return {"iterations": self.iterations}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, Optional
 
 from pydantic import Field
 
 from paddle_umsft.config.base import Section
+from paddle_umsft.config.runtime import RuntimeConfig
 
 
 class StepRate(Section):
@@ -86,3 +88,25 @@ class NetworkConfig(Section):
     attention: Literal["published", "paper"] = "published"
     vgg_weights: Optional[str] = None
     weights: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class UmsftInput:
+    """What `method: umsft` takes out of a configuration.
+
+    Attributes:
+        warm_up: Steps 1-3.
+        solver: Step 4.
+        network: Sizes and start.
+        runtime: Device, type and precision.
+    """
+
+    warm_up: WarmUpConfig
+    solver: SolverConfig
+    network: NetworkConfig
+    runtime: RuntimeConfig
+
+    @property
+    def headline(self) -> dict[str, float]:
+        """The settings that people compare runs by."""
+        return {"iterations": self.solver.iterations, "lr": self.solver.rate.lr}

@@ -110,6 +110,7 @@ class FusionResult:
         method: Name of the method.
         seconds: Wall time of the fusion.
         extras: Anything a method wants to keep beside (chosen rank, raw kernel ...).
+        notes: What a user should know before trusting the result, a line each.
     """
 
     fused: np.ndarray
@@ -119,3 +120,4 @@ class FusionResult:
     method: str = ""
     seconds: float = 0.0
     extras: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

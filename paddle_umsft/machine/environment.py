@@ -15,6 +15,8 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 
+from paddle_umsft.errors import ConfigError
+
 CPUINFO = Path("/proc/cpuinfo")
 CGROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _prepared = False  # whether the environment was set before Paddle was loaded
@@ -108,7 +110,7 @@ def prepare_environment(threads: int | None = None) -> bool:
         threads: Threads wanted; `default_threads` by default.
 
     Returns:
-        False if Paddle is loaded already, so that nothing was set (see `describe` for the way out).
+        False if Paddle is loaded already, so that nothing was set (see `thread_facts` for the way out).
     """
     global _prepared
     if "paddle" in sys.modules:
@@ -122,18 +124,26 @@ def prepare_environment(threads: int | None = None) -> bool:
 
 
 def import_paddle() -> None:
-    """Import Paddle without its advice on OMP_NUM_THREADS and on a compiler cache, which nobody asked for."""
+    """Import Paddle without its advice on OMP_NUM_THREADS and on a compiler cache, which nobody asked for.
+
+    Raises:
+        ConfigError: Paddle is not installed, or cannot be loaded.
+    """
     prepare_environment()
     said = io.StringIO()
     with contextlib.redirect_stderr(said), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="No ccache found")
-        import_module("paddle")
+        try:
+            import_module("paddle")
+        except ImportError as error:
+            hint = "pip install -r requirements-cpu.txt (or requirements.txt); -c fast.yml and -c best.yml do without"
+            raise ConfigError("Paddle cannot be imported", where="paddle", got=error, hint=hint) from error
     for line in said.getvalue().splitlines():
         if "OMP_NUM_THREADS" not in line:
             print(line, file=sys.stderr)
 
 
-def describe() -> str:
+def thread_facts() -> str:
     """A line for the log: the variables in force, and what to do where they came too late."""
     set_ones = [f"{name}={os.environ[name]}" for name in VARIABLES if name in os.environ]
     limit = "" if cgroup_cores() is None else f", limited to {cgroup_cores()}"

@@ -1,37 +1,152 @@
-"""All fusion methods by name, imported when called for."""
+"""All fusion methods by name, and what a caller has to know of each. A new method is a folder and a row here.
+
+Every method is a function `(observation, settings, *, seed, on_record) -> FusionResult`. One that is trained step by
+step has a class behind it besides, which can be watched, stopped and resumed: see `networks/trained.py`.
+"""
 
 from __future__ import annotations
 
+import difflib
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
+from paddle_umsft.config.ensemble import EnsembleInput
 from paddle_umsft.config.run import Config
+from paddle_umsft.config.umsft import UmsftInput
+from paddle_umsft.data.checks import MINIMUM_SIZE
+from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.errors import ConfigError
 from paddle_umsft.machine.environment import import_paddle
+from paddle_umsft.methods.networks.trained import Trained
 
-METHODS = {
-    "umsft": "paddle_umsft.methods.umsft.solver:fuse_umsft",
-    "subspace": "paddle_umsft.methods.subspace.method:fuse_subspace",
-    "ensemble": "paddle_umsft.methods.subspace.ensemble:fuse_ensemble",
-    "bicubic": "paddle_umsft.methods.baselines.bicubic:fuse_bicubic",
-    "gsa": "paddle_umsft.methods.baselines.gsa:fuse_gsa",
-    "sfim": "paddle_umsft.methods.baselines.sfim:fuse_sfim",
-    "cnmf": "paddle_umsft.methods.baselines.cnmf:fuse_cnmf",
+# Where something lives, imported only when it is called for: "module:name"; or the thing itself.
+Source = Union[str, Callable[..., Any]]
+
+
+def _no_settings(config: Config) -> None:
+    """Return nothing: the method has no settings."""
+
+
+def _umsft_input(config: Config) -> UmsftInput:
+    return UmsftInput(
+        warm_up=config.warm_up,
+        solver=config.solver,
+        network=config.network,
+        runtime=config.runtime,
+    )
+
+
+def _ensemble_input(config: Config) -> EnsembleInput:
+    return EnsembleInput(ensemble=config.ensemble, subspace=config.subspace)
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method.
+
+    Attributes:
+        fuse: The function `(observation, settings, *, seed, on_record) -> FusionResult`.
+        settings: Takes the settings of that function out of a configuration.
+        is_baseline: Whether it is here to be compared with.
+        needs_paddle: Whether Paddle has to be there.
+        trained: Class `(observation, settings, *, seed, weights) -> Trained` of a method that is trained step by step;
+            None: it fuses in one go.
+        smallest: Least H and W that it can work on.
+    """
+
+    fuse: Source
+    settings: Callable[[Config], Any] = _no_settings
+    is_baseline: bool = False
+    needs_paddle: bool = False
+    trained: Optional[Source] = None
+    smallest: int = 1
+
+
+METHODS: dict[str, Method] = {
+    "umsft": Method(
+        fuse="paddle_umsft.methods.umsft.solver:fuse_umsft",
+        settings=_umsft_input,
+        needs_paddle=True,
+        trained="paddle_umsft.methods.umsft.solver:UmsftSolver",
+        smallest=MINIMUM_SIZE,
+    ),
+    "subspace": Method(
+        fuse="paddle_umsft.methods.subspace.method:fuse_subspace",
+        settings=lambda config: config.subspace,
+    ),
+    "ensemble": Method(
+        fuse="paddle_umsft.methods.subspace.ensemble:fuse_ensemble",
+        settings=_ensemble_input,
+    ),
+    "bicubic": Method(fuse="paddle_umsft.methods.baselines.bicubic:fuse_bicubic", is_baseline=True),
+    "gsa": Method(fuse="paddle_umsft.methods.baselines.gsa:fuse_gsa", is_baseline=True),
+    "sfim": Method(fuse="paddle_umsft.methods.baselines.sfim:fuse_sfim", is_baseline=True),
+    "cnmf": Method(fuse="paddle_umsft.methods.baselines.cnmf:fuse_cnmf", is_baseline=True),
 }
 
 
-def run_method(
-    observation: Observation, config: Config, on_record: Optional[Callable[[dict[str, Any]], None]] = None
-) -> FusionResult:
+def find_method(name: str) -> Method:
+    """Look a method up.
+
+    Raises:
+        ConfigError: There is none of that name; the nearest known one is suggested.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    near = difflib.get_close_matches(name, METHODS, n=1, cutoff=0.5)
+    known = ", ".join(METHODS)
+    hint = f"did you mean {near[0]}?" if near else f"known: {known}"
+    raise ConfigError("unknown method", where="method", expected=f"one of {known}", got=repr(name), hint=hint)
+
+
+def imported(source: Source) -> Callable[..., Any]:
+    """Return what a row names, importing it if need be."""
+    if not isinstance(source, str):
+        return source
+    module, name = source.split(":")
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found
+
+
+def run_method(observation: Observation, config: Config, on_record: OnRecord = None) -> FusionResult:
     """Fuse with the method that the configuration names.
 
     Args:
         observation: What the two cameras saw.
         config: All settings; `config.method` decides.
         on_record: Called with every record of an iterative method.
+
+    Raises:
+        ConfigError: There is no such method, or Paddle is missing.
+        DataError: If the images cannot be fused.
     """
-    if config.method == "umsft":
+    method = find_method(config.method)
+    if method.needs_paddle:
         import_paddle()
-    module, function = METHODS[config.method].split(":")
-    result: FusionResult = getattr(import_module(module), function)(observation, config, on_record)
+    fuse = imported(method.fuse)
+    result: FusionResult = fuse(observation, method.settings(config), seed=config.seed, on_record=on_record)
     return result
+
+
+def start_trained(observation: Observation, config: Config, *, weights: bool = True) -> Trained:
+    """Make a trained method ready for its first step.
+
+    Args:
+        observation: What the two cameras saw.
+        config: All settings; `config.method` decides.
+        weights: Whether to read the weights that the settings name as a start; a checkpoint to come needs none.
+
+    Raises:
+        ConfigError: There is no such method, it is not trained step by step, or Paddle is missing.
+        DataError: If the images cannot be fused, or the weights do not fit.
+    """
+    method = find_method(config.method)
+    if method.trained is None:
+        raise ConfigError("it fuses in one go, there are no steps", where="method", got=config.method)
+    if method.needs_paddle:
+        import_paddle()
+    build = imported(method.trained)
+    started: Trained = build(observation, method.settings(config), seed=config.seed, weights=weights)
+    return started

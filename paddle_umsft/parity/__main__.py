@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from paddle_umsft.errors import ConfigError, UmsftError
-from paddle_umsft.machine.environment import describe, prepare_environment
+from paddle_umsft.machine.environment import prepare_environment, thread_facts
 from paddle_umsft.machine.screen import screen_may_close
 
 
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
     paddle.set_device("cpu")
     print(f"reference: {golden.source}")
-    print(f"here: paddlepaddle {paddle.__version__}, CPU; {describe()}")
+    print(f"here: paddlepaddle {paddle.__version__}, CPU; {thread_facts()}")
     print(f"float32 rows: {mode.active()}\n", flush=True)
     outcomes = []
     for case in cases:

@@ -10,7 +10,7 @@ from typing import Any, Optional
 import numpy as np
 import paddle
 
-from paddle_umsft.config.run import RuntimeConfig
+from paddle_umsft.config.runtime import RuntimeConfig
 from paddle_umsft.config.umsft import SolverConfig
 from paddle_umsft.methods.networks.losses import observation_terms, total
 from paddle_umsft.methods.networks.runtime import computing_in

@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
@@ -15,49 +15,53 @@ import numpy as np
 from tqdm import tqdm
 
 from paddle_umsft.config.run import Config
+from paddle_umsft.data.records import POSITION_KEYS, Record
 from paddle_umsft.data.scene import Case
 from paddle_umsft.errors import CheckpointError, DataError
-from paddle_umsft.methods.umsft.solver import Solver
+from paddle_umsft.methods.networks.trained import Trained, main_stage, steps_done, steps_total
 from paddle_umsft.metrics import evaluate
 from paddle_umsft.runs.checkpoint import latest_checkpoint, save_checkpoint
 from paddle_umsft.runs.folder import write_safely
 
-Record = dict[str, Any]
-
-HISTORY_COLUMNS = (
-    "step", "stage", "iteration", "lr", "seconds", "loss", "srf", "psf", "hsi", "msi", "subspace", "degradation",
-    "PSNR", "SAM", "ERGAS", "SSIM", "RMSE",
-)  # fmt: skip
+PACE_STEPS = 3  # steps of the fusion that are timed before the time left is told
+WHOLE_SECONDS = 100  # up to so many seconds are told in seconds, more in minutes
 
 
 @dataclass
 class SceneRun:
-    """One scene being fused iteratively, as the callbacks see it.
+    """One scene being fused step by step, as the callbacks see it.
 
     Attributes:
         case: Observation and, where there is one, the truth.
         config: All settings.
         folder: Where the scene's results go.
-        solver: The optimisation; its `fusion` stage holds the latest output.
+        method: The optimisation.
         log: The run's log.
+        metrics: What `Evaluation` found at the step at hand; mostly empty.
     """
 
     case: Case
     config: Config
     folder: Path
-    solver: Solver
+    method: Trained
     log: logging.Logger
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def in_main_stage(self) -> bool:
+        """Whether the step at hand is one of the fusion itself."""
+        index, _ = self.method.position
+        return self.method.stages[index].is_main
+
+    def is_due(self, record: Record, interval: int) -> bool:
+        """Whether an iteration of the main stage is one in `interval`, or the last."""
+        if not self.in_main_stage():
+            return False
+        is_last = record["iteration"] == main_stage(self.method).iterations
+        return is_last or (interval > 0 and record["iteration"] % interval == 0)
 
     def fused(self) -> np.ndarray:
         """The latest output, (H, W, C)."""
-        return self.solver.fusion.result()
-
-    def is_due(self, record: Record, interval: int) -> bool:
-        """Whether an iteration of step 4 is one in `interval`, or the last."""
-        if record["stage"] not in ("fuse", "joint"):
-            return False
-        last = record["iteration"] == self.solver.fusion.iterations
-        return last or (interval > 0 and record["iteration"] % interval == 0)
+        return self.method.result([]).fused
 
 
 class Callback:
@@ -77,12 +81,13 @@ class Evaluation(Callback):
     """Adds the metrics against the truth to the record; the method never sees them."""
 
     def on_record(self, record: Record, run: SceneRun) -> None:
-        if run.case.reference is not None and run.is_due(record, run.config.evaluate.interval):
-            settings = run.config.evaluate
-            values = evaluate(
-                run.case.reference, run.fused(), scale=run.case.observation.scale, convention=settings.convention
-            )
-            record.update(values)
+        reference = run.case.reference
+        settings = run.config.evaluate
+        if reference is None or not run.is_due(record, settings.interval):
+            return
+        scale = run.case.observation.scale
+        run.metrics = evaluate(reference, run.fused(), scale=scale, convention=settings.convention)
+        record.update(run.metrics)
 
 
 class Progress(Callback):
@@ -95,12 +100,16 @@ class Progress(Callback):
         self._fusion_started: Optional[tuple[int, float]] = None
 
     def on_start(self, run: SceneRun) -> None:
-        stage, iteration = run.solver.position
-        done = sum(s.iterations for s in run.solver.stages[:stage]) + iteration
         self._bar = tqdm(
-            total=run.solver.steps_total, initial=done, desc=run.case.observation.name, disable=self.quiet,
-            file=sys.stderr, mininterval=0.5, dynamic_ncols=True, leave=False,
-        )  # fmt: skip
+            total=steps_total(run.method),
+            initial=steps_done(run.method),
+            desc=run.case.observation.name,
+            disable=self.quiet,
+            file=sys.stderr,
+            mininterval=0.5,
+            dynamic_ncols=True,
+            leave=False,
+        )
 
     def on_record(self, record: Record, run: SceneRun) -> None:
         if self._bar is None:
@@ -109,62 +118,87 @@ class Progress(Callback):
             self._psnr = f" PSNR {record['PSNR']:.2f} dB"
         self._bar.set_postfix_str(f"{record['stage']} loss {record['loss']:.4g}{self._psnr}", refresh=False)
         self._bar.update()
-        if record["stage"] in ("fuse", "joint"):
-            self._time_left(record, run)
+        if run.in_main_stage():
+            self._tell_time_left(record, run)
 
-    def _time_left(self, record: Record, run: SceneRun) -> None:
+    def _tell_time_left(self, record: Record, run: SceneRun) -> None:
+        """Say it once, a few steps into the fusion."""
         now = time.perf_counter()
         if self._fusion_started is None:
             self._fusion_started = (record["iteration"], now)
             return
         first, started = self._fusion_started
-        if record["iteration"] == first + 3:
-            pace = (now - started) / 3
-            left = pace * (run.solver.fusion.iterations - record["iteration"])
-            run.log.info("%.2f s per iteration, about %s left", pace, _minutes(left))
+        if record["iteration"] == first + PACE_STEPS:
+            pace = (now - started) / PACE_STEPS
+            steps_left = main_stage(run.method).iterations - record["iteration"]
+            run.log.info("%.2f s per iteration, about %s left", pace, _duration(pace * steps_left))
 
     def on_end(self, run: SceneRun) -> None:
         if self._bar is not None:
             self._bar.close()
 
 
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+def _duration(seconds: float) -> str:
+    """`80 s` or `7 min`."""
+    if seconds < WHOLE_SECONDS:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min"
 
 
 class History(Callback):
-    """Keeps every record in history.csv; a resumed run drops what came after its checkpoint."""
+    """Keeps every record in history.csv; a resumed run drops what came after its checkpoint.
+
+    The columns are those that the records bring. One that appears later (the terms of the fusion's loss after the
+    warm-up's, metrics at the first evaluation) makes the file anew, with the rows so far.
+    """
 
     def __init__(self) -> None:
         self.records: list[Record] = []
+        self._columns = list(POSITION_KEYS)
 
     def on_start(self, run: SceneRun) -> None:
         self._path = run.folder / "history.csv"
-        stage, iteration = run.solver.position
-        done = sum(s.iterations for s in run.solver.stages[:stage]) + iteration
+        done = steps_done(run.method)
         if done and self._path.is_file():
             with self._path.open(newline="", encoding="utf-8") as file:
                 rows = [_numbers(row) for row in csv.DictReader(file)]
             # A kill in the midst of a write can leave half a line behind.
             self.records = [row for row in rows if isinstance(row.get("step"), int) and row["step"] <= done]
+        for record in self.records:
+            self._note_columns(record)
+        self._open_anew()
+
+    def _note_columns(self, record: Record) -> bool:
+        """Take up the columns that a record brings; whether there were any new ones."""
+        new = [key for key in record if key not in self._columns]
+        self._columns += new
+        return bool(new)
+
+    def _open_anew(self) -> None:
+        """Write all rows so far, and stay open for the next ones."""
         write_safely(self._path, self._write_all)  # rows of a resumed run survive a full disk
         self._file = self._path.open("a", newline="", encoding="utf-8")
-        self._writer = csv.DictWriter(self._file, HISTORY_COLUMNS, extrasaction="ignore")
+        self._writer = csv.DictWriter(self._file, self._columns)
 
     def _write_all(self, path: Path) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, HISTORY_COLUMNS, extrasaction="ignore")
+            writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(self.records)
 
     def on_record(self, record: Record, run: SceneRun) -> None:
         self.records.append(record)
         try:
-            self._writer.writerow(record)
+            if self._note_columns(record):
+                self._file.close()
+                self._open_anew()
+            else:
+                self._writer.writerow(record)
             self._file.flush()  # a kill must not take rows that a checkpoint counts on
-        except OSError as error:
+        except (OSError, DataError) as error:
             older = latest_checkpoint(run.folder)
-            hint = "free some space, then --resume" + (f" from {older.name}" if older else "")
+            source = f" from {older.name}" if older else ""
+            hint = f"free some space, then --resume{source}"
             raise DataError("cannot be written", where=self._path, got=error, hint=hint) from error
 
     def on_end(self, run: SceneRun) -> None:
@@ -173,24 +207,34 @@ class History(Callback):
 
 
 def _numbers(row: dict[str, str]) -> Record:
+    """A row of history.csv as the record that it was; empty if it is none."""
     record: Record = {}
     for key, text in row.items():
         if not text or key is None:
             continue
         try:
-            record[key] = int(text) if key in ("step", "iteration") else float(text) if key != "stage" else text
+            record[key] = _number(key, text)
         except (TypeError, ValueError):
             return {}
     return record
+
+
+def _number(key: str, text: str) -> Any:
+    if key == "stage":
+        return text
+    if key in ("step", "iteration"):
+        return int(text)
+    return float(text)
 
 
 class Checkpoints(Callback):
     """Saves at an interval and at the end. A full disk is said, and the run goes on."""
 
     def on_record(self, record: Record, run: SceneRun) -> None:
-        settings = run.config.output
-        if settings.checkpoint_every and run.is_due(record, settings.checkpoint_every):
-            try:
-                save_checkpoint(run.folder, run.solver, keep=settings.keep)
-            except CheckpointError as error:
-                run.log.warning("%s", error)
+        every = run.config.output.checkpoint_every
+        if not every or not run.is_due(record, every):
+            return
+        try:
+            save_checkpoint(run.folder, run.method, run.config)
+        except CheckpointError as error:
+            run.log.warning("%s", error)

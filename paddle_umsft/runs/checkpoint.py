@@ -13,10 +13,9 @@ from typing import Any, Optional
 import paddle
 
 from paddle_umsft.config.run import Config
-from paddle_umsft.errors import CheckpointError
-from paddle_umsft.methods.networks.runtime import versions
-from paddle_umsft.methods.umsft.model import state_problems
-from paddle_umsft.methods.umsft.solver import Solver
+from paddle_umsft.errors import CheckpointError, DataError
+from paddle_umsft.machine.versions import versions
+from paddle_umsft.methods.networks.trained import Trained, main_steps_done
 from paddle_umsft.runs.folder import list_checkpoints as list_checkpoints
 
 FORMAT = 1
@@ -28,40 +27,33 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def save_checkpoint(folder: Path, solver: Solver, *, keep: int) -> Path:
-    """Write `iter_N/`, N the iterations of step 4 done so far, and let go of old ones.
+def save_checkpoint(folder: Path, method: Trained, config: Config) -> Path:
+    """Write `iter_N/`, N the iterations of the main stage done so far, and let go of old ones.
 
     Everything goes to a temporary name first and is moved when whole, so an older checkpoint survives a full disk
     or a kill.
 
     Args:
         folder: The scene's run folder.
-        solver: What to save.
-        keep: How many checkpoints stay.
+        method: What to save.
+        config: All settings; `output.keep` says how many checkpoints stay.
 
     Raises:
         CheckpointError: If it cannot be written.
     """
-    stage, iteration = solver.position
-    done = iteration if stage == len(solver.stages) - 1 else 0
-    target, temporary = folder / f"iter_{done}", folder / f".iter_{done}.tmp"
+    done = main_steps_done(method)
+    target = folder / f"iter_{done}"
+    temporary = folder / f".iter_{done}.tmp"
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        paddle.save(solver.model.state_dict(), str(temporary / FILES[0]))
-        paddle.save(solver.state_dict(), str(temporary / FILES[1]))
-        state = {
-            "format": FORMAT,
-            "stage": stage,
-            "stage_name": solver.stages[stage].stage_at(max(iteration - 1, 0)),
-            "iteration": iteration,
-            "seconds": solver.seconds,
-            # Randomness is drawn only while the network is built, so the seed is the whole state of it.
-            "rng": {"seed": solver.config.seed},
-            "config": solver.config.digest(),
-            "versions": versions(),
-            "sha256": {name: _digest(temporary / name) for name in FILES},
-        }
+        rest = {"position": method.position, **method.state_dict()}  # never empty: paddle.save would warn
+        model = rest.pop("model")
+        paddle.save(model, str(temporary / FILES[0]))
+        paddle.save(rest, str(temporary / FILES[1]))
+        position = _position_facts(method, config)
+        digests = {name: _digest(temporary / name) for name in FILES}
+        state = {"format": FORMAT, **position, "versions": versions(), "sha256": digests}
         (temporary / "state.json").write_text(json.dumps(state, indent=2), encoding="utf-8")
         if target.exists():
             shutil.rmtree(target)
@@ -69,11 +61,27 @@ def save_checkpoint(folder: Path, solver: Solver, *, keep: int) -> Path:
     except (OSError, RuntimeError, ValueError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         older = list_checkpoints(folder)
-        hint = f"{older[-1].name} is still there" if older else "free some space or choose another --output"
+        hint = "free some space or choose another --output"
+        if older:
+            hint = f"{older[-1].name} is still there"
         raise CheckpointError("checkpoint not written", where=target, got=error, hint=hint) from error
-    for old in list_checkpoints(folder)[:-keep]:
+    for old in list_checkpoints(folder)[: -config.output.keep]:
         shutil.rmtree(old, ignore_errors=True)
     return target
+
+
+def _position_facts(method: Trained, config: Config) -> dict[str, Any]:
+    """What state.json says of where the run is and whose it is."""
+    stage, iteration = method.position
+    return {
+        "stage": stage,
+        "stage_name": method.stages[stage].name,
+        "iteration": iteration,
+        "seconds": method.seconds,
+        # Randomness is drawn only while the network is built, so the seed is the whole state of it.
+        "rng": {"seed": config.seed},
+        "config": config.digest(),
+    }
 
 
 def _read_state(path: Path, config: Config) -> dict[str, Any]:
@@ -97,25 +105,25 @@ def _read_state(path: Path, config: Config) -> dict[str, Any]:
     return state
 
 
-def load_checkpoint(path: Path, solver: Solver) -> None:
-    """Bring a fresh solver to where a checkpoint was taken.
+def load_checkpoint(path: Path, method: Trained, config: Config) -> None:
+    """Bring a fresh method to where a checkpoint was taken.
 
     Raises:
         CheckpointError: If the checkpoint is damaged, or belongs to another configuration or scene.
     """
-    state = _read_state(path, solver.config)
-    position, seconds = _position(path, state, [stage.iterations for stage in solver.stages])
+    state = _read_state(path, config)
+    position, seconds = _position(path, state, [stage.iterations for stage in method.stages])
     try:
         model = paddle.load(str(path / FILES[0]))
-        optimizers = paddle.load(str(path / FILES[1]))
+        rest = paddle.load(str(path / FILES[1]))
     except Exception as error:  # paddle.load raises whatever its pickle met
         raise CheckpointError("damaged checkpoint", where=path, got=error, hint=WAY_OUT) from error
-    problems = state_problems(solver.model.state_dict(), model)
-    if problems:
-        raise CheckpointError("checkpoint of another network or scene", where=path, got="; ".join(problems))
-    solver.model.set_state_dict(model)
-    solver.load_state_dict(optimizers)
-    solver.position, solver.seconds = position, seconds
+    try:
+        method.load_state_dict({"model": model, **rest})
+    except DataError as error:
+        raise CheckpointError("checkpoint of another network or scene", where=path, got=error) from error
+    method.position = position
+    method.seconds = seconds
 
 
 def _position(path: Path, state: dict[str, Any], iterations: list[int]) -> tuple[tuple[int, int], float]:

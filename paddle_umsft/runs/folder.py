@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -19,6 +20,7 @@ from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import CheckpointError, ConfigError, DataError
 
 CONFIG = "config.yml"
+METRICS = "metrics.json"
 SUMMARY = "summary.csv"
 _CHECKPOINT = re.compile(r"iter_(\d+)$")
 
@@ -116,6 +118,16 @@ def save_arrays(folder: Path, case: Case, result: FusionResult, format: str) -> 
             write_safely(folder / f"{name}.npy", lambda path, kept=kept: np.save(path, kept))  # type: ignore[misc]
 
 
+def write_history(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
+    """Write history.csv: a row per record, a column per key."""
+    columns = list(dict.fromkeys(key for record in history for key in record))
+    lines = [",".join(columns)]
+    for record in history:
+        lines.append(",".join(str(record.get(key, "")) for key in columns))
+    text = "\n".join(lines) + "\n"
+    write_safely(folder / "history.csv", lambda path: path.write_text(text, encoding="utf-8"))
+
+
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write readable JSON, whole or not at all; numpy numbers become plain ones, NaN and infinity null."""
     text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False)
@@ -138,7 +150,7 @@ def _finite(value: Any) -> Any:
 def read_metrics(folder: Path) -> Optional[dict[str, Any]]:
     """metrics.json of a finished scene; None if the scene is not finished."""
     try:
-        content = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        content = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None

@@ -1,7 +1,4 @@
-"""The VisualDL log of a run: curves, pictures, spectra, the learned PSF and SRF, hyper-parameters.
-
-Free of Paddle, so that the solvers that do without it start quickly; what watches UMSFT is in vdl_callback.py.
-"""
+"""The VisualDL log of a run: curves, pictures, spectra, the learned PSF and SRF, hyper-parameters."""
 
 from __future__ import annotations
 
@@ -13,8 +10,13 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from paddle_umsft.config.run import Config
-from paddle_umsft.data.scene import Case
+from paddle_umsft.data.records import POSITION_KEYS, Record
+from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.figures import error_maps, psf_srf, rgb_image, sam_maps, spectra
+from paddle_umsft.methods.table import find_method
+from paddle_umsft.runs.callbacks import Callback, SceneRun
+
+RESULT_METRICS = ("PSNR", "SAM")  # what the page of hyper-parameters compares runs by
 
 
 def open_log(folder: Path, log: logging.Logger) -> Optional[Any]:
@@ -31,13 +33,47 @@ def open_log(folder: Path, log: logging.Logger) -> Optional[Any]:
     return LogWriter(logdir=str(folder / "vdl" / f"{number:03d}"))
 
 
-def figure_pixels(figure: Any) -> np.ndarray:
-    """Render a matplotlib figure to (H, W, 3) uint8."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+class VisualDl(Callback):
+    """Writes `Train/*` every iteration, `Evaluate/*` where there are metrics, pictures at an interval."""
 
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.array(np.asarray(canvas.buffer_rgba())[:, :, :3])
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+        self._last_seconds: Optional[float] = None
+
+    def on_record(self, record: Record, run: SceneRun) -> None:
+        """Log what one step gave."""
+        if run.in_main_stage():
+            self._add_step(record, run)
+        else:
+            self._writer.add_scalar(tag=f"WarmUp/{record['stage']}", step=record["step"], value=record["loss"])
+        self._last_seconds = record["seconds"]
+        for name, value in run.metrics.items():
+            self._writer.add_scalar(tag=f"Evaluate/{name}", step=record["iteration"], value=value)
+        if run.is_due(record, run.config.evaluate.images):
+            result = run.method.result([])
+            add_pictures(self._writer, record["iteration"], run.case, result.fused, result.psf, result.srf)
+
+    def _add_step(self, record: Record, run: SceneRun) -> None:
+        """Loss, its terms, rate and pace of one step of the fusion."""
+        curves = {"loss": record["loss"], "lr": record["lr"]}
+        for name, value in record.items():
+            is_term = name not in POSITION_KEYS and name not in run.metrics
+            if is_term:
+                curves[f"loss_{name}"] = value
+        if self._last_seconds is not None and record["seconds"] > self._last_seconds:
+            curves["iter_per_s"] = 1.0 / (record["seconds"] - self._last_seconds)
+        for name, value in curves.items():
+            self._writer.add_scalar(tag=f"Train/{name}", step=record["iteration"], value=value)
+
+
+def add_finished(
+    writer: Any, case: Case, result: FusionResult, metrics: Mapping[str, Any], config: Config
+) -> None:
+    """Log what is known at a scene's end; of a trained method the rest is there already."""
+    if find_method(config.method).trained is None:
+        add_history(writer, result.history)
+        add_pictures(writer, 0, case, result.fused, result.psf, result.srf)
+    add_hparams(writer, config, case.observation.scale, metrics.get("fused") or {})
 
 
 def add_history(writer: Any, history: Sequence[Mapping[str, Any]]) -> None:
@@ -46,6 +82,15 @@ def add_history(writer: Any, history: Sequence[Mapping[str, Any]]) -> None:
         if np.isfinite(record.get("loss", np.nan)):
             tag = f"Train/loss_{record.get('stage', 'fuse')}"
             writer.add_scalar(tag=tag, step=int(record.get("iteration", step)), value=float(record["loss"]))
+
+
+def figure_pixels(figure: Any) -> np.ndarray:
+    """Render a matplotlib figure to (H, W, 3) uint8."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(np.asarray(canvas.buffer_rgba())[:, :, :3])  # (H, W, 4) without its alpha
 
 
 def add_pictures(
@@ -57,9 +102,10 @@ def add_pictures(
     srf: Optional[np.ndarray],
 ) -> None:
     """Log RGB, error and angle map, spectra, PSF and SRF of one moment."""
-    seen, nm = case.observation, case.observation.wavelengths_nm
-    writer.add_image(tag="Fused/RGB", step=step, img=rgb_image(fused, nm))
-    figures = {"Fused/spectra": spectra({"fused": fused}, reference=case.reference, wavelengths_nm=nm)}
+    seen = case.observation
+    wavelengths_nm = seen.wavelengths_nm
+    writer.add_image(tag="Fused/RGB", step=step, img=rgb_image(fused, wavelengths_nm))
+    figures = {"Fused/spectra": spectra({"fused": fused}, reference=case.reference, wavelengths_nm=wavelengths_nm)}
     if case.reference is not None:
         figures["Fused/error"] = error_maps({"RMSE": fused}, case.reference)
         figures["Fused/angle"] = sam_maps({"SAM": fused}, case.reference)
@@ -67,28 +113,35 @@ def add_pictures(
     if psf is not None:
         figures["Degradation/PSF"] = psf_srf(psf, None, scale=seen.scale, true_psf=case.true_psf)
     if srf is not None:
-        figures["Degradation/SRF"] = psf_srf(None, srf, scale=seen.scale, wavelengths_nm=nm, true_srf=case.true_srf)
+        figures["Degradation/SRF"] = psf_srf(
+            None, srf, scale=seen.scale, wavelengths_nm=wavelengths_nm, true_srf=case.true_srf
+        )
     for tag, figure in figures.items():
         writer.add_image(tag=tag, step=step, img=figure_pixels(figure))
 
 
 def hyper_parameters(config: Config, scale: int) -> dict[str, Union[str, int, float]]:
-    """The settings that people compare, the same names whatever the method, so that runs stand in one table."""
-    iterations = {"umsft": config.solver.iterations, "subspace": config.subspace.iterations}
-    known = [name for name, told in (("psf", config.observe.known_psf), ("srf", config.observe.known_srf)) if told]
+    """Return the settings that people compare, the same names whatever the method, so that runs stand in one table."""
+    known = []
+    if config.observe.known_psf:
+        known.append("psf")
+    if config.observe.known_srf:
+        known.append("srf")
+    settings = find_method(config.method).settings(config)
+    headline = getattr(settings, "headline", {})
     return {
         "method": config.method,
         "scale": scale,
         "known": "+".join(known) or "blind",
         "seed": config.seed,
-        "iterations": iterations.get(config.method, 0),
-        "lr": config.solver.rate.lr if config.method == "umsft" else 0.0,
+        "iterations": headline.get("iterations", 0),
+        "lr": headline.get("lr", 0.0),
     }
 
 
-def add_hparams(writer: Any, config: Config, scale: int, metrics: dict[str, float]) -> None:
+def add_hparams(writer: Any, config: Config, scale: int, metrics: Mapping[str, float]) -> None:
     """Log hyper-parameters with the final PSNR and SAM, for VisualDL's page of them; without a truth nothing."""
-    known = {name: metrics[name] for name in ("PSNR", "SAM") if name in metrics}
+    known = {name: metrics[name] for name in RESULT_METRICS if name in metrics}
     if not known:
         return
     settings = hyper_parameters(config, scale)

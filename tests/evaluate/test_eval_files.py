@@ -17,7 +17,7 @@ from paddle_umsft.compare.tables import bands_table, csv_table, results_table
 from paddle_umsft.config.load import load_config
 from paddle_umsft.data.readers import list_scenes
 from paddle_umsft.metrics import evaluate, qnr
-from paddle_umsft.runs.run import make_case
+from paddle_umsft.runs.scene import make_case
 
 
 def test_npy_and_foreign_mat(tool: ModuleType, truth: np.ndarray, tmp_path: Path) -> None:

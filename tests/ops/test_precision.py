@@ -24,7 +24,7 @@ from paddle_umsft.methods.networks.hourglass import Hourglass
 from paddle_umsft.methods.networks.ops.precision import loss_scaler
 from paddle_umsft.methods.networks.vgg import VggFeatures
 from paddle_umsft.methods.networks.warm_up import Moves, Stage
-from paddle_umsft.methods.umsft.solver import Solver
+from paddle_umsft.methods.table import start_trained
 from paddle_umsft.runs.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -110,7 +110,7 @@ def test_loss_scaling_changes_nothing_where_two_optimisers_share_a_parameter(sca
 
 def test_scale_goes_through_a_checkpoint(scaling: ops.MixedPrecision, tmp_path: Path) -> None:
     case = simulate(dead_leaves_scene(128, 128, 4), ObserveConfig(scale=8, srf="uniform"))
-    solver = Solver(case.observation, load_config(overrides=["network.width=4", "network.skip=2"]))
+    solver = start_trained(case.observation, load_config(overrides=["network.width=4", "network.skip=2"]))
     assert "loss_scaling" not in solver.state_dict()
     solver.fusion.precision = scaling
     assert scaling._scaler is not None

@@ -90,10 +90,10 @@ def test_threads_are_limited_by_the_container_and_shared_with_launched_processes
     assert runtime_env.default_threads() == 3
     # The launcher imports Paddle, which leaves OMP_NUM_THREADS=1 to its children; a user's own 1 looks the same.
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert "limited to 6; OMP_NUM_THREADS=1" in runtime_env.describe()
-    assert "OMP_NUM_THREADS=3 before the launch" in runtime_env.describe()
+    assert "limited to 6; OMP_NUM_THREADS=1" in runtime_env.thread_facts()
+    assert "OMP_NUM_THREADS=3 before the launch" in runtime_env.thread_facts()
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    assert "launch" not in runtime_env.describe()
+    assert "launch" not in runtime_env.thread_facts()
 
 
 @pytest.mark.parametrize(("flags", "wanted"), [("avx2 avx512f", "7"), ("avx2", "5"), ("sse4_2", None)])
@@ -122,8 +122,8 @@ def test_environment_is_prepared_and_the_user_is_heard() -> None:
 def test_coming_too_late_is_said() -> None:
     script = (
         "import paddle\nfrom paddle_umsft.machine import environment as runtime_env\n"
-        "print(runtime_env.prepare_environment(), 'set_threads' in runtime_env.describe() "
+        "print(runtime_env.prepare_environment(), 'set_threads' in runtime_env.thread_facts() "
         "or runtime_env.default_threads() == 1)"
     )
     assert _run(script) == "False True"
-    assert "physical core" in runtime_env.describe()
+    assert "physical core" in runtime_env.thread_facts()

@@ -25,7 +25,7 @@ from paddle_umsft.data.readers import list_scenes  # noqa: E402
 from paddle_umsft.data.scene import Case  # noqa: E402
 from paddle_umsft.errors import UmsftError  # noqa: E402
 from paddle_umsft.metrics import evaluate  # noqa: E402
-from paddle_umsft.runs.run import make_case  # noqa: E402
+from paddle_umsft.runs.scene import make_case  # noqa: E402
 
 
 def fuse(case: Case, config: Config, start: dict[str, Any]) -> np.ndarray:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import paddle
 
-from paddle_umsft.config.run import Config, RuntimeConfig
+from paddle_umsft.config.runtime import RuntimeConfig
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.machine.versions import versions as versions
 from paddle_umsft.methods.networks.ops import set_cudnn, set_mode, set_recompute, set_threads
@@ -37,23 +37,23 @@ def choose_device(wanted: str) -> str:
     return "gpu" if has_gpu and wanted in ("auto", "gpu") else "cpu"
 
 
-def place_and_seed(config: Config) -> str:
+def place_and_seed(runtime: RuntimeConfig, seed: int) -> str:
     """Set device, determinism and every seed.
 
     Returns:
         "cpu" or "gpu".
     """
-    device = choose_device(config.runtime.device)
+    device = choose_device(runtime.device)
     paddle.set_device(device)
     if device == "gpu":
-        set_cudnn(deterministic=config.runtime.deterministic, search=not config.runtime.deterministic)
-    set_mode(config.runtime.cpu_ops)
-    set_recompute(True if config.runtime.recompute else None)
-    if config.runtime.threads is not None:
-        set_threads(config.runtime.threads)
-    paddle.seed(config.seed)
-    np.random.seed(config.seed)
-    random.seed(config.seed)
+        set_cudnn(deterministic=runtime.deterministic, search=not runtime.deterministic)
+    set_mode(runtime.cpu_ops)
+    set_recompute(True if runtime.recompute else None)
+    if runtime.threads is not None:
+        set_threads(runtime.threads)
+    paddle.seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
     return device
 
 

@@ -92,10 +92,12 @@ class Stage:
         name: Name in records and logs.
         iterations: How many steps it has.
         moves: Its optimisers by name.
+        is_main: Whether it is the fusion itself; the others warm up.
         precision: Mixed precision around its steps, or none.
     """
 
     name = ""
+    is_main = False
 
     def __init__(
         self, iterations: int, moves: dict[str, Moves], precision: Optional[MixedPrecision] = None

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Iterator
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 import numpy as np
 import paddle
 from paddle.optimizer.lr import LRScheduler, OneCycleLR
 
-from paddle_umsft.config.run import Config
-from paddle_umsft.config.umsft import SolverConfig, StepRate
+from paddle_umsft.config.umsft import SolverConfig, StepRate, UmsftInput
+from paddle_umsft.data.checks import check_minimum_size
+from paddle_umsft.data.records import OnRecord, Record
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import DataError
+from paddle_umsft.machine.environment import thread_facts
 from paddle_umsft.methods.networks.losses import observation_terms
-from paddle_umsft.methods.networks.ops import MixedPrecision
-from paddle_umsft.methods.networks.runtime import computing_in, place_and_seed
+from paddle_umsft.methods.networks.ops import MixedPrecision, active
+from paddle_umsft.methods.networks.runtime import computing_in, estimated_memory_mb, place_and_seed
+from paddle_umsft.methods.networks.solver import StagedSolver
 from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
 from paddle_umsft.methods.networks.warm_up import Images, Moves, Stage, current_degradation_terms, warm_up_stages
-from paddle_umsft.methods.umsft.model import FusionModel, build_model
+from paddle_umsft.methods.umsft.model import FusionModel, build_model, state_problems
 from paddle_umsft.methods.umsft.network import UMSFT
 
-Record = dict[str, Any]
+MB_PER_GB = 1024
 
 
 class FusionStage(Stage):
@@ -35,6 +35,7 @@ class FusionStage(Stage):
     """
 
     name = "fuse"
+    is_main = True
 
     def __init__(
         self, images: Images, model: FusionModel, settings: SolverConfig, precision: Optional[MixedPrecision] = None
@@ -103,12 +104,13 @@ def make_images(observation: Observation, rank: int) -> Images:
     )
 
 
-class Solver:
+class UmsftSolver(StagedSolver):
     """Fits UMSFT to one observation.
 
     Args:
-        observation: What the two cameras saw. The truth is never given to it.
-        config: All settings.
+        observation: What the two cameras saw, H, W >= 128. The truth is never given to it.
+        settings: See `UmsftInput`.
+        seed: Of the network's start.
         weights: Whether to read the weights that the configuration starts from; a checkpoint to come makes them
             needless, and their file may be gone by then.
 
@@ -116,17 +118,24 @@ class Solver:
         model: Network and degradations.
         stages: The warm-up stages that apply, then the fusion.
         device: "cpu" or "gpu".
-        position: (stage index, iteration) of the next step.
+
+    Raises:
+        DataError: The image is too small, or weights to start from cannot be read or do not fit.
     """
 
-    def __init__(self, observation: Observation, config: Config, *, weights: bool = True) -> None:
-        network = config.network
+    def __init__(
+        self, observation: Observation, settings: UmsftInput, *, seed: int = 1, weights: bool = True
+    ) -> None:
+        check_minimum_size(observation.shape)
+        network = settings.network
         if not weights:
             network = network.model_copy(update={"weights": None, "vgg_weights": None})
-        self.device = place_and_seed(config)
-        self.observation, self.config = observation, config
-        with computing_in(config.runtime):
-            self.images = make_images(observation, config.warm_up.rank)
+        self.device = place_and_seed(settings.runtime, seed)
+        self.observation = observation
+        self.settings = settings
+        self.seed = seed
+        with computing_in(settings.runtime):
+            self.images = make_images(observation, settings.warm_up.rank)
             self.model = build_model(
                 bands=observation.bands,
                 msi_bands=observation.msi_bands,
@@ -137,68 +146,55 @@ class Solver:
                 network=network,
             )
             self.model.train()
-            warm_up = warm_up_stages(self.images, self.model.spatial, self.model.spectral, config.warm_up)
-            self.fusion = FusionStage(self.images, self.model, config.solver, MixedPrecision(config.runtime.amp))
-            self.stages: list[Stage] = [*warm_up, self.fusion]
-        self.position = (0, 0)
-        self.seconds = 0.0
+            warm_up = warm_up_stages(self.images, self.model.spatial, self.model.spectral, settings.warm_up)
+            precision = MixedPrecision(settings.runtime.amp)
+            self.fusion = FusionStage(self.images, self.model, settings.solver, precision)
+        super().__init__(observation.name, [*warm_up, self.fusion])
 
-    @property
-    def steps_total(self) -> int:
-        """Steps of all stages together."""
-        return sum(stage.iterations for stage in self.stages)
+    def announce(self, *, resumed: bool) -> list[str]:
+        """Lines for the log: on what machine, for how long, with how much memory, from what start."""
+        seen = self.observation
+        double = self.settings.runtime.dtype == "float64"
+        memory_gb = estimated_memory_mb(*seen.shape, seen.bands, seen.msi_bands, double=double) / MB_PER_GB
+        lines = [f"device     {self.device}; about {memory_gb:.1f} GB of memory"]
+        if self.device == "cpu":
+            lines.append(f"operators  {active()}")
+            lines.append(f"threads    {thread_facts()}")
+        steps = ", ".join(f"{stage.name} {stage.iterations}" for stage in self.stages)
+        lines.append(f"steps      {steps}; seed {self.seed}")
+        if not resumed:
+            lines += self._start_lines()
+        return lines
 
-    def run(self) -> Iterator[Record]:
-        """Go on from `position` to the end, yielding a record after every step.
-
-        A record has stage, iteration (within step 4, or within its warm-up stage; from 1), step (over all stages;
-        from 1), loss, its terms where there are several, lr and seconds.
-
-        Raises:
-            DataError: If the loss is not finite: nothing that comes after it would be.
-        """
-        first_stage, first_iteration = self.position
-        done = sum(stage.iterations for stage in self.stages[:first_stage])
-        for index in range(first_stage, len(self.stages)):
-            stage = self.stages[index]
-            for iteration in range(first_iteration, stage.iterations):
-                started, lr = time.perf_counter(), stage.lr
-                values = stage.step(iteration)
-                self.seconds += time.perf_counter() - started
-                self.position = (index, iteration + 1)
-                if not math.isfinite(values["loss"]):
-                    raise DataError(
-                        "the loss is no longer a finite number",
-                        where=f"{self.observation.name}, step {iteration + 1} of {stage.stage_at(iteration)}",
-                        got=values["loss"],
-                        hint="try a lower rate (solver.rate.lr), another seed, runtime.amp=off",
-                    )
-                yield {
-                    "stage": stage.stage_at(iteration),
-                    "iteration": iteration + 1,
-                    "step": done + iteration + 1,
-                    "lr": lr,
-                    "seconds": self.seconds,
-                    **values,
-                }
-            done += stage.iterations
-            first_iteration = 0
+    def _start_lines(self) -> list[str]:
+        """Where network and encoders start."""
+        network = self.settings.network
+        started = self.model.started
+        lines = []
+        if started:
+            lines.append(f"start      {network.weights}: {', '.join(started)}")
+        if "network" not in started:
+            random = "random (no network.vgg_weights: published results start from ImageNet's VGG16-BN)"
+            lines.append(f"encoders   {network.vgg_weights or random}")
+        return lines
 
     def result(self, history: list[Record]) -> FusionResult:
         """The outcome as arrays."""
+        srf = self.model.spectral.effective_srf()
         return FusionResult(
             fused=self.fusion.result().astype(np.float32),
             psf=self.model.spatial.effective_psf(),
-            srf=self.model.spectral.effective_srf(),
+            srf=srf,
             history=history,
             method="umsft",
             seconds=self.seconds,
+            notes=unused_bands(srf),
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that moves, but for the model's own tensors."""
-        stages = [{name: move.state_dict() for name, move in stage.moves.items()} for stage in self.stages]
-        state: dict[str, Any] = {"optimizers": stages}
+        """Everything that moves."""
+        optimizers = [{name: move.state_dict() for name, move in stage.moves.items()} for stage in self.stages]
+        state: dict[str, Any] = {"model": self.model.state_dict(), "optimizers": optimizers}
         # The outputs too: a run killed after its last step has nothing else to take its result from.
         outputs = {"fused": self.fusion.fused, "average": self.fusion.average}
         state.update({name: output for name, output in outputs.items() if output is not None})
@@ -208,28 +204,52 @@ class Solver:
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up where `state_dict` left off."""
+        """Take up where `state_dict` left off.
+
+        Raises:
+            DataError: Tensors are missing, not known or of another shape; nothing is changed.
+        """
+        problems = state_problems(self.model.state_dict(), state["model"])
+        if problems:
+            raise DataError("another network or scene", got="; ".join(problems))
+        self.model.set_state_dict(state["model"])
         for stage, moves in zip(self.stages, state["optimizers"]):
             for name, move_state in moves.items():
                 stage.moves[name].load_state_dict(move_state)
-        self.fusion.fused, self.fusion.average = state.get("fused"), state.get("average")
+        self.fusion.fused = state.get("fused")
+        self.fusion.average = state.get("average")
         self.fusion.precision.load_state_dict(state.get("loss_scaling", {}))
 
 
+def unused_bands(srf: np.ndarray) -> tuple[str, ...]:
+    """Notes on MSI bands whose learned response is zero everywhere.
+
+    Args:
+        srf: (M, C).
+    """
+    silent = np.flatnonzero(~srf.any(axis=1))
+    return tuple(
+        f"the learned response of MSI band {band} is zero everywhere, so that band was not used: "
+        "give more warm_up.iterations, another seed, or the SRF (observe.known_srf)"
+        for band in silent
+    )
+
+
 def fuse_umsft(
-    observation: Observation, config: Config, on_record: Optional[Callable[[Record], None]] = None
+    observation: Observation, settings: UmsftInput, *, seed: int = 1, on_record: OnRecord = None
 ) -> FusionResult:
     """Fuse with UMSFT: learn both degradations, then the network, from nothing but the two images.
 
     Args:
         observation: LR-HSI (h, w, C) and HR-MSI (H, W, M), H, W >= 128.
-        config: All settings.
+        settings: See `UmsftInput`.
+        seed: Of the network's start.
         on_record: Called with every record.
 
     Raises:
         DataError: If the image is too small, or the loss is no longer a finite number.
     """
-    solver = Solver(observation, config)
+    solver = UmsftSolver(observation, settings, seed=seed)
     history = []
     for record in solver.run():
         history.append(record)

@@ -1,0 +1,31 @@
+"""Configuration section `runtime`: the machine."""
+
+from __future__ import annotations
+
+from typing import Literal, Optional
+
+from pydantic import Field
+
+from paddle_umsft.config.base import Section
+
+
+class RuntimeConfig(Section):
+    """The machine.
+
+    Attributes:
+        device: "auto" takes a GPU where Paddle has one.
+        threads: OpenMP threads on the CPU; None: OMP_NUM_THREADS, or the physical cores that the process may use.
+        cpu_ops: "auto" takes the CPU fast paths where they work, "plain" Paddle's own operators.
+        dtype: "float64" is for checking; it takes the plain path.
+        amp: Mixed precision on a GPU, "O1" or "off".
+        recompute: Compute activations twice to hold fewer of them.
+        deterministic: Ask cuDNN for repeatable algorithms.
+    """
+
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    threads: Optional[int] = Field(default=None, ge=1)
+    cpu_ops: Literal["auto", "plain"] = "auto"
+    dtype: Literal["float32", "float64"] = "float32"
+    amp: Literal["off", "O1"] = "off"
+    recompute: bool = False
+    deterministic: bool = True

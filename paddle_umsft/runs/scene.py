@@ -1,0 +1,162 @@
+"""One scene of a run: read or simulated, fused, assessed, written."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from paddle_umsft.cameras.observe import pair, simulate
+from paddle_umsft.config.run import Config
+from paddle_umsft.data.checks import check_minimum_size
+from paddle_umsft.data.readers import SceneEntry, read_pair, read_scene
+from paddle_umsft.data.scene import Case, FusionResult
+from paddle_umsft.errors import UmsftError
+from paddle_umsft.machine.environment import import_paddle
+from paddle_umsft.methods.table import find_method, run_method
+from paddle_umsft.runs.assess import assess, result_table
+from paddle_umsft.runs.folder import (
+    METRICS,
+    check_configuration,
+    keep_configuration,
+    read_metrics,
+    save_arrays,
+    write_history,
+    write_json,
+)
+from paddle_umsft.runs.log import logging_to
+
+
+@dataclass(frozen=True)
+class SceneOutcome:
+    """How one scene ended.
+
+    Attributes:
+        name: The scene.
+        metrics: Content of its metrics.json; None if it failed.
+        error: Why it failed.
+        skipped: It was finished before.
+    """
+
+    name: str
+    metrics: Optional[dict[str, Any]] = None
+    error: Optional[UmsftError] = None
+    skipped: bool = False
+
+
+def make_case(entry: SceneEntry, config: Config) -> Case:
+    """Read a scene and simulate both cameras, or read a given pair."""
+    if not entry.settings.is_pair:
+        scene = read_scene(entry.settings, entry.name)
+        return simulate(scene, config.observe, config.seed)
+    images = read_pair(entry.settings)
+    return pair(
+        images.lr_hsi,
+        images.hr_msi,
+        config.observe,
+        name=entry.name,
+        wavelengths_nm=images.wavelengths_nm,
+        meta=images.meta,
+    )
+
+
+def case_lines(case: Case, config: Config) -> list[str]:
+    """Lines for the log on what is about to be fused."""
+    seen = case.observation
+    meta = seen.meta
+    height, width = seen.shape
+    low_height, low_width = seen.lr_hsi.shape[:2]
+    source = f", {meta['source']}" if meta.get("source") else ""
+    lines = [f"scene      {seen.name}: {height}x{width}, {seen.bands} bands{source}"]
+    if "divisor" in meta:
+        lines.append(f"values     divided by {meta['divisor']:g} (normalise: {meta['normalise']})")
+    lines.append(
+        f"observed   LR-HSI {low_height}x{low_width}x{seen.bands}, "
+        f"HR-MSI {height}x{width}x{seen.msi_bands}, scale {seen.scale}"
+    )
+    lines.append(_simulation_line(meta, config))
+    known = [name for name, value in (("PSF", seen.psf), ("SRF", seen.srf)) if value is not None]
+    lines.append(f"known      {' and '.join(known) or 'neither PSF nor SRF (blind)'}")
+    lines += [f"note       {note}" for note in meta.get("notes", [])]
+    return lines
+
+
+def _simulation_line(meta: dict[str, Any], config: Config) -> str:
+    if not meta.get("simulated"):
+        return "simulated  no: a given pair, there is no truth to compare with"
+    psf = config.observe.psf
+    shape = "x".join(str(length) for length in meta["psf_shape"])
+    sigma = f", sigma {psf.sigma:g}" if psf.sigma else ""
+    noise = [_decibels(meta.get(name)) for name in ("snr_hsi_db", "snr_msi_db")]
+    return f"simulated  PSF {psf.type} {shape}{sigma}; SRF {config.observe.srf}; noise HSI, MSI: {', '.join(noise)}"
+
+
+def _decibels(snr_db: Optional[float]) -> str:
+    return "none" if snr_db is None else f"{snr_db:g} dB"
+
+
+def _fuse(case: Case, config: Config, folder: Path, log: logging.Logger, writer: Any, quiet: bool) -> FusionResult:
+    """Fuse; a trained method with checkpoints and everything that watches it."""
+    method = find_method(config.method)
+    if method.trained is None:
+        result = run_method(case.observation, config)
+        write_history(folder, result.history)
+    else:
+        if method.needs_paddle:
+            import_paddle()  # quietly, and with an error of one line
+        from paddle_umsft.runs.watched import fuse_watched  # brings Paddle along
+
+        result = fuse_watched(case, config, folder, log, writer, quiet)
+    for note in result.notes:
+        log.warning("note       %s", note)
+    return result
+
+
+def fuse_scene(
+    entry: SceneEntry, config: Config, folder: Path, *, quiet: bool = False, debug: bool = False
+) -> SceneOutcome:
+    """Fuse one scene and write its folder; metrics.json comes last and means that the scene is finished.
+
+    Raises:
+        StoppedError: If the user stopped it; a checkpoint was saved where the method has any.
+        UmsftError: If the scene cannot be read or fused, or results cannot be written.
+    """
+    finished = read_metrics(folder)
+    check_configuration(folder, config)
+    if finished is not None:
+        return SceneOutcome(name=entry.name, metrics=finished, skipped=True)
+    case = make_case(entry, config)
+    method = find_method(config.method)
+    check_minimum_size(case.observation.shape, method.smallest)
+    with logging_to(folder, debug) as log:
+        keep_configuration(folder, config)
+        for line in case_lines(case, config):
+            log.info("%s", line)
+        metrics = _fuse_and_write(case, config, folder, log, quiet)
+        for line in result_table(metrics):
+            log.info("%s", line)
+        log.info("results    %s", folder)
+    return SceneOutcome(name=entry.name, metrics=metrics)
+
+
+def _fuse_and_write(case: Case, config: Config, folder: Path, log: logging.Logger, quiet: bool) -> dict[str, Any]:
+    """Fuse and write everything, metrics.json last; return its content."""
+    from paddle_umsft.runs.visualdl import add_finished, open_log  # brings matplotlib along
+
+    writer = open_log(folder, log) if config.output.visualdl else None
+    try:
+        result = _fuse(case, config, folder, log, writer, quiet)
+        metrics = assess(case, result, config)
+        save_arrays(folder, case, result, config.output.format)
+        if config.output.figures:
+            from paddle_umsft.runs.pictures import write_pictures
+
+            write_pictures(case, result, metrics, config, folder)
+        if writer is not None:
+            add_finished(writer, case, result, metrics, config)
+    finally:
+        if writer is not None:
+            writer.close()
+    write_json(folder / METRICS, metrics)
+    return metrics
