@@ -1,6 +1,6 @@
 """Hyperspectral-multispectral image fusion on PaddlePaddle.
 
-    from paddle_umsft import fuse, load_config, UMSFT
+    from paddle_umsft import read_scene, read_pair, simulate, fuse, evaluate, run, load_config
 
 Names are imported when first used. The one thing that the import does is to set the number of threads (and MKL's
 code path on AMD processors) in the environment, unless the user has set them or Paddle is loaded already: Paddle
@@ -19,12 +19,20 @@ __version__ = "0.1.0.dev0"
 prepare_environment()
 
 _EXPORTS = {
+    "read_scene": "paddle_umsft.api",
+    "read_pair": "paddle_umsft.api",
+    "simulate": "paddle_umsft.api",
     "fuse": "paddle_umsft.api",
+    "evaluate": "paddle_umsft.metrics",
+    "run": "paddle_umsft.runs.run",
     "load_config": "paddle_umsft.config.load",
+    "convert_file": "paddle_umsft.weights",
     "Config": "paddle_umsft.config.run",
     "UMSFT": "paddle_umsft.methods.umsft.network",
+    "Case": "paddle_umsft.data.scene",
     "FusionResult": "paddle_umsft.data.scene",
     "Observation": "paddle_umsft.data.scene",
+    "Scene": "paddle_umsft.data.scene",
     "UmsftError": "paddle_umsft.errors",
 }
 __all__ = ["__version__", *_EXPORTS]

@@ -1,16 +1,19 @@
-"""Fusing two arrays in a line."""
+"""The public face: reading, simulating and fusing, a call each."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional, Union
 
 import numpy as np
 
-from paddle_umsft.config.load import load_config
+from paddle_umsft.cameras.observe import pair
+from paddle_umsft.cameras.observe import simulate as simulate_scene
+from paddle_umsft.config.load import load_config, make_config
 from paddle_umsft.config.run import Config
+from paddle_umsft.data import readers
 from paddle_umsft.data.checks import (
     check_cube,
     check_pair,
@@ -21,14 +24,96 @@ from paddle_umsft.data.checks import (
     check_wavelengths,
 )
 from paddle_umsft.data.records import OnRecord
-from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.data.scene import Case, FusionResult, Observation, Scene
 from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.methods.table import run_method
 
 
+def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
+    """Read one hyperspectral scene.
+
+    Args:
+        source: A file, a CAVE folder, `demo://dead_leaves` or `tensorly://indian_pines`; or a configuration, whose
+            section `data` names it.
+        **data: Keys of that section: `key`, `layout`, `normalise`, `crop`, `wavelengths_nm` ...
+
+    Raises:
+        ConfigError: A key or value that section `data` does not know.
+        DataError: Missing, unreadable or unusable data.
+
+    Example:
+        >>> read_scene("demo://dead_leaves", crop=[0, 0, 32, 48]).hr_hsi.shape
+        (32, 48, 31)
+    """
+    if isinstance(source, Config):
+        settings = source.data.model_copy(update=data)
+    else:
+        settings = make_config({"data": {"path": str(source), **data}}, where="read_scene").data
+    return readers.read_scene(settings)
+
+
+def read_pair(
+    lr_hsi: Union[str, Path], hr_msi: Union[str, Path], *, observe: Optional[Mapping[str, Any]] = None, **data: Any
+) -> Case:
+    """Read an LR-HSI and an HR-MSI that belong together.
+
+    Args:
+        lr_hsi: The file of the one.
+        hr_msi: The file of the other; may be the same.
+        observe: Keys of section `observe`: `scale`, `supports`, `known_psf` ...
+        **data: Keys of section `data`: `lr_key`, `hr_key`, `layout`, `normalise`, `wavelengths_nm` ...
+
+    Returns:
+        A case without truth; `fuse` takes it.
+
+    Raises:
+        ConfigError: A key or value that the sections do not know.
+        DataError: Missing, unreadable or unusable data, or sizes that do not agree.
+    """
+    content = {"data": {"lr_hsi": str(lr_hsi), "hr_msi": str(hr_msi), **data}, "observe": dict(observe or {})}
+    config = make_config(content, where="read_pair")
+    images = readers.read_pair(config.data)
+    return pair(
+        images.lr_hsi,
+        images.hr_msi,
+        config.observe,
+        name=images.name,
+        wavelengths_nm=images.wavelengths_nm,
+        meta=images.meta,
+    )
+
+
+def simulate(scene: Scene, config: Optional[Config] = None, *, seed: int = 1, **observe: Any) -> Case:
+    """Let both cameras look at a scene.
+
+    Args:
+        scene: What `read_scene` returned.
+        config: Its section `observe` and its seed, instead of the defaults.
+        seed: Of the noise.
+        **observe: Keys of section `observe`: `scale`, `psf`, `srf`, `snr_hsi_db` ...
+
+    Returns:
+        The observation, and the truth beside it; `fuse` takes it, and never looks at the truth.
+
+    Raises:
+        ConfigError: A key or value that section `observe` does not know.
+        DataError: The scene is smaller than the scale, or SRF and scene do not fit.
+
+    Example:
+        >>> case = simulate(read_scene("demo://dead_leaves", crop=[0, 0, 32, 48]), scale=4, srf="uniform")
+        >>> case.observation.lr_hsi.shape, case.observation.hr_msi.shape
+        ((8, 12, 31), (32, 48, 4))
+    """
+    if config is not None:
+        seed = config.seed
+        observe = {**config.observe.model_dump(exclude_unset=True), **observe}
+    settings = make_config({"observe": observe}, where="simulate").observe
+    return simulate_scene(scene, settings, seed)
+
+
 def fuse(
-    lr_hsi: np.ndarray,
-    hr_msi: np.ndarray,
+    lr_hsi: Union[np.ndarray, Case, Observation],
+    hr_msi: Optional[np.ndarray] = None,
     *,
     scale: Optional[int] = None,
     supports: Optional[Sequence[Sequence[int]]] = None,
@@ -44,7 +129,8 @@ def fuse(
     """Fuse a hyperspectral image with a sharper multispectral one of the same scene.
 
     Args:
-        lr_hsi: (h, w, C), real, scaled to about [0, 1].
+        lr_hsi: (h, w, C), real, scaled to about [0, 1]; or what `simulate` or `read_pair` returned, which holds both
+            images and all that is known of them.
         hr_msi: (H, W, M), scaled alike, H = h * scale, W = w * scale.
         scale: Whole ratio of the resolutions; None: by the sizes.
         supports: Per MSI band the half-open range [a, b) of HSI bands it can see; None: all bands.
@@ -72,6 +158,49 @@ def fuse(
         >>> fuse(lr_hsi, scene[:, :, :2], scale=4, method="bicubic").fused.shape
         (32, 48, 5)
     """
+    observation = _observation(
+        lr_hsi,
+        hr_msi,
+        scale=scale,
+        supports=supports,
+        psf=psf,
+        srf=srf,
+        wavelengths_nm=wavelengths_nm,
+    )
+    settings = _settings(config, overrides, {"method": method, "seed": seed})
+    result = run_method(observation, settings, on_record)
+    for note in result.notes:
+        warnings.warn(note, stacklevel=2)
+    return result
+
+
+def _observation(
+    first: Union[np.ndarray, Case, Observation], hr_msi: Optional[np.ndarray], **known: Any
+) -> Observation:
+    """The observation that was given, or one made of two arrays, checked."""
+    if isinstance(first, Case):
+        first = first.observation
+    if not isinstance(first, Observation):
+        if hr_msi is None:
+            raise ConfigError("the second image is missing", where="hr_msi", expected="(H, W, M)", got="None")
+        return _checked_observation(first, hr_msi, **known)
+    beside = [name for name, value in {"hr_msi": hr_msi, **known}.items() if value is not None]
+    if beside:
+        hint = "the observation says it already"
+        raise ConfigError("not beside an observation", where="fuse", got=", ".join(beside), hint=hint)
+    return first
+
+
+def _checked_observation(
+    lr_hsi: np.ndarray,
+    hr_msi: np.ndarray,
+    *,
+    scale: Optional[int],
+    supports: Optional[Sequence[Sequence[int]]],
+    psf: Optional[np.ndarray],
+    srf: Optional[np.ndarray],
+    wavelengths_nm: Optional[np.ndarray],
+) -> Observation:
     lr_hsi, hr_msi = check_cube(lr_hsi, "lr_hsi"), check_cube(hr_msi, "hr_msi")
     if scale is not None:
         told: Any = scale
@@ -83,7 +212,7 @@ def fuse(
     checked_srf = None if srf is None else check_srf(srf, bands)
     if checked_srf is not None and checked_srf.shape[0] != msi_bands:
         raise DataError("rows of the SRF", where="srf", expected=f"{msi_bands} (the MSI's bands)", got=len(checked_srf))
-    observation = Observation(
+    return Observation(
         lr_hsi=lr_hsi.astype(np.float32),
         hr_msi=hr_msi.astype(np.float32),
         scale=scale,
@@ -92,11 +221,6 @@ def fuse(
         srf=checked_srf,
         wavelengths_nm=None if wavelengths_nm is None else check_wavelengths(wavelengths_nm, bands),
     )
-    settings = _settings(config, overrides, {"method": method, "seed": seed})
-    result = run_method(observation, settings, on_record)
-    for note in result.notes:
-        warnings.warn(note, stacklevel=2)
-    return result
 
 
 def _settings(config: Optional[Union[Config, str, Path]], overrides: Iterable[str], instead: dict[str, Any]) -> Config:

@@ -151,3 +151,33 @@ def open_run(
         config.output.root = output
     list_scenes(config.data)  # before a folder is made: a wrong path should leave nothing behind
     return config, claim_run_folder(config, shared=share_of_work()[1] > 1)
+
+
+def run(
+    config: Optional[str] = None,
+    overrides: Sequence[str] = (),
+    *,
+    device: Optional[str] = None,
+    output: Optional[str] = None,
+    resume: Optional[str] = None,
+    quiet: bool = False,
+) -> list[SceneOutcome]:
+    """Fuse the scenes of a configuration and write everything: `python tools/train.py` as a call.
+
+    Args:
+        config: File or bare name, such as "cave.yml"; may be left out when resuming.
+        overrides: `key.sub=value`.
+        device: Instead of `runtime.device`.
+        output: Folder of all runs.
+        resume: Folder of an earlier run to go on with; finished scenes are skipped.
+        quiet: No progress bar.
+
+    Returns:
+        How each scene ended.
+
+    Raises:
+        StoppedError: If the user stopped it.
+        UmsftError: If there is no scene at all, or the only one fails.
+    """
+    settings, folder = open_run(config, overrides, device, output, resume)
+    return fuse_all(settings, folder, quiet=quiet)
