@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from paddle_umsft.cameras.operators import PsfOperator
+from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.methods.baselines.hypersharpening import with_constant
 
 PIXELS_PER_WEIGHT = 4  # fewer LR pixels tell nothing of how well a linear mix does
 
 
 def linear_bands(
-    lr_hsi: np.ndarray, hr_msi: np.ndarray, operator: PsfOperator
+    lr_hsi: np.ndarray, hr_msi: np.ndarray, operator: SpatialDegradation
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Each HSI band as a linear mix of the MSI bands and a constant, fitted on the LR pixels.
 
@@ -58,7 +58,7 @@ def shares(map_left_out: np.ndarray, linear_left_out: np.ndarray) -> np.ndarray:
 
 
 def blend(
-    fused: np.ndarray, lr_hsi: np.ndarray, hr_msi: np.ndarray, operator: PsfOperator, map_left_out: np.ndarray
+    fused: np.ndarray, lr_hsi: np.ndarray, hr_msi: np.ndarray, operator: SpatialDegradation, map_left_out: np.ndarray
 ) -> np.ndarray:
     """Moves each band of a cube towards the linear mix, as far as leave-one-out errors ask for it.
 

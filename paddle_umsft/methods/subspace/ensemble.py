@@ -82,7 +82,7 @@ def ensemble(ground: Ground, settings: EnsembleSettings, seed: int) -> tuple[np.
         return coeffs, fit.left_out @ axes.T
 
     threads = settings.threads or min(2, os.cpu_count() or 1)
-    total: np.ndarray = np.zeros((*ground.operator.shape, ground.rank), dtype=np.float32)
+    total: np.ndarray = np.zeros((*ground.hr_msi.shape[:2], ground.rank), dtype=np.float32)
     left_out: np.ndarray = np.zeros((pixels, ground.rank))
     with ThreadPoolExecutor(threads) as pool:
         # In order and a few at a time: the same sum on every machine, and no pile of finished cubes.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from paddle_umsft.cameras.operators import PsfOperator
+from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.methods.baselines.bicubic import bicubic_upsample
 
 STANDARD_ERRORS = 2.0
@@ -34,7 +34,7 @@ def share_of_signal(leftover: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip((slope - doubt) / (1.0 - doubt), 0.0, 1.0))
 
 
-def add_leftover(fused: np.ndarray, lr_hsi: np.ndarray, operator: PsfOperator) -> np.ndarray:
+def add_leftover(fused: np.ndarray, lr_hsi: np.ndarray, operator: SpatialDegradation) -> np.ndarray:
     """Adds the interpolated part of LR-HSI − PSF(fused) that is smooth enough to be signal.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
-from paddle_umsft.cameras.operators import PsfOperator
+from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import DataError
@@ -49,7 +49,7 @@ class Ground:
     hr_msi: np.ndarray
     level: float
     degradations: Degradations
-    operator: PsfOperator
+    operator: SpatialDegradation
     rank: int
     basis: np.ndarray
     msi_noise: float
@@ -100,7 +100,7 @@ def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
     check_images(observation)
     level = float(np.sqrt(np.mean(np.square(observation.lr_hsi, dtype=np.float64))))
     degradations = estimate(observation, settings)
-    operator = PsfOperator(degradations.psf, observation.scale, observation.shape)
+    operator = SpatialDegradation(degradations.psf, observation.scale)
     lr_hsi = (observation.lr_hsi / level).astype(np.float32)
     hr_msi = (observation.hr_msi / level).astype(np.float32)
     pixels = lr_hsi.reshape(-1, lr_hsi.shape[2]).astype(np.float64)
@@ -173,7 +173,7 @@ def map_spectra(
     trust = (np.maximum(brightness, 0.0) + 0.05) ** -gamma
     fit = fit_map(blurred, flat @ axes, trust, caution=caution)
     weights = (fit.weights @ axes.T).astype(np.float32)
-    height, width = operator.shape
+    height, width = ground.hr_msi.shape[:2]
     step = max(1, STRIP_VALUES // (width * sum(counts)))
     for top in range(0, height, step):
         index = np.arange(top, min(top + step, height))

@@ -16,7 +16,7 @@ from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.cameras.operators import PsfOperator
+from paddle_umsft.cameras.spatial import SpatialDegradation
 
 
 def edge_weights(hr_msi: np.ndarray, edge: float) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +69,7 @@ class CoefficientProblem:
 
     def __init__(
         self,
-        operator: PsfOperator,
+        operator: SpatialDegradation,
         mix: np.ndarray,
         lr_coeffs: np.ndarray,
         hr_msi: np.ndarray,

@@ -31,7 +31,7 @@ from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.cameras.operators import PsfOperator, first_index
+from paddle_umsft.cameras.spatial import SpatialDegradation
 
 # Ridges that compete, relative to the mean energy of an LR pixel's features: half a decade apart, from far below the
 # noise of float32 inputs to a map that is all but zero.
@@ -146,7 +146,7 @@ def _places(height: int, width: int, length: float) -> np.ndarray:
     """Row and column of every HR pixel in length scales, (H, W, 2); the longer side is 1 / `length` long."""
     grid = np.mgrid[:height, :width].astype(np.float32)  # (2, H, W)
     rows, columns = grid / max(height, width)
-    return np.stack([rows, columns], axis=2) / np.float32(length)
+    return np.asarray(np.stack([rows, columns], axis=2) / np.float32(length))
 
 
 def kernel_inputs(inputs: PixelInputs, kernel: Kernel) -> np.ndarray:
@@ -219,19 +219,11 @@ class Features:
         values *= self.amplitude[index][..., None]
         return np.asarray(values)
 
-    def blurred(self, operator: PsfOperator) -> np.ndarray:
+    def blurred(self, operator: SpatialDegradation) -> np.ndarray:
         """(h*w, D): the PSF applied to the features without ever holding them all."""
-        height, width = operator.lr_shape
-        size, scale = operator.psf.shape[0], operator.scale
-        out = np.zeros((height, width, self.count), dtype=np.float32)
-        offsets = np.arange(size) + first_index(size, scale)
-        for row in range(height):
-            seen = (row * scale + offsets) % operator.shape[0]
-            strip = self.rows(seen).reshape(size, -1)  # (k, W, D) -> (k, W*D)
-            for weights, columns in zip(operator.row_taps, operator.column_maps):
-                line = (weights @ strip).reshape(operator.shape[1], self.count)  # (W, D)
-                out[row] += columns @ line
-        return out.reshape(height * width, self.count)
+        height, width = self.amplitude.shape
+        seen = operator.forward_by_rows(self.rows, (height, width, self.count))  # (h, w, D)
+        return seen.reshape(-1, self.count)
 
 
 @dataclass
