@@ -10,14 +10,16 @@ from paddle_umsft.cameras.spatial import SpatialDegradation, patches
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
-from paddle_umsft.errors import DataError
+from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.methods.subspace.leftover import add_leftover, share_of_signal
 from paddle_umsft.methods.subspace.rank import choose_rank
 from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
 from paddle_umsft.methods.subspace.spectral_map import Features, Kernel, PixelInputs, fit_map
 from paddle_umsft.preparation.estimate import estimate
 from paddle_umsft.preparation.psf_fit import fit_psf
-from paddle_umsft.preparation.srf_fit import check_supports, fit_srf
+from paddle_umsft.preparation.srf_fit import fit_srf
+
+WHOLE = [(0, 16)] * 3
 
 
 def made_up(height: int = 64, width: int = 96, bands: int = 16, seed: int = 0) -> np.ndarray:
@@ -39,7 +41,7 @@ def test_patches_are_what_the_psf_weighs(size):
 
 def test_srf_is_recovered_without_noise():
     scene, srf = made_up(), made_up_srf()
-    found = fit_srf(scene, scene @ srf.T, check_supports(None, 16, 3))
+    found = fit_srf(scene, scene @ srf.T, WHOLE)
     assert np.linalg.norm(found - srf) < 0.01 * np.linalg.norm(srf)
     assert found.min() >= 0
 
@@ -64,7 +66,7 @@ def test_srf_is_zero_outside_its_support():
 def test_psf_is_recovered_with_the_srf_unknown(psf, family, tolerance):
     scene, srf = made_up(128, 192), made_up_srf()
     lr_hsi = SpatialDegradation(psf, 8).forward(scene)
-    found = fit_psf(lr_hsi, scene @ srf.T, 8, check_supports(None, 16, 3))
+    found = fit_psf(lr_hsi, scene @ srf.T, 8, WHOLE)
     assert family in (None, found.family)
     assert found.psf.sum() == pytest.approx(1.0)
     assert found.psf.min() >= 0
@@ -79,7 +81,7 @@ def test_psf_with_a_known_srf_and_noise():
     scene, srf, psf = made_up(128, 128), made_up_srf(), reference_psf(8, 4.0)
     lr_hsi = SpatialDegradation(psf, 8).forward(scene)
     lr_hsi = lr_hsi + 0.003 * lr_hsi.mean() * rng.standard_normal(lr_hsi.shape)
-    found = fit_psf(lr_hsi, scene @ srf.T, 8, check_supports(None, 16, 3), srf=srf)
+    found = fit_psf(lr_hsi, scene @ srf.T, 8, WHOLE, srf=srf)
     assert np.abs(SpatialDegradation(found.psf, 8).forward(scene) - lr_hsi).mean() < 0.01 * lr_hsi.mean()
 
 
@@ -98,13 +100,15 @@ def test_supports_that_contradict_the_data_are_overruled_unless_trusted():
 
 
 def test_bad_supports_and_shapes_are_one_line_errors():
-    with pytest.raises(DataError, match="one support per MSI band"):
-        check_supports([(0, 3)], 8, 2)
-    with pytest.raises(DataError, match="out of range"):
-        check_supports([(0, 9)], 8, 1)
-    observation = Observation(np.ones((4, 4, 5)), np.ones((8, 8, 2)), 2, srf=np.ones((3, 5)))
-    with pytest.raises(DataError, match="SRF of another shape"):
-        estimate(observation, SubspaceSettings())
+    images = np.ones((4, 4, 5)), np.ones((8, 8, 2)), 2
+    with pytest.raises(DataError, match=r"rows of the SRF.*2 \(MSI bands\)"):
+        estimate(Observation(*images, srf=np.ones((3, 5))), SubspaceSettings())
+    with pytest.raises(DataError, match="shape of the PSF"):
+        estimate(Observation(*images, psf=np.ones((3, 2))), SubspaceSettings())
+    with pytest.raises(ConfigError, match="one range per MSI band"):
+        estimate(Observation(*images, supports=((0, 3),)), SubspaceSettings())
+    with pytest.raises(ConfigError, match="outside the bands"):
+        estimate(Observation(*images, supports=((0, 3), (2, 6))), SubspaceSettings())
 
 
 def test_rank_counts_what_stands_out_of_the_noise():
