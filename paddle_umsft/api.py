@@ -124,7 +124,7 @@ def fuse(
     overrides: Iterable[str] = (),
     method: Optional[str] = None,
     seed: Optional[int] = None,
-    on_record: OnRecord = None,
+    on_record: Optional[OnRecord] = None,
 ) -> FusionResult:
     """Fuse a hyperspectral image with a sharper multispectral one of the same scene.
 

@@ -12,15 +12,11 @@ from typing import Optional
 
 import numpy as np
 
+from paddle_umsft.cameras.spatial import first_tap
 from paddle_umsft.config.data import PsfConfig
 from paddle_umsft.data.arrays import read_table
 from paddle_umsft.data.checks import check_psf
 from paddle_umsft.errors import ConfigError
-
-
-def first_tap(size: int, scale: int) -> int:
-    """HR offset of a PSF's first tap from the first HR pixel of its LR pixel: floor((scale - size) / 2)."""
-    return (scale - size) // 2
 
 
 def reference_psf(size: int, sigma: float) -> np.ndarray:

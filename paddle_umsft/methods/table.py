@@ -110,7 +110,7 @@ def imported(source: Source) -> Callable[..., Any]:
     return found
 
 
-def run_method(observation: Observation, config: Config, on_record: OnRecord = None) -> FusionResult:
+def run_method(observation: Observation, config: Config, on_record: Optional[OnRecord] = None) -> FusionResult:
     """Fuse with the method that the configuration names.
 
     Args:

@@ -9,7 +9,7 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import pytest
@@ -99,7 +99,7 @@ class ToySolver:
 
 
 def fuse_toy(
-    observation: Observation, settings: ToySettings, *, seed: int = 0, on_record: OnRecord = None
+    observation: Observation, settings: ToySettings, *, seed: int = 0, on_record: Optional[OnRecord] = None
 ) -> FusionResult:
     solver = ToySolver(observation, settings, seed=seed, weights=True)
     return solver.result(list(solver.run()))

@@ -5,20 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paddle_umsft.cameras.operators import PsfOperator, patches
 from paddle_umsft.cameras.psf import box_psf, gaussian_psf, motion_psf, reference_psf
-from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.cameras.spatial import SpatialDegradation, patches
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
-from paddle_umsft.errors import DataError
+from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.methods.subspace.leftover import add_leftover, share_of_signal
 from paddle_umsft.methods.subspace.rank import choose_rank
 from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
 from paddle_umsft.methods.subspace.spectral_map import Features, Kernel, PixelInputs, fit_map
 from paddle_umsft.preparation.estimate import estimate
 from paddle_umsft.preparation.psf_fit import fit_psf
-from paddle_umsft.preparation.srf_fit import check_supports, fit_srf
+from paddle_umsft.preparation.srf_fit import fit_srf
+
+WHOLE = [(0, 16)] * 3
 
 
 def made_up(height: int = 64, width: int = 96, bands: int = 16, seed: int = 0) -> np.ndarray:
@@ -31,21 +32,16 @@ def made_up_srf(bands: int = 16) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [3, 4, 5, 8, 9])
-def test_operator_equals_the_known_degradation(size):
+def test_patches_are_what_the_psf_weighs(size):
     psf = np.random.default_rng(size).uniform(size=(size, size))
     image = np.random.default_rng(0).standard_normal((24, 32, 3))
-    ours = PsfOperator(psf, 4, (24, 32), dtype=np.float64)
-    np.testing.assert_allclose(ours.forward(image), SpatialDegradation(psf, 4).forward(image), atol=1e-10)
-    np.testing.assert_allclose(
-        (patches(image, size, 4) @ psf.ravel()).T.reshape(6, 8, 3), ours.forward(image), atol=1e-10
-    )
-    other = np.random.default_rng(1).standard_normal((6, 8, 3))
-    assert np.vdot(ours.forward(image), other) == pytest.approx(np.vdot(image, ours.adjoint(other)))
+    weighed = (patches(image, size, 4) @ psf.ravel()).T.reshape(6, 8, 3)
+    np.testing.assert_allclose(weighed, SpatialDegradation(psf, 4).forward(image), atol=1e-10)
 
 
 def test_srf_is_recovered_without_noise():
     scene, srf = made_up(), made_up_srf()
-    found = fit_srf(scene, scene @ srf.T, check_supports(None, 16, 3))
+    found = fit_srf(scene, scene @ srf.T, WHOLE)
     assert np.linalg.norm(found - srf) < 0.01 * np.linalg.norm(srf)
     assert found.min() >= 0
 
@@ -70,7 +66,7 @@ def test_srf_is_zero_outside_its_support():
 def test_psf_is_recovered_with_the_srf_unknown(psf, family, tolerance):
     scene, srf = made_up(128, 192), made_up_srf()
     lr_hsi = SpatialDegradation(psf, 8).forward(scene)
-    found = fit_psf(lr_hsi, scene @ srf.T, 8, check_supports(None, 16, 3))
+    found = fit_psf(lr_hsi, scene @ srf.T, 8, WHOLE)
     assert family in (None, found.family)
     assert found.psf.sum() == pytest.approx(1.0)
     assert found.psf.min() >= 0
@@ -85,7 +81,7 @@ def test_psf_with_a_known_srf_and_noise():
     scene, srf, psf = made_up(128, 128), made_up_srf(), reference_psf(8, 4.0)
     lr_hsi = SpatialDegradation(psf, 8).forward(scene)
     lr_hsi = lr_hsi + 0.003 * lr_hsi.mean() * rng.standard_normal(lr_hsi.shape)
-    found = fit_psf(lr_hsi, scene @ srf.T, 8, check_supports(None, 16, 3), srf=srf)
+    found = fit_psf(lr_hsi, scene @ srf.T, 8, WHOLE, srf=srf)
     assert np.abs(SpatialDegradation(found.psf, 8).forward(scene) - lr_hsi).mean() < 0.01 * lr_hsi.mean()
 
 
@@ -104,13 +100,15 @@ def test_supports_that_contradict_the_data_are_overruled_unless_trusted():
 
 
 def test_bad_supports_and_shapes_are_one_line_errors():
-    with pytest.raises(DataError, match="one support per MSI band"):
-        check_supports([(0, 3)], 8, 2)
-    with pytest.raises(DataError, match="out of range"):
-        check_supports([(0, 9)], 8, 1)
-    observation = Observation(np.ones((4, 4, 5)), np.ones((8, 8, 2)), 2, srf=np.ones((3, 5)))
-    with pytest.raises(DataError, match="SRF of another shape"):
-        estimate(observation, SubspaceSettings())
+    images = np.ones((4, 4, 5)), np.ones((8, 8, 2)), 2
+    with pytest.raises(DataError, match=r"rows of the SRF.*2 \(MSI bands\)"):
+        estimate(Observation(*images, srf=np.ones((3, 5))), SubspaceSettings())
+    with pytest.raises(DataError, match="shape of the PSF"):
+        estimate(Observation(*images, psf=np.ones((3, 2))), SubspaceSettings())
+    with pytest.raises(ConfigError, match="one range per MSI band"):
+        estimate(Observation(*images, supports=((0, 3),)), SubspaceSettings())
+    with pytest.raises(ConfigError, match="outside the bands"):
+        estimate(Observation(*images, supports=((0, 3), (2, 6))), SubspaceSettings())
 
 
 def test_rank_counts_what_stands_out_of_the_noise():
@@ -140,7 +138,7 @@ def test_left_out_residuals_are_those_of_fits_without_the_pixel():
 def test_blurred_features_are_the_psf_of_the_features(size):
     msi = made_up(24, 32, 8)[:, :, :3].astype(np.float32)
     psf = np.random.default_rng(0).uniform(size=(size, size))
-    operator = PsfOperator(psf / psf.sum(), 4, (24, 32))
+    operator = SpatialDegradation(psf / psf.sum(), 4)
     features = Features(PixelInputs.of(msi), Kernel(), 10, np.random.default_rng(0))
     whole = operator.forward(features.rows(np.arange(24)))
     np.testing.assert_allclose(features.blurred(operator), whole.reshape(-1, 10), atol=1e-5)
@@ -148,7 +146,7 @@ def test_blurred_features_are_the_psf_of_the_features(size):
 
 def test_conjugate_gradients_agree_with_a_dense_solution():
     rng = np.random.default_rng(0)
-    operator = PsfOperator(reference_psf(2, 1.0), 2, (6, 4))
+    operator = SpatialDegradation(reference_psf(2, 1.0), 2)
     msi = rng.uniform(size=(6, 4, 2))
     problem = CoefficientProblem(
         operator,
@@ -188,7 +186,7 @@ def test_leftover_brings_back_what_the_subspace_cannot_hold():
     truth = made_up()
     y, x = np.mgrid[: truth.shape[0], : truth.shape[1]] / 30.0
     beyond = 0.2 + 0.1 * np.sin(2 * x + y)
-    operator = PsfOperator(gaussian_psf(8, 3.0), 8, truth.shape[:2])
+    operator = SpatialDegradation(gaussian_psf(8, 3.0), 8)
     fused = truth.astype(np.float32)
     truth[..., 5] += beyond
     lr_hsi = operator.forward(truth)

@@ -236,7 +236,7 @@ def unused_bands(srf: np.ndarray) -> tuple[str, ...]:
 
 
 def fuse_umsft(
-    observation: Observation, settings: UmsftInput, *, seed: int = 1, on_record: OnRecord = None
+    observation: Observation, settings: UmsftInput, *, seed: int = 1, on_record: Optional[OnRecord] = None
 ) -> FusionResult:
     """Fuse with UMSFT: learn both degradations, then the network, from nothing but the two images.
 
