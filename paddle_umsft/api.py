@@ -21,7 +21,7 @@ from paddle_umsft.data.checks import (
     check_wavelengths,
 )
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.errors import ConfigError, DataError
+from paddle_umsft.errors import ConfigError
 from paddle_umsft.methods.table import run_method
 
 
@@ -79,9 +79,7 @@ def fuse(
     scale = check_pair(lr_hsi.shape, hr_msi.shape, scale)
     bands, msi_bands = lr_hsi.shape[2], hr_msi.shape[2]
     checked_psf = None if psf is None else check_psf(psf)
-    checked_srf = None if srf is None else check_srf(srf, bands)
-    if checked_srf is not None and checked_srf.shape[0] != msi_bands:
-        raise DataError("rows of the SRF", where="srf", expected=f"{msi_bands} (the MSI's bands)", got=len(checked_srf))
+    checked_srf = None if srf is None else check_srf(srf, bands, msi_bands=msi_bands)
     observation = Observation(
         lr_hsi=lr_hsi.astype(np.float32),
         hr_msi=hr_msi.astype(np.float32),
