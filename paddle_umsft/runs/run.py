@@ -20,7 +20,8 @@ from paddle_umsft.cameras.spectral import SpectralDegradation
 from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.checks import check_minimum_size
-from paddle_umsft.data.readers import SceneEntry, list_scenes, read_pair, read_scene
+from paddle_umsft.data.listing import SceneEntry, list_scenes
+from paddle_umsft.data.reading import read_pair, read_scene
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import CheckpointError, ConfigError, DataError, UmsftError
 from paddle_umsft.machine.environment import import_paddle

@@ -14,7 +14,8 @@ import tifffile
 
 from paddle_umsft.cameras.observe import pair
 from paddle_umsft.config.data import INDIAN_PINES_PATH, DataConfig, ObserveConfig
-from paddle_umsft.data.readers import SceneEntry, list_scenes, read_pair, read_scene
+from paddle_umsft.data.listing import SceneEntry, list_scenes
+from paddle_umsft.data.reading import read_pair, read_scene
 from paddle_umsft.data.scene import Case
 from paddle_umsft.errors import ConfigError, DataError, UmsftError
 
