@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from paddle_umsft.cameras.resize import bicubic_upsample
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.methods.baselines.bicubic import bicubic_upsample
 from paddle_umsft.methods.baselines.guesses import find_psf, fit_srf
 
 _TINY = 1e-9

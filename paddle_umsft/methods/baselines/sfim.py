@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy.optimize import nnls
 
-from paddle_umsft.cameras.resize import bicubic_upsample
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.methods.baselines.bicubic import bicubic_upsample
 from paddle_umsft.methods.baselines.guesses import find_psf
 
 # Partners darker than this part of their mean do not modulate: the ratio would be noise.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from paddle_umsft.cameras.operators import PsfOperator
-from paddle_umsft.cameras.resize import bicubic_upsample
+from paddle_umsft.methods.baselines.bicubic import bicubic_upsample
 
 STANDARD_ERRORS = 2.0
 
