@@ -35,7 +35,11 @@ BRIGHTNESS_LIMITS = (0.5, 2.0)
 DARK = 1e-12
 
 
-def simulate(scene: Scene, observe: ObserveConfig, seed: int = 0) -> Case:
+def simulate(
+    scene: Scene,
+    observe: ObserveConfig,
+    seed: int = 0,
+) -> Case:
     """Simulate both cameras: LR-HSI = PSF and decimation, HR-MSI = SRF, then noise.
 
     The scene is cropped at the bottom and the right to a multiple of the scale; the crop is named in the notes.
@@ -103,13 +107,22 @@ def simulate(scene: Scene, observe: ObserveConfig, seed: int = 0) -> Case:
     )
 
 
-def _record(clean: np.ndarray, snr_db: Optional[float], seed: int, stream: int) -> np.ndarray:
+def _record(
+    clean: np.ndarray,
+    snr_db: Optional[float],
+    seed: int,
+    stream: int,
+) -> np.ndarray:
     """Return what a camera stores of an image: float32, with its noise."""
     rng = np.random.RandomState([seed, stream])
     return add_noise(clean, snr_db, rng).astype(np.float32)
 
 
-def _noise_facts(image: str, clean: np.ndarray, snr_db: Optional[float]) -> dict[str, Any]:
+def _noise_facts(
+    image: str,
+    clean: np.ndarray,
+    snr_db: Optional[float],
+) -> dict[str, Any]:
     """Return the noise of one image in dB and as standard deviation."""
     sigma = 0.0
     if snr_db is not None:
@@ -200,7 +213,12 @@ def _unit_ratio(meta: dict[str, Any]) -> float:
     return float(meta["divisor"] / meta["divisor_msi"])
 
 
-def _srf_notes(srf: np.ndarray, ratio: float, lr_hsi: np.ndarray, hr_msi: np.ndarray) -> Iterator[str]:
+def _srf_notes(
+    srf: np.ndarray,
+    ratio: float,
+    lr_hsi: np.ndarray,
+    hr_msi: np.ndarray,
+) -> Iterator[str]:
     """Say of a known SRF how it was rescaled, and whether it could have made this HR-MSI at all."""
     if ratio != 1.0:
         yield f"the known SRF relates the files' values; for the normalised images it is multiplied by {ratio:.4g}"
@@ -236,7 +254,11 @@ def crop_to_scale(scene: Scene, scale: int) -> tuple[Scene, Optional[list[int]]]
     return cropped, [0, 0, height, width]
 
 
-def _settings_facts(notes: tuple[str, ...], observe: ObserveConfig, srf: Optional[Srf]) -> dict[str, Any]:
+def _settings_facts(
+    notes: tuple[str, ...],
+    observe: ObserveConfig,
+    srf: Optional[Srf],
+) -> dict[str, Any]:
     """Return what is kept of the settings with an observation."""
     facts: dict[str, Any] = {
         "notes": list(notes),

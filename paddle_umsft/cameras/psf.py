@@ -54,7 +54,11 @@ def reference_psf(size: int, sigma: float) -> np.ndarray:
     return _outer_gaussian(offsets, sigma)
 
 
-def gaussian_psf(size: int, sigma: float, scale: Optional[int] = None) -> np.ndarray:
+def gaussian_psf(
+    size: int,
+    sigma: float,
+    scale: Optional[int] = None,
+) -> np.ndarray:
     """Return a Gaussian that is truly centred.
 
     Args:
@@ -89,7 +93,11 @@ def box_psf(size: int) -> np.ndarray:
     return np.full((size, size), 1.0 / (size * size))
 
 
-def motion_psf(size: int, angle_deg: float = 45.0, width: float = 1.0) -> np.ndarray:
+def motion_psf(
+    size: int,
+    angle_deg: float = 45.0,
+    width: float = 1.0,
+) -> np.ndarray:
     """Return the track of a straight, even movement: a line through the middle with a Gaussian cross-section.
 
     Args:
@@ -224,10 +232,20 @@ def _checked_sum(values: np.ndarray, sigma: float) -> float:
 def _check_size(size: int) -> None:
     """Refuse a size that is no whole number of taps."""
     if int(size) != size or size < 1:
-        raise ConfigError("PSF size", where="observe.psf.size", expected="a whole number >= 1", got=size)
+        raise ConfigError(
+            "PSF size",
+            where="observe.psf.size",
+            expected="a whole number >= 1",
+            got=size,
+        )
 
 
 def _check_width(sigma: float) -> None:
     """Refuse a width that is not above zero, not a number among them."""
     if not sigma > 0:
-        raise ConfigError("PSF width", where="observe.psf.sigma", expected="a number > 0", got=sigma)
+        raise ConfigError(
+            "PSF width",
+            where="observe.psf.sigma",
+            expected="a number > 0",
+            got=sigma,
+        )

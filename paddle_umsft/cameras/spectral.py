@@ -39,14 +39,23 @@ class SpectralDegradation:
         return _mix(msi, self.srf.T, "msi")
 
 
-def _mix(cube: np.ndarray, matrix: np.ndarray, where: str) -> np.ndarray:
+def _mix(
+    cube: np.ndarray,
+    matrix: np.ndarray,
+    where: str,
+) -> np.ndarray:
     """Apply a (rows, columns) matrix to the last axis: (..., columns) -> (..., rows)."""
     cube = np.asarray(cube)
     if cube.dtype != np.float32:
         cube = cube.astype(np.float64)
     columns = matrix.shape[1]
     if cube.ndim < 1 or cube.shape[-1] != columns:
-        raise DataError("bands (last axis)", where=where, expected=columns, got=cube.shape)
+        raise DataError(
+            "bands (last axis)",
+            where=where,
+            expected=columns,
+            got=cube.shape,
+        )
     # The matrix takes the image's type, or float32 would silently become float64.
     weights = matrix.T.astype(cube.dtype)
     return np.asarray(cube @ weights)

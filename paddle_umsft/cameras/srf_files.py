@@ -81,7 +81,12 @@ def load_srf(
         values = values[:, list(band_order)]
         notes = (f"{where}: sorted by wavelength, as the bands were",)
     names = tuple(f"band{number}" for number in range(1, len(values) + 1))
-    return Srf(values=values, names=names, supports=supports_of(values), notes=notes)
+    return Srf(
+        values=values,
+        names=names,
+        supports=supports_of(values),
+        notes=notes,
+    )
 
 
 def _own_wavelengths(file: Path, table: RawArray) -> Optional[np.ndarray]:
@@ -95,7 +100,11 @@ def _own_wavelengths(file: Path, table: RawArray) -> Optional[np.ndarray]:
     return wavelengths
 
 
-def _same_bands(own: np.ndarray, wavelengths_nm: np.ndarray, where: str) -> np.ndarray:
+def _same_bands(
+    own: np.ndarray,
+    wavelengths_nm: np.ndarray,
+    where: str,
+) -> np.ndarray:
     """Return of each of the scene's bands its place among a table's own wavelengths."""
     order = np.argsort(own, kind="stable")
     apart = np.abs(own[order] - wavelengths_nm)
@@ -136,7 +145,11 @@ def _from_curves(
 ) -> Srf:
     """Read an SRF off a table with wavelengths."""
     if wavelengths_nm is None:
-        raise DataError("the scene's wavelengths are not known", where=where, hint="set data.wavelengths_nm")
+        raise DataError(
+            "the scene's wavelengths are not known",
+            where=where,
+            hint="set data.wavelengths_nm",
+        )
     table = _curves(file, len(header), where)
     nm = table[:, 0]
     curves = table[:, 1:].T  # (M, samples)
@@ -161,12 +174,20 @@ def _from_curves(
     return Srf(values=values, names=names, supports=supports_of(values))
 
 
-def _curves(file: Path, columns: int, where: str) -> np.ndarray:
+def _curves(
+    file: Path,
+    columns: int,
+    where: str,
+) -> np.ndarray:
     """Read (samples, 1 + M) numbers, wavelengths ascending."""
     try:
         table = np.loadtxt(file, delimiter=",", ndmin=2, skiprows=1, encoding="utf-8-sig")
     except ValueError as error:
-        raise DataError("cannot be read as a table of numbers", where=where, got=str(error)) from error
+        raise DataError(
+            "cannot be read as a table of numbers",
+            where=where,
+            got=str(error),
+        ) from error
     # Two samples at least, or nothing can be interpolated.
     samples, found = table.shape
     if samples < 2 or found < 2 or found != columns:

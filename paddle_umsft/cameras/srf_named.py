@@ -87,7 +87,10 @@ def nikon_d700(bands: int, wavelengths_nm: Optional[np.ndarray] = None) -> Srf:
     )
 
 
-def sentinel2(wavelengths_nm: Optional[np.ndarray], names: Optional[Sequence[str]] = None) -> Srf:
+def sentinel2(
+    wavelengths_nm: Optional[np.ndarray],
+    names: Optional[Sequence[str]] = None,
+) -> Srf:
     """Return Sentinel-2A-like bands for an imaging spectrometer, rows summing to 1.
 
     The published band centres and widths are given a flat-topped shape, exp(-ln 2 * |2 (w - centre) / width|^6),
@@ -106,7 +109,11 @@ def sentinel2(wavelengths_nm: Optional[np.ndarray], names: Optional[Sequence[str
     """
     where = "observe.srf sentinel2"
     if wavelengths_nm is None:
-        raise DataError("the scene's wavelengths are not known", where=where, hint="set data.wavelengths_nm")
+        raise DataError(
+            "the scene's wavelengths are not known",
+            where=where,
+            hint="set data.wavelengths_nm",
+        )
     table = _sentinel2_table()
     wanted = names or SENTINEL2_DEFAULT
     unknown = [name for name in wanted if name not in table]
@@ -142,7 +149,12 @@ def sentinel2(wavelengths_nm: Optional[np.ndarray], names: Optional[Sequence[str
     if outside:
         notes = (f"Sentinel-2 {listed} left out: outside the scene's {_range_text(nm)}",)
     values = np.stack(responses)  # (M, C)
-    return Srf(values=values, names=tuple(chosen), supports=supports_of(values), notes=notes)
+    return Srf(
+        values=values,
+        names=tuple(chosen),
+        supports=supports_of(values),
+        notes=notes,
+    )
 
 
 def uniform_srf(
@@ -173,7 +185,12 @@ def uniform_srf(
 def _side_by_side(bands: int, msi_bands: int) -> list[tuple[int, int]]:
     """Divide the bands into ranges of nearly equal length."""
     if msi_bands > bands:
-        raise ConfigError("MSI bands", where="observe.msi_bands", expected=f"at most {bands}", got=msi_bands)
+        raise ConfigError(
+            "MSI bands",
+            where="observe.msi_bands",
+            expected=f"at most {bands}",
+            got=msi_bands,
+        )
     edges = np.linspace(0, bands, msi_bands + 1)
     edges = np.round(edges).astype(int)
     whole = edges.tolist()
@@ -191,7 +208,11 @@ def _sentinel2_table() -> dict[str, tuple[float, float]]:
     return table
 
 
-def _flat_top(wavelengths_nm: np.ndarray, centre: float, width: float) -> Optional[np.ndarray]:
+def _flat_top(
+    wavelengths_nm: np.ndarray,
+    centre: float,
+    width: float,
+) -> Optional[np.ndarray]:
     """Return (C,) response that sums to 1; None if the bands miss more than a tenth of it."""
 
     def shape(nm: np.ndarray) -> np.ndarray:

@@ -125,7 +125,11 @@ def _base_path(path: Path, base: Any) -> Path:
         )
     found = path.parent / base
     if not os.path.isfile(found):
-        raise ConfigError(f"its {BASE_KEY} does not exist", where=path.name, got=base)
+        raise ConfigError(
+            f"its {BASE_KEY} does not exist",
+            where=path.name,
+            got=base,
+        )
     return found
 
 

@@ -22,7 +22,10 @@ SHOWN_VALUE = 80
 RENAMED = {"hybrid": "ensemble"}
 
 
-def load_config(path: Optional[Union[str, Path]] = None, overrides: Iterable[str] = ()) -> Config:
+def load_config(
+    path: Optional[Union[str, Path]] = None,
+    overrides: Iterable[str] = (),
+) -> Config:
     """Read a configuration.
 
     Args:
@@ -96,7 +99,11 @@ def _check_renamed(name: Any, where: str) -> None:
     """
     now = RENAMED.get(str(name))
     if now is not None:
-        raise ConfigError(f"{name} is called {now} now", where=where, hint=f"write {now} instead of {name}")
+        raise ConfigError(
+            f"{name} is called {now} now",
+            where=where,
+            hint=f"write {now} instead of {name}",
+        )
 
 
 def _section_of(annotation: Any) -> Optional[type[BaseModel]]:
@@ -128,7 +135,11 @@ def _known_key(parts: list[str], where: str) -> Any:
     return annotation
 
 
-def _unknown_key(parts: list[str], model: Optional[type[BaseModel]], where: str) -> ConfigError:
+def _unknown_key(
+    parts: list[str],
+    model: Optional[type[BaseModel]],
+    where: str,
+) -> ConfigError:
     """Return the error for a key that does not exist, with the nearest one that does."""
     key = ".".join(parts)
     known: list[str] = []

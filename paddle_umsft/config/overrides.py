@@ -31,7 +31,12 @@ def split_override(override: str) -> tuple[list[str], str]:
     return parts, text
 
 
-def override_value(key: str, text: str, *, is_text: bool) -> Any:
+def override_value(
+    key: str,
+    text: str,
+    *,
+    is_text: bool,
+) -> Any:
     """Return the value of `key=text`: YAML; for a key whose value is text (a path, a name) the text as it stands.
 
     Paths may hold " #", which begins a comment in YAML, and names may be digits. Quotes and null keep their meaning.
@@ -78,7 +83,11 @@ def _number_if_meant(value: Any) -> Any:
         return value
 
 
-def set_value(content: dict[str, Any], parts: list[str], value: Any) -> None:
+def set_value(
+    content: dict[str, Any],
+    parts: list[str],
+    value: Any,
+) -> None:
     """Put a value into nested mappings, making the sections on the way.
 
     Args:

@@ -45,7 +45,12 @@ def read_indian_pines() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     # Ticks of the three axes; the second list holds the wavelengths.
     wavelengths = np.array(data["ticks"][1], dtype=np.float64)
     if cube.shape != SHAPE or wavelengths.shape != SHAPE[2:]:
-        raise DataError("shape", where="Indian Pines", expected=SHAPE, got=cube.shape)
+        raise DataError(
+            "shape",
+            where="Indian Pines",
+            expected=SHAPE,
+            got=cube.shape,
+        )
     notes: tuple[str, ...] = ()
     for index, (listed, right) in MISPRINTS.items():
         if abs(wavelengths[index] - listed) < SAME_NM:

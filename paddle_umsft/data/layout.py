@@ -7,7 +7,8 @@ from typing import Optional, Union
 
 import numpy as np
 
-from paddle_umsft.data.checks import SHORTEST_NM, check_wavelengths
+from paddle_umsft.config.data import SHORTEST_NM
+from paddle_umsft.data.checks import check_wavelengths
 from paddle_umsft.errors import DataError
 
 NM_PER_MICROMETRE = 1000.0
@@ -73,7 +74,11 @@ def _guess(shape: tuple[int, ...], wavelengths: Optional[int]) -> str:
     return "unclear"
 
 
-def divisor_of(cube: np.ndarray, normalise: Union[str, float], where: str) -> float:
+def divisor_of(
+    cube: np.ndarray,
+    normalise: Union[str, float],
+    where: str,
+) -> float:
     """Return the number that a cube's values are to be divided by.
 
     Args:
@@ -142,7 +147,11 @@ def wavelengths_for(
     return check_wavelengths(found, bands, f"{where}: wavelengths in the file")
 
 
-def _configured(bands: int, configured: list[float], where: str) -> np.ndarray:
+def _configured(
+    bands: int,
+    configured: list[float],
+    where: str,
+) -> np.ndarray:
     """Return (C,) band centres out of [first, last] or one number per band."""
     # One number per band goes first: a cube of two bands has them both listed.
     if len(configured) == bands:

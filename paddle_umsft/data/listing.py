@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 from paddle_umsft.config.data import BUILT_IN, DEMO_PATH, DataConfig
 from paddle_umsft.data.readers.base import require_file
-from paddle_umsft.data.readers.table import FOLDER_FORMATS, SCENE_SUFFIXES, folder_format
+from paddle_umsft.data.readers.table import FOLDER_FORMATS, folder_format, scene_suffixes
 from paddle_umsft.errors import ConfigError, DataError
 
 
@@ -72,7 +73,12 @@ def pair_name(settings: DataConfig) -> str:
 def _built_in(settings: DataConfig, path: str) -> SceneEntry:
     """Return the entry of a scene that the package has itself."""
     if path not in BUILT_IN:
-        raise ConfigError("unknown scene", where="data.path", expected=" or ".join(BUILT_IN), got=path)
+        raise ConfigError(
+            "unknown scene",
+            where="data.path",
+            expected=" or ".join(BUILT_IN),
+            got=path,
+        )
     name = path.split("://")[1]
     return SceneEntry(name=name, settings=settings)
 
@@ -96,7 +102,7 @@ def _in_folder(settings: DataConfig, folder: Path) -> list[SceneEntry]:
         raise DataError(
             "no scene in the folder",
             where=folder,
-            expected=f"{', '.join(labels)} or files of kind {', '.join(SCENE_SUFFIXES)}",
+            expected=f"{', '.join(labels)} or files of kind {', '.join(scene_suffixes())}",
             got=got,
         )
     shorts = [short for _, short in found]
@@ -111,10 +117,10 @@ def _in_folder(settings: DataConfig, folder: Path) -> list[SceneEntry]:
     return entries
 
 
-def _short_name(item: Path) -> str | None:
+def _short_name(item: Path) -> Optional[str]:
     """Return a scene's short name; None for what is no scene."""
     if not item.is_dir():
-        if item.suffix.lower() in SCENE_SUFFIXES:
+        if item.suffix.lower() in scene_suffixes():
             return item.stem
         return None
     whole = folder_format(item)

@@ -98,14 +98,23 @@ def read_scene(settings: DataConfig, name: Optional[str] = None) -> Scene:
             image. The message names the file and the way out.
     """
     if settings.is_pair:
-        raise ConfigError("a pair has no scene", where="data.lr_hsi", hint="use read_pair")
+        raise ConfigError(
+            "a pair has no scene",
+            where="data.lr_hsi",
+            hint="use read_pair",
+        )
     entries = list_scenes(settings)
     if len(entries) > 1:
         names = [entry.name for entry in entries]
         got = ", ".join(names[:SHOWN_SCENES])
         if len(names) > SHOWN_SCENES:
             got += " ..."
-        raise DataError("a folder of several scenes", where=settings.path, expected="one scene", got=got)
+        raise DataError(
+            "a folder of several scenes",
+            where=settings.path,
+            expected="one scene",
+            got=got,
+        )
     only = entries[0]
     name = name or only.name
     settings = only.settings
@@ -143,9 +152,17 @@ def read_pair(settings: DataConfig) -> ImagePair:
         DataError: Missing, unreadable or unusable data.
     """
     if settings.lr_hsi is None or settings.hr_msi is None:
-        raise ConfigError("no pair given", where="data.lr_hsi", expected="data.lr_hsi and data.hr_msi")
+        raise ConfigError(
+            "no pair given",
+            where="data.lr_hsi",
+            expected="data.lr_hsi and data.hr_msi",
+        )
     if settings.crop is not None:
-        raise ConfigError("not possible with a given pair", where="data.crop", hint="crop the files beforehand")
+        raise ConfigError(
+            "not possible with a given pair",
+            where="data.crop",
+            hint="crop the files beforehand",
+        )
     name = pair_name(settings)
     low = _read_file(settings.lr_hsi, settings.lr_key, settings, _LR_HSI)
     high = _read_file(settings.hr_msi, settings.hr_key, settings, _HR_MSI)
@@ -181,10 +198,19 @@ def _read_source(settings: DataConfig) -> _Cube:
     if path == DEMO_PATH:
         demo = settings.demo
         made = dead_leaves_scene(demo.height, demo.width, demo.bands, demo.seed)
-        return _Cube(values=made.hr_hsi, wavelengths_nm=made.wavelengths_nm, source=made.source)
+        return _Cube(
+            values=made.hr_hsi,
+            wavelengths_nm=made.wavelengths_nm,
+            source=made.source,
+        )
     if path == INDIAN_PINES_PATH:
         values, wavelengths, notes = read_indian_pines()
-        return _Cube(values=values, wavelengths_nm=wavelengths, source=path, notes=notes)
+        return _Cube(
+            values=values,
+            wavelengths_nm=wavelengths,
+            source=path,
+            notes=notes,
+        )
     folder = Path(path).expanduser()
     if not folder.is_dir():
         return _read_file(path, settings.key, settings, _SCENE)
@@ -195,7 +221,12 @@ def _read_source(settings: DataConfig) -> _Cube:
     return _upright(found, Path(path).name, settings, _SCENE)
 
 
-def _read_file(path: str, key: Optional[str], settings: DataConfig, role: _Role) -> _Cube:
+def _read_file(
+    path: str,
+    key: Optional[str],
+    settings: DataConfig,
+    role: _Role,
+) -> _Cube:
     """Read a cube from a file."""
     request = Request(key=key, axes=role.axes, option=role.option)
     found = read_array(path, request)
@@ -243,10 +274,19 @@ def _upright(
     if role.is_spectral and settings.wavelengths_nm is None:
         wavelengths, converted = in_nm(found.wavelengths, found.wavelength_unit, where)
         notes += converted
-    return _Cube(values=cube, wavelengths_nm=wavelengths, source=source, notes=notes)
+    return _Cube(
+        values=cube,
+        wavelengths_nm=wavelengths,
+        source=source,
+        notes=notes,
+    )
 
 
-def _known_bands(found: RawArray, settings: DataConfig, role: _Role) -> Optional[int]:
+def _known_bands(
+    found: RawArray,
+    settings: DataConfig,
+    role: _Role,
+) -> Optional[int]:
     """Return the number of bands that a list of wavelengths tells, configured or found; None without one."""
     if not role.is_spectral:
         return None
@@ -258,7 +298,11 @@ def _known_bands(found: RawArray, settings: DataConfig, role: _Role) -> Optional
     return None
 
 
-def _sorted(raw: _Cube, settings: DataConfig, name: str) -> SortedBands:
+def _sorted(
+    raw: _Cube,
+    settings: DataConfig,
+    name: str,
+) -> SortedBands:
     """Find the wavelength of each band and put the bands in ascending order of it."""
     count = raw.values.shape[2]
     wavelengths = wavelengths_for(count, settings.wavelengths_nm, raw.wavelengths_nm, name)
@@ -288,7 +332,11 @@ def _crop(
     return cube[top:bottom, left:right], (note,)
 
 
-def _normalise(cube: np.ndarray, settings: DataConfig, where: str) -> tuple[np.ndarray, float]:
+def _normalise(
+    cube: np.ndarray,
+    settings: DataConfig,
+    where: str,
+) -> tuple[np.ndarray, float]:
     """Check and divide: (H, W, C) float32 in one block of memory, and the divisor."""
     check_cube(cube, where)
     divisor = divisor_of(cube, settings.normalise, where)

@@ -51,7 +51,12 @@ GRAIN_SHAPE, GRAIN_SCALE = 1.5, 0.012
 DARKEST_GRAIN = 0.2
 
 
-def dead_leaves_scene(height: int = 128, width: int = 128, bands: int = 31, seed: int = 0) -> Scene:
+def dead_leaves_scene(
+    height: int = 128,
+    width: int = 128,
+    bands: int = 31,
+    seed: int = 0,
+) -> Scene:
     """Make a scene of occluding discs under daylight, 400...700 nm.
 
     Args:
@@ -101,7 +106,11 @@ def dead_leaves_scene(height: int = 128, width: int = 128, bands: int = 31, seed
     )
 
 
-def _draw_discs(rng: np.random.RandomState, rows: int, columns: int) -> np.ndarray:
+def _draw_discs(
+    rng: np.random.RandomState,
+    rows: int,
+    columns: int,
+) -> np.ndarray:
     """Draw (N, 3) row, column, radius of the discs, front to back; the last one covers everything.
 
     Radii have the density r^-3, which makes the picture look alike at every scale (power spectrum about 1/f^2).
@@ -120,7 +129,11 @@ def _draw_discs(rng: np.random.RandomState, rows: int, columns: int) -> np.ndarr
     return np.concatenate([discs, [background]])
 
 
-def _front_most(discs: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def _front_most(
+    discs: np.ndarray,
+    rows: int,
+    columns: int,
+) -> np.ndarray:
     """Return (rows, columns) index of the front-most disc at each point."""
     background = len(discs) - 1
     owner = np.full((rows, columns), background, np.int64)
@@ -175,7 +188,11 @@ def _daylight(wavelengths: np.ndarray) -> np.ndarray:
     return np.asarray(np.interp(wavelengths, nm, power) / power.max())
 
 
-def _shading(rng: np.random.RandomState, discs: np.ndarray, owner: np.ndarray) -> np.ndarray:
+def _shading(
+    rng: np.random.RandomState,
+    discs: np.ndarray,
+    owner: np.ndarray,
+) -> np.ndarray:
     """Return (rows, columns) brightness: a tilt of its own on every disc, and a slow change over the whole picture."""
     rows, columns = owner.shape
     tilt = rng.normal(0.0, TILT_SPREAD, (len(discs), 2))
@@ -191,7 +208,11 @@ def _shading(rng: np.random.RandomState, discs: np.ndarray, owner: np.ndarray) -
     return np.asarray(np.clip(1.0 + local + whole, DARKEST_SHADE, None))
 
 
-def _texture(rng: np.random.RandomState, count: int, owner: np.ndarray) -> np.ndarray:
+def _texture(
+    rng: np.random.RandomState,
+    count: int,
+    owner: np.ndarray,
+) -> np.ndarray:
     """Return (rows, columns) fine texture around 1, stronger on some discs than on others."""
     rows, columns = owner.shape
     noise = np.zeros(owner.shape)

@@ -11,7 +11,6 @@ from paddle_umsft.data.checks.sizes import (
     crop_size,
 )
 from paddle_umsft.data.checks.values import (
-    SHORTEST_NM,
     check_axes,
     check_cube,
     check_finite,
@@ -21,7 +20,6 @@ from paddle_umsft.data.checks.values import (
 
 __all__ = [
     "MINIMUM_SIZE",
-    "SHORTEST_NM",
     "check_axes",
     "check_counted",
     "check_cube",

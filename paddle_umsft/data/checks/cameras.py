@@ -15,7 +15,12 @@ from paddle_umsft.errors import ConfigError, DataError
 SHOWN_VALUE = 60
 
 
-def check_psf(psf: np.ndarray, where: str = "psf", *, signed: bool = False) -> np.ndarray:
+def check_psf(
+    psf: np.ndarray,
+    where: str = "psf",
+    *,
+    signed: bool = False,
+) -> np.ndarray:
     """Check a PSF: (k, k), real, finite, not all zero, and not negative unless it is a learned one.
 
     Args:
@@ -34,9 +39,19 @@ def check_psf(psf: np.ndarray, where: str = "psf", *, signed: bool = False) -> n
     # Everything downstream counts taps from one corner of a square window.
     is_square = psf.ndim == 2 and psf.shape[0] == psf.shape[1]
     if not is_square or psf.size == 0:
-        raise DataError("shape of the PSF", where=where, expected="(k, k)", got=psf.shape)
+        raise DataError(
+            "shape of the PSF",
+            where=where,
+            expected="(k, k)",
+            got=psf.shape,
+        )
     if psf.min() < 0 and not signed:
-        raise DataError("PSF", where=where, expected="no negative value", got=f"{psf.min():.4g}")
+        raise DataError(
+            "PSF",
+            where=where,
+            expected="no negative value",
+            got=f"{psf.min():.4g}",
+        )
     if not psf.any():
         raise DataError("the PSF is all zero", where=where)
     return psf.astype(np.float64)
@@ -68,14 +83,29 @@ def check_srf(
     srf = check_numeric(srf, where)
     check_finite(srf, where)
     if srf.ndim != 2 or srf.size == 0:
-        raise DataError("shape of the SRF", where=where, expected="(MSI bands, HSI bands)", got=srf.shape)
+        raise DataError(
+            "shape of the SRF",
+            where=where,
+            expected="(MSI bands, HSI bands)",
+            got=srf.shape,
+        )
     if bands is not None and srf.shape[1] != bands:
-        raise DataError("bands of the SRF", where=where, expected=f"{bands} as in the scene", got=srf.shape[1])
+        raise DataError(
+            "bands of the SRF",
+            where=where,
+            expected=f"{bands} as in the scene",
+            got=srf.shape[1],
+        )
     # A fit may put a band a little below zero or to nothing: it is still a linear map.
     if not learned:
         _check_responses(srf, where)
     if msi_bands is not None and srf.shape[0] != msi_bands:
-        raise DataError("MSI bands of the SRF", where=where, expected=msi_bands, got=srf.shape[0])
+        raise DataError(
+            "MSI bands of the SRF",
+            where=where,
+            expected=msi_bands,
+            got=srf.shape[0],
+        )
     return srf.astype(np.float64)
 
 
@@ -130,7 +160,12 @@ def check_supports(
         expected = f"one range per MSI band ({msi_bands})"
         is_right = len(ranges) == msi_bands
     if not is_right:
-        raise ConfigError("number of ranges", where="supports", expected=expected, got=len(ranges))
+        raise ConfigError(
+            "number of ranges",
+            where="supports",
+            expected=expected,
+            got=len(ranges),
+        )
     checked = []
     for index, support in enumerate(ranges):
         pair = _check_range(support, bands, f"supports[{index}]")
@@ -138,7 +173,11 @@ def check_supports(
     return tuple(checked)
 
 
-def _check_range(support: Any, bands: int, where: str) -> tuple[int, int]:
+def _check_range(
+    support: Any,
+    bands: int,
+    where: str,
+) -> tuple[int, int]:
     """Check one range [a, b)."""
     is_array = isinstance(support, np.ndarray) and support.ndim == 1
     # Anything else is no pair: it is shown as it came.
@@ -156,7 +195,12 @@ def _check_range(support: Any, bands: int, where: str) -> tuple[int, int]:
     stop = int(listed[1])
     shown = f"[{start}, {stop})"
     if start >= stop:
-        raise ConfigError("empty range", where=where, expected="[a, b) with a < b", got=shown)
+        raise ConfigError(
+            "empty range",
+            where=where,
+            expected="[a, b) with a < b",
+            got=shown,
+        )
     if start < 0 or stop > bands:
         raise ConfigError(
             "range outside the bands",

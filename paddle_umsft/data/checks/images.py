@@ -40,7 +40,13 @@ def check_observation(observation: Observation) -> None:
         )
 
 
-def check_light(image: np.ndarray, where: str, *, share: float, hint: Optional[str] = None) -> None:
+def check_light(
+    image: np.ndarray,
+    where: str,
+    *,
+    share: float,
+    hint: Optional[str] = None,
+) -> None:
     """Refuse an image that cannot be light: one that has much of its energy below zero.
 
     Args:
@@ -57,4 +63,9 @@ def check_light(image: np.ndarray, where: str, *, share: float, hint: Optional[s
     below = float(energy[image < 0].sum() / energy.sum())
     if below > share:
         percent = 100 * below
-        raise DataError("values below zero", where=where, got=f"{percent:.3g} % of its energy", hint=hint)
+        raise DataError(
+            "values below zero",
+            where=where,
+            got=f"{percent:.3g} % of its energy",
+            hint=hint,
+        )

@@ -49,7 +49,11 @@ def check_scale(
     return int(scale)
 
 
-def check_tiling(shape: tuple[int, int], scale: int, where: str = "hr") -> None:
+def check_tiling(
+    shape: tuple[int, int],
+    scale: int,
+    where: str = "hr",
+) -> None:
     """Check that an image is made of whole LR pixels.
 
     Args:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
+from paddle_umsft.config.data import SHORTEST_NM
 from paddle_umsft.errors import DataError
 
-# No imager has bands below: smaller numbers are micrometres.
-SHORTEST_NM = 50.0
 # Integers, signed and not, and real floating point numbers, by the letters that numpy gives them.
 REAL_KINDS = "iuf"
 KIND_NAMES = {"c": "complex numbers", "b": "truth values"}
@@ -142,10 +141,18 @@ def check_cube(cube: np.ndarray, where: str) -> np.ndarray:
     what = f"the image is constant ({high} everywhere)"
     if high == 0:
         what = "the image is all zero"
-    raise DataError(what, where=where, hint="there is nothing to fuse; is it the right file and key?")
+    raise DataError(
+        what,
+        where=where,
+        hint="there is nothing to fuse; is it the right file and key?",
+    )
 
 
-def check_wavelengths(wavelengths_nm: Any, bands: int, where: str = "wavelengths_nm") -> np.ndarray:
+def check_wavelengths(
+    wavelengths_nm: Any,
+    bands: int,
+    where: str = "wavelengths_nm",
+) -> np.ndarray:
     """Check band centres: one number per band, finite, positive, in nm, no two alike.
 
     Args:
@@ -160,8 +167,18 @@ def check_wavelengths(wavelengths_nm: Any, bands: int, where: str = "wavelengths
         DataError: Anything of that does not hold.
     """
 
-    def refusal(expected: str, got: Any, hint: str | None = None) -> DataError:
-        return DataError("band centres", where=where, expected=expected, got=got, hint=hint)
+    def refusal(
+        expected: str,
+        got: Any,
+        hint: Optional[str] = None,
+    ) -> DataError:
+        return DataError(
+            "band centres",
+            where=where,
+            expected=expected,
+            got=got,
+            hint=hint,
+        )
 
     try:
         nm = np.asarray(wavelengths_nm, dtype=np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class RawArray:
 Reader = Callable[[Path, Request], RawArray]
 
 
-def require_file(path: str | Path) -> Path:
+def require_file(path: Union[str, Path]) -> Path:
     """Return the path of a file that exists.
 
     Raises:
@@ -65,11 +65,20 @@ def require_file(path: str | Path) -> Path:
             hint = f"the folder {found.parent} does not exist either"
         raise DataError("no such file", where=found, hint=hint)
     if not found.is_file():
-        raise DataError("not a file", where=found, expected="a file", got="a folder")
+        raise DataError(
+            "not a file",
+            where=found,
+            expected="a file",
+            got="a folder",
+        )
     return found
 
 
-def guarded(file: Path, kind: str, action: Callable[[], Any]) -> Any:
+def guarded(
+    file: Path,
+    kind: str,
+    action: Callable[[], Any],
+) -> Any:
     """Run a foreign reader; whatever it raises on a damaged file becomes one line.
 
     Args:

@@ -56,7 +56,11 @@ def read_cave(folder: Path) -> RawArray:
     """
     found = _find_folder(folder)
     if found is None:
-        raise DataError("no band pictures", where=folder, expected="31 files named ..._01.png to ..._31.png")
+        raise DataError(
+            "no band pictures",
+            where=folder,
+            expected="31 files named ..._01.png to ..._31.png",
+        )
     files = _band_files(found)
     _check_complete(found, files)
     # Allocated whole: the cube of a full scene is 16 MB, a list of bands beside it would double that.
@@ -111,7 +115,12 @@ def _check_complete(folder: Path, files: dict[int, Path]) -> None:
         got += f" without {', '.join(missing)}"
     if extra:
         got += f" and with {', '.join(extra)}"
-    raise DataError("band pictures", where=folder, expected="31, numbered 01 to 31", got=got)
+    raise DataError(
+        "band pictures",
+        where=folder,
+        expected="31, numbered 01 to 31",
+        got=got,
+    )
 
 
 def _read_band(file: Path) -> np.ndarray:

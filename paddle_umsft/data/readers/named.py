@@ -39,7 +39,11 @@ class Entry:
         return len(self.shape)
 
 
-def read_named(file: Path, entries: dict[str, Entry], request: Request) -> RawArray:
+def read_named(
+    file: Path,
+    entries: dict[str, Entry],
+    request: Request,
+) -> RawArray:
     """Load the array that is meant.
 
     Args:
@@ -60,7 +64,11 @@ def read_named(file: Path, entries: dict[str, Entry], request: Request) -> RawAr
     return RawArray(values=np.asarray(values), key=key, wavelengths=wavelengths)
 
 
-def _only_fitting(file: Path, entries: dict[str, Entry], request: Request) -> str:
+def _only_fitting(
+    file: Path,
+    entries: dict[str, Entry],
+    request: Request,
+) -> str:
     """Return the name of the only array with a fitting number of axes, the preferred number first."""
     preferred = request.axes[0]
     for axes in request.axes:
@@ -78,7 +86,12 @@ def _only_fitting(file: Path, entries: dict[str, Entry], request: Request) -> st
     hint = None
     if 3 in request.axes:
         hint = "a flattened image must be reshaped to (rows, columns, bands) first"
-    raise DataError(f"no array with {preferred} axes", where=file, got=_listing(entries), hint=hint)
+    raise DataError(
+        f"no array with {preferred} axes",
+        where=file,
+        got=_listing(entries),
+        hint=hint,
+    )
 
 
 def _with_axes(entries: dict[str, Entry], axes: int) -> list[str]:
@@ -95,7 +108,11 @@ def _with_axes(entries: dict[str, Entry], axes: int) -> list[str]:
     return fitting
 
 
-def _wavelengths_beside(file: Path, entries: dict[str, Entry], key: str) -> Optional[np.ndarray]:
+def _wavelengths_beside(
+    file: Path,
+    entries: dict[str, Entry],
+    key: str,
+) -> Optional[np.ndarray]:
     """Return the list of wavelengths that stands beside an array, as (C,) float64, or None."""
     for name in WAVELENGTH_KEYS:
         entry = entries.get(name)

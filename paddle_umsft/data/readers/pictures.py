@@ -38,5 +38,9 @@ def read_unchanged(file: Path) -> np.ndarray:
     if data.size > 0:
         picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if picture is None:
-        raise DataError("cannot be read as a picture", where=file, hint="is it damaged or cut short?")
+        raise DataError(
+            "cannot be read as a picture",
+            where=file,
+            hint="is it damaged or cut short?",
+        )
     return np.asarray(picture)

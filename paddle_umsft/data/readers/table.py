@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 from paddle_umsft.data.readers.base import RawArray, Reader, Request, require_file
 from paddle_umsft.data.readers.cave import cave_name, is_cave, read_cave
@@ -56,25 +57,48 @@ FILE_FORMATS = (
     FileFormat(suffixes=(".npy",), read=read_npy),
     FileFormat(suffixes=(".npz",), read=read_npz),
     FileFormat(suffixes=(".tif", ".tiff"), read=read_tiff),
-    FileFormat(suffixes=(".png", ".jpg", ".jpeg", ".bmp"), read=read_picture, is_scene=False),
+    FileFormat(
+        suffixes=(".png", ".jpg", ".jpeg", ".bmp"),
+        read=read_picture,
+        is_scene=False,
+    ),
 )
 # Read where a PSF or an SRF is asked for; no image comes as text.
-TABLE_FORMATS = (FileFormat(suffixes=(".csv", ".txt"), read=read_text, is_scene=False),)
-FOLDER_FORMATS = (FolderFormat(label="CAVE folders", recognises=is_cave, name_of=cave_name, read=read_cave),)
+TABLE_FORMATS = (
+    FileFormat(
+        suffixes=(".csv", ".txt"),
+        read=read_text,
+        is_scene=False,
+    ),
+)
+FOLDER_FORMATS = (
+    FolderFormat(
+        label="CAVE folders",
+        recognises=is_cave,
+        name_of=cave_name,
+        read=read_cave,
+    ),
+)
 
 # A table of two axes; one of a single row or column counts, where a .mat or .npz has no other.
 TABLE_AXES = (2, 1)
 
 
-def suffixes_of(formats: tuple[FileFormat, ...]) -> tuple[str, ...]:
+def suffixes_of(formats: Iterable[FileFormat]) -> tuple[str, ...]:
     """Return the endings of all these formats."""
-    return tuple(suffix for row in formats for suffix in row.suffixes)
+    suffixes: list[str] = []
+    for row in formats:
+        suffixes.extend(row.suffixes)
+    return tuple(suffixes)
 
 
-SCENE_SUFFIXES = suffixes_of(tuple(row for row in FILE_FORMATS if row.is_scene))
+def scene_suffixes() -> tuple[str, ...]:
+    """Return the endings of files that are scenes."""
+    rows = [row for row in FILE_FORMATS if row.is_scene]
+    return suffixes_of(rows)
 
 
-def read_array(path: str | Path, request: Request) -> RawArray:
+def read_array(path: Union[str, Path], request: Request) -> RawArray:
     """Read one array.
 
     Args:
@@ -87,7 +111,12 @@ def read_array(path: str | Path, request: Request) -> RawArray:
     return _read(require_file(path), request, FILE_FORMATS)
 
 
-def read_table(path: str | Path, key: Optional[str] = None, *, option: str = "data.key") -> RawArray:
+def read_table(
+    path: Union[str, Path],
+    key: Optional[str] = None,
+    *,
+    option: str = "data.key",
+) -> RawArray:
     """Read a two-dimensional table of numbers, from text or from any file that holds arrays.
 
     Args:
@@ -103,11 +132,20 @@ def read_table(path: str | Path, key: Optional[str] = None, *, option: str = "da
     found = _read(file, request, TABLE_FORMATS + FILE_FORMATS)
     shape = found.values.shape
     if len(shape) != 2:
-        raise DataError("number of axes", where=file, expected=2, got=f"{len(shape)} (shape {shape})")
+        raise DataError(
+            "number of axes",
+            where=file,
+            expected=2,
+            got=f"{len(shape)} (shape {shape})",
+        )
     return found
 
 
-def _read(file: Path, request: Request, formats: tuple[FileFormat, ...]) -> RawArray:
+def _read(
+    file: Path,
+    request: Request,
+    formats: tuple[FileFormat, ...],
+) -> RawArray:
     """Read a file with the reader of its suffix."""
     suffix = file.suffix.lower()
     for row in formats:
