@@ -23,7 +23,7 @@ class SpectralDegradation:
         self.srf = check_srf(srf, where="srf", learned=True)
 
     def forward(self, hsi: np.ndarray) -> np.ndarray:
-        """(..., C) -> (..., M); float32 stays float32.
+        """Mix HSI bands to MSI bands: (..., C) -> (..., M); float32 stays float32.
 
         Raises:
             DataError: The last axis is not C long.
@@ -31,7 +31,7 @@ class SpectralDegradation:
         return _mix(hsi, self.srf, "hsi")
 
     def adjoint(self, msi: np.ndarray) -> np.ndarray:
-        """The transpose of `forward`: (..., M) -> (..., C).
+        """Apply the transpose of `forward`: (..., M) -> (..., C).
 
         Raises:
             DataError: The last axis is not M long.

@@ -71,7 +71,7 @@ class DataConfig(Section):
 
     @property
     def is_pair(self) -> bool:
-        """Whether a given pair is to be read instead of a scene."""
+        """Return whether a given pair is to be read instead of a scene."""
         return self.lr_hsi is not None
 
     @field_validator("normalise", mode="before")

@@ -212,7 +212,7 @@ def _check_range(
 
 
 def _is_whole(value: Any) -> bool:
-    """Whether a value counts something; Python takes True for a whole number too."""
+    """Return whether a value counts something; Python takes True for a whole number too."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 

@@ -27,7 +27,7 @@ FEWEST_PICTURES = 2
 
 
 def is_cave(folder: Path) -> bool:
-    """Whether a folder holds a CAVE scene."""
+    """Return whether a folder holds a CAVE scene."""
     return _find_folder(folder) is not None
 
 

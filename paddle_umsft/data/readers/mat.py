@@ -45,7 +45,7 @@ def read_mat(file: Path, request: Request) -> RawArray:
 
 
 def _is_hdf5(file: Path) -> bool:
-    """Whether the file is HDF5, behind MATLAB's header or bare."""
+    """Return whether the file is HDF5, behind MATLAB's header or bare."""
     length = len(HDF5_MAGIC)
     with file.open("rb") as stream:
         head = stream.read(MATLAB_HEADER_BYTES + length)
@@ -98,7 +98,7 @@ def _hdf5_entries(file: Path) -> dict[str, Entry]:
 
 
 def _is_numeric_dataset(item: Any) -> bool:
-    """Whether a dataset holds numbers. MATLAB stores the shape of an empty array as its values, and marks it."""
+    """Return whether a dataset holds numbers. MATLAB stores the shape of an empty array as its values, and marks it."""
     return item.dtype.kind in "iuf" and "MATLAB_empty" not in item.attrs
 
 
