@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from paddle_umsft.cameras.observe import simulate
 from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
-from paddle_umsft.data.readers import list_scenes, read_scene
+from paddle_umsft.data.listing import list_scenes
+from paddle_umsft.data.reading import read_scene
 from paddle_umsft.data.scene import Case, Scene
 from paddle_umsft.errors import ConfigError, UmsftError
 from paddle_umsft.methods.table import METHODS, run_method

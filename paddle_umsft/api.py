@@ -13,7 +13,7 @@ from paddle_umsft.cameras.observe import pair
 from paddle_umsft.cameras.observe import simulate as simulate_scene
 from paddle_umsft.config.load import load_config, make_config
 from paddle_umsft.config.run import Config
-from paddle_umsft.data import readers
+from paddle_umsft.data import reading
 from paddle_umsft.data.checks import (
     check_cube,
     check_pair,
@@ -25,7 +25,7 @@ from paddle_umsft.data.checks import (
 )
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import Case, FusionResult, Observation, Scene
-from paddle_umsft.errors import ConfigError, DataError
+from paddle_umsft.errors import ConfigError
 from paddle_umsft.methods.table import run_method
 
 
@@ -49,7 +49,7 @@ def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
         settings = source.data.model_copy(update=data)
     else:
         settings = make_config({"data": {"path": str(source), **data}}, where="read_scene").data
-    return readers.read_scene(settings)
+    return reading.read_scene(settings)
 
 
 def read_pair(
@@ -72,7 +72,7 @@ def read_pair(
     """
     content = {"data": {"lr_hsi": str(lr_hsi), "hr_msi": str(hr_msi), **data}, "observe": dict(observe or {})}
     config = make_config(content, where="read_pair")
-    images = readers.read_pair(config.data)
+    images = reading.read_pair(config.data)
     return pair(
         images.lr_hsi,
         images.hr_msi,
@@ -209,9 +209,7 @@ def _checked_observation(
     scale = check_pair(lr_hsi.shape, hr_msi.shape, scale)
     bands, msi_bands = lr_hsi.shape[2], hr_msi.shape[2]
     checked_psf = None if psf is None else check_psf(psf)
-    checked_srf = None if srf is None else check_srf(srf, bands)
-    if checked_srf is not None and checked_srf.shape[0] != msi_bands:
-        raise DataError("rows of the SRF", where="srf", expected=f"{msi_bands} (the MSI's bands)", got=len(checked_srf))
+    checked_srf = None if srf is None else check_srf(srf, bands, msi_bands=msi_bands)
     return Observation(
         lr_hsi=lr_hsi.astype(np.float32),
         hr_msi=hr_msi.astype(np.float32),

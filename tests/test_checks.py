@@ -11,13 +11,18 @@ from pydantic import ValidationError
 from paddle_umsft.config.data import DataConfig, DemoConfig, ObserveConfig, PsfConfig
 from paddle_umsft.data.checks import (
     check_cube,
+    check_light,
     check_minimum_size,
+    check_observation,
     check_pair,
     check_scale,
     check_srf,
     check_supports,
+    check_tiling,
     crop_size,
+    supports_or_all,
 )
+from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import ConfigError, DataError
 
 
@@ -29,13 +34,14 @@ def test_scale_out_of_range(scale: Any) -> None:
 
 
 def test_scale_against_the_image() -> None:
-    assert check_scale(np.int64(8), (64, 72)) == 8
+    assert check_scale(np.int64(8)) == 8
+    check_tiling((64, 72), 8)
     assert crop_size((67, 79), 8) == (64, 72)
     with pytest.raises(DataError, match="multiples of the scale 8, got 67x79; crop it to 64x72") as caught:
-        check_scale(8, (67, 79))
+        check_tiling((67, 79), 8)
     assert caught.value.exit_code == 3
     with pytest.raises(DataError, match=r"larger than the image.*64x64.*48x80"):
-        check_scale(64, (48, 80))
+        check_tiling((48, 80), 64)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +59,7 @@ def test_scale_against_the_image() -> None:
         ([None, (0, 5), (1, 2)], r"supports\[0\].*got None"),
         (3, r"one \[a, b\) per MSI band, got 3"),
         ("abc", r"got 'abc'"),
+        (np.array(3), r"one \[a, b\) per MSI band, got array"),
         ({0: (1, 2), 1: (1, 2), 2: (3, 4)}, r"one \[a, b\) per MSI band, got \{"),
     ],
 )
@@ -61,6 +68,13 @@ def test_supports(supports: Any, fact: str) -> None:
         check_supports(supports, 31, 3)
     assert check_supports([[20, 31], np.array([10, 23])], 31) == ((20, 31), (10, 23))
     assert check_supports(iter([[20, 31], [10, 23]]), 31, 2) == ((20, 31), (10, 23))
+
+
+def test_no_supports_are_all_bands() -> None:
+    assert supports_or_all(None, 31, 2) == ((0, 31), (0, 31))
+    assert supports_or_all([[20, 31], [10, 23]], 31, 2) == ((20, 31), (10, 23))
+    with pytest.raises(ConfigError, match="one range per MSI band"):
+        supports_or_all([[20, 31]], 31, 2)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +102,36 @@ def test_cube_and_srf() -> None:
         check_srf(np.array([[1.0, 0], [0, 0]]))
     with pytest.raises(DataError, match="expected 3 as in the scene, got 2"):
         check_srf(np.ones((4, 2)), 3)
+    with pytest.raises(DataError, match="MSI bands of the SRF, expected 3, got 4"):
+        check_srf(np.ones((4, 2)), 2, msi_bands=3)
+
+
+def seen(lr_hsi: Any, hr_msi: Any, scale: int = 4) -> Observation:
+    return Observation(lr_hsi=lr_hsi, hr_msi=hr_msi, scale=scale)
+
+
+def test_observation() -> None:
+    low, high = np.ones((3, 5, 7)), np.ones((12, 20, 3))
+    check_observation(seen(low, high))
+    for wrong, fact in (
+        (seen(low[0], high), "lr_hsi: number of axes"),
+        (seen(low, high[:, :, :0]), "hr_msi: empty image"),
+        (seen(low * np.nan, high), "lr_hsi: values, expected finite numbers only, got 105 NaN"),
+        (seen(low, high.astype(complex)), "hr_msi: type of the values"),
+        (seen(low, high * 0), "hr_msi: the image is all zero"),
+        (seen(low, high, scale=3), "expected 9x15, got 12x20"),
+        (seen(low, high[:11]), "expected 12x20, got 11x20"),
+    ):
+        with pytest.raises(DataError) as caught:
+            check_observation(wrong)
+        assert fact in str(caught.value)
+
+
+def test_light() -> None:
+    image = np.array([[3.0, -1.0], [0.0, 0.0]])  # a tenth of its energy is below zero
+    check_light(image, "hr_msi", share=0.11)
+    with pytest.raises(DataError, match="hr_msi: values below zero, got 10 % of its energy; do this"):
+        check_light(image, "hr_msi", share=0.09, hint="do this")
 
 
 @pytest.mark.parametrize(

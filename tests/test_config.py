@@ -7,7 +7,8 @@ from typing import Optional
 
 import pytest
 
-from paddle_umsft.config.load import find_config, load_config
+from paddle_umsft.config.files import find_config
+from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
 from paddle_umsft.errors import ConfigError
 
@@ -144,6 +145,27 @@ def test_wrong_overrides_are_refused_in_one_line(override: str, words: str) -> N
 def test_unknown_key_in_a_file_names_the_file_and_the_nearest_key(tmp_path: Path) -> None:
     (tmp_path / "mine.yml").write_text("solver:\n  iteratoins: 3\n")
     with pytest.raises(ConfigError, match=r"mine.yml: unknown key solver.iteratoins; did you mean solver.iterations\?"):
+        load_config(tmp_path / "mine.yml")
+
+
+@pytest.mark.parametrize(
+    ("override", "where"),
+    [
+        ("method=hybrid", "published.yml: method"),
+        ("hybrid.members=3", "hybrid.members=3"),
+        ("hybrid={members: 3}", "hybrid={members: 3}"),
+    ],
+)
+def test_an_earlier_name_is_told_its_present_one(override: str, where: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config("published.yml", [override])
+    assert str(caught.value) == f"{where}: hybrid is called ensemble now; write ensemble instead of hybrid"
+
+
+@pytest.mark.parametrize("text", ["method: hybrid\n", "hybrid:\n  members: 3\n"])
+def test_an_earlier_name_in_a_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.yml").write_text(text)
+    with pytest.raises(ConfigError, match=r"mine\.yml.*: hybrid is called ensemble now"):
         load_config(tmp_path / "mine.yml")
 
 

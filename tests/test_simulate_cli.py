@@ -13,7 +13,7 @@ import pytest
 import scipy.io
 
 from paddle_umsft.config.load import load_config
-from paddle_umsft.data.readers import list_scenes
+from paddle_umsft.data.listing import list_scenes
 from paddle_umsft.errors import DataError
 from paddle_umsft.runs.folder import write_json
 from paddle_umsft.runs.pairs import read_back

@@ -12,7 +12,7 @@ import pytest
 from train_calls import one_line_error, run_demo, train
 
 from paddle_umsft.config.load import load_config
-from paddle_umsft.data.readers import list_scenes
+from paddle_umsft.data.listing import list_scenes
 from paddle_umsft.errors import ConversionError, DataError
 from paddle_umsft.methods.table import start_trained
 from paddle_umsft.methods.umsft.model import FusionModel, build_model

@@ -34,7 +34,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     code = 0
     try:
         from paddle_umsft.config.load import load_config
-        from paddle_umsft.data.readers import list_scenes
+        from paddle_umsft.data.listing import list_scenes
         from paddle_umsft.errors import ConfigError, UmsftError
         from paddle_umsft.machine.screen import screen_may_close
         from paddle_umsft.runs.folder import check_writable

@@ -1,1 +1,1 @@
-"""Known physics: PSF, SRF and noise as operators, and the simulation of both cameras."""
+"""What a sensor does to a scene: PSF, SRF and noise as operators, and the simulation of both cameras."""

@@ -8,16 +8,21 @@ import numpy as np
 
 
 def noise_sigma(cube: np.ndarray, snr_db: float) -> float:
-    """Standard deviation of the noise for which 10 log10(mean(cube**2) / sigma**2) = snr_db.
+    """Return the standard deviation of the noise for which 10 log10(mean(cube**2) / sigma**2) = snr_db.
 
     The mean runs over the whole image, all bands together, so every band gets noise of the same strength.
     """
     power = float(np.mean(np.square(cube, dtype=np.float64)))
-    return float(np.sqrt(power / 10 ** (snr_db / 10)))
+    ratio = 10 ** (snr_db / 10)
+    return float(np.sqrt(power / ratio))
 
 
-def add_noise(cube: np.ndarray, snr_db: Optional[float], rng: np.random.RandomState) -> np.ndarray:
-    """Adds white Gaussian noise; the SNR is that of `noise_sigma`, over the whole image.
+def add_noise(
+    cube: np.ndarray,
+    snr_db: Optional[float],
+    rng: np.random.RandomState,
+) -> np.ndarray:
+    """Add white Gaussian noise; the SNR is that of `noise_sigma`, over the whole image.
 
     Args:
         cube: Any shape, float.

@@ -10,17 +10,37 @@ import numpy as np
 
 from paddle_umsft.cameras.noise import add_noise, noise_sigma
 from paddle_umsft.cameras.psf import build_psf
+from paddle_umsft.cameras.response import Srf
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.cameras.spectral import SpectralDegradation
-from paddle_umsft.cameras.srf import Srf, build_srf, check_counted
+from paddle_umsft.cameras.srf import build_srf
 from paddle_umsft.config.data import DEFAULT_SCALE, ObserveConfig
-from paddle_umsft.data.checks import check_cube, check_pair, check_scale, check_srf, check_supports, crop_size
+from paddle_umsft.data.checks import (
+    check_counted,
+    check_cube,
+    check_pair,
+    check_scale,
+    check_srf,
+    check_supports,
+    crop_size,
+)
 from paddle_umsft.data.scene import Case, Observation, Scene
-from paddle_umsft.errors import DataError
+
+# The noise of each image has a stream of its own, numbered so.
+HSI_STREAM = 0
+MSI_STREAM = 1
+# A known SRF that makes a band twice or half as bright as it is has not made it.
+BRIGHTNESS_LIMITS = (0.5, 2.0)
+# Keeps a dark band's quotient finite.
+DARK = 1e-12
 
 
-def simulate(scene: Scene, observe: ObserveConfig, seed: int = 0) -> Case:
-    """Simulates both cameras: LR-HSI = PSF and decimation, HR-MSI = SRF, then noise.
+def simulate(
+    scene: Scene,
+    observe: ObserveConfig,
+    seed: int = 0,
+) -> Case:
+    """Simulate both cameras: LR-HSI = PSF and decimation, HR-MSI = SRF, then noise.
 
     The scene is cropped at the bottom and the right to a multiple of the scale; the crop is named in the notes.
     The noise of the two images comes from two streams, so that changing the one leaves the other as it is.
@@ -40,32 +60,74 @@ def simulate(scene: Scene, observe: ObserveConfig, seed: int = 0) -> Case:
         DataError: Scale larger than the image, SRF that does not fit the scene, unusable PSF or SRF file.
     """
     check_cube(scene.hr_hsi, scene.name)
-    scale = check_scale(DEFAULT_SCALE if observe.scale is None else observe.scale)
+    scale = DEFAULT_SCALE
+    if observe.scale is not None:
+        scale = check_scale(observe.scale)
     scene, crop = crop_to_scale(scene, scale)
     psf = build_psf(observe.psf, scale)
-    srf = build_srf(observe, scene.hr_hsi.shape[2], scene.wavelengths_nm, scene.band_order)
+    bands = scene.hr_hsi.shape[2]
+    srf = build_srf(observe, bands, scene.wavelengths_nm, scene.band_order)
     # float64 inside: rounding of the simulation is then below that of the float32 it is stored in.
     truth = scene.hr_hsi.astype(np.float64)
-    lr_hsi = SpatialDegradation(psf, scale).forward(truth)
-    hr_msi = SpectralDegradation(srf.values).forward(truth)
-    meta = _meta(scene.notes + srf.notes, observe, srf, scene)
-    meta.update(simulated=True, crop=crop, seed=seed, psf_shape=list(psf.shape))
-    for name, image, snr_db in (("hsi", lr_hsi, observe.snr_hsi_db), ("msi", hr_msi, observe.snr_msi_db)):
-        meta[f"snr_{name}_db"] = snr_db
-        meta[f"noise_sigma_{name}"] = 0.0 if snr_db is None else noise_sigma(image, snr_db)
-    streams = [np.random.RandomState([seed, which]) for which in (0, 1)]
+    clean_hsi = SpatialDegradation(psf, scale).forward(truth)  # (h, w, C)
+    clean_msi = SpectralDegradation(srf.values).forward(truth)  # (H, W, M)
+    meta: dict[str, Any] = {
+        **_settings_facts(scene.notes + srf.notes, observe, srf),
+        **_scene_facts(scene),
+        "simulated": True,
+        "crop": crop,
+        "seed": seed,
+        "psf_shape": list(psf.shape),
+        **_noise_facts("hsi", clean_hsi, observe.snr_hsi_db),
+        **_noise_facts("msi", clean_msi, observe.snr_msi_db),
+    }
+    # What a method is told of the physics.
+    known_psf = None
+    if observe.known_psf:
+        known_psf = psf
+    known_srf = None
+    if observe.known_srf:
+        known_srf = srf.values
     observation = Observation(
-        lr_hsi=add_noise(lr_hsi, observe.snr_hsi_db, streams[0]).astype(np.float32),
-        hr_msi=add_noise(hr_msi, observe.snr_msi_db, streams[1]).astype(np.float32),
+        lr_hsi=_record(clean_hsi, observe.snr_hsi_db, seed, HSI_STREAM),
+        hr_msi=_record(clean_msi, observe.snr_msi_db, seed, MSI_STREAM),
         scale=scale,
         name=scene.name,
         supports=srf.supports,
-        psf=psf if observe.known_psf else None,
-        srf=srf.values if observe.known_srf else None,
+        psf=known_psf,
+        srf=known_srf,
         wavelengths_nm=scene.wavelengths_nm,
         meta=meta,
     )
-    return Case(observation, reference=scene.hr_hsi, true_psf=psf, true_srf=srf.values)
+    return Case(
+        observation=observation,
+        reference=scene.hr_hsi,
+        true_psf=psf,
+        true_srf=srf.values,
+    )
+
+
+def _record(
+    clean: np.ndarray,
+    snr_db: Optional[float],
+    seed: int,
+    stream: int,
+) -> np.ndarray:
+    """Return what a camera stores of an image: float32, with its noise."""
+    rng = np.random.RandomState([seed, stream])
+    return add_noise(clean, snr_db, rng).astype(np.float32)
+
+
+def _noise_facts(
+    image: str,
+    clean: np.ndarray,
+    snr_db: Optional[float],
+) -> dict[str, Any]:
+    """Return the noise of one image in dB and as standard deviation."""
+    sigma = 0.0
+    if snr_db is not None:
+        sigma = noise_sigma(clean, snr_db)
+    return {f"snr_{image}_db": snr_db, f"noise_sigma_{image}": sigma}
 
 
 def pair(
@@ -77,7 +139,7 @@ def pair(
     wavelengths_nm: Optional[np.ndarray] = None,
     meta: Optional[dict[str, Any]] = None,
 ) -> Case:
-    """Two images made elsewhere; there is no truth.
+    """Make a case of two images made elsewhere; there is no truth.
 
     Of `observe`, only `scale` (checked against the sizes), `supports`, and, where `known_psf` or `known_srf` is
     set, `psf` and `srf` are used. A known SRF relates the values in the two files; where each image was divided by
@@ -101,25 +163,35 @@ def pair(
     """
     meta = meta or {}
     band_order = meta.get("band_order")
-    check_counted(observe, band_order)
+    check_counted(observe.supports, band_order)
     check_cube(lr_hsi, f"{name}: LR-HSI")
     check_cube(hr_msi, f"{name}: HR-MSI")
     scale = check_pair(lr_hsi.shape, hr_msi.shape, observe.scale)
-    bands, msi_bands = lr_hsi.shape[2], hr_msi.shape[2]
-    supports = None if observe.supports is None else check_supports(observe.supports, bands, msi_bands)
-    psf = build_psf(observe.psf, scale) if observe.known_psf else None
+    bands = lr_hsi.shape[2]
+    msi_bands = hr_msi.shape[2]
     notes = tuple(meta.get("notes", ()))
+    supports = None
+    if observe.supports is not None:
+        supports = check_supports(observe.supports, bands, msi_bands)
+    psf = None
+    if observe.known_psf:
+        psf = build_psf(observe.psf, scale)
     srf = None
+    known_srf = None
     if observe.known_srf:
-        srf = build_srf(observe, bands, wavelengths_nm, band_order)
-        values = check_srf(srf.values, bands, f"SRF {observe.srf}")
-        if values.shape[0] != msi_bands:
-            raise DataError("MSI bands of the SRF", where=observe.srf, expected=msi_bands, got=values.shape[0])
-        ratio = meta["divisor"] / meta["divisor_msi"] if meta.get("normalise") == "max" else 1.0
-        srf = replace(srf, values=values * ratio)
+        made = build_srf(observe, bands, wavelengths_nm, band_order)
+        check_srf(made.values, bands, f"SRF {observe.srf}", msi_bands=msi_bands)
+        ratio = _unit_ratio(meta)
+        srf = replace(made, values=made.values * ratio)
+        known_srf = srf.values
         supports = srf.supports
-        notes += (*srf.notes, *_srf_notes(srf.values, ratio, lr_hsi, hr_msi))
-    facts = {**meta, **_meta(notes, observe, srf), "simulated": False}
+        notes += srf.notes
+        notes += tuple(_srf_notes(known_srf, ratio, lr_hsi, hr_msi))
+    facts = {
+        **meta,
+        **_settings_facts(notes, observe, srf),
+        "simulated": False,
+    }
     observation = Observation(
         lr_hsi=lr_hsi.astype(np.float32),
         hr_msi=hr_msi.astype(np.float32),
@@ -127,30 +199,45 @@ def pair(
         name=name,
         supports=supports,
         psf=psf,
-        srf=None if srf is None else srf.values,
+        srf=known_srf,
         wavelengths_nm=wavelengths_nm,
         meta=facts,
     )
-    return Case(observation)
+    return Case(observation=observation)
 
 
-def _srf_notes(srf: np.ndarray, ratio: float, lr_hsi: np.ndarray, hr_msi: np.ndarray) -> Iterator[str]:
-    """What is to be said of a known SRF: its rescaling, and whether it could have made this HR-MSI at all."""
+def _unit_ratio(meta: dict[str, Any]) -> float:
+    """Return the factor by which dividing each image by its own maximum has changed the SRF between them."""
+    if meta.get("normalise") != "max":
+        return 1.0
+    return float(meta["divisor"] / meta["divisor_msi"])
+
+
+def _srf_notes(
+    srf: np.ndarray,
+    ratio: float,
+    lr_hsi: np.ndarray,
+    hr_msi: np.ndarray,
+) -> Iterator[str]:
+    """Say of a known SRF how it was rescaled, and whether it could have made this HR-MSI at all."""
     if ratio != 1.0:
         yield f"the known SRF relates the files' values; for the normalised images it is multiplied by {ratio:.4g}"
     # Blur and decimation keep the mean, so an SRF that fits gets the MSI's mean right within a few per cent.
-    made, found = srf @ lr_hsi.mean(axis=(0, 1), dtype=np.float64), hr_msi.mean(axis=(0, 1), dtype=np.float64)
-    factors = np.maximum(made, 1e-12) / np.maximum(found, 1e-12)
+    made = srf @ lr_hsi.mean(axis=(0, 1), dtype=np.float64)  # (M,)
+    found = hr_msi.mean(axis=(0, 1), dtype=np.float64)
+    factors = np.maximum(made, DARK) / np.maximum(found, DARK)
     worst = int(np.argmax(np.abs(np.log(factors))))
-    if not 0.5 <= factors[worst] <= 2.0:
+    factor = factors[worst]
+    low, high = BRIGHTNESS_LIMITS
+    if not low <= factor <= high:
         yield (
-            f"the known SRF makes MSI band {worst} (counted from 0) {factors[worst]:.3g} times as bright as it is: "
+            f"the known SRF makes MSI band {worst} (counted from 0) {factor:.3g} times as bright as it is: "
             "is it in the units of the two files?"
         )
 
 
 def crop_to_scale(scene: Scene, scale: int) -> tuple[Scene, Optional[list[int]]]:
-    """Crops at the bottom and the right to a multiple of the scale.
+    """Crop at the bottom and the right to a multiple of the scale.
 
     Returns:
         The scene, with a note if it was cropped, and [top, left, height, width], or None if nothing was cut.
@@ -158,23 +245,37 @@ def crop_to_scale(scene: Scene, scale: int) -> tuple[Scene, Optional[list[int]]]
     Raises:
         DataError: The scale is larger than the image.
     """
-    rows, cols = scene.hr_hsi.shape[:2]
-    height, width = crop_size((rows, cols), scale)
-    if (height, width) == (rows, cols):
+    rows, columns = scene.hr_hsi.shape[:2]
+    height, width = crop_size((rows, columns), scale)
+    if (height, width) == (rows, columns):
         return scene, None
-    note = f"cropped from {rows}x{cols} to {height}x{width} (bottom and right): multiples of the scale {scale}"
-    return scene.with_cube(scene.hr_hsi[:height, :width], note), [0, 0, height, width]
+    note = f"cropped from {rows}x{columns} to {height}x{width} (bottom and right): multiples of the scale {scale}"
+    cropped = scene.with_cube(scene.hr_hsi[:height, :width], note)
+    return cropped, [0, 0, height, width]
 
 
-def _meta(
-    notes: tuple[str, ...], observe: ObserveConfig, srf: Optional[Srf], scene: Optional[Scene] = None
+def _settings_facts(
+    notes: tuple[str, ...],
+    observe: ObserveConfig,
+    srf: Optional[Srf],
 ) -> dict[str, Any]:
-    """Facts kept with an observation."""
-    meta: dict[str, Any] = {"notes": list(notes), "observe": observe.model_dump(mode="json")}
+    """Return what is kept of the settings with an observation."""
+    facts: dict[str, Any] = {
+        "notes": list(notes),
+        "observe": observe.model_dump(mode="json"),
+    }
     if srf is not None:
-        meta["srf_names"] = list(srf.names)
-    if scene is not None:
-        meta.update(normalise=scene.normalise, divisor=scene.divisor, source=scene.source)
-        if scene.band_order is not None:
-            meta["band_order"] = list(scene.band_order)
-    return meta
+        facts["srf_names"] = list(srf.names)
+    return facts
+
+
+def _scene_facts(scene: Scene) -> dict[str, Any]:
+    """Return what is kept of a scene with an observation."""
+    facts: dict[str, Any] = {
+        "normalise": scene.normalise,
+        "divisor": scene.divisor,
+        "source": scene.source,
+    }
+    if scene.band_order is not None:
+        facts["band_order"] = list(scene.band_order)
+    return facts

@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 import numpy as np
 
 from paddle_umsft.cameras.spatial import first_tap
 from paddle_umsft.config.data import PsfConfig
-from paddle_umsft.data.arrays import read_table
 from paddle_umsft.data.checks import check_psf
+from paddle_umsft.data.readers.table import read_table
 from paddle_umsft.errors import ConfigError
+
+# The published code's sigma is s // 1.5.
+REFERENCE_SIGMA_DIVISOR = 1.5
+# Full width at half maximum of a Gaussian, in standard deviations: 2 sqrt(2 ln 2).
+FWHM_IN_SIGMAS = 2.3548
+# A track a quarter of an LR pixel wide.
+MOTION_WIDTH_SHARE = 0.25
 
 
 def reference_psf(size: int, sigma: float) -> np.ndarray:
-    """The published code's Gaussian: whole-number offsets, so half a pixel off its centre for even sizes (P9).
+    """Return the published code's Gaussian: whole-number offsets, so half a pixel off its centre for even sizes (P9).
 
     Args:
         size: k, number of taps along each side.
@@ -36,13 +43,19 @@ def reference_psf(size: int, sigma: float) -> np.ndarray:
     References:
         Caoxuheng/HIFtool, Networks/FeafusFormer (simulation of the LR-HSI).
     """
-    _check_size(size, sigma)
+    _check_size(size)
+    _check_width(sigma)
     start = math.floor(-(size - 1) / 2)
-    return _outer_gaussian(np.arange(start, start + size, dtype=np.float64), sigma)
+    offsets = np.arange(start, start + size, dtype=np.float64)
+    return _outer_gaussian(offsets, sigma)
 
 
-def gaussian_psf(size: int, sigma: float, scale: Optional[int] = None) -> np.ndarray:
-    """A Gaussian that is truly centred.
+def gaussian_psf(
+    size: int,
+    sigma: float,
+    scale: Optional[int] = None,
+) -> np.ndarray:
+    """Return a Gaussian that is truly centred.
 
     Args:
         size: k, number of taps along each side.
@@ -56,19 +69,32 @@ def gaussian_psf(size: int, sigma: float, scale: Optional[int] = None) -> np.nda
     Raises:
         ConfigError: Size or sigma not positive.
     """
-    _check_size(size, sigma)
-    centre = (size - 1) / 2 if scale is None else (scale - 1) / 2 - first_tap(size, scale)
-    return _outer_gaussian(np.arange(size, dtype=np.float64) - centre, sigma)
+    _check_size(size)
+    _check_width(sigma)
+    centre = (size - 1) / 2
+    if scale is not None:
+        # Counted from the first tap, which lies so far from the LR pixel's first HR pixel.
+        centre = (scale - 1) / 2 - first_tap(size, scale)
+    offsets = np.arange(size, dtype=np.float64) - centre
+    return _outer_gaussian(offsets, sigma)
 
 
 def box_psf(size: int) -> np.ndarray:
-    """The mean over size x size pixels, as (size, size) float64."""
-    _check_size(size, 1.0)
+    """Return the mean over size x size pixels, as (size, size) float64.
+
+    Raises:
+        ConfigError: Size not positive.
+    """
+    _check_size(size)
     return np.full((size, size), 1.0 / (size * size))
 
 
-def motion_psf(size: int, angle_deg: float = 45.0, width: float = 1.0) -> np.ndarray:
-    """The track of a straight, even movement: a line through the middle with a Gaussian cross-section.
+def motion_psf(
+    size: int,
+    angle_deg: float = 45.0,
+    width: float = 1.0,
+) -> np.ndarray:
+    """Return the track of a straight, even movement: a line through the middle with a Gaussian cross-section.
 
     Args:
         size: k; the line is `size` HR pixels long.
@@ -81,7 +107,8 @@ def motion_psf(size: int, angle_deg: float = 45.0, width: float = 1.0) -> np.nda
     Raises:
         ConfigError: Size or width not positive.
     """
-    _check_size(size, width)
+    _check_size(size)
+    _check_width(width)
     offsets = np.arange(size, dtype=np.float64) - (size - 1) / 2
     y, x = np.meshgrid(offsets, offsets, indexing="ij")
     angle = math.radians(angle_deg)
@@ -89,13 +116,15 @@ def motion_psf(size: int, angle_deg: float = 45.0, width: float = 1.0) -> np.nda
     across = -x * math.sin(angle) + y * math.cos(angle)
     # The ends fade over one pixel, so that the length need not be a whole number of taps.
     line = np.clip(size / 2 + 0.5 - np.abs(along), 0.0, 1.0)
+    # A width near zero overflows the square; what comes of it is refused below.
     with np.errstate(over="ignore"):
         psf = line * np.exp(-0.5 * (across / width) ** 2)
-    return np.asarray(psf / _check_sum(psf, width))
+    total = _checked_sum(psf, width)
+    return np.asarray(psf / total)
 
 
 def load_psf(path: str, key: Optional[str] = None) -> np.ndarray:
-    """Reads a PSF from .npy, .npz, .mat, .csv or .txt and scales it to sum 1.
+    """Read a PSF from .npy, .npz, .mat, .csv or .txt and scale it to sum 1.
 
     Args:
         path: The file.
@@ -107,12 +136,13 @@ def load_psf(path: str, key: Optional[str] = None) -> np.ndarray:
     Raises:
         DataError: No such file, not readable, not square, negative, not finite, or all zero.
     """
-    psf = check_psf(read_table(path, key=key, option="observe.psf.key").values, where=Path(path).name)
+    found = read_table(path, key=key, option="observe.psf.key")
+    psf = check_psf(found.values, where=Path(path).name)
     return np.asarray(psf / psf.sum())
 
 
 def build_psf(settings: PsfConfig, scale: int) -> np.ndarray:
-    """Makes the PSF that the configuration asks for.
+    """Make the PSF that the configuration asks for.
 
     Defaults where size or sigma is not given: `reference` s x s with sigma s // 1.5; `gaussian` 2s (2s + 1 for
     odd s) with a full width at half maximum of one LR pixel; `box` s x s; `motion` s + 1 taps, s / 4 wide.
@@ -128,38 +158,90 @@ def build_psf(settings: PsfConfig, scale: int) -> np.ndarray:
         ConfigError: Size or sigma not positive.
         DataError: The file of a `file` PSF cannot be used.
     """
-    if settings.type == "file":
-        if settings.path is None:
-            raise ConfigError("a PSF of type file needs a path", where="observe.psf.path")
-        return load_psf(settings.path, settings.key)
-    if settings.type == "reference":
-        return reference_psf(settings.size or scale, settings.sigma or float(scale // 1.5))
-    if settings.type == "gaussian":
-        return gaussian_psf(settings.size or 2 * scale + scale % 2, settings.sigma or scale / 2.3548, scale)
-    if settings.type == "box":
-        return box_psf(settings.size or scale)
-    return motion_psf(settings.size or scale + 1, settings.angle_deg, settings.sigma or scale / 4)
+    make = TYPES[settings.type]
+    return make(settings, scale)
+
+
+def _reference(settings: PsfConfig, scale: int) -> np.ndarray:
+    size = settings.size or scale
+    sigma = settings.sigma or float(scale // REFERENCE_SIGMA_DIVISOR)
+    return reference_psf(size, sigma)
+
+
+def _gaussian(settings: PsfConfig, scale: int) -> np.ndarray:
+    # As even or odd as the scale: then the middle of the array is the centre of the LR pixel.
+    size = settings.size or 2 * scale + scale % 2
+    sigma = settings.sigma or scale / FWHM_IN_SIGMAS
+    return gaussian_psf(size, sigma, scale)
+
+
+def _box(settings: PsfConfig, scale: int) -> np.ndarray:
+    size = settings.size or scale
+    return box_psf(size)
+
+
+def _motion(settings: PsfConfig, scale: int) -> np.ndarray:
+    size = settings.size or scale + 1
+    width = settings.sigma or scale * MOTION_WIDTH_SHARE
+    return motion_psf(size, settings.angle_deg, width)
+
+
+def _file(settings: PsfConfig, scale: int) -> np.ndarray:
+    if settings.path is None:
+        raise ConfigError("a PSF of type file needs a path", where="observe.psf.path")
+    return load_psf(settings.path, settings.key)
+
+
+# By `observe.psf.type`. A new one is one function and one row here, and its name in the section.
+TYPES: dict[str, Callable[[PsfConfig, int], np.ndarray]] = {
+    "reference": _reference,
+    "gaussian": _gaussian,
+    "box": _box,
+    "motion": _motion,
+    "file": _file,
+}
 
 
 def _outer_gaussian(offsets: np.ndarray, sigma: float) -> np.ndarray:
-    """Normalised outer product of a Gaussian sampled at the offsets."""
+    """Return the normalised outer product of a Gaussian sampled at the offsets."""
+    # A sigma near zero divides zero by zero; what comes of it is refused below.
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         line = np.exp(-(offsets**2) / (2 * sigma**2))
-    line /= _check_sum(line, sigma)
+    line /= _checked_sum(line, sigma)
     return np.outer(line, line)
 
 
-def _check_sum(values: np.ndarray, sigma: float) -> float:
-    """The sum of a PSF's values: one so narrow that it falls between the pixels has none."""
+def _checked_sum(values: np.ndarray, sigma: float) -> float:
+    """Return the sum of a PSF's values: one so narrow that it falls between the pixels has none."""
     total = float(values.sum())
-    if not total > 0:  # NaN neither
-        what = "PSF too narrow for the pixels"
-        raise ConfigError(what, where="observe.psf.sigma", expected="a larger one", got=sigma)
-    return total
+    # Written so that not a number counts as none.
+    if total > 0:
+        return total
+    raise ConfigError(
+        "PSF too narrow for the pixels",
+        where="observe.psf.sigma",
+        expected="a larger one",
+        got=sigma,
+    )
 
 
-def _check_size(size: int, sigma: float) -> None:
+def _check_size(size: int) -> None:
+    """Refuse a size that is no whole number of taps."""
     if int(size) != size or size < 1:
-        raise ConfigError("PSF size", where="observe.psf.size", expected="a whole number >= 1", got=size)
+        raise ConfigError(
+            "PSF size",
+            where="observe.psf.size",
+            expected="a whole number >= 1",
+            got=size,
+        )
+
+
+def _check_width(sigma: float) -> None:
+    """Refuse a width that is not above zero, not a number among them."""
     if not sigma > 0:
-        raise ConfigError("PSF width", where="observe.psf.sigma", expected="a number > 0", got=sigma)
+        raise ConfigError(
+            "PSF width",
+            where="observe.psf.sigma",
+            expected="a number > 0",
+            got=sigma,
+        )

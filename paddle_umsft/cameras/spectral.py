@@ -19,29 +19,43 @@ class SpectralDegradation:
     """
 
     def __init__(self, srf: np.ndarray) -> None:
+        # A learned response is a linear map like any other.
         self.srf = check_srf(srf, where="srf", learned=True)
 
     def forward(self, hsi: np.ndarray) -> np.ndarray:
-        """(..., C) -> (..., M); float32 stays float32.
+        """Mix HSI bands to MSI bands: (..., C) -> (..., M); float32 stays float32.
 
         Raises:
             DataError: The last axis is not C long.
         """
-        return self._apply(hsi, self.srf, "hsi")
+        return _mix(hsi, self.srf, "hsi")
 
     def adjoint(self, msi: np.ndarray) -> np.ndarray:
-        """The transpose of `forward`: (..., M) -> (..., C).
+        """Apply the transpose of `forward`: (..., M) -> (..., C).
 
         Raises:
             DataError: The last axis is not M long.
         """
-        return self._apply(msi, self.srf.T, "msi")
+        return _mix(msi, self.srf.T, "msi")
 
-    @staticmethod
-    def _apply(cube: np.ndarray, matrix: np.ndarray, name: str) -> np.ndarray:
-        cube = np.asarray(cube)
-        if cube.dtype != np.float32:
-            cube = cube.astype(np.float64)
-        if cube.ndim < 1 or cube.shape[-1] != matrix.shape[1]:
-            raise DataError("bands (last axis)", where=name, expected=matrix.shape[1], got=cube.shape)
-        return np.asarray(cube @ matrix.T.astype(cube.dtype))
+
+def _mix(
+    cube: np.ndarray,
+    matrix: np.ndarray,
+    where: str,
+) -> np.ndarray:
+    """Apply a (rows, columns) matrix to the last axis: (..., columns) -> (..., rows)."""
+    cube = np.asarray(cube)
+    if cube.dtype != np.float32:
+        cube = cube.astype(np.float64)
+    columns = matrix.shape[1]
+    if cube.ndim < 1 or cube.shape[-1] != columns:
+        raise DataError(
+            "bands (last axis)",
+            where=where,
+            expected=columns,
+            got=cube.shape,
+        )
+    # The matrix takes the image's type, or float32 would silently become float64.
+    weights = matrix.T.astype(cube.dtype)
+    return np.asarray(cube @ weights)

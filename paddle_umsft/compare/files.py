@@ -16,7 +16,8 @@ from paddle_umsft.cameras.spectral import SpectralDegradation
 from paddle_umsft.config.data import DataConfig
 from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
-from paddle_umsft.data.readers import list_scenes, read_scene
+from paddle_umsft.data.listing import list_scenes
+from paddle_umsft.data.reading import read_scene
 from paddle_umsft.data.scene import Case, Observation, Scene
 from paddle_umsft.errors import ConfigError, DataError, UmsftError
 from paddle_umsft.metrics import consistency, evaluate, evaluate_bands, qnr

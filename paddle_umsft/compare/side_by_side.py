@@ -12,7 +12,7 @@ import numpy as np
 from paddle_umsft.compare.files import Row, Settings, Truths, compare, compare_files, find_results, run_overrides
 from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
-from paddle_umsft.data.readers import SceneEntry, list_scenes
+from paddle_umsft.data.listing import SceneEntry, list_scenes
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import ConfigError, DataError, StoppedError, UmsftError
 from paddle_umsft.machine.failures import in_one_line

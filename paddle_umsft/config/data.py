@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, Optional, Union
 
 from pydantic import Field, field_validator, model_validator
@@ -12,6 +13,13 @@ DEFAULT_SCALE = 8
 DEMO_PATH = "demo://dead_leaves"
 INDIAN_PINES_PATH = "tensorly://indian_pines"
 BUILT_IN = (DEMO_PATH, INDIAN_PINES_PATH)
+
+# No imager has bands below 50 nm: smaller numbers are micrometres. Nor any above a millimetre.
+SHORTEST_NM = 50.0
+LONGEST_NM = 1e6
+
+# Half-open ranges [a, b) of bands.
+Ranges = list[tuple[int, int]]
 
 
 class DemoConfig(Section):
@@ -63,7 +71,7 @@ class DataConfig(Section):
 
     @property
     def is_pair(self) -> bool:
-        """Whether a given pair is to be read instead of a scene."""
+        """Return whether a given pair is to be read instead of a scene."""
         return self.lr_hsi is not None
 
     @field_validator("normalise", mode="before")
@@ -72,39 +80,48 @@ class DataConfig(Section):
         # YAML reads a bare `none` as text but `null` as None; both mean "leave the values as they are".
         if value is None:
             return "none"
+        # Python counts True as a number.
         if isinstance(value, bool):
             raise ValueError("must be max, dtype, none or a number > 0")
-        if isinstance(value, (int, float)) and not 0 < float(value) < float("inf"):
-            raise ValueError("as a number must be finite and > 0")
+        if isinstance(value, (int, float)):
+            # Written so that not a number is refused.
+            is_usable = 0 < value < math.inf
+            if not is_usable:
+                raise ValueError("as a number must be finite and > 0")
         return value
 
     @field_validator("crop")
     @classmethod
     def _valid_crop(cls, value: Optional[list[int]]) -> Optional[list[int]]:
-        if value is not None:
-            if len(value) != 4:
-                raise ValueError("must be [top, left, height, width]")
-            if min(value[:2]) < 0 or min(value[2:]) < 1:
-                raise ValueError("must have top, left >= 0 and height, width >= 1")
+        if value is None:
+            return None
+        if len(value) != 4:
+            raise ValueError("must be [top, left, height, width]")
+        top, left, height, width = value
+        if min(top, left) < 0 or min(height, width) < 1:
+            raise ValueError("must have top, left >= 0 and height, width >= 1")
         return value
 
     @field_validator("wavelengths_nm")
     @classmethod
     def _valid_wavelengths(cls, value: Optional[list[float]]) -> Optional[list[float]]:
-        if value is not None:
-            if len(value) < 2:
-                raise ValueError("must be [first, last] or one number per band")
-            if not all(0 < v < 1e6 for v in value):
-                raise ValueError("must be positive, in nanometres")
-            if max(value) < 50:
-                raise ValueError("must be in nanometres; these look like micrometres")
-            if len(set(value)) < len(value):
-                raise ValueError("must not have one wavelength twice")
+        if value is None:
+            return None
+        if len(value) < 2:
+            raise ValueError("must be [first, last] or one number per band")
+        # Written so that not a number is refused.
+        if not all(0 < nm < LONGEST_NM for nm in value):
+            raise ValueError("must be positive, in nanometres")
+        if max(value) < SHORTEST_NM:
+            raise ValueError("must be in nanometres; these look like micrometres")
+        if len(set(value)) < len(value):
+            raise ValueError("must not have one wavelength twice")
         return value
 
     @model_validator(mode="after")
     def _whole_pair(self) -> DataConfig:
-        if (self.lr_hsi is None) != (self.hr_msi is None):
+        is_lone = (self.lr_hsi is None) != (self.hr_msi is None)
+        if is_lone:
             raise ValueError("lr_hsi and hr_msi belong together: give both or neither")
         return self
 
@@ -159,7 +176,7 @@ class ObserveConfig(Section):
     srf_key: Optional[str] = None
     bands: Optional[list[str]] = None
     msi_bands: int = Field(default=4, ge=1, le=512)
-    supports: Optional[list[tuple[int, int]]] = None
+    supports: Optional[Ranges] = None
     snr_hsi_db: Optional[float] = Field(default=None, ge=-20, le=200)
     snr_msi_db: Optional[float] = Field(default=None, ge=-20, le=200)
     known_psf: bool = False
@@ -168,17 +185,22 @@ class ObserveConfig(Section):
     @field_validator("bands")
     @classmethod
     def _some_bands(cls, value: Optional[list[str]]) -> Optional[list[str]]:
-        if value is not None and (not value or len(set(value)) != len(value)):
+        if value is None:
+            return None
+        has_twins = len(set(value)) < len(value)
+        if not value or has_twins:
             raise ValueError("must name at least one band, each once")
         return value
 
     @field_validator("supports")
     @classmethod
-    def _valid_supports(cls, value: Optional[list[tuple[int, int]]]) -> Optional[list[tuple[int, int]]]:
-        if value is not None:
-            if not value:
-                raise ValueError("must have one range [a, b) per MSI band")
-            for start, stop in value:
-                if start < 0 or stop <= start:
-                    raise ValueError(f"must be ranges [a, b) with 0 <= a < b, not [{start}, {stop})")
+    def _valid_supports(cls, value: Optional[Ranges]) -> Optional[Ranges]:
+        if value is None:
+            return None
+        if not value:
+            raise ValueError("must have one range [a, b) per MSI band")
+        # Whether they fit the scene is known only where its bands are.
+        for start, stop in value:
+            if start < 0 or stop <= start:
+                raise ValueError(f"must be ranges [a, b) with 0 <= a < b, not [{start}, {stop})")
         return value

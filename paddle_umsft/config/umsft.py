@@ -38,6 +38,7 @@ class WarmUpConfig(Section):
         joint: Step 3, both (AdamW each).
     """
 
+    # As published, with the rates below (docs/porting.md).
     iterations: int = Field(default=500, ge=0)
     rank: int = Field(default=3, ge=1)
     srf: StepRate = StepRate(lr=1e-2, decay=0.9, weight_decay=1e-4)

@@ -6,13 +6,17 @@ import numpy as np
 
 from paddle_umsft.errors import DataError
 
+# (145 rows, 145 columns, 200 bands): 220 less the 20 that water vapour leaves dark.
+SHAPE = (145, 145, 200)
 # Listed wavelengths of two bands that are 48 nm too high, by index: the list goes on in steps of 9.9 nm on both
 # sides with room for exactly these two, and the images agree best with their neighbours in the file's order.
-_MISPRINTS = {170: (2260.22, 2212.22), 171: (2270.15, 2222.15)}
+MISPRINTS = {170: (2260.22, 2212.22), 171: (2270.15, 2222.15)}
+# The list has two decimals; a later edition that puts the misprints right is left as it is.
+SAME_NM = 0.01
 
 
 def read_indian_pines() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Reads the scene as the package has it, water bands removed.
+    """Read the scene as the package has it, water bands removed.
 
     The list of wavelengths is out of order at three places. Twice, two spectrometers of the instrument overlap
     (at 690 and at 1280 nm): these bands are to be sorted by the caller. At the third, two numbers are
@@ -31,16 +35,25 @@ def read_indian_pines() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     try:
         from tensorly.datasets import load_indian_pines
     except ImportError as error:
-        hint = "pip install tensorly"
-        raise DataError("this scene comes with the package tensorly", where="Indian Pines", hint=hint) from error
+        raise DataError(
+            "this scene comes with the package tensorly",
+            where="Indian Pines",
+            hint="pip install tensorly",
+        ) from error
     data = load_indian_pines()
     cube = np.asarray(data["tensor"])
+    # Ticks of the three axes; the second list holds the wavelengths.
     wavelengths = np.array(data["ticks"][1], dtype=np.float64)
-    if cube.shape != (145, 145, 200) or wavelengths.shape != (200,):
-        raise DataError("shape", where="Indian Pines", expected="(145, 145, 200)", got=cube.shape)
+    if cube.shape != SHAPE or wavelengths.shape != SHAPE[2:]:
+        raise DataError(
+            "shape",
+            where="Indian Pines",
+            expected=SHAPE,
+            got=cube.shape,
+        )
     notes: tuple[str, ...] = ()
-    for index, (listed, right) in _MISPRINTS.items():
-        if abs(wavelengths[index] - listed) < 0.01:
+    for index, (listed, right) in MISPRINTS.items():
+        if abs(wavelengths[index] - listed) < SAME_NM:
             wavelengths[index] = right
             notes += (f"listed wavelength {listed} nm of band {index} is a misprint: taken as {right} nm",)
     return cube, wavelengths, notes

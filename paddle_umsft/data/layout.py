@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Optional, Union
 
 import numpy as np
 
-from paddle_umsft.data.checks import SHORTEST_NM, check_wavelengths
+from paddle_umsft.config.data import SHORTEST_NM
+from paddle_umsft.data.checks import check_wavelengths
 from paddle_umsft.errors import DataError
+
+NM_PER_MICROMETRE = 1000.0
+# As ENVI headers and their kin write it; the two letters mu are the micro sign and the Greek letter.
+MICROMETRES = ("micro", "um", "µm", "μm")
 
 
 def to_hwc(
-    array: np.ndarray, layout: str, where: str, *, wavelengths: Optional[int] = None, key: str = "data.layout"
+    array: np.ndarray,
+    layout: str,
+    where: str,
+    *,
+    wavelengths: Optional[int] = None,
+    key: str = "data.layout",
 ) -> np.ndarray:
-    """Brings an array with three axes to (rows, columns, bands). Nothing is ever transposed but the band axis.
+    """Bring an array with three axes to (rows, columns, bands). Nothing is ever transposed but the band axis.
 
     With layout "auto" the band axis is the first or the last one. It is decided, in this order, by
     1. the number of wavelengths, if known: the end axis of that length, if the other end is of another length;
@@ -28,28 +39,47 @@ def to_hwc(
         key: Config key named in the message.
 
     Returns:
-        (H, W, C), a view where possible.
+        (H, W, C): the array itself, or a view with its first axis moved behind.
 
     Raises:
         DataError: Two readings are possible.
     """
+    if layout == "auto":
+        layout = _guess(array.shape, wavelengths)
     if layout == "hwc":
         return array
     if layout == "chw":
-        return np.moveaxis(array, 0, -1)
-    first, middle, last = array.shape
-    if wavelengths is not None and first != last and wavelengths in (first, last):
-        return array if last == wavelengths else np.moveaxis(array, 0, -1)
+        return np.moveaxis(array, 0, -1)  # (C, H, W) -> (H, W, C)
+    raise DataError(
+        "the order of the axes can be read in two ways",
+        where=where,
+        got=f"shape {array.shape}",
+        hint=f"say which with {key}=hwc (rows, columns, bands) or chw (bands, rows, columns)",
+    )
+
+
+def _guess(shape: tuple[int, ...], wavelengths: Optional[int]) -> str:
+    """Return "hwc", "chw", or "unclear"."""
+    first, middle, last = shape
+    if first != last:
+        if wavelengths == last:
+            return "hwc"
+        if wavelengths == first:
+            return "chw"
+    # Images have more pixels along each side than bands; twice as many leave no doubt.
     if 2 * last < min(first, middle):
-        return array
+        return "hwc"
     if 2 * first < min(middle, last):
-        return np.moveaxis(array, 0, -1)
-    hint = f"say which with {key}=hwc (rows, columns, bands) or chw (bands, rows, columns)"
-    raise DataError("the order of the axes can be read in two ways", where=where, got=f"shape {array.shape}", hint=hint)
+        return "chw"
+    return "unclear"
 
 
-def divisor_of(cube: np.ndarray, normalise: Union[str, float], where: str) -> float:
-    """The number that a cube's values are to be divided by.
+def divisor_of(
+    cube: np.ndarray,
+    normalise: Union[str, float],
+    where: str,
+) -> float:
+    """Return the number that a cube's values are to be divided by.
 
     Args:
         cube: Raw values.
@@ -66,19 +96,32 @@ def divisor_of(cube: np.ndarray, normalise: Union[str, float], where: str) -> fl
         return 1.0
     if normalise == "dtype":
         if cube.dtype.kind not in "iu":
-            hint = "use max, none or a number"
-            raise DataError("normalise", where=where, expected="integers for dtype", got=cube.dtype, hint=hint)
+            raise DataError(
+                "normalise",
+                where=where,
+                expected="integers for dtype",
+                got=cube.dtype,
+                hint="use max, none or a number",
+            )
         return float(np.iinfo(cube.dtype).max)
     largest = float(cube.max())
     if largest <= 0:
-        raise DataError("normalise", where=where, expected="values above zero for max", got=f"maximum {largest:g}")
+        raise DataError(
+            "normalise",
+            where=where,
+            expected="values above zero for max",
+            got=f"maximum {largest:g}",
+        )
     return largest
 
 
 def wavelengths_for(
-    bands: int, configured: Optional[list[float]], found: Optional[np.ndarray], where: str
+    bands: int,
+    configured: Optional[list[float]],
+    found: Optional[np.ndarray],
+    where: str,
 ) -> Optional[np.ndarray]:
-    """(C,) band centres in nm: the configured ones, else those found in the file, else None.
+    """Return (C,) band centres in nm: the configured ones, else those found in the file, else None.
 
     Args:
         bands: C.
@@ -90,22 +133,46 @@ def wavelengths_for(
         DataError: Neither two numbers nor one per band; or not positive and finite; or two bands share one.
     """
     if configured is not None:
-        if len(configured) == bands:
-            return np.asarray(configured, np.float64)
-        if len(configured) == 2:
-            return np.linspace(configured[0], configured[1], bands)
-        expected = f"[first, last] or {bands} numbers"
-        raise DataError("data.wavelengths_nm", where=where, expected=expected, got=f"{len(configured)} numbers")
+        return _configured(bands, configured, where)
     if found is None:
         return None
     if len(found) != bands:
-        got, hint = f"{len(found)} in the file", "set data.wavelengths_nm"
-        raise DataError("number of wavelengths", where=where, expected=f"{bands} as bands", got=got, hint=hint)
+        raise DataError(
+            "number of wavelengths",
+            where=where,
+            expected=f"{bands} as bands",
+            got=f"{len(found)} in the file",
+            hint="set data.wavelengths_nm",
+        )
     return check_wavelengths(found, bands, f"{where}: wavelengths in the file")
 
 
-def in_nm(found: Optional[np.ndarray], unit: str, where: str) -> tuple[Optional[np.ndarray], tuple[str, ...]]:
-    """Wavelengths of a file in nm.
+def _configured(
+    bands: int,
+    configured: list[float],
+    where: str,
+) -> np.ndarray:
+    """Return (C,) band centres out of [first, last] or one number per band."""
+    # One number per band goes first: a cube of two bands has them both listed.
+    if len(configured) == bands:
+        return np.asarray(configured, np.float64)
+    if len(configured) == 2:
+        first, last = configured
+        return np.linspace(first, last, bands)
+    raise DataError(
+        "data.wavelengths_nm",
+        where=where,
+        expected=f"[first, last] or {bands} numbers",
+        got=f"{len(configured)} numbers",
+    )
+
+
+def in_nm(
+    found: Optional[np.ndarray],
+    unit: str,
+    where: str,
+) -> tuple[Optional[np.ndarray], tuple[str, ...]]:
+    """Bring wavelengths of a file to nm.
 
     Args:
         found: As they stand in the file, or None.
@@ -115,26 +182,55 @@ def in_nm(found: Optional[np.ndarray], unit: str, where: str) -> tuple[Optional[
     Returns:
         The wavelengths, and a note where micrometres were converted.
     """
-    if found is None or not found.size:
+    if found is None or found.size == 0:
         return found, ()
-    named = unit.lower().startswith(("micro", "um", "µm", "μm"))
-    if not named and (unit or not found.max() < SHORTEST_NM):
+    is_micrometres = unit.lower().startswith(MICROMETRES)
+    if not unit:
+        is_micrometres = bool(found.max() < SHORTEST_NM)
+    if not is_micrometres:
         return found, ()
     note = f"{where}: wavelengths {found.min():g}...{found.max():g} taken as micrometres"
-    return found * 1000.0, (note,)
+    return found * NM_PER_MICROMETRE, (note,)
 
 
-def sort_bands(
-    cube: np.ndarray, wavelengths_nm: Optional[np.ndarray]
-) -> tuple[np.ndarray, Optional[np.ndarray], Optional[tuple[int, ...]], tuple[str, ...]]:
-    """Puts the bands in ascending order of wavelength.
+@dataclass(frozen=True)
+class SortedBands:
+    """A cube whose bands ascend in wavelength, where wavelengths are known.
 
-    Returns:
-        Cube, wavelengths, and if anything moved: of each band its place in the file, and a note.
+    Attributes:
+        cube: (H, W, C).
+        wavelengths_nm: (C,) ascending, or None.
+        order: Of each band its place in the file; None: nothing moved.
+        notes: Says so, if anything moved.
     """
-    if wavelengths_nm is None or np.all(np.diff(wavelengths_nm) > 0):
-        return cube, wavelengths_nm, None, ()
+
+    cube: np.ndarray
+    wavelengths_nm: Optional[np.ndarray] = None
+    order: Optional[tuple[int, ...]] = None
+    notes: tuple[str, ...] = ()
+
+
+def sort_bands(cube: np.ndarray, wavelengths_nm: Optional[np.ndarray]) -> SortedBands:
+    """Put the bands in ascending order of wavelength.
+
+    Args:
+        cube: (H, W, C).
+        wavelengths_nm: (C,) in the cube's order, or None.
+    """
+    if wavelengths_nm is None:
+        return SortedBands(cube=cube)
+    steps = np.diff(wavelengths_nm)
+    if np.all(steps > 0):
+        return SortedBands(cube=cube, wavelengths_nm=wavelengths_nm)
     order = np.argsort(wavelengths_nm, kind="stable")
-    places = int((np.diff(wavelengths_nm) <= 0).sum())
-    note = f"bands sorted by wavelength: they were out of order at {places} place{'s' if places > 1 else ''}"
-    return np.ascontiguousarray(cube[:, :, order]), wavelengths_nm[order], tuple(order.tolist()), (note,)
+    # Every descent is a place where a second spectrometer, or a misprint, begins.
+    count = int((steps <= 0).sum())
+    places = "1 place"
+    if count > 1:
+        places = f"{count} places"
+    return SortedBands(
+        cube=np.ascontiguousarray(cube[:, :, order]),
+        wavelengths_nm=wavelengths_nm[order],
+        order=tuple(order.tolist()),
+        notes=(f"bands sorted by wavelength: they were out of order at {places}",),
+    )

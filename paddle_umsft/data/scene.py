@@ -35,8 +35,11 @@ class Scene:
     band_order: Optional[tuple[int, ...]] = None
 
     def with_cube(self, hr_hsi: np.ndarray, note: Optional[str] = None) -> Scene:
-        """The same scene with other values (a crop, say) and a note on why."""
-        return replace(self, hr_hsi=hr_hsi, notes=self.notes + ((note,) if note else ()))
+        """Return the same scene with other values (a crop, say) and a note on why."""
+        notes = self.notes
+        if note:
+            notes += (note,)
+        return replace(self, hr_hsi=hr_hsi, notes=notes)
 
 
 @dataclass(frozen=True)

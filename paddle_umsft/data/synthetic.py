@@ -13,16 +13,51 @@ import numpy as np
 
 from paddle_umsft.data.scene import Scene
 
-# Between bands of a reflectance: a smooth random curve of this correlation length. Measured reflectances of
-# paints and plants need 6 to 10 principal components; so do these.
-_SPECTRAL_LENGTH_NM = 60.0
-_MATERIALS = 48
-_OVERSAMPLING = 2
-_GRID_BANDS = 121
+# The visible range, evenly sampled; a single band lies in its middle.
+FIRST_NM = 400.0
+LAST_NM = 700.0
+MIDDLE_NM = 550.0
+# A reflectance is a smooth random curve of this correlation length. Measured reflectances of paints and plants
+# need 6 to 10 principal components; so do these.
+SPECTRAL_LENGTH_NM = 60.0
+# Curves are drawn on a grid of 2.5 nm and read off at the bands, so that another number of bands is the same scene.
+GRID_BANDS = 121
+MATERIALS = 48
+# Points per pixel along each side.
+OVERSAMPLING = 2
+
+# Discs. The smallest covers two pixels or so: smaller ones would be noise. The largest is a third of the picture.
+SMALLEST_RADIUS = 2.8
+LARGEST_SHARE = 0.35
+# Enough discs, smallest ones mostly, that hardly a point is left to the background.
+COVER = 0.5
+# Centres lie up to a tenth outside, so that the margin is as crowded as the middle.
+MARGIN = 0.1
+
+# Reflectances: strength of a material's colour (gamma), its mean level (normal, before the logistic function), how
+# far discs of one material differ in colour and in level, and the range that real surfaces keep to.
+CHROMA_SHAPE, CHROMA_SCALE = 2.0, 0.5
+LEVEL_MEAN, LEVEL_SPREAD = -1.0, 0.9
+OWN_CHROMA, OWN_LEVEL = 0.12, 0.3
+DARKEST, REFLECTANCE_RANGE = 0.02, 0.93
+
+# Light: tilt of each disc, slope over the whole picture, and the least that shading leaves.
+TILT_SPREAD = 0.18
+SLOPE_LIMIT = 0.3
+DARKEST_SHADE = 0.1
+# Texture: sizes of its grains in points, its strength (gamma), and the least that it leaves.
+GRAINS = (1, 2, 4)
+GRAIN_SHAPE, GRAIN_SCALE = 1.5, 0.012
+DARKEST_GRAIN = 0.2
 
 
-def dead_leaves_scene(height: int = 128, width: int = 128, bands: int = 31, seed: int = 0) -> Scene:
-    """Makes a scene of occluding discs under daylight, 400...700 nm.
+def dead_leaves_scene(
+    height: int = 128,
+    width: int = 128,
+    bands: int = 31,
+    seed: int = 0,
+) -> Scene:
+    """Make a scene of occluding discs under daylight, 400...700 nm.
 
     Args:
         height: H.
@@ -36,103 +71,156 @@ def dead_leaves_scene(height: int = 128, width: int = 128, bands: int = 31, seed
     References:
         Lee, Mumford, Huang: Occlusion models for natural images. IJCV 41, 2001.
     """
+    # The order of the draws is part of the scene: another order is another scene.
     rng = np.random.RandomState(seed)
-    wavelengths = np.linspace(400.0, 700.0, bands) if bands > 1 else np.array([550.0])
-    rows, cols = height * _OVERSAMPLING, width * _OVERSAMPLING
-    discs = _draw_discs(rng, rows, cols)
-    owner = _front_most(discs, rows, cols)
-    material = rng.randint(0, _MATERIALS, len(discs))
-    spectra = _reflectances(rng, material, wavelengths) * _daylight(wavelengths)
-    light = _shading(rng, discs, owner) * _texture(rng, len(discs), owner)
+    wavelengths = np.array([MIDDLE_NM])
+    if bands > 1:
+        wavelengths = np.linspace(FIRST_NM, LAST_NM, bands)
+    rows = height * OVERSAMPLING
+    columns = width * OVERSAMPLING
+    discs = _draw_discs(rng, rows, columns)
+    owner = _front_most(discs, rows, columns)
+    material = rng.randint(0, MATERIALS, len(discs))
+    spectra = _reflectances(rng, material, wavelengths)
+    spectra = spectra * _daylight(wavelengths)  # (N, C)
+    light = _shading(rng, discs, owner)
+    light = light * _texture(rng, len(discs), owner)  # (rows, columns)
     # Pixels at the edges mix what they cover, as a sensor's do.
     cube = np.zeros((height, width, bands))
-    for dy in range(_OVERSAMPLING):
-        for dx in range(_OVERSAMPLING):
-            part = (slice(dy, None, _OVERSAMPLING), slice(dx, None, _OVERSAMPLING))
-            cube += light[part][..., None] * spectra[owner[part]]
+    for dy in range(OVERSAMPLING):
+        for dx in range(OVERSAMPLING):
+            part = (slice(dy, None, OVERSAMPLING), slice(dx, None, OVERSAMPLING))
+            seen = spectra[owner[part]]  # (H, W, C)
+            cube += light[part][..., None] * seen
     raw_maximum = float(cube.max())
+    name = "dead_leaves"
+    if seed != 0:
+        name = f"dead_leaves_{seed}"
     return Scene(
         hr_hsi=(cube / raw_maximum).astype(np.float32),
-        name="dead_leaves" if seed == 0 else f"dead_leaves_{seed}",
+        name=name,
         wavelengths_nm=wavelengths,
         normalise="max",
-        divisor=raw_maximum / _OVERSAMPLING**2,
+        divisor=raw_maximum / OVERSAMPLING**2,
         source=f"made by paddle_umsft from seed {seed}",
     )
 
 
-def _draw_discs(rng: np.random.RandomState, rows: int, cols: int) -> np.ndarray:
-    """(N, 3) row, column, radius of the discs, front to back; the last one covers everything.
+def _draw_discs(
+    rng: np.random.RandomState,
+    rows: int,
+    columns: int,
+) -> np.ndarray:
+    """Draw (N, 3) row, column, radius of the discs, front to back; the last one covers everything.
 
     Radii have the density r^-3, which makes the picture look alike at every scale (power spectrum about 1/f^2).
     """
-    smallest, largest = 2.8, 0.35 * min(rows, cols)
-    count = int(0.5 * rows * cols / smallest**2)
+    largest = max(LARGEST_SHARE * min(rows, columns), 2 * SMALLEST_RADIUS)
+    count = int(COVER * rows * columns / SMALLEST_RADIUS**2)
+    # r^-2 is uniform between its ends where r has the density r^-3.
     u = rng.uniform(size=count)
-    low, high = smallest**-2, max(largest, 2 * smallest) ** -2
+    low = SMALLEST_RADIUS**-2
+    high = largest**-2
     radius = (low + u * (high - low)) ** -0.5
-    centre_row = rng.uniform(-0.1, 1.1, count) * rows
-    centre_col = rng.uniform(-0.1, 1.1, count) * cols
-    discs = np.stack([centre_row, centre_col, radius], axis=1)
-    return np.concatenate([discs, [[rows / 2, cols / 2, 2.0 * max(rows, cols)]]])
+    centre_row = rng.uniform(-MARGIN, 1 + MARGIN, count) * rows
+    centre_column = rng.uniform(-MARGIN, 1 + MARGIN, count) * columns
+    discs = np.stack([centre_row, centre_column, radius], axis=1)  # (N - 1, 3)
+    background = [rows / 2, columns / 2, 2.0 * max(rows, columns)]
+    return np.concatenate([discs, [background]])
 
 
-def _front_most(discs: np.ndarray, rows: int, cols: int) -> np.ndarray:
-    """(rows, cols) index of the front-most disc at each point."""
-    owner = np.full((rows, cols), len(discs) - 1, np.int64)
+def _front_most(
+    discs: np.ndarray,
+    rows: int,
+    columns: int,
+) -> np.ndarray:
+    """Return (rows, columns) index of the front-most disc at each point."""
+    background = len(discs) - 1
+    owner = np.full((rows, columns), background, np.int64)
     # Painted back to front, each disc only within its own square.
-    for index in range(len(discs) - 2, -1, -1):
+    for index in range(background - 1, -1, -1):
         y, x, r = discs[index]
-        top, bottom = max(int(np.ceil(y - r)), 0), min(int(y + r) + 1, rows)
-        left, right = max(int(np.ceil(x - r)), 0), min(int(x + r) + 1, cols)
-        if top < bottom and left < right:
-            dy = np.arange(top, bottom)[:, None] - y
-            dx = np.arange(left, right)[None, :] - x
-            owner[top:bottom, left:right][dy * dy + dx * dx <= r * r] = index
+        top = max(int(np.ceil(y - r)), 0)
+        bottom = min(int(y + r) + 1, rows)
+        left = max(int(np.ceil(x - r)), 0)
+        right = min(int(x + r) + 1, columns)
+        # Its square may lie outside the picture.
+        if top >= bottom or left >= right:
+            continue
+        dy = np.arange(top, bottom)[:, None] - y
+        dx = np.arange(left, right)[None, :] - x
+        inside = dy * dy + dx * dx <= r * r
+        owner[top:bottom, left:right][inside] = index
     return owner
 
 
-def _reflectances(rng: np.random.RandomState, material: np.ndarray, wavelengths: np.ndarray) -> np.ndarray:
-    """(N, C) smooth reflectances between 0.02 and 0.95, one per disc.
+def _reflectances(
+    rng: np.random.RandomState,
+    material: np.ndarray,
+    wavelengths: np.ndarray,
+) -> np.ndarray:
+    """Return (N, C) smooth reflectances between 0.02 and 0.95, one per disc.
 
     A random curve is pressed through a logistic function. Discs of one material differ a little, as leaves do.
     """
-    grid = np.linspace(400.0, 700.0, _GRID_BANDS)
-    reach = np.exp(-0.5 * ((grid[:, None] - grid[None, :]) / (_SPECTRAL_LENGTH_NM / np.sqrt(2))) ** 2)
-    reach /= np.sqrt((reach**2).sum(axis=1, keepdims=True))
-    chroma = rng.gamma(2.0, 0.5, (_MATERIALS, 1))
-    level = rng.normal(-1.0, 0.9, (_MATERIALS, 1))
-    kind = chroma * (rng.standard_normal((_MATERIALS, _GRID_BANDS)) @ reach.T) + level
-    own = 0.12 * rng.standard_normal((len(material), _GRID_BANDS)) @ reach.T + rng.normal(0.0, 0.3, (len(material), 1))
-    at_bands = np.stack([np.interp(wavelengths, grid, row) for row in kind[material] + own])
-    return np.asarray(0.02 + 0.93 / (1.0 + np.exp(-at_bands)))
+    discs = len(material)
+    grid = np.linspace(FIRST_NM, LAST_NM, GRID_BANDS)
+    # White noise through a Gaussian window is a curve of the wanted correlation length; rows have norm 1.
+    apart = grid[:, None] - grid[None, :]
+    window = np.exp(-0.5 * (apart / (SPECTRAL_LENGTH_NM / np.sqrt(2))) ** 2)
+    window /= np.sqrt((window**2).sum(axis=1, keepdims=True))
+    chroma = rng.gamma(CHROMA_SHAPE, CHROMA_SCALE, (MATERIALS, 1))
+    level = rng.normal(LEVEL_MEAN, LEVEL_SPREAD, (MATERIALS, 1))
+    curves = rng.standard_normal((MATERIALS, GRID_BANDS)) @ window.T
+    kinds = chroma * curves + level  # (materials, grid)
+    own_colour = OWN_CHROMA * rng.standard_normal((discs, GRID_BANDS)) @ window.T
+    own_level = rng.normal(0.0, OWN_LEVEL, (discs, 1))
+    on_grid = kinds[material] + (own_colour + own_level)  # (N, grid)
+    at_bands = np.stack([np.interp(wavelengths, grid, curve) for curve in on_grid])  # (N, C)
+    return np.asarray(DARKEST + REFLECTANCE_RANGE / (1.0 + np.exp(-at_bands)))
 
 
 def _daylight(wavelengths: np.ndarray) -> np.ndarray:
-    """(C,) relative power of CIE D65, largest 1."""
+    """Return (C,) relative power of CIE D65, largest 1."""
     table = np.loadtxt(Path(__file__).parent / "tables" / "d65.csv", delimiter=",")
-    return np.asarray(np.interp(wavelengths, table[:, 0], table[:, 1]) / table[:, 1].max())
+    nm = table[:, 0]
+    power = table[:, 1]
+    return np.asarray(np.interp(wavelengths, nm, power) / power.max())
 
 
-def _shading(rng: np.random.RandomState, discs: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """(rows, cols) brightness: a tilt of its own on every disc, and a slow change over the whole picture."""
-    rows, cols = owner.shape
-    tilt = rng.normal(0.0, 0.18, (len(discs), 2))
+def _shading(
+    rng: np.random.RandomState,
+    discs: np.ndarray,
+    owner: np.ndarray,
+) -> np.ndarray:
+    """Return (rows, columns) brightness: a tilt of its own on every disc, and a slow change over the whole picture."""
+    rows, columns = owner.shape
+    tilt = rng.normal(0.0, TILT_SPREAD, (len(discs), 2))
     y = np.arange(rows)[:, None]
-    x = np.arange(cols)[None, :]
-    centre = discs[owner]
-    local = (tilt[owner, 0] * (y - centre[..., 0]) + tilt[owner, 1] * (x - centre[..., 1])) / centre[..., 2]
-    slope = rng.uniform(-0.3, 0.3, 2)
-    whole = slope[0] * (y / rows - 0.5) + slope[1] * (x / cols - 0.5)
-    return np.asarray(np.clip(1.0 + local + whole, 0.1, None))
+    x = np.arange(columns)[None, :]
+    disc = discs[owner]  # (rows, columns, 3)
+    # Distances from the centre in radii: a disc's brightness changes as much across a small one as across a large one.
+    down = tilt[owner, 0] * (y - disc[..., 0])
+    right = tilt[owner, 1] * (x - disc[..., 1])
+    local = (down + right) / disc[..., 2]
+    slope = rng.uniform(-SLOPE_LIMIT, SLOPE_LIMIT, 2)
+    whole = slope[0] * (y / rows - 0.5) + slope[1] * (x / columns - 0.5)
+    return np.asarray(np.clip(1.0 + local + whole, DARKEST_SHADE, None))
 
 
-def _texture(rng: np.random.RandomState, count: int, owner: np.ndarray) -> np.ndarray:
-    """(rows, cols) fine texture around 1, stronger on some discs than on others."""
+def _texture(
+    rng: np.random.RandomState,
+    count: int,
+    owner: np.ndarray,
+) -> np.ndarray:
+    """Return (rows, columns) fine texture around 1, stronger on some discs than on others."""
+    rows, columns = owner.shape
     noise = np.zeros(owner.shape)
-    for step in (1, 2, 4):
-        coarse = rng.standard_normal((-(-owner.shape[0] // step), -(-owner.shape[1] // step)))
-        fine: Any = np.repeat(np.repeat(coarse, step, axis=0), step, axis=1)
-        noise += fine[: owner.shape[0], : owner.shape[1]]
-    strength = rng.gamma(1.5, 0.012, count)
-    return np.asarray(np.clip(1.0 + strength[owner] * noise, 0.2, None))
+    for step in GRAINS:
+        # Rounded up: the last grain may reach over the edge, and is cut.
+        grains = (-(-rows // step), -(-columns // step))
+        coarse = rng.standard_normal(grains)
+        fine: Any = coarse.repeat(step, axis=0).repeat(step, axis=1)
+        noise += fine[:rows, :columns]
+    strength = rng.gamma(GRAIN_SHAPE, GRAIN_SCALE, count)
+    return np.asarray(np.clip(1.0 + strength[owner] * noise, DARKEST_GRAIN, None))

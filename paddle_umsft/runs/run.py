@@ -11,7 +11,7 @@ from typing import Optional
 
 from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
-from paddle_umsft.data.readers import list_scenes
+from paddle_umsft.data.listing import list_scenes
 from paddle_umsft.errors import CheckpointError, ConfigError, StoppedError, UmsftError
 from paddle_umsft.machine.failures import in_one_line
 from paddle_umsft.methods.table import find_method

@@ -10,7 +10,8 @@ from typing import Any, Optional
 from paddle_umsft.cameras.observe import pair, simulate
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.checks import check_minimum_size
-from paddle_umsft.data.readers import SceneEntry, read_pair, read_scene
+from paddle_umsft.data.listing import SceneEntry
+from paddle_umsft.data.reading import read_pair, read_scene
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import UmsftError
 from paddle_umsft.machine.environment import import_paddle

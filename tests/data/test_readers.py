@@ -14,7 +14,10 @@ import tifffile
 
 from paddle_umsft.cameras.observe import pair
 from paddle_umsft.config.data import INDIAN_PINES_PATH, DataConfig, ObserveConfig
-from paddle_umsft.data.readers import SceneEntry, list_scenes, read_pair, read_scene
+from paddle_umsft.data.listing import SceneEntry, list_scenes
+from paddle_umsft.data.readers import table
+from paddle_umsft.data.readers.base import RawArray, Request
+from paddle_umsft.data.reading import read_pair, read_scene
 from paddle_umsft.data.scene import Case
 from paddle_umsft.errors import ConfigError, DataError, UmsftError
 
@@ -206,6 +209,48 @@ def test_folder_in_natural_order(tmp_path: Path) -> None:
     names = [entry.name for entry in list_scenes(DataConfig(path=str(tmp_path)))]
     assert names == ["1", "2", "10", "b.npy", "b.npz"]
     refused(DataError, DataConfig(path=str(tmp_path)), "several scenes")
+
+
+def test_a_new_format_is_one_reader_and_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three numbers for the shape, then 16-bit values, bands first, wavelengths in micrometres."""
+
+    def read_toy(file: Path, request: Request) -> RawArray:
+        raw = np.fromfile(file, np.uint16)
+        bands, rows, columns = (int(number) for number in raw[:3])
+        upright = np.moveaxis(raw[3:].reshape(bands, rows, columns), 0, -1)
+        return RawArray(values=upright, wavelengths=np.linspace(0.4, 0.7, bands), is_upright=True)
+
+    row = table.FileFormat(suffixes=(".toy",), read=read_toy)
+    monkeypatch.setattr(table, "FILE_FORMATS", (*table.FILE_FORMATS, row))
+    raw = cube()
+    first = np.moveaxis(raw, -1, 0)
+    for name in ("1.toy", "2.TOY"):
+        np.concatenate([np.array(first.shape, np.uint16), first.ravel()]).tofile(tmp_path / name)
+    entries = list_scenes(DataConfig(path=str(tmp_path), normalise="none"))
+    assert [entry.name for entry in entries] == ["1", "2"]
+    scene = read_scene(entries[1].settings)
+    np.testing.assert_array_equal(scene.hr_hsi, raw)
+    np.testing.assert_allclose(scene.wavelengths_nm, np.linspace(400, 700, C))
+    refused(DataError, DataConfig(path=write(tmp_path / "a.npy", a=raw) + "x"), "no such file")
+    (tmp_path / "a.xyz").write_text("?")
+    refused(DataError, DataConfig(path=str(tmp_path / "a.xyz")), "unknown kind", ".toy")
+
+
+def test_a_new_kind_of_folder_is_one_reader_and_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = cube()
+    row = table.FolderFormat(
+        label="tapes",
+        recognises=lambda folder: (folder / "tape.txt").is_file(),
+        name_of=lambda folder: folder.name.upper(),
+        read=lambda folder: RawArray(values=raw, is_upright=True),
+    )
+    monkeypatch.setattr(table, "FOLDER_FORMATS", (*table.FOLDER_FORMATS, row))
+    cave_folder(tmp_path / "b_ms")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "tape.txt").write_text("reel 1")
+    entries = list_scenes(DataConfig(path=str(tmp_path), normalise="none"))
+    assert [entry.name for entry in entries] == ["A", "b"]
+    np.testing.assert_array_equal(read_scene(entries[0].settings).hr_hsi, raw)
 
 
 def test_missing_and_unknown(tmp_path: Path) -> None:

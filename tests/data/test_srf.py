@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 import scipy.io
 
-from paddle_umsft.cameras.srf import build_srf, load_srf, nikon_d700, sentinel2, supports_of, uniform_srf
+from paddle_umsft.cameras.response import supports_of
+from paddle_umsft.cameras.srf import build_srf
+from paddle_umsft.cameras.srf_files import load_srf
+from paddle_umsft.cameras.srf_named import nikon_d700, sentinel2, uniform_srf
 from paddle_umsft.config.data import ObserveConfig
 from paddle_umsft.errors import ConfigError, DataError
 

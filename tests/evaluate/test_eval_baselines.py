@@ -11,7 +11,7 @@ from eval_calls import DEMO, demo_run, rows_of
 
 from paddle_umsft.compare.side_by_side import candidates
 from paddle_umsft.config.load import load_config
-from paddle_umsft.data.readers import read_scene
+from paddle_umsft.data.reading import read_scene
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.metrics import evaluate
 

@@ -15,7 +15,7 @@ from paddle_umsft.compare.files import Row, Settings
 from paddle_umsft.compare.side_by_side import evaluate_all
 from paddle_umsft.compare.tables import bands_table, csv_table, results_table
 from paddle_umsft.config.load import load_config
-from paddle_umsft.data.readers import list_scenes
+from paddle_umsft.data.listing import list_scenes
 from paddle_umsft.metrics import evaluate, qnr
 from paddle_umsft.runs.scene import make_case
 

@@ -21,7 +21,7 @@ import torch_twin as twin  # noqa: E402
 
 from paddle_umsft.config.load import load_config  # noqa: E402
 from paddle_umsft.config.run import Config  # noqa: E402
-from paddle_umsft.data.readers import list_scenes  # noqa: E402
+from paddle_umsft.data.listing import list_scenes  # noqa: E402
 from paddle_umsft.data.scene import Case  # noqa: E402
 from paddle_umsft.errors import UmsftError  # noqa: E402
 from paddle_umsft.metrics import evaluate  # noqa: E402

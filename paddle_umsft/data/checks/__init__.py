@@ -1,0 +1,40 @@
+"""Checks at the border: values, sizes, cameras. Each raises an own error of one line, or returns what it checked."""
+
+from paddle_umsft.data.checks.cameras import check_counted, check_psf, check_srf, check_supports, supports_or_all
+from paddle_umsft.data.checks.images import check_light, check_observation
+from paddle_umsft.data.checks.sizes import (
+    MINIMUM_SIZE,
+    check_minimum_size,
+    check_pair,
+    check_scale,
+    check_tiling,
+    crop_size,
+)
+from paddle_umsft.data.checks.values import (
+    check_axes,
+    check_cube,
+    check_finite,
+    check_numeric,
+    check_wavelengths,
+)
+
+__all__ = [
+    "MINIMUM_SIZE",
+    "check_axes",
+    "check_counted",
+    "check_cube",
+    "check_finite",
+    "check_light",
+    "check_minimum_size",
+    "check_numeric",
+    "check_observation",
+    "check_pair",
+    "check_psf",
+    "check_scale",
+    "check_srf",
+    "check_supports",
+    "check_tiling",
+    "check_wavelengths",
+    "crop_size",
+    "supports_or_all",
+]

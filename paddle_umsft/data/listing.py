@@ -1,0 +1,140 @@
+"""Which scenes a path stands for: one file, one folder of bands, a folder of many, a built-in scene, a given pair."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from paddle_umsft.config.data import BUILT_IN, DEMO_PATH, DataConfig
+from paddle_umsft.data.readers.base import require_file
+from paddle_umsft.data.readers.table import FOLDER_FORMATS, folder_format, scene_suffixes
+from paddle_umsft.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class SceneEntry:
+    """One scene of a folder (or the only one).
+
+    Attributes:
+        name: Short name, unique within the list; also the name of the run's folder.
+        settings: Section `data` with the path of this one scene.
+    """
+
+    name: str
+    settings: DataConfig
+
+
+def list_scenes(settings: DataConfig) -> list[SceneEntry]:
+    """List the scenes that `data.path` stands for, in natural order (2 before 10), not yet read.
+
+    A folder's scenes are its files of a known kind (.mat, .npy, .npz, .hdr, .tif) and its CAVE folders. Files
+    starting with a dot are passed over. Where two scenes would have the same name, the suffix is kept.
+
+    Args:
+        settings: Section `data`.
+
+    Returns:
+        One entry per scene; a single one for a file, a CAVE folder, a built-in scene or a given pair.
+
+    Raises:
+        ConfigError: Neither a path nor a pair is given.
+        DataError: No such file or folder, or a folder without scenes.
+    """
+    if settings.is_pair:
+        require_file(str(settings.lr_hsi))
+        require_file(str(settings.hr_msi))
+        return [SceneEntry(name=pair_name(settings), settings=settings)]
+    if not settings.path:
+        raise ConfigError(
+            "no scene given",
+            where="data.path",
+            expected="a file or folder",
+            hint=f"-o data.path=FILE_OR_FOLDER, or {DEMO_PATH}",
+        )
+    if "://" in settings.path:
+        return [_built_in(settings, settings.path)]
+    path = Path(settings.path).expanduser()
+    if not path.is_dir():
+        require_file(path)
+        return [SceneEntry(name=path.stem, settings=settings)]
+    whole = folder_format(path)
+    if whole is not None:
+        return [SceneEntry(name=whole.name_of(path), settings=settings)]
+    return _in_folder(settings, path)
+
+
+def pair_name(settings: DataConfig) -> str:
+    """Return the short name of a given pair: its LR-HSI's file name without the suffix."""
+    return Path(str(settings.lr_hsi)).stem
+
+
+def _built_in(settings: DataConfig, path: str) -> SceneEntry:
+    """Return the entry of a scene that the package has itself."""
+    if path not in BUILT_IN:
+        raise ConfigError(
+            "unknown scene",
+            where="data.path",
+            expected=" or ".join(BUILT_IN),
+            got=path,
+        )
+    name = path.split("://")[1]
+    return SceneEntry(name=name, settings=settings)
+
+
+def _in_folder(settings: DataConfig, folder: Path) -> list[SceneEntry]:
+    """Return the scenes of a folder of many."""
+    items = sorted(folder.iterdir(), key=lambda item: _natural(item.name))
+    # (path, short name) of everything that is a scene.
+    found = []
+    for item in items:
+        if item.name.startswith("."):
+            continue
+        short = _short_name(item)
+        if short is not None:
+            found.append((item, short))
+    if not found:
+        labels = [row.label for row in FOLDER_FORMATS]
+        got = "none of these"
+        if not items:
+            got = "an empty folder"
+        raise DataError(
+            "no scene in the folder",
+            where=folder,
+            expected=f"{', '.join(labels)} or files of kind {', '.join(scene_suffixes())}",
+            got=got,
+        )
+    shorts = [short for _, short in found]
+    entries = []
+    for item, short in found:
+        name = short
+        # Two files that differ in nothing but the suffix: results of the one must not overwrite those of the other.
+        if shorts.count(short) > 1:
+            name = item.name
+        only = settings.model_copy(update={"path": str(item)})
+        entries.append(SceneEntry(name=name, settings=only))
+    return entries
+
+
+def _short_name(item: Path) -> Optional[str]:
+    """Return a scene's short name; None for what is no scene."""
+    if not item.is_dir():
+        if item.suffix.lower() in scene_suffixes():
+            return item.stem
+        return None
+    whole = folder_format(item)
+    if whole is None:
+        return None
+    return whole.name_of(item)
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Return a sort key: numbers by value, all else as lower-case text."""
+    key = []
+    for part in re.split(r"(\d+)", name.lower()):
+        if part.isdigit():
+            key.append((0, int(part), ""))
+        elif part:
+            key.append((1, 0, part))
+    return key

@@ -1,0 +1,1 @@
+"""Files -> arrays: one module per format, one row of `table.py` each."""

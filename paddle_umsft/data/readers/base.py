@@ -1,0 +1,109 @@
+"""What every reader shares: what it is asked, what it answers, and how a foreign reader's failure becomes one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Optional, Union
+
+import numpy as np
+
+from paddle_umsft.errors import DataError, UmsftError
+
+# A message is one line: a foreign reader's own words are cut to this length.
+SHOWN_REASON = 160
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted of a file.
+
+    Attributes:
+        key: Name of the array, where the format has names; None: the only one that fits.
+        axes: Numbers of axes that fit, the preferred one first; used only where no key is given.
+        option: Config key that `key` came from, named in a message.
+    """
+
+    key: Optional[str] = None
+    axes: tuple[int, ...] = (3,)
+    option: str = "data.key"
+
+
+@dataclass(frozen=True)
+class RawArray:
+    """An array as a file holds it: unscaled, in the file's own type.
+
+    Attributes:
+        values: Any shape, any type.
+        key: Its name in the file, "" if the file holds only one.
+        wavelengths: A list of wavelengths found beside it, as it stands in the file, or None.
+        wavelength_unit: Their unit as the file names it, "" if it does not.
+        is_upright: Rows, columns, bands for certain: the kind of file, or its header, says so.
+    """
+
+    values: np.ndarray
+    key: str = ""
+    wavelengths: Optional[np.ndarray] = None
+    wavelength_unit: str = ""
+    is_upright: bool = False
+
+
+# Of a file that exists, the array that was asked for.
+Reader = Callable[[Path, Request], RawArray]
+
+
+def require_file(path: Union[str, Path]) -> Path:
+    """Return the path of a file that exists.
+
+    Raises:
+        DataError: There is none.
+    """
+    found = Path(path).expanduser()
+    if not found.exists():
+        hint = None
+        if not found.parent.exists():
+            hint = f"the folder {found.parent} does not exist either"
+        raise DataError("no such file", where=found, hint=hint)
+    if not found.is_file():
+        raise DataError(
+            "not a file",
+            where=found,
+            expected="a file",
+            got="a folder",
+        )
+    return found
+
+
+def guarded(
+    file: Path,
+    kind: str,
+    action: Callable[[], Any],
+) -> Any:
+    """Run a foreign reader; whatever it raises on a damaged file becomes one line.
+
+    Args:
+        file: The file, for the message.
+        kind: What it should have been, for the message: "TIFF file".
+        action: Reads it.
+
+    Returns:
+        What `action` returns.
+
+    Raises:
+        DataError: `action` raised anything.
+    """
+    try:
+        return action()
+    except UmsftError:
+        raise
+    except Exception as error:  # readers raise anything from KeyError to zlib.error on damaged files
+        first_line = f"{type(error).__name__}: {error}".split("\n")[0]
+        article = "a"
+        if kind[0] in "aeiou":
+            article = "an"
+        raise DataError(
+            f"cannot be read as {article} {kind}",
+            where=file,
+            got=first_line[:SHOWN_REASON],
+            hint="is it damaged, cut short or of another kind?",
+        ) from error

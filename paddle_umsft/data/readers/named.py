@@ -1,0 +1,131 @@
+"""Formats that hold several arrays under names (.mat, .npz): which of them is meant, and the wavelengths beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Optional
+
+import numpy as np
+
+from paddle_umsft.data.readers.base import RawArray, Request, guarded
+from paddle_umsft.errors import DataError
+
+# What a list of band centres is called beside a cube.
+WAVELENGTH_KEYS = ("wavelengths_nm", "wavelength_nm", "wavelengths", "wavelength")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One named array of a file, not yet loaded.
+
+    Attributes:
+        shape: Its shape, axes as their author had them.
+        kind: Its type as the format names it, for messages.
+        load: Loads it.
+        is_numeric: Integers or real numbers; text, structs and the like cannot be an image.
+    """
+
+    shape: tuple[int, ...]
+    kind: str
+    load: Callable[[], np.ndarray]
+    is_numeric: bool = True
+
+    @property
+    def axes(self) -> int:
+        """Number of axes, where a MATLAB row, column or single number counts as a vector, not as a table."""
+        if len(self.shape) == 2 and min(self.shape) == 1:
+            return 1
+        return len(self.shape)
+
+
+def read_named(
+    file: Path,
+    entries: dict[str, Entry],
+    request: Request,
+) -> RawArray:
+    """Load the array that is meant.
+
+    Args:
+        file: The file, for messages.
+        entries: Name -> array.
+        request: Its key; without one, the only array that fits is taken.
+
+    Raises:
+        DataError: Unknown key, no array that fits, or several.
+    """
+    key = request.key
+    if key is None:
+        key = _only_fitting(file, entries, request)
+    elif key not in entries:
+        raise DataError(f"no key {key!r}", where=file, got=_listing(entries))
+    wavelengths = _wavelengths_beside(file, entries, key)
+    values = guarded(file, "array", entries[key].load)
+    return RawArray(values=np.asarray(values), key=key, wavelengths=wavelengths)
+
+
+def _only_fitting(
+    file: Path,
+    entries: dict[str, Entry],
+    request: Request,
+) -> str:
+    """Return the name of the only array with a fitting number of axes, the preferred number first."""
+    preferred = request.axes[0]
+    for axes in request.axes:
+        fitting = _with_axes(entries, axes)
+        if len(fitting) == 1:
+            return fitting[0]
+        if len(fitting) > 1:
+            shown = [f"{name} {entries[name].shape}" for name in fitting]
+            raise DataError(
+                f"several arrays with {axes} axes",
+                where=file,
+                got=", ".join(shown),
+                hint=f"say which with {request.option}=NAME",
+            )
+    hint = None
+    if 3 in request.axes:
+        hint = "a flattened image must be reshaped to (rows, columns, bands) first"
+    raise DataError(
+        f"no array with {preferred} axes",
+        where=file,
+        got=_listing(entries),
+        hint=hint,
+    )
+
+
+def _with_axes(entries: dict[str, Entry], axes: int) -> list[str]:
+    """Return the names of the numeric arrays with so many axes."""
+    fitting = []
+    for name, entry in entries.items():
+        if not entry.is_numeric or entry.axes != axes:
+            continue
+        # One axis is asked for where a table may have one row; the wavelengths beside it have one as well.
+        is_row = len(entry.shape) == 2 and name not in WAVELENGTH_KEYS
+        if axes == 1 and not is_row:
+            continue
+        fitting.append(name)
+    return fitting
+
+
+def _wavelengths_beside(
+    file: Path,
+    entries: dict[str, Entry],
+    key: str,
+) -> Optional[np.ndarray]:
+    """Return the list of wavelengths that stands beside an array, as (C,) float64, or None."""
+    for name in WAVELENGTH_KEYS:
+        entry = entries.get(name)
+        if entry is None or name == key or not entry.is_numeric:
+            continue
+        # A single number is no list: MATLAB writes one as 1x1.
+        if max(entry.shape, default=0) > 1:
+            listed = guarded(file, "array", entry.load)
+            return np.ravel(listed).astype(np.float64)
+    return None
+
+
+def _listing(entries: dict[str, Entry]) -> str:
+    """Return what a file holds, for messages."""
+    shown = [f"{name} {entry.shape} {entry.kind}" for name, entry in entries.items()]
+    return ", ".join(shown) or "nothing"

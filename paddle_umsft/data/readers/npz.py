@@ -1,0 +1,64 @@
+"""numpy's .npz: a zip archive of named .npy files. Pickled objects are never loaded."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import IO, Any, Callable
+
+import numpy as np
+
+from paddle_umsft.data.readers.base import RawArray, Request, guarded
+from paddle_umsft.data.readers.named import Entry, read_named
+
+MEMBER_SUFFIX = ".npy"
+
+
+def read_npz(file: Path, request: Request) -> RawArray:
+    """Read one array of a .npz file.
+
+    Raises:
+        DataError: Not readable, unknown key, no array that fits, or several.
+    """
+    entries = guarded(file, ".npz file", lambda: _entries(file))
+    return read_named(file, entries, request)
+
+
+def _entries(file: Path) -> dict[str, Entry]:
+    """List the arrays: only their headers are read here."""
+    entries = {}
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.namelist():
+            if not member.endswith(MEMBER_SUFFIX):
+                continue
+            with archive.open(member) as stream:
+                shape, dtype = _header(stream)
+            name = member[: -len(MEMBER_SUFFIX)]
+            entries[name] = Entry(
+                shape=shape,
+                kind=str(dtype),
+                load=_loader(file, name),
+                is_numeric=dtype.kind in "iuf",
+            )
+    return entries
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], Any]:
+    """Read shape and type of an array from the head of its .npy."""
+    version = np.lib.format.read_magic(stream)
+    # Version 1.0 counts the header's length in two bytes; later ones, for long headers, in four.
+    if version == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    else:
+        shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
+    return shape, dtype
+
+
+def _loader(file: Path, name: str) -> Callable[[], np.ndarray]:
+    """Return what loads one array."""
+
+    def load() -> np.ndarray:
+        with np.load(file, allow_pickle=False) as archive:
+            return np.asarray(archive[name])
+
+    return load

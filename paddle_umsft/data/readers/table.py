@@ -1,0 +1,167 @@
+"""Which reader reads what. A new format is one module and one row here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Optional, Union
+
+from paddle_umsft.data.readers.base import RawArray, Reader, Request, require_file
+from paddle_umsft.data.readers.cave import cave_name, is_cave, read_cave
+from paddle_umsft.data.readers.envi import read_envi
+from paddle_umsft.data.readers.mat import read_mat
+from paddle_umsft.data.readers.npy import read_npy
+from paddle_umsft.data.readers.npz import read_npz
+from paddle_umsft.data.readers.pictures import read_picture
+from paddle_umsft.data.readers.text import read_text
+from paddle_umsft.data.readers.tiff import read_tiff
+from paddle_umsft.errors import DataError
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """One kind of file.
+
+    Attributes:
+        suffixes: Its names' endings, lower case, with the dot.
+        read: Its reader.
+        is_scene: Such a file in a folder of scenes is one of them; a photograph there is not.
+    """
+
+    suffixes: tuple[str, ...]
+    read: Reader
+    is_scene: bool = True
+
+
+@dataclass(frozen=True)
+class FolderFormat:
+    """One kind of folder that is a scene as a whole.
+
+    Attributes:
+        label: What such folders are called in messages.
+        recognises: Whether a folder is of this kind.
+        name_of: Short name of the scene.
+        read: Its reader.
+    """
+
+    label: str
+    recognises: Callable[[Path], bool]
+    name_of: Callable[[Path], str]
+    read: Callable[[Path], RawArray]
+
+
+FILE_FORMATS = (
+    FileFormat(suffixes=(".hdr",), read=read_envi),
+    FileFormat(suffixes=(".mat",), read=read_mat),
+    FileFormat(suffixes=(".npy",), read=read_npy),
+    FileFormat(suffixes=(".npz",), read=read_npz),
+    FileFormat(suffixes=(".tif", ".tiff"), read=read_tiff),
+    FileFormat(
+        suffixes=(".png", ".jpg", ".jpeg", ".bmp"),
+        read=read_picture,
+        is_scene=False,
+    ),
+)
+# Read where a PSF or an SRF is asked for; no image comes as text.
+TABLE_FORMATS = (
+    FileFormat(
+        suffixes=(".csv", ".txt"),
+        read=read_text,
+        is_scene=False,
+    ),
+)
+FOLDER_FORMATS = (
+    FolderFormat(
+        label="CAVE folders",
+        recognises=is_cave,
+        name_of=cave_name,
+        read=read_cave,
+    ),
+)
+
+# A table of two axes; one of a single row or column counts, where a .mat or .npz has no other.
+TABLE_AXES = (2, 1)
+
+
+def suffixes_of(formats: Iterable[FileFormat]) -> tuple[str, ...]:
+    """Return the endings of all these formats."""
+    suffixes: list[str] = []
+    for row in formats:
+        suffixes.extend(row.suffixes)
+    return tuple(suffixes)
+
+
+def scene_suffixes() -> tuple[str, ...]:
+    """Return the endings of files that are scenes."""
+    rows = [row for row in FILE_FORMATS if row.is_scene]
+    return suffixes_of(rows)
+
+
+def read_array(path: Union[str, Path], request: Request) -> RawArray:
+    """Read one array.
+
+    Args:
+        path: A file of `FILE_FORMATS`.
+        request: Which array of it.
+
+    Raises:
+        DataError: No such file, unknown kind, not readable, unknown key, no array that fits, or several.
+    """
+    return _read(require_file(path), request, FILE_FORMATS)
+
+
+def read_table(
+    path: Union[str, Path],
+    key: Optional[str] = None,
+    *,
+    option: str = "data.key",
+) -> RawArray:
+    """Read a two-dimensional table of numbers, from text or from any file that holds arrays.
+
+    Args:
+        path: A file of `TABLE_FORMATS` or `FILE_FORMATS`.
+        key: Name of the table in a .mat or .npz.
+        option: Config key that `key` came from, named in a message.
+
+    Raises:
+        DataError: As `read_array`, or not two axes.
+    """
+    file = require_file(path)
+    request = Request(key=key, axes=TABLE_AXES, option=option)
+    found = _read(file, request, TABLE_FORMATS + FILE_FORMATS)
+    shape = found.values.shape
+    if len(shape) != 2:
+        raise DataError(
+            "number of axes",
+            where=file,
+            expected=2,
+            got=f"{len(shape)} (shape {shape})",
+        )
+    return found
+
+
+def _read(
+    file: Path,
+    request: Request,
+    formats: tuple[FileFormat, ...],
+) -> RawArray:
+    """Read a file with the reader of its suffix."""
+    suffix = file.suffix.lower()
+    for row in formats:
+        if suffix in row.suffixes:
+            return row.read(file, request)
+    raise DataError(
+        "unknown kind of file",
+        where=file,
+        expected=", ".join(suffixes_of(formats)),
+        got=suffix or "no suffix",
+    )
+
+
+def folder_format(folder: Path) -> Optional[FolderFormat]:
+    """Return the kind of a folder that is a scene as a whole, or None."""
+    for row in FOLDER_FORMATS:
+        if row.recognises(folder):
+            return row
+    return None
