@@ -8,13 +8,14 @@ from typing import Any, Optional, Union
 import paddle
 import paddle.nn.functional as F
 from paddle import nn
-from paddle.optimizer import Adam, AdamW
+from paddle.optimizer import Adam
 from paddle.optimizer.lr import LambdaDecay, LRScheduler
 
 from paddle_umsft.blind.spatial_net import KnownPsf, LearnedPsf
 from paddle_umsft.blind.spectral_net import KnownSrf, LearnedSrf
 from paddle_umsft.config import StepRate, WarmUpConfig
 from paddle_umsft.losses import degradation_terms, negative_psnr, total
+from paddle_umsft.networks.exact import AdamW
 from paddle_umsft.ops import MixedPrecision
 
 SpatialLayer = Union[LearnedPsf, KnownPsf]

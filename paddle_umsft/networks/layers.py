@@ -9,7 +9,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from paddle_umsft.networks.exact import leaky_relu, resize_bilinear
+from paddle_umsft.networks.exact import batch_norm_scale, leaky_relu, resize_bilinear
 
 
 def uniform_start(fan_in: int) -> paddle.ParamAttr:
@@ -61,6 +61,13 @@ class BatchNorm(nn.BatchNorm2D):
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, momentum=0.9, epsilon=1e-5, use_global_stats=False)
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        """(B, C, H, W) -> (B, C, H, W)."""
+        if x.dtype == paddle.float64:
+            # The running statistics take the scale along, 1e-8: what Paddle's momentum, a float32 too, is off by.
+            x = x * batch_norm_scale(self._epsilon)
+        return super().forward(x)
 
 
 class ConvNormAct(nn.Layer):
