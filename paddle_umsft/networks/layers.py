@@ -9,7 +9,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from paddle_umsft.networks.exact import batch_norm_scale, leaky_relu, resize_bilinear
+from paddle_umsft.networks.exact import for_batch_norm, leaky_relu, resize_bilinear
 
 
 def uniform_start(fan_in: int) -> paddle.ParamAttr:
@@ -64,10 +64,8 @@ class BatchNorm(nn.BatchNorm2D):
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
-        if x.dtype == paddle.float64:
-            # The running statistics take the scale along, 1e-8: what Paddle's momentum, a float32 too, is off by.
-            x = x * batch_norm_scale(self._epsilon)
-        return super().forward(x)
+        # In float64 the running statistics take the scale along: 1e-8, as much as Paddle's float32 momentum is off by.
+        return super().forward(for_batch_norm(x, self._epsilon))
 
 
 class ConvNormAct(nn.Layer):
