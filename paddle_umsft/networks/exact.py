@@ -40,7 +40,7 @@ def for_batch_norm(x: paddle.Tensor, epsilon: float) -> paddle.Tensor:
     return x * math.sqrt(_epsilon_in_use(epsilon, paddle.get_device()) / epsilon)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _epsilon_in_use(epsilon: float, device: str) -> float:
     """What batch normalisation in float64 adds to the variance on this device: measured, as versions may differ."""
     deviation = math.sqrt(epsilon)
