@@ -33,8 +33,8 @@ TOLERANCES = {
     "seam": Tolerance(
         1e-11,
         "the seam's largest absolute value",
-        "float64 sums in another order, divided by small deviations in batch normalisation; measured up to 5e-13, as "
-        "much as PyTorch's change where its weights are disturbed by 1e-15",
+        "float64 sums in another order, divided by small deviations in batch normalisation; measured up to 7e-13; "
+        "PyTorch against itself, its weights disturbed by 1e-15 of their size: up to 2.4e-13",
     ),
     "loss": Tolerance(1e-11, "the loss", "as the seams, of which it is a mean; measured 3e-15"),
     "gradient": Tolerance(
@@ -43,19 +43,20 @@ TOLERANCES = {
         "rounding grows on the way back through 40 layers of batch normalisation; measured up to 6e-11",
     ),
     "zero_gradient": Tolerance(
-        1e-12,
+        1e-10,
         "",
-        "zero but for rounding, such as the gradient of a bias that batch normalisation takes away; measured 3e-15",
+        "norms below 1e-10 are zero but for rounding, such as those of a bias that batch normalisation takes away "
+        "(measured 3e-15), or nearly zero where attention saturates (4.6e-12 at scale 32)",
     ),
     "adamw_1": Tolerance(1e-11, "the loss", "the loss before anything has moved"),
     "adamw_2": Tolerance(
         5e-11,
         "the loss",
         "AdamW divides a gradient by its own size: rounding noise of zero gradients becomes whole steps. This row and "
-        "those below are ten times what PyTorch differs by from itself where its weights are disturbed by 1e-15, in "
+        "those below are ten times what PyTorch differs by from itself where its weights are disturbed like that, in "
         "the case that minds it most (128 bands, 4 MSI bands: attention saturates). Here PyTorch's own is up to 5e-12",
     ),
-    "adamw_3": Tolerance(1e-8, "the loss", "as step 2, and each step builds on the one before; PyTorch's own: 1e-9"),
+    "adamw_3": Tolerance(1e-8, "the loss", "as step 2, and each step builds on the one before; PyTorch's own: 1.5e-9"),
     "adamw_4": Tolerance(1e-6, "the loss", "as step 3; PyTorch's own: 1e-7"),
     "adamw_5": Tolerance(3e-4, "the loss", "as step 4; PyTorch's own: 3e-5"),
     "float32_max": Tolerance(
