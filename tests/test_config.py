@@ -123,7 +123,6 @@ def test_digest_survives_a_later_version_with_a_new_key() -> None:
         ("observe.scale=1", "observe.scale"),
         ("observe.scale=-8", "observe.scale"),
         ("observe.psf.type=round", "observe.psf.type"),
-        ("method=magic", "method"),
         ("seed=[1", "not YAML"),
         ("seed=5 # the fifth", "-o seed: a comment in the value"),
         ("observe.bands=[B2, B3] #B4", "'#B4'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,21 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="the other side of these comparisons is PyTorch (an extra)")
 
 import torch_twin as twin  # noqa: E402
+from make_golden import write  # noqa: E402
 from pairs import Pair, difference, make_pair  # noqa: E402
 
 from paddle_umsft.config.umsft import SolverConfig  # noqa: E402
 from paddle_umsft.methods.networks.losses import observation_terms, total  # noqa: E402
 from paddle_umsft.methods.umsft.network import UMSFT  # noqa: E402
 from paddle_umsft.methods.umsft.solver import FusionStage  # noqa: E402
+from paddle_umsft.parity.golden import check_case  # noqa: E402
+from paddle_umsft.parity.reference import read_golden  # noqa: E402
 from paddle_umsft.parity.tolerances import TOLERANCES, ZERO_NORM, adamw  # noqa: E402
 from paddle_umsft.weights.mapping import ours_to_published, published_to_ours, to_published_layout  # noqa: E402
 from paddle_umsft.weights.names import published_key  # noqa: E402
 
 NIKON = [(20, 31), (10, 23), (0, 12)]
+CHIKUSEI = [(0, 30), (13, 50), (41, 84), (68, 128)]
 SEAM, GRADIENT = TOLERANCES["seam"].limit, TOLERANCES["gradient"].limit
 pytestmark = pytest.mark.usefixtures("double")
 
@@ -84,6 +89,8 @@ def assert_same(pair: Pair) -> None:
         (4, 5, (27, 26), [(0, 4)]),  # below 5 bands: fewer heads (P11); an odd size; a scale that is no power of two
         (7, 3, (43, 46), [(0, 3), (2, 7)]),
         (12, 32, (4, 5), [(k, k + 1) for k in range(12)]),
+        (128, 4, (32, 37), CHIKUSEI),  # so many bands that attention saturates
+        (128, 5, (30, 26), CHIKUSEI),
     ],
 )
 def test_seams_and_gradients(bands: int, scale: int, size: tuple[int, int], supports: Any) -> None:
@@ -116,6 +123,20 @@ def test_full_width_with_four_msi_bands() -> None:
     assert_same(make_pair(20, 4, (32, 34), [(0, 6), (4, 9), (8, 15), (13, 20)], narrow=False))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("height", "width", "scale", "seed"), [(128, 144, 4, 5), (150, 130, 5, 8)], ids=["128x144 x4", "150x130 x5"]
+)
+def test_golden_pair_of_128_bands(height: int, width: int, scale: int, seed: int, tmp_path: Path) -> None:
+    """What `python -m paddle_umsft.parity --golden` runs, at full width, on numbers that the twin wrote."""
+    sizes = {"bands": 128, "height": height, "width": width, "scale_factor": scale, "scene_seed": seed}
+    write(tmp_path / "chikusei", {"chikusei": {**sizes, "spans": [list(support) for support in CHIKUSEI]}})
+    outcome = check_case(read_golden(tmp_path / "chikusei").cases[0], steps=5, single=False)
+    assert not [f"{row.name}: {row.difference:.1e} > {row.limit:.0e} {row.note}" for row in outcome.rows if not row.ok]
+    assert not outcome.absent
+    assert [row.name for row in outcome.rows if row.group == "AdamW"] == [f"step {n}" for n in range(1, 6)]
+
+
 def test_weights_come_back_to_the_last_bit() -> None:
     pair = make_pair(9, 4, (32, 32), [(0, 5), (4, 9)], seed=3)
     before = pair.published()
@@ -131,9 +152,13 @@ def test_weights_come_back_to_the_last_bit() -> None:
     )
 
 
-def test_fusion_steps_with_adamw() -> None:
+@pytest.mark.parametrize(
+    ("bands", "scale", "size", "supports"),
+    [(10, 8, (16, 17), [(0, 5), (3, 8), (6, 10)]), (128, 4, (36, 32), CHIKUSEI), (128, 5, (26, 29), CHIKUSEI)],
+)
+def test_fusion_steps_with_adamw(bands: int, scale: int, size: tuple[int, int], supports: Any) -> None:
     """Step 4 of the method with its own optimisers, the joint stage included (P2: the SRF moves twice)."""
-    pair = make_pair(10, 8, (16, 17), [(0, 5), (3, 8), (6, 10)], seed=5)
+    pair = make_pair(bands, scale, size, supports, seed=5)
     ours = FusionStage(pair.images, pair.model, SolverConfig(iterations=5))
     theirs = twin.Fusion(pair.net, pair.psf, pair.lr_hsi, pair.hr_msi, steps=5)
     for step in range(1, 6):

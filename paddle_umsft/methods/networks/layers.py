@@ -9,7 +9,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from paddle_umsft.methods.networks.exact import leaky_relu, resize_bilinear
+from paddle_umsft.methods.networks.exact import for_batch_norm, leaky_relu, resize_bilinear
 
 
 def uniform_start(fan_in: int) -> paddle.ParamAttr:
@@ -61,6 +61,11 @@ class BatchNorm(nn.BatchNorm2D):
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, momentum=0.9, epsilon=1e-5, use_global_stats=False)
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        """(B, C, H, W) -> (B, C, H, W)."""
+        # In float64 the running statistics take the scale along: 1e-8, as much as Paddle's float32 momentum is off by.
+        return super().forward(for_batch_norm(x, self._epsilon))
 
 
 class ConvNormAct(nn.Layer):

@@ -8,10 +8,11 @@ from typing import Any, Optional, Union
 import paddle
 import paddle.nn.functional as F
 from paddle import nn
-from paddle.optimizer import Adam, AdamW
+from paddle.optimizer import Adam
 from paddle.optimizer.lr import LambdaDecay, LRScheduler
 
 from paddle_umsft.config.umsft import StepRate, WarmUpConfig
+from paddle_umsft.methods.networks.exact import AdamW
 from paddle_umsft.methods.networks.losses import degradation_terms, negative_psnr, total
 from paddle_umsft.methods.networks.ops import MixedPrecision
 from paddle_umsft.methods.networks.psf_layers import KnownPsf, LearnedPsf
