@@ -8,11 +8,11 @@ import numpy as np
 import paddle
 import pytest
 from paddle.optimizer.lr import LambdaDecay
-from paddle_umsft.runtime import computing_in
 
-from paddle_umsft.config import RuntimeConfig
+from paddle_umsft.config.runtime import RuntimeConfig
 from paddle_umsft.methods.networks.exact import AdamW, for_batch_norm
 from paddle_umsft.methods.networks.layers import BatchNorm
+from paddle_umsft.methods.networks.runtime import computing_in
 
 LONG = np.longdouble
 EPSILON, RATE, DECAY = 1e-5, 2e-3, 0.01
