@@ -19,6 +19,25 @@ from paddle_umsft.data.checks import check_psf
 from paddle_umsft.errors import ConfigError
 
 
+def reference_line(size: int, sigma: float) -> np.ndarray:
+    """The published code's Gaussian in one dimension, of which `reference_psf` is the outer product (P9).
+
+    Args:
+        size: k, number of taps.
+        sigma: Standard deviation in taps.
+
+    Returns:
+        (size,) float64, sums to 1.
+
+    Raises:
+        ConfigError: Size or sigma not positive.
+    """
+    _check_size(size, sigma)
+    start = math.floor(-(size - 1) / 2)
+    offsets = np.arange(start, start + size, dtype=np.float64)
+    return _gaussian_line(offsets, sigma)
+
+
 def reference_psf(size: int, sigma: float) -> np.ndarray:
     """The published code's Gaussian: whole-number offsets, so half a pixel off its centre for even sizes (P9).
 
@@ -36,9 +55,8 @@ def reference_psf(size: int, sigma: float) -> np.ndarray:
     References:
         Caoxuheng/HIFtool, Networks/FeafusFormer (simulation of the LR-HSI).
     """
-    _check_size(size, sigma)
-    start = math.floor(-(size - 1) / 2)
-    return _outer_gaussian(np.arange(start, start + size, dtype=np.float64), sigma)
+    line = reference_line(size, sigma)
+    return np.outer(line, line)
 
 
 def gaussian_psf(size: int, sigma: float, scale: Optional[int] = None) -> np.ndarray:
@@ -58,7 +76,8 @@ def gaussian_psf(size: int, sigma: float, scale: Optional[int] = None) -> np.nda
     """
     _check_size(size, sigma)
     centre = (size - 1) / 2 if scale is None else (scale - 1) / 2 - first_tap(size, scale)
-    return _outer_gaussian(np.arange(size, dtype=np.float64) - centre, sigma)
+    line = _gaussian_line(np.arange(size, dtype=np.float64) - centre, sigma)
+    return np.outer(line, line)
 
 
 def box_psf(size: int) -> np.ndarray:
@@ -141,12 +160,11 @@ def build_psf(settings: PsfConfig, scale: int) -> np.ndarray:
     return motion_psf(settings.size or scale + 1, settings.angle_deg, settings.sigma or scale / 4)
 
 
-def _outer_gaussian(offsets: np.ndarray, sigma: float) -> np.ndarray:
-    """Normalised outer product of a Gaussian sampled at the offsets."""
+def _gaussian_line(offsets: np.ndarray, sigma: float) -> np.ndarray:
+    """Normalised Gaussian sampled at the offsets."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         line = np.exp(-(offsets**2) / (2 * sigma**2))
-    line /= _check_sum(line, sigma)
-    return np.outer(line, line)
+    return np.asarray(line / _check_sum(line, sigma))
 
 
 def _check_sum(values: np.ndarray, sigma: float) -> float:
