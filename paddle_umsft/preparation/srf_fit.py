@@ -87,6 +87,13 @@ def _smooth_response(gram: np.ndarray, cross: np.ndarray, roughness: np.ndarray,
     return _non_negative(gram + penalty, cross)
 
 
+def _normal_equations(design: np.ndarray, target: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """D'D (b, b) and D't (b,) over the pixels to keep."""
+    gram = design[keep].T @ design[keep]
+    cross = design[keep].T @ target[keep]
+    return gram, cross
+
+
 def _cross_validated(design: np.ndarray, target: np.ndarray, roughness: np.ndarray) -> float:
     """The largest strength whose held-out error is as good as the best one's; folds are runs of pixels."""
     count = len(target)
@@ -96,8 +103,7 @@ def _cross_validated(design: np.ndarray, target: np.ndarray, roughness: np.ndarr
         keep = folds != fold
         if not keep.any() or keep.all():
             continue
-        gram = design[keep].T @ design[keep]
-        cross = design[keep].T @ target[keep]
+        gram, cross = _normal_equations(design, target, keep)
         for number, candidate in enumerate(STRENGTHS):
             response = _smooth_response(gram, cross, roughness, candidate)
             misfit = target[~keep] - design[~keep] @ response
@@ -121,8 +127,8 @@ def fit_band(design: np.ndarray, target: np.ndarray, second: np.ndarray, strengt
     roughness = second.T @ second
     if strength is None:
         strength = _cross_validated(design, target, roughness)
-    gram = design.T @ design
-    cross = design.T @ target
+    every_pixel = np.ones(len(target), dtype=bool)
+    gram, cross = _normal_equations(design, target, every_pixel)
     return _smooth_response(gram, cross, roughness, strength)
 
 
