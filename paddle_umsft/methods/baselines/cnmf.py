@@ -49,7 +49,11 @@ def extreme_spectra(pixels: np.ndarray, count: int) -> np.ndarray:
 
 
 def _improve(
-    data: np.ndarray, spectra: np.ndarray, abundances: np.ndarray, sweeps: int, free_spectra: bool
+    data: np.ndarray,
+    spectra: np.ndarray,
+    abundances: np.ndarray,
+    sweeps: int,
+    free_spectra: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lee and Seung's multiplicative updates for data ≈ spectra @ abundances, stopped when they hardly move.
 

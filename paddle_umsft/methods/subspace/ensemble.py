@@ -69,7 +69,11 @@ class EnsembleInput:
     subspace: SubspaceSettings
 
 
-def draw_kernel(rng: np.random.Generator, surround: bool = False, weight: float = 1.0) -> Kernel:
+def draw_kernel(
+    rng: np.random.Generator,
+    surround: bool = False,
+    weight: float = 1.0,
+) -> Kernel:
     """Draw length scales between bounds within which single maps do about equally well."""
 
     def between(bounds: tuple[float, float]) -> float:
@@ -98,7 +102,11 @@ def draw_kernel(rng: np.random.Generator, surround: bool = False, weight: float 
     )
 
 
-def ensemble(ground: Ground, settings: EnsembleSettings, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def ensemble(
+    ground: Ground,
+    settings: EnsembleSettings,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean of several maps.
 
     Args:
@@ -151,7 +159,12 @@ def refine_radius(settings: EnsembleSettings, scale: int) -> int:
     return min(LARGEST_RADIUS, max(SMALLEST_RADIUS, scale // 2))
 
 
-def _refine(ground: Ground, coeffs: np.ndarray, limit: float, settings: EnsembleInput) -> tuple[np.ndarray, bool]:
+def _refine(
+    ground: Ground,
+    coeffs: np.ndarray,
+    limit: float,
+    settings: EnsembleInput,
+) -> tuple[np.ndarray, bool]:
     """One round of refinement and agreement, unless it disturbs the LR pixels more than `limit` (root mean square)."""
     energy = float(np.mean(ground.hr_msi.astype(np.float64) ** 2))
     ridge = max(RIDGE_OF_ENERGY * energy, RIDGE_OF_NOISE * ground.msi_noise**2)

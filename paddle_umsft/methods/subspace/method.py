@@ -76,7 +76,11 @@ def map_spectra(
     return coeffs, fit, axes
 
 
-def _add_map(coeffs: np.ndarray, features: list[Features], weights: np.ndarray) -> None:
+def _add_map(
+    coeffs: np.ndarray,
+    features: list[Features],
+    weights: np.ndarray,
+) -> None:
     """Add W'z(p) to the (H, W, K) coefficients in place, a few rows at a time.
 
     Args:
@@ -96,7 +100,11 @@ def _add_map(coeffs: np.ndarray, features: list[Features], weights: np.ndarray) 
             start = stop
 
 
-def agree(ground: Ground, prior: np.ndarray, settings: SubspaceSettings) -> tuple[np.ndarray, list[float]]:
+def agree(
+    ground: Ground,
+    prior: np.ndarray,
+    settings: SubspaceSettings,
+) -> tuple[np.ndarray, list[float]]:
     """Return the cube closest to `prior` that explains both images up to their noise.
 
     Args:
@@ -136,7 +144,10 @@ def held_out_rmse(left_out: np.ndarray, bands: int) -> float:
 
 
 def to_cube(
-    ground: Ground, coeffs: np.ndarray, settings: SubspaceSettings, left_out: Optional[np.ndarray] = None
+    ground: Ground,
+    coeffs: np.ndarray,
+    settings: SubspaceSettings,
+    left_out: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """(H, W, K) coefficients to the non-negative (H, W, C) cube in the units of the input.
 
@@ -163,7 +174,13 @@ def spline_coefficients(ground: Ground) -> np.ndarray:
 
     coeffs = (ground.lr_hsi @ ground.basis).astype(np.float32)
     scale = ground.operator.scale
-    stretched = zoom(coeffs, (scale, scale, 1), order=3, mode="nearest", grid_mode=True)
+    stretched = zoom(
+        coeffs,
+        (scale, scale, 1),
+        order=3,
+        mode="nearest",
+        grid_mode=True,
+    )
     return np.asarray(stretched, dtype=np.float32)
 
 

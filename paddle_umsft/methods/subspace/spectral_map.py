@@ -109,7 +109,12 @@ class PixelInputs:
         for radius in radii:
             blurred = gaussian_filter(msi, (radius, radius, 0.0), mode="wrap")
             around.append(blurred)  # (H, W, M)
-        return cls(hr_msi=msi, brightness=brightness, level=level, surround=around)
+        return cls(
+            hr_msi=msi,
+            brightness=brightness,
+            level=level,
+            surround=around,
+        )
 
 
 def _chromaticity(msi: np.ndarray, floor: float) -> np.ndarray:
@@ -142,7 +147,11 @@ def _scaled(values: np.ndarray, length: float) -> np.ndarray:
     return np.asarray(scaled, dtype=np.float32)
 
 
-def _places(height: int, width: int, length: float) -> np.ndarray:
+def _places(
+    height: int,
+    width: int,
+    length: float,
+) -> np.ndarray:
     """Row and column of every HR pixel in length scales, (H, W, 2); the longer side is 1 / `length` long."""
     grid = np.mgrid[:height, :width].astype(np.float32)  # (2, H, W)
     rows, columns = grid / max(height, width)
@@ -190,7 +199,13 @@ class Features:
         rng: Source of the frequencies.
     """
 
-    def __init__(self, inputs: PixelInputs, kernel: Kernel, count: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        inputs: PixelInputs,
+        kernel: Kernel,
+        count: int,
+        rng: np.random.Generator,
+    ) -> None:
         self.count = count
         self.points = kernel_inputs(inputs, kernel)  # (H, W, d)
         dimension = self.points.shape[2]
@@ -276,7 +291,11 @@ def _thin_svd(design: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _log_evidence(
-    energies: np.ndarray, inside: np.ndarray, outside: np.ndarray, count: int, ridge: float
+    energies: np.ndarray,
+    inside: np.ndarray,
+    outside: np.ndarray,
+    count: int,
+    ridge: float,
 ) -> np.ndarray:
     """Log marginal likelihood (GPML 2.30, 5.8) of every column under one ridge, up to a constant.
 
@@ -306,7 +325,11 @@ def _log_evidence(
 
 
 def fit_map(
-    blurred: np.ndarray, targets: np.ndarray, trust: Optional[np.ndarray] = None, *, caution: float = 3.0
+    blurred: np.ndarray,
+    targets: np.ndarray,
+    trust: Optional[np.ndarray] = None,
+    *,
+    caution: float = 3.0,
 ) -> MapFit:
     """Ridge regression; the ridge of each column maximises its marginal likelihood (prior variance profiled out).
 
