@@ -25,8 +25,8 @@ from paddle_umsft.methods.subspace.refine import guided_refine
 from paddle_umsft.methods.subspace.spectral_map import Kernel, PixelInputs
 
 # Members may trust LR pixels more, and dark ones much more, than a single map: the mean smooths what each overdoes.
-CAUTION = 1.0
-GAMMA = 0.75
+MEMBER_CAUTION = 1.0
+MEMBER_GAMMA = 0.75
 
 # Bounds of the length scales, drawn on a logarithmic scale: within them single maps do about equally well.
 COLOUR = (0.6, 3.0)
@@ -135,7 +135,7 @@ def ensemble(
 
     def member(number: int) -> tuple[np.ndarray, np.ndarray]:
         own = np.random.default_rng([seed, STREAM_FEATURES, number])
-        coeffs, fit, axes = map_spectra(ground, drawn[number], counts, own, gamma=GAMMA, caution=CAUTION)
+        coeffs, fit, axes = map_spectra(ground, drawn[number], counts, own, gamma=MEMBER_GAMMA, caution=MEMBER_CAUTION)
         return coeffs, fit.left_out @ axes.T
 
     threads = settings.threads or min(2, os.cpu_count() or 1)

@@ -7,6 +7,8 @@ import numpy as np
 from paddle_umsft.cameras.resize import bicubic_upsample
 from paddle_umsft.cameras.spatial import SpatialDegradation
 
+# Of an inner pixel, along rows and columns.
+NEIGHBOURS = 4.0
 # The mean of four independent neighbours has half a pixel's standard deviation, so the slope of white noise on it
 # strays by this over the root of the number of pixels.
 SLOPE_ERROR = 2.0
@@ -39,7 +41,7 @@ def share_of_signal(leftover: np.ndarray) -> np.ndarray:
     below = image[2:, 1:-1]
     before = image[1:-1, :-2]
     after = image[1:-1, 2:]
-    near = (above + below + before + after) / 4.0
+    near = (above + below + before + after) / NEIGHBOURS
     power = np.sum(near**2, axis=(0, 1))  # (C,)
     agreement = np.sum(pixel * near, axis=(0, 1))
     slope = agreement / np.where(power > 0, power, 1.0)

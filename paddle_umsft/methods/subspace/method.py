@@ -13,10 +13,12 @@ from paddle_umsft.methods.subspace.blend import blend
 from paddle_umsft.methods.subspace.ground import Ground, choices_on, notes_on, prepare
 from paddle_umsft.methods.subspace.leftover import add_leftover
 from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
-from paddle_umsft.methods.subspace.spectral_map import Features, Kernel, MapFit, fit_map
+from paddle_umsft.methods.subspace.spectral_map import SINGLE_CAUTION, Features, Kernel, MapFit, fit_map
 
 # Features held at a time when the map is applied: 32 MB of float32.
 STRIP_VALUES = 8_000_000
+# LR pixels weigh brightness to the power -2 of this: noise that grows as its root, as that of photons does.
+SINGLE_GAMMA = 0.5
 # Dark LR pixels count more in the fit, down to this share of the mean brightness: below it is noise.
 DARKEST = 0.05
 # Weight of the prior mean in the solve, against about 1 for each image: small enough that the images decide wherever
@@ -34,8 +36,8 @@ def map_spectra(
     counts: list[int],
     rng: np.random.Generator,
     *,
-    gamma: float = 0.5,
-    caution: float = 3.0,
+    gamma: float = SINGLE_GAMMA,
+    caution: float = SINGLE_CAUTION,
 ) -> tuple[np.ndarray, MapFit, np.ndarray]:
     """Linear estimate plus the learned map of what it misses.
 
