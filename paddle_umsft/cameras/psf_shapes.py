@@ -47,17 +47,23 @@ def gaussian(parameters: np.ndarray, size: int) -> np.ndarray:
     position = _from_middle(size)
     y = position[:, None] - row
     x = position[None, :] - column
-    along = np.cos(angle) * x + np.sin(angle) * y
-    across = np.cos(angle) * y - np.sin(angle) * x
-    power = 0.5 * ((along / np.exp(log_a)) ** 2 + (across / np.exp(log_b)) ** 2)
+    cosine = np.cos(angle)
+    sine = np.sin(angle)
+    along = cosine * x + sine * y  # (size, size), in the Gaussian's own axes
+    across = cosine * y - sine * x
+    along = along / np.exp(log_a)
+    across = across / np.exp(log_b)
+    power = 0.5 * (along**2 + across**2)
     # Relative to the largest value: a narrow Gaussian between the pixels does not vanish.
-    return _normalised(np.exp(-(power - power.min())))
+    power = power - power.min()
+    return _normalised(np.exp(-power))
 
 
 def round_gaussian(parameters: np.ndarray, size: int) -> np.ndarray:
     """`gaussian` with one width: parameters are centre row, centre column, log standard deviation."""
     row, column, log_width = parameters
-    return gaussian(np.array([row, column, log_width, log_width, 0.0]), size)
+    full = np.array([row, column, log_width, log_width, 0.0])
+    return gaussian(full, size)
 
 
 def box(parameters: np.ndarray, size: int) -> np.ndarray:
@@ -67,9 +73,12 @@ def box(parameters: np.ndarray, size: int) -> np.ndarray:
 
     def profile(centre: float, length: float) -> np.ndarray:
         # How much of every pixel, half a pixel to either side, the rectangle covers.
-        low = np.maximum(position - 0.5, centre - length / 2)
-        high = np.minimum(position + 0.5, centre + length / 2)
-        return np.asarray(np.clip(high - low, 0.0, None))
+        start = centre - length / 2
+        stop = centre + length / 2
+        low = np.maximum(position - 0.5, start)
+        high = np.minimum(position + 0.5, stop)
+        covered = np.clip(high - low, 0.0, None)
+        return np.asarray(covered)
 
     rows = profile(row, np.exp(log_height))
     columns = profile(column, np.exp(log_width))
@@ -79,14 +88,18 @@ def box(parameters: np.ndarray, size: int) -> np.ndarray:
 def motion(parameters: np.ndarray, size: int) -> np.ndarray:
     """Straight motion, softened: parameters are centre row, centre column, log length, angle, log softness."""
     row, column, log_length, angle, log_soft = parameters
-    steps = (np.linspace(-0.5, 0.5, STEPS_PER_TAP * size + 1)) * np.exp(log_length)
+    count = STEPS_PER_TAP * size + 1
+    steps = np.linspace(-0.5, 0.5, count) * np.exp(log_length)  # (count,), along the track
     soft = max(np.exp(log_soft), SOFTEST)
     position = _from_middle(size)
 
     def profile(centres: np.ndarray) -> np.ndarray:
-        distance = position[:, None] - centres[None, :]  # (size, steps)
-        return np.asarray(np.exp(-0.5 * (distance / soft) ** 2))
+        distance = position[:, None] - centres[None, :]  # (size, count)
+        relative = distance / soft
+        return np.asarray(np.exp(-0.5 * relative**2))
 
     rows = profile(row + np.sin(angle) * steps)
     columns = profile(column + np.cos(angle) * steps)
-    return _normalised(rows @ columns.T)  # a round spot at every step, added up
+    # A round spot at every step, added up.
+    kernel = rows @ columns.T
+    return _normalised(kernel)

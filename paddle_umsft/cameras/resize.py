@@ -16,7 +16,11 @@ def _cubic(distance: np.ndarray, a: float) -> np.ndarray:
     return np.asarray(np.where(d <= 1.0, near, far))
 
 
-def _stretch(values: np.ndarray, scale: int, a: float) -> np.ndarray:
+def _stretch(
+    values: np.ndarray,
+    scale: int,
+    a: float,
+) -> np.ndarray:
     """Interpolate along the first axis: (n, ...) to (n * scale, ...)."""
     length = values.shape[0]
     # align_corners = False: pixel centres lie at (i + 1/2); the edge pixel is repeated outwards.
@@ -31,7 +35,11 @@ def _stretch(values: np.ndarray, scale: int, a: float) -> np.ndarray:
     return result
 
 
-def bicubic_upsample(lr_hsi: np.ndarray, scale: int, a: float = PYTORCH_A) -> np.ndarray:
+def bicubic_upsample(
+    lr_hsi: np.ndarray,
+    scale: int,
+    a: float = PYTORCH_A,
+) -> np.ndarray:
     """Return the bicubic interpolation by a whole factor, as PyTorch's `interpolate` with align_corners false.
 
     Args:

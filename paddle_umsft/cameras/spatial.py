@@ -7,6 +7,7 @@ flipped; what lies outside the image is taken from where `wrapped` says.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -29,7 +30,11 @@ def wrapped(positions: np.ndarray, length: int) -> np.ndarray:
     return positions % length
 
 
-def seen_positions(size: int, scale: int, length: int) -> np.ndarray:
+def seen_positions(
+    size: int,
+    scale: int,
+    length: int,
+) -> np.ndarray:
     """The HR rows (or columns) that every LR row (or column) sees.
 
     Args:
@@ -41,11 +46,16 @@ def seen_positions(size: int, scale: int, length: int) -> np.ndarray:
         (length / scale, size) indices within [0, length).
     """
     first_pixels = np.arange(length // scale) * scale
-    windows = first_pixels[:, None] + first_tap(size, scale) + np.arange(size)[None, :]
+    windows_start = first_pixels + first_tap(size, scale)
+    windows = windows_start[:, None] + np.arange(size)[None, :]  # (length / scale, size)
     return wrapped(windows, length)
 
 
-def patches(image: np.ndarray, size: int, scale: int) -> np.ndarray:
+def patches(
+    image: np.ndarray,
+    size: int,
+    scale: int,
+) -> np.ndarray:
     """What every LR pixel's PSF sees: (H, W, M) -> (M, h*w, size*size)."""
     height, width, bands = image.shape
     rows = seen_positions(size, scale, height)  # (h, k)
@@ -53,6 +63,21 @@ def patches(image: np.ndarray, size: int, scale: int) -> np.ndarray:
     seen = image[rows[:, None, :, None], columns[None, :, None, :]]  # (h, w, k, k, M)
     ordered = np.ascontiguousarray(seen.transpose(4, 0, 1, 2, 3))  # (M, h, w, k, k)
     return ordered.reshape(bands, -1, size * size)
+
+
+@dataclass(frozen=True)
+class _Term:
+    """One outer product of taps, as which a PSF acts on rows and columns apart, for one size of image.
+
+    Attributes:
+        row_taps: (k,) taps along a column of the image.
+        rows: (h, H) sparse: applies them with the stride of the scale.
+        columns: (w, W) sparse: the same along a row of the image.
+    """
+
+    row_taps: np.ndarray
+    rows: sparse.csr_matrix
+    columns: sparse.csr_matrix
 
 
 class SpatialDegradation:
@@ -73,11 +98,12 @@ class SpatialDegradation:
     def __init__(self, psf: np.ndarray, scale: int) -> None:
         self.scale = check_scale(scale, minimum=1)
         self.psf = check_psf(psf, where="psf", signed=True)
-        left, self._strengths, right = np.linalg.svd(self.psf)
-        weights = np.sqrt(self._strengths)
+        left, strengths, right = np.linalg.svd(self.psf)
+        weights = np.sqrt(strengths)
+        self._strengths = strengths
         self._row_taps = left.T * weights[:, None]  # (k, k): term, tap
-        self._column_taps = right * weights[:, None]
-        self._maps: dict[tuple[str, int, np.dtype], list[sparse.csr_matrix]] = {}
+        self._column_taps = right * weights[:, None]  # (k, k): term, tap
+        self._made: dict[tuple[int, int, np.dtype], list[_Term]] = {}
 
     def forward(self, hr: np.ndarray) -> np.ndarray:
         """Degrade a cube.
@@ -93,17 +119,26 @@ class SpatialDegradation:
         """
         hr = _as_float(hr, "hr")
         height, width, bands = hr.shape
-        self._check_size(height, width)
-        h, w = height // self.scale, width // self.scale
+        terms = self._terms(height, width, hr.dtype)
+        h = height // self.scale
+        w = width // self.scale
         lr = np.zeros((h, w, bands), hr.dtype)
         flat = np.ascontiguousarray(hr).reshape(height, width * bands)
-        for rows, columns in zip(self._row_maps(height, hr.dtype), self._column_maps(width, hr.dtype)):
-            half = (rows @ flat).reshape(h, width, bands)
-            half = half.transpose(1, 0, 2).reshape(width, h * bands)  # columns first, for the second product
-            lr += (columns @ half).reshape(w, h, bands).transpose(1, 0, 2)
+        for term in terms:
+            half = term.rows @ flat
+            half = half.reshape(h, width, bands)
+            # The second product runs along the columns: they come first.
+            half = half.transpose(1, 0, 2).reshape(width, h * bands)
+            whole = term.columns @ half
+            whole = whole.reshape(w, h, bands)
+            lr += whole.transpose(1, 0, 2)
         return lr  # (h, w, C)
 
-    def forward_by_rows(self, make_rows: Callable[[np.ndarray], np.ndarray], shape: tuple[int, int, int]) -> np.ndarray:
+    def forward_by_rows(
+        self,
+        make_rows: Callable[[np.ndarray], np.ndarray],
+        shape: tuple[int, int, int],
+    ) -> np.ndarray:
         """Degrade a float32 cube that is too large to be held: its rows are made when they are seen.
 
         Args:
@@ -117,17 +152,18 @@ class SpatialDegradation:
             DataError: A size that is not a multiple of the scale.
         """
         height, width, bands = shape
-        self._check_size(height, width)
         size = self.psf.shape[0]
-        dtype = np.dtype(np.float32)
-        columns_of_terms = self._column_maps(width, dtype)
-        row_taps = self._row_taps[: len(columns_of_terms)].astype(dtype)
-        lr = np.zeros((height // self.scale, width // self.scale, bands), dtype)
+        terms = self._terms(height, width, np.dtype(np.float32))
+        h = height // self.scale
+        w = width // self.scale
+        lr = np.zeros((h, w, bands), np.float32)
         for row, seen in enumerate(seen_positions(size, self.scale, height)):
-            strip = make_rows(seen).reshape(size, width * bands)
-            for taps, columns in zip(row_taps, columns_of_terms):
-                line = (taps @ strip).reshape(width, bands)
-                lr[row] += columns @ line
+            strip = make_rows(seen)
+            strip = strip.reshape(size, width * bands)
+            for term in terms:
+                line = term.row_taps @ strip
+                line = line.reshape(width, bands)
+                lr[row] += term.columns @ line
         return lr  # (h, w, C)
 
     def adjoint(self, lr: np.ndarray) -> np.ndarray:
@@ -144,33 +180,42 @@ class SpatialDegradation:
         """
         lr = _as_float(lr, "lr")
         h, w, bands = lr.shape
-        height, width = h * self.scale, w * self.scale
+        height = h * self.scale
+        width = w * self.scale
+        terms = self._terms(height, width, lr.dtype)
         hr = np.zeros((height, width * bands), lr.dtype)
         flat = np.ascontiguousarray(lr.transpose(1, 0, 2)).reshape(w, h * bands)
-        for rows, columns in zip(self._row_maps(height, lr.dtype), self._column_maps(width, lr.dtype)):
-            half = (columns.T @ flat).reshape(width, h, bands)
-            half = half.transpose(1, 0, 2).reshape(h, width * bands)  # rows first, for the second product
-            hr += rows.T @ half
+        for term in terms:
+            half = term.columns.T @ flat
+            half = half.reshape(width, h, bands)
+            # The second product runs along the rows: they come first.
+            half = half.transpose(1, 0, 2).reshape(h, width * bands)
+            hr += term.rows.T @ half
         return hr.reshape(height, width, bands)  # (H, W, C)
 
-    def _check_size(self, height: int, width: int) -> None:
+    def _terms(
+        self,
+        height: int,
+        width: int,
+        dtype: np.dtype,
+    ) -> list[_Term]:
+        """The separable terms, made once for every size and type of image that is asked for."""
         if height % self.scale or width % self.scale:
             expected = f"multiples of the scale {self.scale}"
             raise DataError("image size", where="hr", expected=expected, got=f"{height}x{width}")
-
-    def _row_maps(self, height: int, dtype: np.dtype) -> list[sparse.csr_matrix]:
-        return self._maps_of("rows", self._row_taps, height, dtype)
-
-    def _column_maps(self, width: int, dtype: np.dtype) -> list[sparse.csr_matrix]:
-        return self._maps_of("columns", self._column_taps, width, dtype)
-
-    def _maps_of(self, axis: str, taps: np.ndarray, length: int, dtype: np.dtype) -> list[sparse.csr_matrix]:
-        """One (length / s, length) matrix per separable term, made once for every length and type that is asked for."""
-        key = (axis, length, dtype)
-        if key not in self._maps:
+        key = (height, width, dtype)
+        if key not in self._made:
+            terms = []
             kept = self._strengths > NEGLIGIBLE[dtype] * self._strengths[0]
-            self._maps[key] = [self._strided(line, length).astype(dtype) for line in taps[kept]]
-        return self._maps[key]
+            for row_taps, column_taps in zip(self._row_taps[kept], self._column_taps[kept]):
+                term = _Term(
+                    row_taps=row_taps.astype(dtype),
+                    rows=self._strided(row_taps, height).astype(dtype),
+                    columns=self._strided(column_taps, width).astype(dtype),
+                )
+                terms.append(term)
+            self._made[key] = terms
+        return self._made[key]
 
     def _strided(self, taps: np.ndarray, length: int) -> sparse.csr_matrix:
         """(length / s, length) matrix that applies k taps to every window; where a window meets itself they add up."""
@@ -179,13 +224,19 @@ class SpatialDegradation:
         count = len(columns)
         rows = np.repeat(np.arange(count), size)
         values = np.tile(taps, count)
-        return sparse.csr_matrix((values, (rows, columns.ravel())), shape=(count, length))
+        places = (rows, columns.ravel())
+        return sparse.csr_matrix((values, places), shape=(count, length))
 
 
 def _as_float(cube: np.ndarray, name: str) -> np.ndarray:
     cube = np.asarray(cube)
     if cube.ndim != 3:
-        raise DataError("number of axes", where=name, expected="3 (rows, columns, bands)", got=cube.ndim)
+        raise DataError(
+            "number of axes",
+            where=name,
+            expected="3 (rows, columns, bands)",
+            got=cube.ndim,
+        )
     if cube.dtype in (np.float32, np.float64):
         return cube
     return cube.astype(np.float64)

@@ -23,8 +23,10 @@ def with_constant(image: np.ndarray) -> np.ndarray:
 
 def regress(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return least squares weights from (h, w, A) plus a constant to (h, w, B): (A + 1, B)."""
-    wanted = targets.reshape(-1, targets.shape[2]).astype(np.float64)
-    weights = np.linalg.lstsq(with_constant(inputs), wanted, rcond=RANK_TOLERANCE)[0]
+    bands = targets.shape[2]
+    wanted = targets.reshape(-1, bands).astype(np.float64)
+    design = with_constant(inputs)
+    weights, *_ = np.linalg.lstsq(design, wanted, rcond=RANK_TOLERANCE)
     return np.asarray(weights)
 
 
@@ -32,5 +34,6 @@ def mix(inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Apply the weights of `regress`: (H, W, A) to (H, W, B), float32."""
     slopes = weights[:-1].astype(np.float32)
     constants = weights[-1].astype(np.float32)
-    mixed = inputs.astype(np.float32) @ slopes + constants
+    mixed = inputs.astype(np.float32) @ slopes
+    mixed = mixed + constants
     return np.asarray(mixed)

@@ -57,7 +57,12 @@ def _known_srf(observation: Observation) -> Optional[np.ndarray]:
         return None
     srf = check_srf(observation.srf, observation.bands, learned=True)
     if len(srf) != observation.msi_bands:
-        raise DataError("rows of the SRF", where="srf", expected=f"{observation.msi_bands} (MSI bands)", got=len(srf))
+        raise DataError(
+            "rows of the SRF",
+            where="srf",
+            expected=f"{observation.msi_bands} (MSI bands)",
+            got=len(srf),
+        )
     return srf
 
 
@@ -66,7 +71,12 @@ def _check_window(observation: Observation, settings: SubspaceSettings) -> None:
     longest = min(*observation.shape, LONGEST_WINDOW * observation.scale + 1)
     size = settings.psf_size
     if size is not None and size > longest:
-        raise ConfigError("window of the PSF", where="subspace.psf_size", expected=f"at most {longest}", got=size)
+        raise ConfigError(
+            "window of the PSF",
+            where="subspace.psf_size",
+            expected=f"at most {longest}",
+            got=size,
+        )
 
 
 def _support_options(observation: Observation, settings: SubspaceSettings) -> list[Supports]:
@@ -83,7 +93,9 @@ def _support_options(observation: Observation, settings: SubspaceSettings) -> li
 
 
 def _blind_psf(
-    observation: Observation, options: list[Supports], settings: SubspaceSettings
+    observation: Observation,
+    options: list[Supports],
+    settings: SubspaceSettings,
 ) -> tuple[PsfFit, Supports]:
     """The PSF, with the SRF unknown; supports and whole range compete by the information criterion."""
     lr_hsi = observation.lr_hsi
@@ -111,7 +123,11 @@ def _blind_psf(
     return chosen
 
 
-def _squared_error(lr_hsi: np.ndarray, lr_msi: np.ndarray, srf: np.ndarray) -> float:
+def _squared_error(
+    lr_hsi: np.ndarray,
+    lr_msi: np.ndarray,
+    srf: np.ndarray,
+) -> float:
     """Mean square of SRF(lr_hsi) - PSF(msi)."""
     return float(np.mean((lr_hsi @ srf.T - lr_msi) ** 2))
 

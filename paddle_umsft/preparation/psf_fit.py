@@ -175,7 +175,11 @@ def _project_out(pixels: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return np.asarray(rest)
 
 
-def _fit_family(equations: _Equations, shape: Shape, start: np.ndarray) -> np.ndarray:
+def _fit_family(
+    equations: _Equations,
+    shape: Shape,
+    start: np.ndarray,
+) -> np.ndarray:
     """Parameters that fit best from one start."""
     energy = equations.energy(shape(start, equations.size))
     # Residuals of norm 1 at the start: tolerances then mean the same in any units.
@@ -205,7 +209,11 @@ def _tie(size: int) -> np.ndarray:
     return np.asarray(along_rows.T @ along_rows + along_columns.T @ along_columns + TAP_WEIGHT * taps)
 
 
-def _free_kernel(equations: _Equations, prior: np.ndarray, strength: float) -> tuple[np.ndarray, float]:
+def _free_kernel(
+    equations: _Equations,
+    prior: np.ndarray,
+    strength: float,
+) -> tuple[np.ndarray, float]:
     """Non-negative kernel near `prior`: ridge plus smoothness on the difference; and its degrees of freedom."""
     size = equations.size
     taps = size * size
@@ -245,7 +253,11 @@ def windows(scale: int, shape: tuple[int, int]) -> list[int]:
     return fitting or [scale]
 
 
-def _rows(lr_shape: tuple[int, int], limit: int, seed: int) -> np.ndarray:
+def _rows(
+    lr_shape: tuple[int, int],
+    limit: int,
+    seed: int,
+) -> np.ndarray:
     """Indices of the LR pixels in use: all, or a seeded choice."""
     total = lr_shape[0] * lr_shape[1]
     if total <= limit:
@@ -280,7 +292,12 @@ def _free_candidates(equations: _Equations, near: PsfFit) -> list[PsfFit]:
     for strength in STRENGTHS:
         kernel, freedom = _free_kernel(equations, near.psf, float(strength))
         criterion = equations.criterion(kernel, freedom + len(near.parameters))
-        fit = PsfFit(psf=kernel, family="free", criterion=criterion, residual=equations.residual(kernel))
+        fit = PsfFit(
+            psf=kernel,
+            family="free",
+            criterion=criterion,
+            residual=equations.residual(kernel),
+        )
         fits.append(fit)
     return fits
 
@@ -331,7 +348,12 @@ def _criterion_of(fit: PsfFit) -> float:
     return fit.criterion
 
 
-def _richer_kernels(problems: dict[int, _Equations], gaussians: list[PsfFit], scale: int, free: bool) -> list[PsfFit]:
+def _richer_kernels(
+    problems: dict[int, _Equations],
+    gaussians: list[PsfFit],
+    scale: int,
+    free: bool,
+) -> list[PsfFit]:
     """What to try where no round Gaussian is exact.
 
     Args:

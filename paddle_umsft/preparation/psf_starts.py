@@ -43,7 +43,11 @@ def simplest_family(scale: int) -> Family:
     starts = []
     for width in GAUSSIAN_WIDTHS:
         starts.append(np.array([0.0, 0.0, np.log(scale * width)]))
-    return Family(name="gaussian", shape=round_gaussian, starts=starts)
+    return Family(
+        name="gaussian",
+        shape=round_gaussian,
+        starts=starts,
+    )
 
 
 def other_families(scale: int, size: int) -> list[Family]:
@@ -62,7 +66,19 @@ def other_families(scale: int, size: int) -> list[Family]:
     for angle in MOTION_ANGLES:
         tracks.append(np.array([0.0, 0.0, log_track, angle, log_soft]))
     return [
-        Family(name="gaussian-oblique", shape=gaussian, starts=oblique),
-        Family(name="box", shape=box, starts=boxes),
-        Family(name="motion", shape=motion, starts=tracks),
+        Family(
+            name="gaussian-oblique",
+            shape=gaussian,
+            starts=oblique,
+        ),
+        Family(
+            name="box",
+            shape=box,
+            starts=boxes,
+        ),
+        Family(
+            name="motion",
+            shape=motion,
+            starts=tracks,
+        ),
     ]

@@ -68,7 +68,12 @@ def _non_negative(gram: np.ndarray, cross: np.ndarray) -> np.ndarray:
     return np.asarray(solution)
 
 
-def _smooth_response(gram: np.ndarray, cross: np.ndarray, roughness: np.ndarray, strength: float) -> np.ndarray:
+def _smooth_response(
+    gram: np.ndarray,
+    cross: np.ndarray,
+    roughness: np.ndarray,
+    strength: float,
+) -> np.ndarray:
     """The response for one strength of the smoothness.
 
     Args:
@@ -87,7 +92,22 @@ def _smooth_response(gram: np.ndarray, cross: np.ndarray, roughness: np.ndarray,
     return _non_negative(gram + penalty, cross)
 
 
-def _cross_validated(design: np.ndarray, target: np.ndarray, roughness: np.ndarray) -> float:
+def _normal_equations(
+    design: np.ndarray,
+    target: np.ndarray,
+    keep: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """D'D (b, b) and D't (b,) over the pixels to keep."""
+    gram = design[keep].T @ design[keep]
+    cross = design[keep].T @ target[keep]
+    return gram, cross
+
+
+def _cross_validated(
+    design: np.ndarray,
+    target: np.ndarray,
+    roughness: np.ndarray,
+) -> float:
     """The largest strength whose held-out error is as good as the best one's; folds are runs of pixels."""
     count = len(target)
     folds = np.arange(count) * FOLDS // max(count, 1)
@@ -96,8 +116,7 @@ def _cross_validated(design: np.ndarray, target: np.ndarray, roughness: np.ndarr
         keep = folds != fold
         if not keep.any() or keep.all():
             continue
-        gram = design[keep].T @ design[keep]
-        cross = design[keep].T @ target[keep]
+        gram, cross = _normal_equations(design, target, keep)
         for number, candidate in enumerate(STRENGTHS):
             response = _smooth_response(gram, cross, roughness, candidate)
             misfit = target[~keep] - design[~keep] @ response
@@ -106,7 +125,12 @@ def _cross_validated(design: np.ndarray, target: np.ndarray, roughness: np.ndarr
     return max(strength for strength, is_good in zip(STRENGTHS, good) if is_good)
 
 
-def fit_band(design: np.ndarray, target: np.ndarray, second: np.ndarray, strength: Optional[float]) -> np.ndarray:
+def fit_band(
+    design: np.ndarray,
+    target: np.ndarray,
+    second: np.ndarray,
+    strength: Optional[float],
+) -> np.ndarray:
     """One SRF row on its support.
 
     Args:
@@ -121,8 +145,8 @@ def fit_band(design: np.ndarray, target: np.ndarray, second: np.ndarray, strengt
     roughness = second.T @ second
     if strength is None:
         strength = _cross_validated(design, target, roughness)
-    gram = design.T @ design
-    cross = design.T @ target
+    every_pixel = np.ones(len(target), dtype=bool)
+    gram, cross = _normal_equations(design, target, every_pixel)
     return _smooth_response(gram, cross, roughness, strength)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 from paddle_umsft.cameras.psf import box_psf, gaussian_psf, motion_psf, reference_psf
 from paddle_umsft.cameras.spatial import SpatialDegradation, patches
@@ -14,7 +15,7 @@ from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.methods.subspace.leftover import add_leftover, share_of_signal
 from paddle_umsft.methods.subspace.rank import choose_rank
 from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
-from paddle_umsft.methods.subspace.spectral_map import Features, Kernel, PixelInputs, fit_map
+from paddle_umsft.methods.subspace.spectral_map import RIDGES, Features, Kernel, PixelInputs, fit_map
 from paddle_umsft.preparation.estimate import estimate
 from paddle_umsft.preparation.psf_fit import fit_psf
 from paddle_umsft.preparation.srf_fit import fit_srf
@@ -142,6 +143,45 @@ def test_blurred_features_are_the_psf_of_the_features(size):
     features = Features(PixelInputs.of(msi), Kernel(), 10, np.random.default_rng(0))
     whole = operator.forward(features.rows(np.arange(24)))
     np.testing.assert_allclose(features.blurred(operator), whole.reshape(-1, 10), atol=1e-5)
+
+
+@pytest.mark.parametrize(("tail", "nu"), [(3.0, 1.5), (5.0, 2.5)])
+def test_features_are_those_of_a_matern_kernel(tail, nu):
+    """GPML 4.17, scaled by the brightness of both pixels."""
+    msi = made_up(6, 9, 8)[:, :, :3]
+    inputs = PixelInputs.of(msi)
+    features = Features(inputs, Kernel(tail=tail, weight=0.7), 200_000, np.random.default_rng(0))
+    values = features.rows(np.arange(6)).reshape(54, -1)[::5]
+    points = features.points.reshape(54, -1)[::5].astype(np.float64)
+    shading = (inputs.brightness / inputs.level).reshape(54)[::5].astype(np.float64)
+    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
+    scaled = np.sqrt(2 * nu) * distance
+    polynomial = 1 + scaled + (scaled**2 / 3 if nu == 2.5 else 0)
+    expected = 0.7 * np.outer(shading, shading) * polynomial * np.exp(-scaled)
+    np.testing.assert_allclose(values @ values.T, expected, atol=0.01 * expected.max())
+
+
+def test_map_is_the_gaussian_process_of_the_book():
+    """Mean (GPML 2.25) and log marginal likelihood (2.30) in function space, from the kernel matrix itself."""
+    rng = np.random.default_rng(1)
+    design, targets = rng.standard_normal((12, 30)), rng.standard_normal((12, 1))
+    fit = fit_map(design, targets, caution=1.0)
+    level = np.sum(design**2) / len(design)
+
+    def log_likelihood(ridge: float) -> float:
+        kernel = design @ design.T + ridge * level * np.eye(12)
+        prior_variance = (targets.T @ np.linalg.solve(kernel, targets)).item() / 12
+        return multivariate_normal(np.zeros(12), prior_variance * kernel).logpdf(targets[:, 0])
+
+    likelihoods = [log_likelihood(ridge) for ridge in RIDGES]
+    best = int(np.argmax(likelihoods))
+    assert fit.ridges[0] == pytest.approx(RIDGES[best])
+    # Up to the terms that depend on the number of pixels alone.
+    assert fit.evidence - 6 * (np.log(2 * np.pi) + 1) == pytest.approx(likelihoods[best])
+    new = rng.standard_normal((4, 30))
+    kernel = design @ design.T + RIDGES[best] * level * np.eye(12)
+    mean = new @ design.T @ np.linalg.solve(kernel, targets)
+    np.testing.assert_allclose(new @ fit.weights, mean, atol=1e-6)
 
 
 def test_conjugate_gradients_agree_with_a_dense_solution():

@@ -21,7 +21,9 @@ LEAST_FREEDOM = 1e-6
 
 
 def linear_bands(
-    lr_hsi: np.ndarray, hr_msi: np.ndarray, operator: SpatialDegradation
+    lr_hsi: np.ndarray,
+    hr_msi: np.ndarray,
+    operator: SpatialDegradation,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Each HSI band as a linear mix of the MSI bands and a constant, fitted on the LR pixels.
 
@@ -69,7 +71,11 @@ def shares(map_left_out: np.ndarray, linear_left_out: np.ndarray) -> np.ndarray:
 
 
 def blend(
-    fused: np.ndarray, lr_hsi: np.ndarray, hr_msi: np.ndarray, operator: SpatialDegradation, map_left_out: np.ndarray
+    fused: np.ndarray,
+    lr_hsi: np.ndarray,
+    hr_msi: np.ndarray,
+    operator: SpatialDegradation,
+    map_left_out: np.ndarray,
 ) -> np.ndarray:
     """Move each band of a cube towards the linear mix, as far as leave-one-out errors ask for it.
 

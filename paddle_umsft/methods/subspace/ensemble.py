@@ -25,8 +25,8 @@ from paddle_umsft.methods.subspace.refine import guided_refine
 from paddle_umsft.methods.subspace.spectral_map import Kernel, PixelInputs
 
 # Members may trust LR pixels more, and dark ones much more, than a single map: the mean smooths what each overdoes.
-CAUTION = 1.0
-GAMMA = 0.75
+MEMBER_CAUTION = 1.0
+MEMBER_GAMMA = 0.75
 
 # Bounds of the length scales, drawn on a logarithmic scale: within them single maps do about equally well.
 COLOUR = (0.6, 3.0)
@@ -56,7 +56,11 @@ STREAM_KERNELS = 1
 STREAM_FEATURES = 2
 
 
-def draw_kernel(rng: np.random.Generator, surround: bool = False, weight: float = 1.0) -> Kernel:
+def draw_kernel(
+    rng: np.random.Generator,
+    surround: bool = False,
+    weight: float = 1.0,
+) -> Kernel:
     """Draw length scales between bounds within which single maps do about equally well."""
 
     def between(bounds: tuple[float, float]) -> float:
@@ -85,7 +89,11 @@ def draw_kernel(rng: np.random.Generator, surround: bool = False, weight: float 
     )
 
 
-def ensemble(ground: Ground, settings: EnsembleSettings, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def ensemble(
+    ground: Ground,
+    settings: EnsembleSettings,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean of several maps.
 
     Args:
@@ -114,7 +122,7 @@ def ensemble(ground: Ground, settings: EnsembleSettings, seed: int) -> tuple[np.
 
     def member(number: int) -> tuple[np.ndarray, np.ndarray]:
         own = np.random.default_rng([seed, STREAM_FEATURES, number])
-        coeffs, fit, axes = map_spectra(ground, drawn[number], counts, own, gamma=GAMMA, caution=CAUTION)
+        coeffs, fit, axes = map_spectra(ground, drawn[number], counts, own, gamma=MEMBER_GAMMA, caution=MEMBER_CAUTION)
         return coeffs, fit.left_out @ axes.T
 
     threads = settings.threads or min(2, os.cpu_count() or 1)
@@ -138,7 +146,12 @@ def refine_radius(settings: EnsembleSettings, scale: int) -> int:
     return min(LARGEST_RADIUS, max(SMALLEST_RADIUS, scale // 2))
 
 
-def _refine(ground: Ground, coeffs: np.ndarray, limit: float, settings: EnsembleInput) -> tuple[np.ndarray, bool]:
+def _refine(
+    ground: Ground,
+    coeffs: np.ndarray,
+    limit: float,
+    settings: EnsembleInput,
+) -> tuple[np.ndarray, bool]:
     """One round of refinement and agreement, unless it disturbs the LR pixels more than `limit` (root mean square)."""
     energy = float(np.mean(ground.hr_msi.astype(np.float64) ** 2))
     ridge = max(RIDGE_OF_ENERGY * energy, RIDGE_OF_NOISE * ground.msi_noise**2)

@@ -69,7 +69,12 @@ def check_light(image: np.ndarray, where: str) -> None:
     if below > BELOW_ZERO:
         got = f"{100 * below:.3g} % of its energy"
         hint = "undo what made them negative (a subtracted mean?), or take method=gsa"
-        raise DataError("values below zero", where=where, got=got, hint=hint)
+        raise DataError(
+            "values below zero",
+            where=where,
+            got=got,
+            hint=hint,
+        )
 
 
 def check_observation(observation: Observation) -> None:
@@ -97,7 +102,12 @@ def pixel_noise(image: np.ndarray) -> float:
     return float(np.sqrt(np.mean(variance)))
 
 
-def linear_lift(basis: np.ndarray, power: np.ndarray, srf: np.ndarray, msi_noise: float) -> np.ndarray:
+def linear_lift(
+    basis: np.ndarray,
+    power: np.ndarray,
+    srf: np.ndarray,
+    msi_noise: float,
+) -> np.ndarray:
     """The linear estimate of a spectrum from its MSI pixel that errs least on average (Wiener's).
 
     With coefficients of variance `power`, MSI = mix coefficients + noise, it is

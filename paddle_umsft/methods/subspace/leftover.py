@@ -7,6 +7,8 @@ import numpy as np
 from paddle_umsft.cameras.resize import bicubic_upsample
 from paddle_umsft.cameras.spatial import SpatialDegradation
 
+# Of an inner pixel, along rows and columns.
+NEIGHBOURS = 4.0
 # The mean of four independent neighbours has half a pixel's standard deviation, so the slope of white noise on it
 # strays by this over the root of the number of pixels.
 SLOPE_ERROR = 2.0
@@ -35,9 +37,11 @@ def share_of_signal(leftover: np.ndarray) -> np.ndarray:
         return np.zeros(bands)
     image = leftover.astype(np.float64)
     pixel = image[1:-1, 1:-1]  # (h - 2, w - 2, C): those with four neighbours
-    above, below = image[:-2, 1:-1], image[2:, 1:-1]
-    before, after = image[1:-1, :-2], image[1:-1, 2:]
-    near = (above + below + before + after) / 4.0
+    above = image[:-2, 1:-1]
+    below = image[2:, 1:-1]
+    before = image[1:-1, :-2]
+    after = image[1:-1, 2:]
+    near = (above + below + before + after) / NEIGHBOURS
     power = np.sum(near**2, axis=(0, 1))  # (C,)
     agreement = np.sum(pixel * near, axis=(0, 1))
     slope = agreement / np.where(power > 0, power, 1.0)
@@ -45,7 +49,11 @@ def share_of_signal(leftover: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(share, 0.0, 1.0))
 
 
-def add_leftover(fused: np.ndarray, lr_hsi: np.ndarray, operator: SpatialDegradation) -> np.ndarray:
+def add_leftover(
+    fused: np.ndarray,
+    lr_hsi: np.ndarray,
+    operator: SpatialDegradation,
+) -> np.ndarray:
     """Add the interpolated part of LR-HSI − PSF(fused) that is smooth enough to be signal.
 
     Args:
@@ -59,6 +67,7 @@ def add_leftover(fused: np.ndarray, lr_hsi: np.ndarray, operator: SpatialDegrada
     leftover = lr_hsi - operator.forward(fused)  # (h, w, C)
     leftover *= share_of_signal(leftover)
     if np.any(leftover):
-        fused += bicubic_upsample(leftover.astype(np.float32), operator.scale)
+        smooth = leftover.astype(np.float32)
+        fused += bicubic_upsample(smooth, operator.scale)
         np.maximum(fused, 0.0, out=fused)
     return fused

@@ -14,10 +14,12 @@ from paddle_umsft.methods.subspace.blend import blend
 from paddle_umsft.methods.subspace.ground import Ground, choices_on, notes_on, prepare
 from paddle_umsft.methods.subspace.leftover import add_leftover
 from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
-from paddle_umsft.methods.subspace.spectral_map import Features, Kernel, MapFit, fit_map
+from paddle_umsft.methods.subspace.spectral_map import SINGLE_CAUTION, Features, Kernel, MapFit, fit_map
 
 # Features held at a time when the map is applied: 32 MB of float32.
 STRIP_VALUES = 8_000_000
+# LR pixels weigh brightness to the power -2 of this: noise that grows as its root, as that of photons does.
+SINGLE_GAMMA = 0.5
 # Dark LR pixels count more in the fit, down to this share of the mean brightness: below it is noise.
 DARKEST = 0.05
 # Weight of the prior mean in the solve, against about 1 for each image: small enough that the images decide wherever
@@ -35,8 +37,8 @@ def map_spectra(
     counts: list[int],
     rng: np.random.Generator,
     *,
-    gamma: float = 0.5,
-    caution: float = 3.0,
+    gamma: float = SINGLE_GAMMA,
+    caution: float = SINGLE_CAUTION,
 ) -> tuple[np.ndarray, MapFit, np.ndarray]:
     """Linear estimate plus the learned map of what it misses.
 
@@ -77,7 +79,11 @@ def map_spectra(
     return coeffs, fit, axes
 
 
-def _add_map(coeffs: np.ndarray, features: list[Features], weights: np.ndarray) -> None:
+def _add_map(
+    coeffs: np.ndarray,
+    features: list[Features],
+    weights: np.ndarray,
+) -> None:
     """Add W'z(p) to the (H, W, K) coefficients in place, a few rows at a time.
 
     Args:
@@ -97,7 +103,11 @@ def _add_map(coeffs: np.ndarray, features: list[Features], weights: np.ndarray) 
             start = stop
 
 
-def agree(ground: Ground, prior: np.ndarray, settings: SubspaceSettings) -> tuple[np.ndarray, list[float]]:
+def agree(
+    ground: Ground,
+    prior: np.ndarray,
+    settings: SubspaceSettings,
+) -> tuple[np.ndarray, list[float]]:
     """Return the cube closest to `prior` that explains both images up to their noise.
 
     Args:
@@ -137,7 +147,10 @@ def held_out_rmse(left_out: np.ndarray, bands: int) -> float:
 
 
 def to_cube(
-    ground: Ground, coeffs: np.ndarray, settings: SubspaceSettings, left_out: Optional[np.ndarray] = None
+    ground: Ground,
+    coeffs: np.ndarray,
+    settings: SubspaceSettings,
+    left_out: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """(H, W, K) coefficients to the non-negative (H, W, C) cube in the units of the input.
 
@@ -164,7 +177,13 @@ def spline_coefficients(ground: Ground) -> np.ndarray:
 
     coeffs = (ground.lr_hsi @ ground.basis).astype(np.float32)
     scale = ground.operator.scale
-    stretched = zoom(coeffs, (scale, scale, 1), order=3, mode="nearest", grid_mode=True)
+    stretched = zoom(
+        coeffs,
+        (scale, scale, 1),
+        order=3,
+        mode="nearest",
+        grid_mode=True,
+    )
     return np.asarray(stretched, dtype=np.float32)
 
 

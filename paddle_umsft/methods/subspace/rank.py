@@ -42,7 +42,12 @@ def band_noise(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(variance))
 
 
-def choose_rank(pixels: np.ndarray, largest: int, *, least: int = 1) -> tuple[int, np.ndarray]:
+def choose_rank(
+    pixels: np.ndarray,
+    largest: int,
+    *,
+    least: int = 1,
+) -> tuple[int, np.ndarray]:
     """Number of spectral dimensions above the noise.
 
     Up to `largest` bands all are kept: with few bands, what the others do not predict is signal more often than noise.
@@ -61,11 +66,14 @@ def choose_rank(pixels: np.ndarray, largest: int, *, least: int = 1) -> tuple[in
     """
     count, bands = pixels.shape
     noise = band_noise(pixels)
-    level = float(np.sqrt(np.mean(pixels.astype(np.float64) ** 2)))
-    floor = np.maximum(noise, LEAST_NOISE * level + TINY)
+    energy = np.mean(pixels.astype(np.float64) ** 2)
+    level = float(np.sqrt(energy))
+    floor = np.maximum(noise, LEAST_NOISE * level + TINY)  # (C,)
     # Divided by their noise, pure noise would have covariance I: every eigenvalue near 1, the largest at `edge`.
-    eigenvalues = np.linalg.svd(pixels / floor, compute_uv=False) ** 2 / count
-    edge = MARGIN * (1.0 + np.sqrt(bands / count)) ** 2
+    singular = np.linalg.svd(pixels / floor, compute_uv=False)
+    eigenvalues = singular**2 / count
+    ratio = np.sqrt(bands / count)
+    edge = MARGIN * (1.0 + ratio) ** 2
     rank = int(np.sum(eigenvalues > edge))
     if bands <= largest:
         rank = bands

@@ -23,7 +23,12 @@ def _window_mean(image: np.ndarray, radius: int) -> np.ndarray:
     return np.asarray(both)
 
 
-def _local_fits(guide: np.ndarray, coeffs: np.ndarray, radius: int, ridge: float) -> tuple[np.ndarray, np.ndarray]:
+def _local_fits(
+    guide: np.ndarray,
+    coeffs: np.ndarray,
+    radius: int,
+    ridge: float,
+) -> tuple[np.ndarray, np.ndarray]:
     """Ridge regression of the coefficients on the guide in the window around every pixel.
 
     Args:
@@ -61,7 +66,12 @@ def _local_fits(guide: np.ndarray, coeffs: np.ndarray, radius: int, ridge: float
     return slopes, offsets
 
 
-def guided_refine(guide: np.ndarray, coeffs: np.ndarray, radius: int, ridge: float) -> np.ndarray:
+def guided_refine(
+    guide: np.ndarray,
+    coeffs: np.ndarray,
+    radius: int,
+    ridge: float,
+) -> np.ndarray:
     """Replace coefficients by the mean of the local affine fits to the guide.
 
     Args:

@@ -39,15 +39,18 @@ def edge_weights(hr_msi: np.ndarray, edge: float) -> tuple[np.ndarray, np.ndarra
     Returns:
         Two (H, W, 1) float32 arrays; the last row and column, whose neighbour would wrap around, are 0.
     """
-    level = edge * (float(np.mean(np.abs(hr_msi))) + TINY_LEVEL)
+    brightness = float(np.mean(np.abs(hr_msi)))
+    level = edge * (brightness + TINY_LEVEL)
     weights = []
     for axis in (0, 1):
         following = np.roll(hr_msi, -1, axis=axis)
-        energy = np.mean((following - hr_msi) ** 2, axis=2, keepdims=True)  # (H, W, 1)
+        difference = following - hr_msi
+        energy = np.mean(difference**2, axis=2, keepdims=True)  # (H, W, 1)
         step = np.sqrt(energy)
-        weight = (1.0 / (1.0 + step / level)).astype(np.float32)
-        last = np.moveaxis(weight, axis, 0)  # a view: the axis comes first
-        last[-1] = 0.0
+        weight = 1.0 / (1.0 + step / level)
+        weight = weight.astype(np.float32)
+        lines = np.moveaxis(weight, axis, 0)  # a view with the axis first
+        lines[-1] = 0.0
         weights.append(weight)
     return weights[0], weights[1]
 
@@ -56,13 +59,20 @@ def _gradient_energy(image: np.ndarray, weights: tuple[np.ndarray, np.ndarray]) 
     """Weighted Laplacian D'wD applied to (H, W, K)."""
     row_weights, column_weights = weights
     out = np.zeros_like(image)
-    step = (image[1:] - image[:-1]) * row_weights[:-1]
+    step = image[1:] - image[:-1]
+    step = step * row_weights[:-1]
     out[:-1] -= step
     out[1:] += step
-    step = (image[:, 1:] - image[:, :-1]) * column_weights[:, :-1]
+    step = image[:, 1:] - image[:, :-1]
+    step = step * column_weights[:, :-1]
     out[:, :-1] -= step
     out[:, 1:] += step
     return out
+
+
+def _norm(image: np.ndarray) -> float:
+    """Euclidean norm over all pixels and channels."""
+    return float(np.sqrt(np.vdot(image, image)))
 
 
 class CoefficientProblem:
@@ -101,15 +111,18 @@ class CoefficientProblem:
         # An LR pixel stands for s^2 HR pixels: both images then weigh alike, whatever the scale.
         area = operator.scale**2
         self.lr_weight = np.float32(lr_weight * area)
-        self.gram = (msi_weight * mix.T @ mix).astype(np.float32)  # (K, K)
+        gram = msi_weight * mix.T @ mix  # (K, K)
+        self.gram = gram.astype(np.float32)
         self.smoothness = smoothness.astype(np.float32)
         self.pull = pull.astype(np.float32)
 
         # What the prior mean leaves unexplained in both images, brought back to the coefficients.
         lr_misfit = lr_coeffs - operator.forward(self.prior)  # (h, w, K)
         self.right = self.lr_weight * operator.adjoint(lr_misfit)  # (H, W, K)
-        msi_misfit = hr_msi - self.prior @ mix.T.astype(np.float32)  # (H, W, M)
-        self.right += msi_misfit @ (msi_weight * mix).astype(np.float32)
+        made_msi = self.prior @ mix.T.astype(np.float32)
+        msi_misfit = hr_msi - made_msi  # (H, W, M)
+        back = (msi_weight * mix).astype(np.float32)  # (M, K)
+        self.right += msi_misfit @ back
 
         # The preconditioner treats every pixel alone: the (K, K) block on the diagonal, neighbours left out. The PSF's
         # own energy spreads over s^2 pixels.
@@ -141,7 +154,7 @@ class CoefficientProblem:
         """
         change = np.zeros_like(self.prior)
         residual = self.right.copy()
-        start = float(np.sqrt(np.vdot(residual, residual).real)) + TINY_NORM
+        start = _norm(residual) + TINY_NORM
         direction = np.zeros_like(self.prior)
         product_before = 1.0
         curve: list[float] = []
@@ -151,14 +164,16 @@ class CoefficientProblem:
             if step == 0:
                 direction = scaled
             else:
-                direction = scaled + np.float32(product / product_before) * direction
+                keep = np.float32(product / product_before)
+                direction = scaled + keep * direction
             applied = self.apply(direction)
             bend = float(np.vdot(direction, applied))  # curvature of the problem along the direction
             length = np.float32(product / max(bend, TINY_NORM))
             change += length * direction
             residual -= length * applied
             product_before = product
-            curve.append(float(np.sqrt(np.vdot(residual, residual))) / start)
-            if not np.isfinite(curve[-1]) or curve[-1] < tolerance:
+            relative = _norm(residual) / start
+            curve.append(relative)
+            if not np.isfinite(relative) or relative < tolerance:
                 break
         return self.prior + change, curve

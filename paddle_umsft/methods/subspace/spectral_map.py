@@ -36,6 +36,9 @@ from paddle_umsft.cameras.spatial import SpatialDegradation
 # Ridges that compete, relative to the mean energy of an LR pixel's features: half a decade apart, from far below the
 # noise of float32 inputs to a map that is all but zero.
 RIDGES = 10.0 ** np.arange(-9.0, 2.01, 0.5)
+# Factor on the likeliest ridge of a map that stands alone: LR pixels are averages, so they do not show how far a map
+# strays on single HR pixels, and a little smoother than likely is safer.
+SINGLE_CAUTION = 3.0
 # The surround's brightness changes less from place to place than its colour tells: it counts half as much.
 SURROUND_BRIGHTNESS = 2
 # Eigenvalues of a Gram matrix below this share of the largest are rounding (float64 has 2e-16, summed over n).
@@ -109,7 +112,12 @@ class PixelInputs:
         for radius in radii:
             blurred = gaussian_filter(msi, (radius, radius, 0.0), mode="wrap")
             around.append(blurred)  # (H, W, M)
-        return cls(hr_msi=msi, brightness=brightness, level=level, surround=around)
+        return cls(
+            hr_msi=msi,
+            brightness=brightness,
+            level=level,
+            surround=around,
+        )
 
 
 def _chromaticity(msi: np.ndarray, floor: float) -> np.ndarray:
@@ -142,7 +150,11 @@ def _scaled(values: np.ndarray, length: float) -> np.ndarray:
     return np.asarray(scaled, dtype=np.float32)
 
 
-def _places(height: int, width: int, length: float) -> np.ndarray:
+def _places(
+    height: int,
+    width: int,
+    length: float,
+) -> np.ndarray:
     """Row and column of every HR pixel in length scales, (H, W, 2); the longer side is 1 / `length` long."""
     grid = np.mgrid[:height, :width].astype(np.float32)  # (2, H, W)
     rows, columns = grid / max(height, width)
@@ -190,7 +202,13 @@ class Features:
         rng: Source of the frequencies.
     """
 
-    def __init__(self, inputs: PixelInputs, kernel: Kernel, count: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        inputs: PixelInputs,
+        kernel: Kernel,
+        count: int,
+        rng: np.random.Generator,
+    ) -> None:
         self.count = count
         self.points = kernel_inputs(inputs, kernel)  # (H, W, d)
         dimension = self.points.shape[2]
@@ -232,14 +250,12 @@ class MapFit:
 
     Attributes:
         weights: (D, K).
-        errors: (K,) mean squared leave-one-out error per spectral dimension.
         ridges: (K,) chosen ridges, relative to the mean energy of an LR pixel's features.
         evidence: Log marginal likelihood, summed over dimensions.
         left_out: (n, K) leave-one-out residuals, unweighted.
     """
 
     weights: np.ndarray
-    errors: np.ndarray
     ridges: np.ndarray
     evidence: float
     left_out: np.ndarray
@@ -276,7 +292,11 @@ def _thin_svd(design: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _log_evidence(
-    energies: np.ndarray, inside: np.ndarray, outside: np.ndarray, count: int, ridge: float
+    energies: np.ndarray,
+    inside: np.ndarray,
+    outside: np.ndarray,
+    count: int,
+    ridge: float,
 ) -> np.ndarray:
     """Log marginal likelihood (GPML 2.30, 5.8) of every column under one ridge, up to a constant.
 
@@ -306,7 +326,11 @@ def _log_evidence(
 
 
 def fit_map(
-    blurred: np.ndarray, targets: np.ndarray, trust: Optional[np.ndarray] = None, *, caution: float = 3.0
+    blurred: np.ndarray,
+    targets: np.ndarray,
+    trust: Optional[np.ndarray] = None,
+    *,
+    caution: float = SINGLE_CAUTION,
 ) -> MapFit:
     """Ridge regression; the ridge of each column maximises its marginal likelihood (prior variance profiled out).
 
@@ -321,7 +345,7 @@ def fit_map(
         caution: Factor on the chosen ridge.
 
     Returns:
-        Weights and leave-one-out errors (weighted, if weights were given).
+        Weights, the ridges that gave them, and leave-one-out residuals.
     """
     design = blurred.astype(np.float64)  # (n, D)
     wanted = targets.astype(np.float64)  # (n, K)
@@ -358,14 +382,12 @@ def fit_map(
     residuals = wanted - left @ (shrink * inside)  # (n, K)
     leverage = (left**2) @ shrink  # (n, K), the diagonal of H
     left_out = residuals / np.maximum(1.0 - leverage, LEAST_FREEDOM)
-    errors = np.mean(left_out**2, axis=0)
     if trust is not None:
         left_out = left_out / trust[:, None]
 
     best_evidence = np.max(evidence, axis=0)  # (K,)
     return MapFit(
         weights=weights,
-        errors=errors,
         ridges=ridges / scale,
         evidence=float(np.sum(best_evidence)),
         left_out=left_out,
