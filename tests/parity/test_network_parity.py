@@ -154,7 +154,11 @@ def test_weights_come_back_to_the_last_bit() -> None:
 
 @pytest.mark.parametrize(
     ("bands", "scale", "size", "supports"),
-    [(10, 8, (16, 17), [(0, 5), (3, 8), (6, 10)]), (128, 4, (36, 32), CHIKUSEI), (128, 5, (26, 29), CHIKUSEI)],
+    [
+        (10, 8, (16, 17), [(0, 5), (3, 8), (6, 10)]),
+        (128, 4, (36, 32), CHIKUSEI),
+        pytest.param(128, 5, (26, 29), CHIKUSEI, marks=pytest.mark.slow),
+    ],
 )
 def test_fusion_steps_with_adamw(bands: int, scale: int, size: tuple[int, int], supports: Any) -> None:
     """Step 4 of the method with its own optimisers, the joint stage included (P2: the SRF moves twice)."""
