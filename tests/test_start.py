@@ -68,8 +68,8 @@ def srf_file(tmp_path: Path, rows: list[list[float]]) -> Path:
     net = {f"srf_list.{band}": np.array([side, middle, side]) for band in range(len(rows))}
     net.update({f"conv_lst.{band}.weight": np.array(row[:3])[None, None] for band, row in enumerate(rows)})
     net.update({f"conv_lst.{band}.bias": np.array(row[3:]) for band, row in enumerate(rows)})
-    save(tmp_path / "srf.safetensors", {name: (array, "float64") for name, array in net.items()}, {})
-    return tmp_path / "srf.safetensors"
+    save(tmp_path / "srf.pth", {name: (array, "float64") for name, array in net.items()}, {})
+    return tmp_path / "srf.pth"
 
 
 def test_an_srf_alone_sees_what_its_taps_and_relu_make_of_the_gaussians(tmp_path: Path) -> None:
@@ -154,9 +154,9 @@ def test_weights_of_another_scene_are_refused(tmp_path: Path, sizes: dict[str, A
 def test_files_that_are_no_start(tmp_path: Path) -> None:
     vgg = {f"features.0.{leaf}": (np.zeros(shape), "float64") for leaf, shape in
            (("weight", (64, 3, 3, 3)), ("bias", (64,)))}  # fmt: skip
-    save(tmp_path / "vgg.safetensors", vgg, {})
+    save(tmp_path / "vgg.pth", vgg, {})
     with pytest.raises(ConversionError, match=r"network\.vgg_weights"):
-        model(1, f"network.weights={tmp_path / 'vgg.safetensors'}")
+        model(1, f"network.weights={tmp_path / 'vgg.pth'}")
     state = {name: tensor for name, tensor in model(1).state_dict().items() if "query" not in name}
     paddle.save(state, str(tmp_path / "cut.pdparams"))
     with pytest.raises(ConversionError, match=r"missing: network\.levels\.0\.attention\.query\.weight, net"):

@@ -1,9 +1,10 @@
-"""Converts weights between PyTorch and Paddle: python tools/convert_weights.py SRC DST."""
+"""Convert weights between PyTorch and Paddle: python tools/convert_weights.py SRC DST."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -13,44 +14,48 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Returns the command line."""
-    from paddle_umsft.weights.convert import PARTS
-
+def parse(argv: Optional[Sequence[str]], parts: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments; bad usage ends the program with code 2, a question for help with 0."""
     parser = argparse.ArgumentParser(
-        description="Converts weights between PyTorch and Paddle; neither of them need be installed.",
+        description="Convert weights between PyTorch and Paddle; neither of them need be installed.",
         epilog="Exit codes: 0 done, 2 bad usage, 3 the source cannot be used (nothing is written).",
     )
-    parser.add_argument("source", metavar="SRC", help=".pth, .pt, .pdparams, .safetensors or .npz")
-    parser.add_argument("target", metavar="DST", help=".pdparams, .pth, .pt or .safetensors")
-    parser.add_argument("--to", choices=("paddle", "torch"), help="whose names to write; default: as DST's ending says")
+    parser.add_argument("source", metavar="SRC", help=".pth, .pt, .pdparams or .safetensors")
+    parser.add_argument("target", metavar="DST", help=".pdparams (this package's names), .pth or .pt (the published)")
     parser.add_argument("--key", help="entry of a checkpoint to take, for instance model")
-    parser.add_argument("--part", choices=PARTS, help="network to take, if SRC holds several")
+    parser.add_argument("--part", choices=parts, help="network to take, if SRC holds several")
     parser.add_argument("--all", action="store_true", help="list every tensor in the table")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return parser
+    return parser.parse_args(argv)
 
 
 def show(report: Report, every_name: bool) -> None:
-    """Prints what the source is, the table and both digests."""
-    print(f"{report.source[0]}: {report.recognised}, sha256 {report.source[1]}")
+    """Print what the source is, the table and both digests."""
+    source_name, source_digest = report.source
+    print(f"{source_name}: {report.recognised}, sha256 {source_digest}")
     print(report.table(every_name))
-    if report.result[1]:
-        print(f"{report.result[0]}: {report.grammar}'s names, sha256 {report.result[1]}")
+    result_name, result_digest = report.result
+    if result_digest:
+        print(f"{result_name}: {report.grammar}'s names, sha256 {result_digest}")
 
 
-def main(argv: Optional[list[str]] = None) -> int:
-    """Runs the command line; returns the exit code."""
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run; returns 0, 2 (bad usage), 3 (bad source) or 130 (interrupted)."""
     try:
-        arguments = build_parser().parse_args(argv)
         from paddle_umsft.errors import UmsftError
         from paddle_umsft.machine.screen import screen_may_close
         from paddle_umsft.weights import IncompleteError, convert_file
-
-        screen_may_close()
-        report = convert_file(
-            arguments.source, arguments.target, to=arguments.to, key=arguments.key, part=arguments.part
-        )
+        from paddle_umsft.weights.convert import PARTS
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return 130
+    except ImportError as error:
+        print(f"{error}; install first: pip install -r requirements-cpu.txt (or requirements.txt)", file=sys.stderr)
+        return 2
+    arguments = parse(argv, PARTS)
+    screen_may_close()
+    try:
+        report = convert_file(arguments.source, arguments.target, key=arguments.key, part=arguments.part)
     except KeyboardInterrupt:
         print("interrupted; nothing was written", file=sys.stderr)
         return 130

@@ -79,7 +79,7 @@ class NetworkConfig(Section):
         skip: Channels of their skip branches.
         heads: Attention heads.
         attention: "published" or "paper", who asks and who answers (P3).
-        vgg_weights: VGG16-BN weights to start the encoders from (.pth, .pdparams, .npz, .safetensors).
+        vgg_weights: VGG16-BN weights to start the encoders from (.pth, .pdparams, .safetensors).
         weights: UMSFT weights to start from, a published checkpoint or a run's model.pdparams: the network, and the
             learned SRF and PSF, as far as they are in it; what is in it goes before `vgg_weights`.
     """

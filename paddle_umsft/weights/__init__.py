@@ -1,4 +1,4 @@
-"""PyTorch weights in and out, without PyTorch: ``convert_file``, ``load_vgg_features``, and the names' translation."""
+"""PyTorch weights in and out, without PyTorch: `convert_file`, `load_vgg_features`, and the names' translation."""
 
 from __future__ import annotations
 

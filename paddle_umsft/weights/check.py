@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from paddle_umsft.weights import names, shapes
+from paddle_umsft.weights.fit import Shape, misfits
 from paddle_umsft.weights.formats.reader import ASIDE_PREFIX
 from paddle_umsft.weights.formats.values import Leaf
 from paddle_umsft.weights.mapping import to_published_layout
 from paddle_umsft.weights.recognise import Part, Recognised
-from paddle_umsft.weights.report import Report, Row
+from paddle_umsft.weights.report import Report
+from paddle_umsft.weights.sizes import srf_supports, umsft_sizes
 
-_FLOATS = ("float16", "bfloat16", "float32", "float64")
+# Types that weights may have; counts of batches are integers.
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+_COUNT = ".num_batches_tracked"
 
 
 @dataclass
@@ -20,7 +24,7 @@ class Network:
     """One network under its published names.
 
     Args:
-        kind: ``umsft``, ``vgg``, ``psf`` or ``srf``.
+        kind: `umsft`, `vgg`, `psf` or `srf`.
         tensors: By published name, in the published order once checked.
         source_names: Published name -> its name in the file.
         source_shapes: Published name -> its shape in the file.
@@ -30,147 +34,176 @@ class Network:
     kind: str
     tensors: dict[str, Leaf] = field(default_factory=dict)
     source_names: dict[str, str] = field(default_factory=dict)
-    source_shapes: dict[str, shapes.Shape] = field(default_factory=dict)
+    source_shapes: dict[str, Shape] = field(default_factory=dict)
     ours: bool = False
 
     def put(self, name: str, leaf: Leaf, source_name: str, report: Report) -> None:
-        """Adds a tensor; one that is there already must be the same to the last bit."""
+        """Add a tensor; one that is there already must be the same to the last bit."""
         known = self.tensors.setdefault(name, leaf)
         if known is not leaf and not _same(known, leaf):
-            report.rows.append(Row("extra", source_name, "there twice, with different values"))
+            report.add("extra", source_name, "there twice, with different values")
         self.source_names.setdefault(name, source_name)
+
+    def found_shapes(self) -> dict[str, Shape]:
+        """Return published name -> shape, of the tensors that have their values."""
+        return {name: leaf.array.shape for name, leaf in self.tensors.items() if leaf.array is not None}
+
+    def expected_name(self, published: str) -> str:
+        """Return how a missing tensor would be called in the file."""
+        if not self.ours or self.kind == "vgg":
+            return published
+        return names.our_key(published) or f"{ASIDE_PREFIX}{published}"
+
+    def as_in_file(self, published: str, shape: Shape) -> Shape:
+        """Return a published shape as the tensor should have it in the file."""
+        if self.ours:
+            return names.our_shape(published, shape)
+        return shape
 
 
 def checked_networks(found: Recognised, report: Report) -> dict[str, Network]:
-    """Brings each network under its published names and checks it; what is wrong becomes rows of the report.
+    """Bring each network under its published names and check it; what is wrong goes into the report.
 
     Args:
         found: What the file holds. A separate SRF net beside UMSFT becomes its child, as published (P2).
-        report: Gets a row for everything missing, extra, of wrong shape or type, and dropped.
+        report: Gets everything missing, extra, of wrong shape or type, and dropped.
 
     Returns:
         Networks by kind.
     """
-    report.rows += [Row("extra", name) for name in found.extra]
+    for name in found.extra:
+        report.add("extra", name)
+    ours = found.grammar == "paddle"
     networks: dict[str, Network] = {}
+    # UMSFT first, so that the SRF net finds it.
     for kind in ("umsft", "vgg", "psf", "srf"):
         part = found.parts.get(kind)
         if part is None:
             continue
-        home = networks.get("umsft") if kind == "srf" else None
-        network = home or networks.setdefault(kind, Network(kind, ours=found.grammar == "paddle"))
+        if kind == "srf" and "umsft" in networks:
+            network = networks["umsft"]
+        else:
+            network = Network(kind=kind, ours=ours)
+            networks[kind] = network
         for name, leaf in part.tensors.items():
             _put_under_published_name(network, part, name, leaf, report)
         if kind == "umsft":
             for name, leaf in found.aside.items():
-                network.put(name, leaf, ASIDE_PREFIX + name, report)
+                network.put(name, leaf, f"{ASIDE_PREFIX}{name}", report)
     for network in networks.values():
         _check(network, report)
     return networks
 
 
-def wanted_shapes(kind: str, found: Mapping[str, shapes.Shape]) -> shapes.Shapes:
-    """Returns what a network must have, by the sizes that its own tensors show.
+def wanted_shapes(kind: str, found: Mapping[str, Shape]) -> shapes.Shapes:
+    """Return what a network must have, by the sizes that its own tensors show.
 
     Args:
-        kind: ``umsft``, ``vgg``, ``psf`` or ``srf``.
+        kind: `umsft`, `vgg`, `psf` or `srf`.
         found: Shapes by published name.
     """
     if kind == "umsft":
-        return shapes.umsft_shapes(shapes.umsft_sizes(found))
+        return shapes.umsft_shapes(umsft_sizes(found))
     if kind == "vgg":
         return shapes.vgg_shapes()
     if kind == "srf":
-        return shapes.srf_shapes(shapes.srf_supports(found))
-    kernel = found.get(names.PSF_KEYS[0], ())
-    return shapes.psf_shapes(kernel[-1] if kernel else 1)
+        return shapes.srf_shapes(srf_supports(found))
+    size = 1
+    kernel = found.get(names.PSF_KEYS[0])
+    if kernel:
+        size = kernel[-1]
+    return shapes.psf_shapes(size)
 
 
 def _put_under_published_name(network: Network, part: Part, name: str, leaf: Leaf, report: Report) -> None:
-    source_name = part.prefix + name
-    if part.kind == "vgg" and name.startswith("classifier."):
-        report.rows.append(Row("dropped", source_name, "the encoders use VGG's features alone"))
+    source_name = f"{part.prefix}{name}"
+    if part.kind == "vgg":
+        if name.startswith("classifier."):
+            report.add("dropped", source_name, "the encoders use VGG's features alone")
+            return
+        network.put(names.published_vgg_key(name), leaf, source_name, report)
         return
     key = name
-    if part.kind == "vgg":
-        key = name.replace("._mean", ".running_mean").replace("._variance", ".running_var")
-    elif part.grammar == "paddle":
+    if part.grammar == "paddle":
         try:
             key = names.published_key(name)
         except KeyError:
-            report.rows.append(Row("extra", source_name))
+            report.add("extra", source_name)
             return
     if part.kind == "srf":
-        key = key[len("rm.srf.") :] if key.startswith("rm.srf.") else key
-        key = f"rm.srf.{key}" if network.kind == "umsft" else key
+        # The SRF net alone has no prefix; inside UMSFT it has one.
+        key = names.without_prefix(key, names.PUBLISHED_SRF_PREFIX)
+        if network.kind == "umsft":
+            key = f"{names.PUBLISHED_SRF_PREFIX}{key}"
     if part.grammar == "paddle" and leaf.array is not None:
         network.source_shapes[key] = leaf.array.shape
-        leaf = Leaf(to_published_layout(key, leaf.array), leaf.dtype)
+        leaf = Leaf(array=to_published_layout(key, leaf.array), dtype=leaf.dtype)
     network.put(key, leaf, source_name, report)
     if part.kind == "psf" and part.grammar == "paddle":
         network.put(names.PSF_KEYS[1], leaf, source_name, report)
 
 
 def _check(network: Network, report: Report) -> None:
-    tensors = network.tensors
-    found = {name: tuple(leaf.array.shape) for name, leaf in tensors.items() if leaf.array is not None}
+    """Report what is wrong with a network, and put what it must have into the published order."""
+    found = network.found_shapes()
     wanted = wanted_shapes(network.kind, found)
-    optional = _optional(network.kind, wanted, found)
-    for name, shape in wanted.items():
-        source_name = network.source_names.get(name, name)
-        if name not in found:
-            if name not in optional:
-                report.rows.append(Row("missing", _expected_name(network, name)))
-        elif _layout(network, name, found[name]) != _wanted_layout(network, name, shape):
-            note = f"{_layout(network, name, found[name])} instead of {_wanted_layout(network, name, shape)}"
-            report.rows.append(Row("wrong shape", source_name, note))
-        elif not _right_type(name, tensors[name].dtype):
-            report.rows.append(Row("wrong type", source_name, tensors[name].dtype))
-    report.rows += [Row("extra", network.source_names[name]) for name in tensors if name not in wanted]
-    kernels = [tensors[key] for key in names.PSF_KEYS if key in tensors]
-    if len(kernels) == 2 and not _same(*kernels):
-        note = f"another kernel than {names.PSF_KEYS[0]}, though they are one tensor"
-        report.rows.append(Row("extra", network.source_names[names.PSF_KEYS[1]], note))
-    network.tensors = {name: tensors[name] for name in wanted if name in tensors}
+    # Compared as the file has them and should have them: a Linear layer of ours lies the other way round.
+    wanted_there = {name: network.as_in_file(name, shape) for name, shape in wanted.items()}
+    found_there = {name: network.source_shapes.get(name, shape) for name, shape in found.items()}
+    misshapen = set()
+    for problem in misfits(wanted_there, found_there, optional=_optional(network.kind, wanted, found)):
+        name = problem.name
+        if problem.kind == "missing":
+            report.add("missing", network.expected_name(name))
+        elif problem.kind == "extra":
+            report.add("extra", network.source_names[name])
+        else:
+            misshapen.add(name)
+            report.add("wrong shape", network.source_names[name], f"{problem.found} instead of {problem.wanted}")
+    for name in wanted:
+        leaf = network.tensors.get(name)
+        if leaf is not None and name not in misshapen and not _right_type(name, leaf.dtype):
+            report.add("wrong type", network.source_names[name], leaf.dtype)
+    _check_kernels(network, report)
+    network.tensors = {name: network.tensors[name] for name in wanted if name in network.tensors}
 
 
-def _layout(network: Network, name: str, shape: shapes.Shape) -> shapes.Shape:
-    """Returns a tensor's shape as it is in the file."""
-    return network.source_shapes.get(name, shape)
+def _check_kernels(network: Network, report: Report) -> None:
+    """Report two kernels that differ: they are one tensor under two names."""
+    first, second = names.PSF_KEYS
+    if first not in network.tensors or second not in network.tensors:
+        return
+    if not _same(network.tensors[first], network.tensors[second]):
+        note = f"another kernel than {first}, though they are one tensor"
+        report.add("extra", network.source_names[second], note)
 
 
-def _wanted_layout(network: Network, name: str, shape: shapes.Shape) -> shapes.Shape:
-    """Returns a published shape as it should be in the file."""
-    return names.our_shape(name, shape) if network.ours else shape
-
-
-def _expected_name(network: Network, published: str) -> str:
-    """Returns how a missing tensor would be called in the file."""
-    if not network.ours or network.kind == "vgg":
-        return published
-    ours = names.our_key(published)
-    return ours if ours else ASIDE_PREFIX + published
-
-
-def _optional(kind: str, wanted: shapes.Shapes, found: Mapping[str, shapes.Shape]) -> set[str]:
-    """Counts of batches (PyTorch before 0.4.1 has none); and dead layers, if none of them is there."""
-    optional = {name for name in wanted if name.endswith(".num_batches_tracked")}
+def _optional(kind: str, wanted: shapes.Shapes, found: Mapping[str, Shape]) -> set[str]:
+    """Return what may be missing: counts of batches (PyTorch before 0.4.1 has none), and all dead layers or none."""
+    counts = {name for name in wanted if name.endswith(_COUNT)}
     dead = {name for name in wanted if _is_dead(kind, name)}
-    return optional if any(name in found for name in dead - optional) else optional | dead
+    some_are_there = any(name in found for name in dead - counts)
+    if some_are_there:
+        return counts
+    return counts | dead
 
 
 def _is_dead(kind: str, name: str) -> bool:
-    if kind == "vgg":
-        return int(name.split(".")[1]) >= names.DEAD_FROM
-    return names.is_dead(name)
+    if kind != "vgg":
+        return names.is_dead(name)
+    # features.<index>.<leaf>
+    index = name.split(".")[1]
+    return int(index) >= names.DEAD_FROM
 
 
 def _right_type(name: str, dtype: str) -> bool:
-    if name.endswith(".num_batches_tracked"):
+    if name.endswith(_COUNT):
         return "int" in dtype
-    return dtype in _FLOATS
+    return dtype in FLOATS
 
 
 def _same(first: Leaf, second: Leaf) -> bool:
-    a, b = first.values(), second.values()
+    """Tell whether two tensors are equal to the last bit, NaN and the sign of zero included."""
+    a = first.values()
+    b = second.values()
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()

@@ -8,13 +8,14 @@ from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.weights import names, shapes
+from paddle_umsft.weights import names
+from paddle_umsft.weights.vgg_stacks import KERNEL_SIZE, VGG16_BN
 
 Arrays = dict[str, np.ndarray]
 
 
 def published_to_ours(published: Mapping[str, np.ndarray]) -> tuple[Arrays, Arrays]:
-    """Renames the published network's tensors to ours, Linear layers transposed.
+    """Rename the published network's tensors to ours, Linear layers transposed.
 
     Args:
         published: Name -> array, as in the published state_dict of the network, its SRF net or its PSF net.
@@ -34,7 +35,7 @@ def published_to_ours(published: Mapping[str, np.ndarray]) -> tuple[Arrays, Arra
 
 
 def ours_to_published(ours: Mapping[str, np.ndarray], aside: Optional[Mapping[str, np.ndarray]] = None) -> Arrays:
-    """Renames our tensors to the published ones; the inverse of ``published_to_ours``.
+    """Rename our tensors to the published ones; the inverse of `published_to_ours`.
 
     Args:
         ours: Name -> array.
@@ -46,18 +47,19 @@ def ours_to_published(ours: Mapping[str, np.ndarray], aside: Optional[Mapping[st
     Raises:
         KeyError: A name is none of ours.
     """
+    first_psf_key, second_psf_key = names.PSF_KEYS
     published: Arrays = {}
     for name, array in ours.items():
         key = names.published_key(name)
         published[key] = to_published_layout(key, array)
-        if key == names.PSF_KEYS[0]:
-            published[names.PSF_KEYS[1]] = array
+        if key == first_psf_key:
+            published[second_psf_key] = array
     published.update(aside or {})
     return published
 
 
 def to_our_layout(published: str, array: np.ndarray) -> np.ndarray:
-    """Turns a published tensor the way it lies here: Linear weights transposed, SRF rows (n,) to (1, 1, n).
+    """Turn a published tensor the way it lies here: Linear weights transposed, SRF rows (n,) to (1, 1, n).
 
     Args:
         published: Its published name.
@@ -66,20 +68,38 @@ def to_our_layout(published: str, array: np.ndarray) -> np.ndarray:
     Returns:
         A view.
     """
-    turned: np.ndarray = array.T if names.is_linear(published) else array
-    return turned.reshape(1, 1, *array.shape) if names.is_response(published) else turned
+    turned = array
+    if names.is_linear(published):
+        # (out, in) -> (in, out)
+        turned = array.T
+    elif names.is_response(published):
+        # (n,) -> (1, 1, n)
+        turned = array.reshape(1, 1, *array.shape)
+    return turned
 
 
 def to_published_layout(published: str, array: np.ndarray) -> np.ndarray:
-    """The inverse of ``to_our_layout``; an array of a shape that cannot be turned stays as it is."""
-    turned: np.ndarray = array.T if names.is_linear(published) else array
-    if names.is_response(published) and array.shape[:2] == (1, 1):
-        turned = turned.reshape(array.shape[2:])
+    """Turn a tensor of ours the way the published one lies, the inverse of `to_our_layout`.
+
+    Args:
+        published: Its published name.
+        array: Its values; an array of a shape that cannot be turned stays as it is.
+
+    Returns:
+        A view.
+    """
+    turned = array
+    if names.is_linear(published):
+        # (in, out) -> (out, in)
+        turned = array.T
+    elif names.is_response(published) and array.shape[:2] == (1, 1):
+        # (1, 1, n) -> (n,)
+        turned = array.reshape(array.shape[2:])
     return turned
 
 
 def dead_layer_start(key: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Makes the declared start of a VGG layer that nobody listens to: PyTorch's default, the key's CRC as the seed.
+    """Make the declared start of a VGG layer that nobody listens to: PyTorch's default, the key's CRC as the seed.
 
     Args:
         key: Its published name.
@@ -89,13 +109,19 @@ def dead_layer_start(key: str, shape: tuple[int, ...]) -> np.ndarray:
         float32 (int64 for a count of batches): a convolution's weight and bias uniform in ±1/sqrt(fan_in), a BN's
         weight and variance 1, bias and mean 0.
     """
-    leaf = key.rpartition(".")[2]
-    index = int(key.split(".")[2])
+    # HSIFE.extractor.<index>.<leaf>
+    _, _, index, leaf = key.split(".")
     if leaf == "num_batches_tracked":
         return np.zeros(shape, np.int64)
-    convolutions = {place: before for place, before, _ in shapes.VGG_CONVOLUTIONS}
-    if index not in convolutions:
-        return np.full(shape, 1.0 if leaf in ("weight", "running_var") else 0.0, np.float32)
-    bound = 1.0 / np.sqrt(9.0 * convolutions[index])
-    random = np.random.RandomState(zlib.crc32(key.encode()))
-    return random.uniform(-bound, bound, shape).astype(np.float32)
+    channels_in = {layer.index: layer.channels_in for layer in VGG16_BN.convolutions()}
+    if int(index) not in channels_in:
+        # A batch normalisation that changes nothing.
+        if leaf in ("weight", "running_var"):
+            return np.ones(shape, np.float32)
+        return np.zeros(shape, np.float32)
+    fan_in = KERNEL_SIZE * KERNEL_SIZE * channels_in[int(index)]
+    bound = 1.0 / np.sqrt(fan_in)
+    seed = zlib.crc32(key.encode())
+    random = np.random.RandomState(seed)
+    drawn = random.uniform(-bound, bound, shape)
+    return drawn.astype(np.float32)

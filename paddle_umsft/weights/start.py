@@ -13,11 +13,11 @@ from paddle_umsft.weights.formats.reader import read_weights
 from paddle_umsft.weights.mapping import Arrays, published_to_ours
 from paddle_umsft.weights.names import SRF_PREFIX
 from paddle_umsft.weights.recognise import recognise
-from paddle_umsft.weights.report import Report
+from paddle_umsft.weights.report import Report, TensorFate
 
 
 def load_start(path: Union[str, Path]) -> Arrays:
-    """Reads the network, its learned SRF and its PSF, as far as a file holds them.
+    """Read the network, its learned SRF and its PSF, as far as a file holds them.
 
     Args:
         path: Any file that `read_weights` reads, with published names or ours.
@@ -33,13 +33,27 @@ def load_start(path: Union[str, Path]) -> Arrays:
     found = recognise(file)
     if "vgg" in found.parts:
         raise ConversionError("VGG16-BN alone", where=path, expected="UMSFT", hint="give it as network.vgg_weights")
-    report = Report(found.describe(), (file.path.name, file.sha256))
+    report = Report(recognised=found.summary(), source=(file.path.name, file.sha256))
     networks = checked_networks(found, report)
-    if found.grammar == "paddle" and "srf" not in found.parts:  # a run that knew the SRF has none to offer
-        report.rows = [row for row in report.rows if row.status != "missing" or not row.name.startswith(SRF_PREFIX)]
+    if found.grammar == "paddle" and "srf" not in found.parts:
+        # A run that knew the SRF has none to offer.
+        report.fates = [fate for fate in report.fates if not _is_missing_srf(fate)]
     if report.problems():
         raise ConversionError("weights do not fit", where=path, got=report.problems())
-    published = {name: leaf.values() for network in networks.values() for name, leaf in network.tensors.items()}
+    published: Arrays = {}
+    for network in networks.values():
+        for name, leaf in network.tensors.items():
+            published[name] = leaf.values()
     ours, _ = published_to_ours(published)
-    # Copies, so that the file need not stay open.
-    return {name: np.array(a, np.float64 if a.dtype == np.float64 else np.float32) for name, a in ours.items()}
+    return {name: _copy(array) for name, array in ours.items()}
+
+
+def _is_missing_srf(fate: TensorFate) -> bool:
+    return fate.status == "missing" and fate.name.startswith(SRF_PREFIX)
+
+
+def _copy(array: np.ndarray) -> np.ndarray:
+    """Return a copy, so that the file need not stay open, in the nearest type that layers have."""
+    if array.dtype == np.float64:
+        return np.array(array, np.float64)
+    return np.array(array, np.float32)

@@ -53,7 +53,7 @@ def seeds() -> list[bytes]:
         wf.legacy_bytes({**obj, "optim.view": view}, storages, sizes),
         *numpy_pickles,
         wf.safetensors_bytes({**table, "__metadata__": {"a": "b"}}, b"01234567"),
-        wf.npz_bytes({f"{name}.npy": wf.npy_bytes(array) for name, array in arrays.items()}),
+        wf.plain_zip_bytes({f"archive/{name}": array.tobytes() for name, array in arrays.items()}),
     ]
 
 

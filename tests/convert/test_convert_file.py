@@ -28,7 +28,6 @@ from paddle_umsft.weights import (
     read_weights,
     shapes,
 )
-from paddle_umsft.weights.formats.writers import save
 
 ROOT = Path(__file__).parents[2]
 SMALL = shapes.Sizes(bands=7, supports=(3, 5), attention=(5, 5, 5), widths=(6, 7, 8), skips=(2, 3, 4))
@@ -84,12 +83,10 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store(tmp_path_factory.mktemp("small") / "small.pth", checkpoint())
 
 
-@pytest.mark.parametrize("middle", ["a.pdparams", "a.safetensors"])
-@pytest.mark.parametrize("end", ["b.pth", "b.safetensors"])
-def test_there_and_back_to_the_last_bit(small: Path, middle: str, end: str, tmp_path: Path) -> None:
-    convert_file(small, tmp_path / middle, to="paddle")
-    report = convert_file(tmp_path / middle, tmp_path / end, to="torch")
-    back = arrays_of(tmp_path / end)
+def test_there_and_back_to_the_last_bit(small: Path, tmp_path: Path) -> None:
+    convert_file(small, tmp_path / "a.pdparams")
+    report = convert_file(tmp_path / "a.pdparams", tmp_path / "b.pth")
+    back = arrays_of(tmp_path / "b.pth")
     filled = report.names("filled")
     assert filled
     assert all(names.is_dead(name) for name in filled)
@@ -171,13 +168,13 @@ def test_other_precisions_come_back(dtype: str, stored: str, tmp_path: Path) -> 
 
 def test_half_precision_that_was_trained_on_stays_float32(tmp_path: Path) -> None:
     """Narrowing again would lose what training added."""
-    convert_file(
-        store(tmp_path / "a.pth", {n: a.astype("f2") for n, a in srf_net().items()}), tmp_path / "b.safetensors"
-    )
-    ours = {name: array.copy() for name, array in arrays_of(tmp_path / "b.safetensors").items()}
+    half = {name: array.astype("f2") for name, array in srf_net().items()}
+    convert_file(store(tmp_path / "a.pth", half), tmp_path / "b.pdparams")
+    made = read_weights(tmp_path / "b.pdparams")
+    ours = {name: leaf.values().copy() for name, leaf in made.tree.items() if name.startswith("responses.")}
     ours["responses.0.bias"] += 1e-5
-    tensors = {name: (array, "float32") for name, array in ours.items()}
-    save(tmp_path / "c.safetensors", tensors, read_weights(tmp_path / "b.safetensors").metadata)
+    # Any format that keeps the metadata will do; this one is written here.
+    (tmp_path / "c.safetensors").write_bytes(wf.safetensors_of(ours, made.metadata))
     convert_file(tmp_path / "c.safetensors", tmp_path / "d.pth")
     back = arrays_of(tmp_path / "d.pth")
     assert back["conv_lst.0.bias"].dtype == "float32"
@@ -198,7 +195,7 @@ def test_bfloat16_comes_back(tmp_path: Path) -> None:
     assert_same({name: leaf.array for name, leaf in back.items()}, bits)
 
 
-@pytest.mark.parametrize("ending", ["pdparams", "safetensors", "pth"])
+@pytest.mark.parametrize("ending", ["pdparams", "pth"])
 def test_same_input_same_bytes_and_digests(ending: str, tmp_path: Path) -> None:
     source = store(tmp_path / "source.pth", srf_net())
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
@@ -277,8 +274,7 @@ def test_parts_of_a_file_of_several(tmp_path: Path) -> None:
 def test_wrong_usage(small: Path, tmp_path: Path) -> None:
     for target, arguments in (
         (tmp_path / "a.bin", {}),
-        (tmp_path / "a.pth", {"to": "paddle"}),
-        (tmp_path / "a.safetensors", {"to": "keras"}),
+        (tmp_path / "a.safetensors", {}),
         (tmp_path / "a.pth", {"part": "vae"}),
         (small, {}),
     ):

@@ -8,6 +8,7 @@ import math
 import pytest
 
 from paddle_umsft.weights import names, our_key, published_key, shapes
+from paddle_umsft.weights.sizes import umsft_sizes
 
 FULL = {"attention": (30,) * 3, "widths": (191,) * 3, "skips": (20,) * 3}
 PUBLISHED = {
@@ -49,7 +50,7 @@ def test_shapes_are_the_published_ones(case: str) -> None:
     lines = "".join(f"{key} {'x'.join(map(str, shape))}\n" for key, shape in made.items())
     assert len(made) == count
     assert hashlib.sha256(lines.encode()).hexdigest() == digest
-    assert shapes.umsft_sizes(made) == sizes
+    assert umsft_sizes(made) == sizes
 
 
 def test_size_of_the_published_checkpoint() -> None:

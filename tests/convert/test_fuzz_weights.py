@@ -76,7 +76,7 @@ ARRAYS = st.dictionaries(
 )
 
 
-@pytest.mark.parametrize("ending", ["pth", "pdparams", "safetensors"])
+@pytest.mark.parametrize("ending", ["pth", "pdparams"])
 @QUICK
 @given(wanted=ARRAYS)
 def test_what_is_written_is_read_again(ending: str, wanted: dict[str, tuple[list[int], str]], tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ import weight_files as wf
 
 from paddle_umsft.errors import ConversionError
 from paddle_umsft.weights import convert_file, load_vgg_features, shapes
-from paddle_umsft.weights.formats.writers import save
+from paddle_umsft.weights.vgg_stacks import VGG16_BN, VggStack
 
 
 def vgg(classifier: bool = True) -> dict[str, np.ndarray]:
     random = np.random.default_rng(0)
-    wanted = {n: s for n, s in shapes.vgg_shapes(dead=False).items() if not n.endswith("tracked")}
+    wanted = {n: s for n, s in shapes.vgg_shapes(blocks=3).items() if not n.endswith("tracked")}
     made = {name: random.random(shape, np.float32) for name, shape in wanted.items()}
     if classifier:
         made["classifier.0.weight"] = np.zeros((3, 4), np.float32)
@@ -25,12 +25,10 @@ def vgg(classifier: bool = True) -> dict[str, np.ndarray]:
 
 
 def write(path: Path, arrays: dict[str, np.ndarray]) -> Path:
-    """Writes every kind that ``network.vgg_weights`` takes."""
+    """Write every kind that `network.vgg_weights` takes."""
     obj, storages = wf.state_dict(arrays)
-    if path.suffix == ".npz":
-        np.savez_compressed(path, **arrays)
-    elif path.suffix == ".safetensors":
-        save(path, {name: (array, "float32") for name, array in arrays.items()}, {})
+    if path.suffix == ".safetensors":
+        path.write_bytes(wf.safetensors_of(arrays))
     elif path.suffix == ".pdparams":
         back = {n.replace("running_mean", "_mean").replace("running_var", "_variance"): a for n, a in arrays.items()}
         path.write_bytes(pickle.dumps(back, 2))
@@ -41,7 +39,7 @@ def write(path: Path, arrays: dict[str, np.ndarray]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["new.pth", "old.pth", "a.pdparams", "a.safetensors", "a.npz"])
+@pytest.mark.parametrize("name", ["new.pth", "old.pth", "a.pdparams", "a.safetensors"])
 def test_every_kind_of_file(name: str, tmp_path: Path) -> None:
     arrays = vgg()
     found = load_vgg_features(write(tmp_path / name, arrays))
@@ -51,10 +49,30 @@ def test_every_kind_of_file(name: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(array, arrays[key])
 
 
-def test_layers_are_those_that_the_encoders_use() -> None:
-    from paddle_umsft.methods.networks.vgg import CONVOLUTIONS
+def test_layers_are_where_torchvision_has_them() -> None:
+    """The numbers are those of the published files: `vgg16_bn-6c64b313.pth` and `vgg19-dcbb9e9d.pth`."""
+    found = [(layer.index, layer.channels_in, layer.channels_out) for layer in VGG16_BN.convolutions()]
+    assert found == [
+        (0, 3, 64), (3, 64, 64), (7, 64, 128), (10, 128, 128), (14, 128, 256), (17, 256, 256), (20, 256, 256),
+        (24, 256, 512), (27, 512, 512), (30, 512, 512), (34, 512, 512), (37, 512, 512), (40, 512, 512),
+    ]  # fmt: skip
+    assert [layer.index for layer in VGG16_BN.convolutions() if layer.pooled] == [3, 10, 20, 30, 40]
+    vgg19 = VggStack(name="VGG19", blocks=((2, 64), (2, 128), (4, 256), (4, 512), (4, 512)), batch_norm=False)
+    indices = [layer.index for layer in vgg19.convolutions()]
+    assert indices == [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34]
 
-    assert tuple(c for c in shapes.VGG_CONVOLUTIONS if c[0] < 24) == CONVOLUTIONS
+
+def test_layers_are_those_that_the_encoders_use() -> None:
+    """The encoders' own layers, named `conv0`, `norm1` and so on, against the weights that are asked for."""
+    pytest.importorskip("paddle")
+    from paddle_umsft.methods.networks.vgg import VggFeatures
+
+    state = VggFeatures(bands=3).state_dict()
+    shapes_there = {
+        f"features.{name[4:]}".replace("_mean", "running_mean").replace("_variance", "running_var"): tuple(tensor.shape)
+        for name, tensor in state.items()
+    }
+    assert shapes_there == {name: array.shape for name, array in vgg(classifier=False).items()}
 
 
 def test_everything_missing_is_listed(tmp_path: Path) -> None:
@@ -63,7 +81,7 @@ def test_everything_missing_is_listed(tmp_path: Path) -> None:
     arrays["features.3.bias"] = np.zeros(65, np.float32)
     arrays["features.7.bias"] = np.zeros(128, np.int64)
     with pytest.raises(ConversionError) as caught:
-        load_vgg_features(write(tmp_path / "a.npz", arrays))
+        load_vgg_features(write(tmp_path / "a.pdparams", arrays))
     for part in (
         "features.0.weight missing",
         "features.21.running_var missing",
@@ -74,14 +92,14 @@ def test_everything_missing_is_listed(tmp_path: Path) -> None:
 
 
 def test_another_network_is_refused(tmp_path: Path) -> None:
-    save(tmp_path / "a.safetensors", {"kernel": (np.zeros((1, 1, 3, 3)), "float64")}, {})
+    (tmp_path / "a.safetensors").write_bytes(wf.safetensors_of({"kernel": np.zeros((1, 1, 3, 3))}))
     with pytest.raises(ConversionError, match="no VGG16-BN"):
         load_vgg_features(tmp_path / "a.safetensors")
 
 
 def test_half_precision_is_widened(tmp_path: Path) -> None:
     arrays = {name: array.astype(np.float16) for name, array in vgg().items()}
-    found = load_vgg_features(write(tmp_path / "a.npz", arrays))
+    found = load_vgg_features(write(tmp_path / "a.safetensors", arrays))
     assert all(np.array_equal(array, arrays[name].astype(np.float32)) for name, array in found.items())
 
 

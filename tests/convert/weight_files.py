@@ -148,6 +148,18 @@ def legacy_bytes(
     return b"".join(parts)
 
 
+def safetensors_of(arrays: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> bytes:
+    """A sound safetensors file of float arrays."""
+    codes = {"float64": "F64", "float32": "F32", "float16": "F16"}
+    header: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
+    end = 0
+    for name, array in arrays.items():
+        place = [end, end + array.nbytes]
+        header[name] = {"dtype": codes[array.dtype.name], "shape": list(array.shape), "data_offsets": place}
+        end += array.nbytes
+    return safetensors_bytes(header, b"".join(array.tobytes() for array in arrays.values()))
+
+
 def safetensors_bytes(header: Any, data: bytes = b"", length: int | None = None) -> bytes:
     """A safetensors file with this table (text, or bytes as they are)."""
     import json
@@ -156,17 +168,10 @@ def safetensors_bytes(header: Any, data: bytes = b"", length: int | None = None)
     return struct.pack("<Q", len(raw) if length is None else length) + raw + data
 
 
-def npz_bytes(arrays: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """A .npz of members given as bytes."""
+def plain_zip_bytes(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A zip file of members given as bytes."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as archive:
-        for name, data in arrays.items():
+        for name, data in members.items():
             archive.writestr(name, data)
-    return file.getvalue()
-
-
-def npy_bytes(array: np.ndarray) -> bytes:
-    """An .npy file."""
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=True)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Where the published code starts under a seed: python tests/parity/published_start.py --vgg VGG.npz START.pth.
+"""Where the published code starts under a seed: python tests/parity/published_start.py --vgg VGG.pth START.pth.
 
 Draws with PyTorch's generator what PyTorch draws, layer by layer in the order of the published state_dict, and writes
 it with the published names; `-o network.weights=START.pth` starts the port from there. What that order does not say

@@ -22,7 +22,7 @@ SIZES = {"bands": 31, "msi_bands": 3, "scale": 8, "supports": published_start.CA
 @pytest.fixture(scope="module")
 def vgg() -> dict[str, np.ndarray]:
     random = np.random.RandomState(0)
-    wanted = {n: s for n, s in shapes.vgg_shapes(dead=False).items() if not n.endswith("tracked")}
+    wanted = {n: s for n, s in shapes.vgg_shapes(blocks=3).items() if not n.endswith("tracked")}
     return {name: random.uniform(size=shape).astype(np.float32) for name, shape in wanted.items()}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Union
 
 import numpy as np
 import paddle
@@ -15,10 +14,14 @@ from paddle_umsft.methods.networks.layers import BatchNorm, Conv2D
 from paddle_umsft.methods.networks.ops import builders
 from paddle_umsft.methods.networks.ops.autograd import run
 from paddle_umsft.methods.networks.ops.precision import recomputed
+from paddle_umsft.weights.fit import misfits, shapes_of
+from paddle_umsft.weights.names import LIVE_BLOCKS
+from paddle_umsft.weights.vgg_stacks import VGG16_BN
 
+_LAYERS = VGG16_BN.convolutions(LIVE_BLOCKS)
 # (index among torchvision's `features`, in, out) of the convolutions in use; the BN sits at index + 1.
-CONVOLUTIONS = ((0, 3, 64), (3, 64, 64), (7, 64, 128), (10, 128, 128), (14, 128, 256), (17, 256, 256), (20, 256, 256))
-POOL_AFTER = (3, 10, 20)
+CONVOLUTIONS = tuple((layer.index, layer.channels_in, layer.channels_out) for layer in _LAYERS)
+POOL_AFTER = tuple(layer.index for layer in _LAYERS if layer.pooled)
 TAP_AFTER_CONVOLUTION = (3, 10)
 TAP_CHANNELS = (64, 128, 256)
 
@@ -87,13 +90,8 @@ class VggFeatures(nn.Layer):
             wanted[f"features.{index + 1}.bias"] = norm.bias
             wanted[f"features.{index + 1}.running_mean"] = norm._mean
             wanted[f"features.{index + 1}.running_var"] = norm._variance
-        problems = []
-        for name, tensor in wanted.items():
-            found: Union[np.ndarray, None] = weights.get(name)
-            if found is None:
-                problems.append(f"{name} missing")
-            elif tuple(found.shape) != tuple(tensor.shape):
-                problems.append(f"{name} {tuple(found.shape)} instead of {tuple(tensor.shape)}")
+        wanted_shapes = shapes_of(wanted)
+        problems = [str(problem) for problem in misfits(wanted_shapes, shapes_of(weights), allow_extra=True)]
         if problems:
             raise DataError("VGG16-BN weights do not fit", where="network.vgg_weights", got="; ".join(problems))
         for name, tensor in wanted.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -25,6 +25,10 @@ NUMPY_TYPES: dict[str, str] = {
     "bool": "|b1",
 }
 
+# bfloat16 is the upper half of a float32.
+_LOWER_HALF = np.uint32(0xFFFF)
+_HALF_BITS = np.uint32(16)
+
 
 @dataclass(eq=False)
 class Leaf:
@@ -32,17 +36,19 @@ class Leaf:
 
     Args:
         array: Its values, usually a view of the file; bfloat16 as its uint16 bits. None until its bytes are found.
-        dtype: Its type, a key of ``NUMPY_TYPES``.
+        dtype: Its type, a key of `NUMPY_TYPES`.
     """
 
-    array: np.ndarray | None
+    array: Optional[np.ndarray]
     dtype: str
 
     def values(self) -> np.ndarray:
-        """Returns the tensor as a NumPy array; bfloat16 becomes float32, which is exact."""
+        """Return the tensor as a NumPy array; bfloat16 becomes float32, which is exact."""
         if self.array is None:
             raise AssertionError("a tensor was used before its bytes were read")
-        return widen_bfloat16(self.array) if self.dtype == "bfloat16" else self.array
+        if self.dtype == "bfloat16":
+            return widen_bfloat16(self.array)
+        return self.array
 
 
 @dataclass
@@ -51,8 +57,8 @@ class WeightFile:
 
     Args:
         path: Where it lies.
-        container: What it is: ``torch zip``, ``torch legacy``, ``pickle``, ``safetensors`` or ``npz``.
-        tree: Its content: nested dicts and lists of ``Leaf`` and plain values, or one ``Leaf``.
+        container: What it is: `torch zip`, `torch legacy`, `pickle` or `safetensors`.
+        tree: Its content: nested dicts and lists of `Leaf` and plain values, or one `Leaf`.
         sha256: Digest of the file.
         metadata: What the file says about itself (strings), empty if nothing.
     """
@@ -65,13 +71,24 @@ class WeightFile:
 
 
 def widen_bfloat16(bits: np.ndarray) -> np.ndarray:
-    """Returns bfloat16 bits (uint16, any shape) as the same numbers in float32."""
-    return np.asarray(bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    """Return bfloat16 bits (uint16, any shape) as the same numbers in float32."""
+    wide = bits.astype(np.uint32) << _HALF_BITS
+    # A single number comes back from the shift as a scalar.
+    return np.asarray(wide).view(np.float32)
 
 
-def narrow_bfloat16(array: np.ndarray) -> np.ndarray | None:
-    """Returns float32 numbers as bfloat16 bits (uint16, same shape), or None where that would lose something."""
-    bits = np.ascontiguousarray(array, dtype=np.float32).view(np.uint32).reshape(array.shape)
-    if np.any(bits & np.uint32(0xFFFF)):
+def narrow_bfloat16(array: np.ndarray) -> Optional[np.ndarray]:
+    """Return float32 numbers as bfloat16 bits (uint16, same shape), or None where that would lose something."""
+    single = np.ascontiguousarray(array, dtype=np.float32)
+    # `ascontiguousarray` makes a single number an array of one, hence the shape.
+    bits = single.view(np.uint32).reshape(array.shape)
+    if np.any(bits & _LOWER_HALF):
         return None
-    return np.asarray(bits >> np.uint32(16)).astype(np.uint16)
+    upper = np.asarray(bits >> _HALF_BITS)
+    return upper.astype(np.uint16)
+
+
+def contiguous_bytes(array: np.ndarray) -> memoryview:
+    """Return an array's bytes in C order; copied only where they do not lie so already."""
+    contiguous = np.ascontiguousarray(array)
+    return contiguous.reshape(-1).view(np.uint8).data

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from pathlib import Path
-from typing import BinaryIO, Callable
+from typing import BinaryIO, Callable, Union
 
 from paddle_umsft.errors import ConversionError
+from paddle_umsft.machine.files import write_whole
 
 
 class HashingFile:
@@ -16,6 +16,9 @@ class HashingFile:
 
     Args:
         file: Where they go.
+
+    Attributes:
+        position: How many bytes went there.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -23,19 +26,19 @@ class HashingFile:
         self._digest = hashlib.sha256()
         self.position = 0
 
-    def write(self, data: bytes | memoryview) -> None:
-        """Writes bytes."""
+    def write(self, data: Union[bytes, memoryview]) -> None:
+        """Write bytes."""
         self._file.write(data)
         self._digest.update(data)
         self.position += len(data)
 
     def hexdigest(self) -> str:
-        """Returns the sha256 of what was written."""
+        """Return the sha256 of what was written."""
         return self._digest.hexdigest()
 
 
-def write_atomically(path: Path, write: Callable[[HashingFile], None]) -> str:
-    """Writes under a temporary name beside the target, then moves it there.
+def write_hashed(path: Path, write: Callable[[HashingFile], None]) -> str:
+    """Write a file whole or not at all, in a folder that is there.
 
     Args:
         path: The target; what was there is replaced, or kept if anything fails.
@@ -47,17 +50,16 @@ def write_atomically(path: Path, write: Callable[[HashingFile], None]) -> str:
     Raises:
         ConversionError: It cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    digests: list[str] = []
+
+    def write_temporary(temporary: Path) -> None:
         with open(temporary, "wb") as file:
             hashing = HashingFile(file)
             write(hashing)
+            # On the disk before it gets its name: weights are often the only copy, and the power may fail.
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ConversionError(f"cannot be written ({error.strerror or error})", where=path) from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-    return hashing.hexdigest()
+        digests.append(hashing.hexdigest())
+
+    write_whole(path, write_temporary, make_folder=False, error=ConversionError)
+    return digests[0]

@@ -1,0 +1,89 @@
+"""The 16-bit types that tensors once had: made float32 for Paddle, and narrowed again on the way back.
+
+Both ways are exact: every float16 and bfloat16 number is a float32, and only what was one is made one again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Optional
+
+import numpy as np
+
+from paddle_umsft.weights.check import Network
+from paddle_umsft.weights.formats.values import WeightFile, narrow_bfloat16
+from paddle_umsft.weights.mapping import Arrays
+
+HALF_TYPES = ("float16", "bfloat16")
+
+# Values and the name of their type, as the writers take them: bfloat16 has no NumPy type.
+Typed = tuple[np.ndarray, str]
+
+
+def narrowed_types(file: WeightFile, networks: Mapping[str, Network]) -> dict[str, str]:
+    """Return published name -> 16-bit type, of this file or, as this file recorded it, of the one it came from.
+
+    Args:
+        file: The source.
+        networks: What it holds.
+    """
+    recorded = _recorded(file)
+    narrowed: dict[str, str] = {}
+    for network in networks.values():
+        for name, leaf in network.tensors.items():
+            if leaf.dtype in HALF_TYPES:
+                narrowed[name] = leaf.dtype
+            elif leaf.dtype == "float32" and recorded.get(name) in HALF_TYPES:
+                narrowed[name] = recorded[name]
+    return narrowed
+
+
+def recorded_as_text(narrowed: Mapping[str, str]) -> str:
+    """Return what `narrowed_types` reads back from a file's metadata."""
+    return json.dumps(dict(narrowed), sort_keys=True)
+
+
+def stored_types(arrays: Arrays) -> dict[str, Typed]:
+    """Return arrays with the names of the types that they have."""
+    return {name: (array, array.dtype.name) for name, array in arrays.items()}
+
+
+def narrow_all(arrays: Arrays, narrowed: Mapping[str, str]) -> dict[str, Typed]:
+    """Return arrays in the 16-bit types they once had, where nothing is lost by it.
+
+    Args:
+        arrays: By published name.
+        narrowed: As `narrowed_types` gives it.
+    """
+    # One array under two names stays one, as the writer takes it for one storage.
+    made: dict[int, Typed] = {}
+    for name, array in arrays.items():
+        if id(array) not in made:
+            made[id(array)] = _narrow(array, narrowed.get(name))
+    return {name: made[id(array)] for name, array in arrays.items()}
+
+
+def _narrow(array: np.ndarray, dtype: Optional[str]) -> Typed:
+    if array.dtype == np.float32 and dtype == "bfloat16":
+        bits = narrow_bfloat16(array)
+        if bits is not None:
+            return bits, dtype
+    if array.dtype == np.float32 and dtype == "float16":
+        # Numbers that do not fit overflow; the comparison below finds them.
+        with np.errstate(over="ignore", invalid="ignore"):
+            half = array.astype(np.float16)
+        if half.astype(np.float32).tobytes() == array.tobytes():
+            return half, dtype
+    return array, array.dtype.name
+
+
+def _recorded(file: WeightFile) -> dict[str, str]:
+    """Return what a file of ours says of the one it came from; of other files, nothing."""
+    try:
+        recorded = json.loads(file.metadata.get("narrowed", "{}"))
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(recorded, dict):
+        return {}
+    return {name: dtype for name, dtype in recorded.items() if isinstance(dtype, str)}
