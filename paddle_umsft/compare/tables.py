@@ -10,7 +10,7 @@ from paddle_umsft.compare.files import ScoredResult
 from paddle_umsft.machine.files import write_text
 from paddle_umsft.machine.tables import TextTable
 from paddle_umsft.metrics.figures import MISSING, number_of, title_of
-from paddle_umsft.metrics.summary import SceneMean, means_over_scenes
+from paddle_umsft.metrics.summary import SceneMean, mean_words, means_over_scenes
 
 # These come first and last, in this order; everything else stands between as it appears.
 _FIRST = ("PSNR", "SAM", "ERGAS", "SSIM", "RMSE")
@@ -35,7 +35,7 @@ def results_table(rows: Sequence[ScoredResult]) -> TextTable:
     for group in _groups(rows):
         means = _means(group)
         scenes = len(group)
-        cells = [_mean_cell(name, means.get(name), scenes) for name in names]
+        cells = [mean_words(name, means.get(name), scenes) for name in names]
         first = group[0]
         lines.append([first.group, f"mean of {scenes}", first.convention or MISSING, *cells])
     return TextTable(head, lines, words=len(_WHOSE))
@@ -133,16 +133,6 @@ def _means(group: Sequence[ScoredResult]) -> dict[str, SceneMean]:
     """Return the mean of each figure that two scenes at least have; of one it would be no mean."""
     means = means_over_scenes([row.figures for row in group])
     return {name: mean for name, mean in means.items() if mean.count > 1}
-
-
-def _mean_cell(name: str, mean: Optional[SceneMean], scenes: int) -> str:
-    """Return mean ± standard deviation; where some scenes have no finite figure, of how many it is the mean."""
-    if mean is None:
-        return MISSING
-    cell = f"{number_of(name, mean.mean)} ± {number_of(name, mean.std)}"
-    if mean.count < scenes:
-        cell += f" (of {mean.count})"
-    return cell
 
 
 def _band_cell(row: ScoredResult, name: str, band: int) -> str:

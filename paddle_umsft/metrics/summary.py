@@ -9,6 +9,8 @@ from typing import Any, Optional
 
 import numpy as np
 
+from paddle_umsft.metrics.figures import MISSING, number_of
+
 
 @dataclass(frozen=True)
 class SceneMean:
@@ -52,3 +54,22 @@ def means_over_scenes(rows: Sequence[Mapping[str, Any]]) -> dict[str, SceneMean]
     names = dict.fromkeys(name for row in rows for name in row)
     means = {name: mean_over_scenes(row.get(name) for row in rows) for name in names}
     return {name: mean for name, mean in means.items() if mean is not None}
+
+
+def mean_words(name: str, found: Optional[SceneMean], scenes: int, digits: Optional[int] = None) -> str:
+    """Return mean ± standard deviation as text; where some scenes have no finite figure, of how many it is the mean.
+
+    Args:
+        name: Name of the figure.
+        found: Its mean; None: there is none.
+        scenes: How many scenes there are.
+        digits: After the point; None: as the figure's measure says.
+    """
+    if found is None:
+        return MISSING
+    words = number_of(name, found.mean, digits)
+    if found.std is not None:
+        words += f" ± {number_of(name, found.std, digits)}"
+    if found.count < scenes:
+        words += f" (of {found.count})"
+    return words
