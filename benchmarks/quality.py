@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import argparse
 import csv
-import statistics
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
@@ -26,12 +25,30 @@ from paddle_umsft.data.listing import list_scenes
 from paddle_umsft.data.reading import read_scene
 from paddle_umsft.data.scene import Case, Scene
 from paddle_umsft.errors import ConfigError, UmsftError
+from paddle_umsft.machine.files import write_text
+from paddle_umsft.machine.tables import TextTable
 from paddle_umsft.methods.table import METHODS, run_method
 from paddle_umsft.metrics import evaluate
+from paddle_umsft.metrics.figures import measure_of
+from paddle_umsft.metrics.summary import mean_words, means_over_scenes
 
+# What makes a measurement: one of the same keys is not made again.
 KEYS = ("preset", "scene", "size", "scale", "seed", "psf", "srf", "snr_db", "options", "convention")
 FIGURES = ("PSNR", "SAM", "ERGAS", "SSIM", "RMSE")
 FIELDS = (*KEYS, *FIGURES, "seconds", "error")
+
+# Rows that agree in these are averaged; the columns of the table, in its order, with their titles.
+GROUP = {
+    "scale": "scale",
+    "size": "size",
+    "snr_db": "noise dB",
+    "options": "options",
+    "preset": "preset",
+    "convention": "convention",
+}
+AVERAGED = ("PSNR", "SAM", "ERGAS", "seconds")
+# Enough to tell presets apart; means over scenes spread by more than that.
+MEAN_DIGITS = 2
 
 
 @dataclass(frozen=True)
@@ -42,10 +59,12 @@ class Preset:
 
     @property
     def overrides(self) -> list[str]:
+        """Return its own settings."""
         _, _, rest = self.label.partition(":")
         return [part for part in rest.split(",") if part]
 
     def config(self, common: Sequence[str]) -> Config:
+        """Return its configuration with the settings that all presets share."""
         name = self.label.partition(":")[0]
         if name in METHODS and name != "umsft":
             return load_config(None, [*common, f"method={name}", *self.overrides])
@@ -53,7 +72,7 @@ class Preset:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Returns the command line."""
+    """Return the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
     add("--presets", nargs="+", default=["fast", "best"], help="configurations, methods, or NAME:key=value,key=value")
@@ -70,16 +89,18 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def centre(scene: Scene, size: int) -> Scene:
-    """The size x size pixels in the middle, or the scene where it is not larger."""
+    """Return the size x size pixels in the middle, or the scene where it is not larger."""
     height, width = scene.hr_hsi.shape[:2]
     if not size or size >= min(height, width):
         return scene
-    top, left = (height - size) // 2, (width - size) // 2
-    return scene.with_cube(scene.hr_hsi[top : top + size, left : left + size], f"{size}x{size} from the centre")
+    top = (height - size) // 2
+    left = (width - size) // 2
+    middle = scene.hr_hsi[top : top + size, left : left + size]
+    return scene.with_cube(middle, f"{size}x{size} from the centre")
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """Rows of an earlier call."""
+    """Return the rows of an earlier call."""
     if not path.exists():
         return []
     with path.open(newline="") as handle:
@@ -87,7 +108,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def add_row(path: Path, row: dict[str, str]) -> None:
-    """Appends one row; writes the header first in a new file."""
+    """Append one row; writes the header first in a new file."""
     new = not path.exists()
     with path.open("a", newline="") as handle:
         writer = csv.DictWriter(handle, FIELDS, lineterminator="\n")
@@ -97,7 +118,7 @@ def add_row(path: Path, row: dict[str, str]) -> None:
 
 
 def measure(case: Case, config: Config, convention: str) -> dict[str, str]:
-    """Fuses one case and returns its figures and seconds."""
+    """Fuse one case and return its figures and seconds."""
     started = time.perf_counter()
     result = run_method(case.observation, config)
     seconds = time.perf_counter() - started
@@ -106,31 +127,70 @@ def measure(case: Case, config: Config, convention: str) -> dict[str, str]:
     return {**figures, "seconds": f"{seconds:.2f}", "error": ""}
 
 
-def spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation."""
-    deviation = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.2f}{deviation}"
-
-
 def table(rows: Iterable[dict[str, str]]) -> str:
-    """Markdown: one line per preset, size, scale, noise and options."""
-    groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    """Return Markdown: one line per preset, size, scale, noise and options."""
+    groups: dict[tuple[str, ...], list[dict[str, float]]] = {}
     for row in rows:
         if not row["error"]:
-            key = tuple(row[name] for name in ("scale", "size", "snr_db", "options", "preset", "convention"))
-            groups.setdefault(key, []).append(row)
-    lines = [
-        "| scale | size | noise dB | options | preset | convention | runs | PSNR dB | SAM ° | ERGAS | seconds |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for key, members in sorted(groups.items(), key=lambda item: (int(item[0][0]), item[0][1:])):
-        figures = [spread([float(row[name]) for row in members]) for name in ("PSNR", "SAM", "ERGAS", "seconds")]
-        lines.append("| " + " | ".join([*key, str(len(members)), *figures]) + " |")
-    return "\n".join(lines) + "\n"
+            key = tuple(row[name] for name in GROUP)
+            figures = {name: float(row[name]) for name in AVERAGED}
+            groups.setdefault(key, []).append(figures)
+
+    head = [*GROUP.values(), "runs"]
+    for name in AVERAGED[:-1]:
+        head.append(f"{name} {measure_of(name).unit}".rstrip())
+    head.append(AVERAGED[-1])
+    lines = []
+    for key, members in sorted(groups.items(), key=_by_scale):
+        means = means_over_scenes(members)
+        runs = len(members)
+        cells = [mean_words(name, means.get(name), runs, MEAN_DIGITS) for name in AVERAGED]
+        lines.append([*key, str(runs), *cells])
+    return TextTable(head, lines, words=len(GROUP)).markdown()
 
 
-def cases_of(args: argparse.Namespace, common: Sequence[str]) -> Iterable[tuple[Scene, Config, int, int]]:
-    """All scenes with an observing configuration, scale and seed."""
+def _by_scale(item: tuple[tuple[str, ...], list[dict[str, float]]]) -> tuple[int, tuple[str, ...]]:
+    """Return what groups are sorted by: the scale as a number, then the rest as text."""
+    scale, *rest = item[0]
+    return int(scale), tuple(rest)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A scene to be observed in one way.
+
+    Attributes:
+        scene: The scene.
+        config: Says how it is observed.
+        scale: Ratio of the resolutions.
+        seed: Of the noise, and of the method.
+    """
+
+    scene: Scene
+    config: Config
+    scale: int
+    seed: int
+
+    def keys(self, preset: Preset, options: str, convention: str) -> dict[str, str]:
+        """Return what tells the measurement of a preset from all others."""
+        observe = self.config.observe
+        values = {
+            "preset": preset.label,
+            "scene": self.scene.name,
+            "size": "x".join(str(size) for size in self.scene.hr_hsi.shape),
+            "scale": self.scale,
+            "seed": self.seed,
+            "psf": observe.psf.type,
+            "srf": observe.srf,
+            "snr_db": f"{observe.snr_hsi_db or '-'}/{observe.snr_msi_db or '-'}",
+            "options": options,
+            "convention": convention,
+        }
+        return {name: str(value) for name, value in values.items()}
+
+
+def jobs_of(args: argparse.Namespace, common: Sequence[str]) -> Iterable[Job]:
+    """Yield all scenes with an observing configuration, for each scale and seed."""
     for path in args.scenes:
         base = load_config(None, [*common, f"data.path={path}"])
         for entry in list_scenes(base.data):
@@ -138,52 +198,85 @@ def cases_of(args: argparse.Namespace, common: Sequence[str]) -> Iterable[tuple[
                 continue
             scene = centre(read_scene(entry.settings, entry.name), args.crop)
             for scale in args.scales:
-                extra = [f"observe.scale={scale}"]
+                observing = [*common, f"observe.scale={scale}"]
                 if args.sigma:
-                    extra.append(f"observe.psf.sigma={args.sigma * scale}")
+                    observing.append(f"observe.psf.sigma={args.sigma * scale}")
                 for seed in args.seeds:
-                    yield scene, load_config(None, [*common, *extra, f"seed={seed}"]), scale, seed
+                    config = load_config(None, [*observing, f"seed={seed}"])
+                    yield Job(scene=scene, config=config, scale=scale, seed=seed)
+
+
+@dataclass
+class Campaign:
+    """Measurements that are kept in one file.
+
+    Attributes:
+        path: The file.
+        common: Settings of all presets.
+        convention: Of the figures.
+        options: `common` in words, a key of every row.
+        done: Keys of the measurements that are there already.
+        failed: How many could not be made.
+    """
+
+    path: Path
+    common: Sequence[str]
+    convention: str
+    options: str
+    done: set[tuple[str, ...]] = field(default_factory=set)
+    failed: int = 0
+
+    def measure_job(self, job: Job, presets: Sequence[Preset]) -> None:
+        """Measure the presets that are missing on one job; a row goes to the file as soon as it is known."""
+        case: Optional[Case] = None
+        for preset in presets:
+            row = job.keys(preset, self.options, self.convention)
+            if tuple(row.values()) in self.done:
+                continue
+            said = f"{preset.label} {job.scene.name} x{job.scale}"
+            try:
+                # Made once, and only where something is missing.
+                case = case or simulate(job.scene, job.config.observe, job.seed)
+                config = preset.config([*self.common, f"seed={job.seed}"])
+                row.update(measure(case, config, self.convention))
+                print(f"{said}: {row['PSNR']} dB, {row['SAM']} deg, {row['seconds']} s")
+            except UmsftError as error:
+                self.failed += 1
+                row["error"] = str(error)
+                print(f"{said}: {error}", file=sys.stderr)
+            sys.stdout.flush()
+            add_row(self.path, row)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measures what is missing and writes the table."""
+    """Measure what is missing and write the table."""
     common = [item for group in args.override for item in group]
     presets = [Preset(label) for label in args.presets]
     for preset in presets:
         preset.config(common)  # a wrong name or key fails before the first run, not after an hour
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "quality.csv"
-    done = {tuple(row[key] for key in KEYS) for row in read_rows(path) if not row["error"]}
-    options = " ".join(common + ([f"sigma={args.sigma}s"] if args.sigma else []))
-    failed = 0
-    for scene, observing, scale, seed in cases_of(args, common):
-        case: Optional[Case] = None
-        for preset in presets:
-            size = "x".join(map(str, scene.hr_hsi.shape))
-            observe = observing.observe
-            noise = f"{observe.snr_hsi_db or '-'}/{observe.snr_msi_db or '-'}"
-            seen = (scene.name, size, scale, seed, observe.psf.type, observe.srf, noise)
-            row = dict(zip(KEYS, map(str, (preset.label, *seen, options, args.convention))))
-            if tuple(row.values()) in done:
-                continue
-            try:
-                case = case or simulate(scene, observe, seed)
-                row.update(measure(case, preset.config([*common, f"seed={seed}"]), args.convention))
-                print(f"{preset.label} {scene.name} x{scale}: {row['PSNR']} dB, {row['SAM']} deg, {row['seconds']} s")
-            except UmsftError as error:
-                failed += 1
-                row["error"] = str(error)
-                print(f"{preset.label} {scene.name} x{scale}: {error}", file=sys.stderr)
-            sys.stdout.flush()
-            add_row(path, row)
+    words = list(common)
+    if args.sigma:
+        words.append(f"sigma={args.sigma}s")
+    earlier = [row for row in read_rows(path) if not row["error"]]
+    campaign = Campaign(
+        path=path,
+        common=common,
+        convention=args.convention,
+        options=" ".join(words),
+        done={tuple(row[key] for key in KEYS) for row in earlier},
+    )
+    for job in jobs_of(args, common):
+        campaign.measure_job(job, presets)
     text = table(read_rows(path))
-    (args.out / "quality.md").write_text(text)
+    write_text(args.out / "quality.md", text)
     print(text)
-    return 1 if failed else 0
+    return 1 if campaign.failed else 0
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Entry point; returns the exit code."""
+    """Run; returns the exit code."""
     args = build_parser().parse_args(argv)
     try:
         if min(args.scales) < 2 or args.crop < 0:

@@ -28,7 +28,8 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     add("--baselines", action="store_true", help="run baselines and presets on the same observation")
     add("--presets", nargs="*", default=list(PRESETS), metavar="NAME", help=f"default: {' '.join(PRESETS)}; or none")
     add("-c", "--config", metavar="FILE", help="how the observation is simulated; default: the run's config")
-    add("-o", "--override", nargs="+", action="extend", default=[], metavar="key.sub=value", help="on top of either")
+    add("-o", "--override", dest="overrides", nargs="+", action="extend", default=[], metavar="key.sub=value",
+        help="on top of either")  # fmt: skip
     add("--per-band", action="store_true", help="a table of every band as well")
     for kind in ("csv", "markdown", "latex"):
         add(f"--{kind}", metavar="FILE", help=f"write the table as {kind}")
@@ -40,30 +41,22 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run; returns 0, 2 (bad usage), 3 (bad data) or 130 (interrupted, after the table of what was done)."""
     args = parse(argv)
-    names = ("results", "reference", "scale", "key", "reference_key", "layout", "crop", "without_truth", "baselines")
     try:
-        from paddle_umsft.compare import files as evaluation
         from paddle_umsft.compare import side_by_side, tables
+        from paddle_umsft.compare.settings import Settings
         from paddle_umsft.errors import UmsftError
         from paddle_umsft.machine.screen import screen_may_close
 
         screen_may_close()
-        settings = evaluation.Settings(
-            **{name: getattr(args, name) for name in (*names, "presets", "config")},
-            conventions=("author", "dian", "yokoya") if args.convention == "all" else (args.convention,),
-            normalise=None if args.normalise is None else evaluation.divisor(args.normalise),
-            result_normalise=evaluation.divisor(args.result_normalise, "--result-normalise"),
-            overrides=args.override,
-        )
-        keep = side_by_side.save_comparison(args.output) if args.output else None
+        settings = Settings.from_options(vars(args))
+        keep = None
+        if args.output:
+            keep = side_by_side.save_comparison(args.output)
         rows, failed = side_by_side.evaluate_all(settings, lambda line: print(line, file=sys.stderr), keep)
-        table = tables.results_table(rows)
-        print(table.text() if rows else "no results")
+        print(tables.results_table(rows).text() if rows else "no results")
         if args.per_band:
             print("\n" + tables.bands_table(rows).text())
-        texts = {args.csv: tables.csv_table(rows).csv, args.markdown: table.markdown, args.latex: table.latex}
-        for path in filter(None, texts if rows else ()):
-            tables.write_table(path, texts[path]())
+        tables.write_tables(rows, csv=args.csv, markdown=args.markdown, latex=args.latex)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

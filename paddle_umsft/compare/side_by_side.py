@@ -9,13 +9,17 @@ from typing import Callable, Optional
 
 import numpy as np
 
-from paddle_umsft.compare.files import Row, Settings, Truths, compare, compare_files, find_results, run_overrides
+from paddle_umsft.compare.files import ScoredResult, compare_files, score
+from paddle_umsft.compare.found import find_all_results
+from paddle_umsft.compare.settings import Settings
+from paddle_umsft.compare.truths import Truths
 from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.listing import SceneEntry, list_scenes
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import ConfigError, DataError, StoppedError, UmsftError
 from paddle_umsft.machine.failures import in_one_line
+from paddle_umsft.machine.files import write_whole
 from paddle_umsft.methods.table import run_method
 from paddle_umsft.metrics import CONVENTIONS
 from paddle_umsft.runs.folder import check_writable
@@ -23,35 +27,58 @@ from paddle_umsft.runs.scene import make_case
 
 BASELINES = ("bicubic", "gsa", "sfim", "cnmf")
 
+Say = Callable[[str], None]
 Keep = Callable[[Case, dict[str, FusionResult]], None]
 
 
 def candidates(base: Config, presets: Sequence[str], overrides: Sequence[str] = ()) -> list[tuple[str, Config]]:
-    """Baselines and presets, each as a configuration with the data and observation of `base`.
+    """Return baselines and presets, each as a configuration with the data and observation of `base`.
 
     Args:
         base: Says which scene and how it is observed.
         presets: Names of configurations.
         overrides: `key.sub=value` on top of each preset's own settings; `base` has them already.
 
+    Returns:
+        Name and configuration of each.
+
     Raises:
         ConfigError: No such configuration, or a method among the overrides.
     """
-    if any(override.partition("=")[0].strip() == "method" for override in overrides):
+    if any(_key(override) == "method" for override in overrides):
         raise ConfigError("every method has its own row", where="-o method", hint="choose with --presets")
     chosen = [(name, base.model_copy(update={"method": name})) for name in BASELINES]
-    same = {"data": base.data, "observe": base.observe, "seed": base.seed, "runtime": base.runtime}
+    same = {
+        "data": base.data,
+        "observe": base.observe,
+        "seed": base.seed,
+        "runtime": base.runtime,
+    }
     # What comes from `base` need not make sense on top of a preset alone.
-    own = [override for override in overrides if override.partition("=")[0].partition(".")[0].strip() not in same]
+    own = [override for override in overrides if _section(override) not in same]
     for name in presets:
-        chosen.append((name, load_config(name, own).model_copy(update=same)))
+        preset = load_config(name, own)
+        chosen.append((name, preset.model_copy(update=same)))
     return chosen
 
 
+def _key(override: str) -> str:
+    """Return the key of `key.sub=value`."""
+    return override.partition("=")[0].strip()
+
+
+def _section(override: str) -> str:
+    """Return the first part of the key of `key.sub=value`."""
+    return _key(override).partition(".")[0].strip()
+
+
 def run_candidates(
-    settings: Settings, failed: list[UmsftError], say: Callable[[str], None], keep: Optional[Keep] = None
-) -> Iterator[Row]:
-    """Runs baselines and presets on the scenes of the results, or on all scenes where no result is given.
+    settings: Settings,
+    failed: list[UmsftError],
+    say: Say,
+    keep: Optional[Keep] = None,
+) -> Iterator[ScoredResult]:
+    """Run baselines and presets on the scenes of the results, or on all scenes where no result is given.
 
     A scene or method that fails does not stop the others.
 
@@ -62,7 +89,7 @@ def run_candidates(
         keep: Called with each scene's case and the results of all methods.
 
     Yields:
-        One row per scene, method and convention.
+        One for each scene, method and convention.
 
     Raises:
         ConfigError: No scene, or no such preset.
@@ -74,35 +101,36 @@ def run_candidates(
         except UmsftError as error:
             failed.append(error)
             continue
+
         results: dict[str, FusionResult] = {}
         for name, method in chosen:
             say(f"{entry.name}: {name} ...")
             try:
                 with in_one_line(name):
                     results[name] = run_method(case.observation, method)
-                fused, extra = results[name].fused, {"seconds": results[name].seconds}
-                compared = list(compare(case, fused, settings.conventions, without_truth=settings.without_truth))
+                scored = score(case, results[name].fused, settings, file=name, group=name, scene=entry.name)
             except UmsftError as error:
                 failed.append(type(error)(str(error), where=f"{entry.name}, {name}"))
                 continue
-            for convention, figures, bands in compared:
-                yield Row(name, name, entry.name, convention, {**figures, **extra}, bands)
+            for row in scored:
+                yield replace(row, figures={**row.figures, "seconds": results[name].seconds})
+
         if keep is not None and results:
             try:
-                keep(case, results)
-            except UmsftError as error:
+                with in_one_line(entry.name):
+                    keep(case, results)
+            except UmsftError as error:  # the table matters more
                 failed.append(error)
-            except (MemoryError, OSError, RuntimeError, ValueError) as error:  # the table matters more
-                failed.append(DataError("cannot be drawn or kept", where=entry.name, got=error))
 
 
 def _scenes(settings: Settings) -> list[tuple[SceneEntry, Config]]:
-    """The scenes to run on, each once, with the configuration that says how it is observed."""
+    """Return the scenes to run on, each once, with the configuration that says how it is observed."""
     truths = Truths(settings)
-    results = [item for path in settings.results for item in find_results(path, run_overrides(settings))]
+    results = find_all_results(settings)
     if not results:
         config = truths.config(None)
         return [(entry, config) for entry in list_scenes(config.data)]
+
     scenes: dict[str, tuple[SceneEntry, Config]] = {}
     for found in results:
         config = truths.config(found)
@@ -110,16 +138,20 @@ def _scenes(settings: Settings) -> list[tuple[SceneEntry, Config]]:
             entry = truths.entry(config, found.scene)
         except DataError:  # the comparison with this result has said so
             continue
-        # A run's folders are named apart even where their scenes have one name (made up from several seeds).
-        entry = entry if found.config is None else replace(entry, name=found.scene)
-        scenes.setdefault(f"{entry!r} {config.observe!r} {config.seed}", (entry, config))
+        if found.config is not None:
+            # A run's folders are named apart even where their scenes have one name (made up from several seeds).
+            entry = replace(entry, name=found.scene)
+        seen_as = f"{entry!r} {config.observe!r} {config.seed}"
+        scenes.setdefault(seen_as, (entry, config))
     return list(scenes.values())
 
 
 def evaluate_all(
-    settings: Settings, say: Callable[[str], None] = lambda line: None, keep: Optional[Keep] = None
-) -> tuple[list[Row], list[UmsftError]]:
-    """Compares all results, and baselines and presets if asked for, with their truths.
+    settings: Settings,
+    say: Say = lambda line: None,
+    keep: Optional[Keep] = None,
+) -> tuple[list[ScoredResult], list[UmsftError]]:
+    """Compare all results, and baselines and presets if asked for, with their truths.
 
     Args:
         settings: What is compared with what.
@@ -134,13 +166,15 @@ def evaluate_all(
         ConfigError: Unknown convention, nothing to compare, no truth, no scale.
         DataError: A path without any result.
     """
-    unknown = [name for name in settings.conventions if name not in CONVENTIONS]
-    if unknown:
-        raise ConfigError("unknown convention", where="--convention", expected=" | ".join(CONVENTIONS), got=unknown[0])
+    for name in settings.conventions:
+        if name not in CONVENTIONS:
+            expected = " | ".join(CONVENTIONS)
+            raise ConfigError("unknown convention", where="--convention", expected=expected, got=name)
     if not settings.results and not settings.baselines:
         raise ConfigError("nothing to compare", where="results", hint="name files or run folders, or --baselines")
+
     failed: list[UmsftError] = []
-    rows: list[Row] = []
+    rows: list[ScoredResult] = []
     try:
         for row in compare_files(settings, failed):
             rows.append(row)
@@ -153,7 +187,7 @@ def evaluate_all(
 
 
 def save_comparison(folder: str) -> Keep:
-    """A `keep` for `evaluate_all` that saves a panel of all methods as PNG and PDF, and every fused cube.
+    """Return a `keep` for `evaluate_all` that saves a panel of all methods as PNG and PDF, and every fused cube.
 
     A given pair has no truth, and without one there is no panel.
 
@@ -163,20 +197,27 @@ def save_comparison(folder: str) -> Keep:
     Raises:
         DataError: The folder cannot be made or written to; said before anything is run.
     """
-    check_writable(Path(folder).expanduser())
+    root = Path(folder).expanduser()
+    check_writable(root)
 
     def keep(case: Case, results: dict[str, FusionResult]) -> None:
         from paddle_umsft.figures import comparison, save_figure
 
-        target = Path(folder).expanduser() / case.observation.name
+        target = root / case.observation.name
         cubes = {name: result.fused for name, result in results.items()}
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-            for name, cube in cubes.items():
-                np.save(target / f"{name}.npy", cube)
-        except OSError as error:
-            raise DataError("cannot be written", where=target, got=error, hint="choose another --output") from None
+        for name, cube in cubes.items():
+            _save_cube(target / f"{name}.npy", cube)
         if case.reference is not None:
-            save_figure(comparison(case.observation, cubes, case.reference), target / "comparison")
+            panel = comparison(case.observation, cubes, case.reference)
+            save_figure(panel, target / "comparison")
 
     return keep
+
+
+def _save_cube(path: Path, cube: np.ndarray) -> None:
+    """Write a cube as .npy, whole or not at all.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    write_whole(path, lambda temporary: np.save(temporary, cube), hint="choose another --output")

@@ -1,165 +1,149 @@
-"""Tables of evaluation rows: on screen, CSV, Markdown, LaTeX."""
+"""Tables of compared results: for people, for programs, band by band."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
-import numpy as np
-
-from paddle_umsft.compare.files import Row
-from paddle_umsft.errors import DataError
+from paddle_umsft.compare.files import ScoredResult
+from paddle_umsft.machine.files import write_text
+from paddle_umsft.machine.tables import TextTable
+from paddle_umsft.metrics.figures import MISSING, number_of, title_of
+from paddle_umsft.metrics.summary import SceneMean, mean_words, means_over_scenes
 
 # These come first and last, in this order; everything else stands between as it appears.
 _FIRST = ("PSNR", "SAM", "ERGAS", "SSIM", "RMSE")
 _LAST = ("D_lambda", "D_s", "QNR", "PSNR_HSI", "SAM_HSI", "PSNR_MSI", "SAM_MSI", "seconds")
-_UNITS = {"PSNR": "dB", "SAM": "°", "PSNR_HSI": "dB", "SAM_HSI": "°", "PSNR_MSI": "dB", "SAM_MSI": "°", "seconds": "s"}
-_DIGITS = {"PSNR": 2, "SAM": 2, "ERGAS": 3, "RMSE": 3, "DD": 3, "seconds": 1, "PSNR_HSI": 2, "PSNR_MSI": 2}
-MISSING = "–"
+
+# What says whose figures they are.
+_WHOSE = ("file", "scene", "convention")
 
 
-class Table:
-    """Rows of text under a head.
+def results_table(rows: Sequence[ScoredResult]) -> TextTable:
+    """Return the table for people: a row per result and convention, then mean ± standard deviation over scenes.
 
     Args:
-        head: Titles of the columns.
-        lines: One list of cells per line.
+        rows: The results.
     """
-
-    def __init__(self, head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
-        self.head, self.lines = list(head), [list(line) for line in lines]
-
-    def text(self) -> str:
-        """Columns lined up with blanks, numbers to the right."""
-        widths = [max(len(line[i]) for line in [self.head, *self.lines]) for i in range(len(self.head))]
-        rows = [
-            "  ".join(
-                cell.ljust(width) if i < _words(self.head) else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths))
-            ).rstrip()
-            for line in [self.head, *self.lines]
-        ]
-        return "\n".join([rows[0], "-" * max(len(row) for row in rows), *rows[1:]])
-
-    def csv(self) -> str:
-        """Comma separated values."""
-        out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows([self.head, *self.lines])
-        return out.getvalue()
-
-    def markdown(self) -> str:
-        """A Markdown table."""
-        words = _words(self.head)
-        rule = ["---" if i < words else "---:" for i in range(len(self.head))]
-        escaped = [[cell.replace("|", "\\|") for cell in line] for line in [self.head, *self.lines]]
-        lines = [escaped[0], rule, *escaped[1:]]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-    def latex(self) -> str:
-        """A LaTeX tabular with the rules of the package booktabs."""
-        words = _words(self.head)
-        body = [" & ".join(_tex(cell) for cell in line) + r" \\" for line in [self.head, *self.lines]]
-        columns = "l" * words + "r" * (len(self.head) - words)
-        begin, end = rf"\begin{{tabular}}{{{columns}}}", r"\end{tabular}"
-        return "\n".join([begin, r"\toprule", body[0], r"\midrule", *body[1:], r"\bottomrule", end]) + "\n"
+    names = _columns(rows)
+    head = [*_WHOSE, *(title_of(name) for name in names)]
+    lines = []
+    for row in rows:
+        cells = [number_of(name, row.figures.get(name)) for name in names]
+        lines.append([row.file, row.scene, row.convention or MISSING, *cells])
+    for group in _groups(rows):
+        means = _means(group)
+        scenes = len(group)
+        cells = [mean_words(name, means.get(name), scenes) for name in names]
+        first = group[0]
+        lines.append([first.group, f"mean of {scenes}", first.convention or MISSING, *cells])
+    return TextTable(head, lines, words=len(_WHOSE))
 
 
-def _words(head: Sequence[str]) -> int:
-    """Number of leading columns that hold words."""
-    return sum(title in ("file", "scene", "convention", "band") for title in head)
+def csv_table(rows: Sequence[ScoredResult]) -> TextTable:
+    """Return the table for programs: full precision, plain column names, `mean` and `std` as scenes of their own.
+
+    Args:
+        rows: The results.
+    """
+    names = _columns(rows)
+    lines = []
+    for row in rows:
+        cells = [_exact(row.figures.get(name)) for name in names]
+        lines.append([row.file, row.scene, row.convention, *cells])
+    for group in _groups(rows):
+        means = _means(group)
+        first = group[0]
+        mean_line = [first.group, "mean", first.convention]
+        std_line = [first.group, "std", first.convention]
+        for name in names:
+            if name in means:
+                mean_line.append(_exact(means[name].mean))
+                std_line.append(_exact(means[name].std))
+            else:
+                mean_line.append("")
+                std_line.append("")
+        lines += [mean_line, std_line]
+    return TextTable([*_WHOSE, *names], lines, words=len(_WHOSE))
 
 
-def _tex(cell: str) -> str:
-    for plain, escaped in (
-        ("\\", r"\textbackslash "), ("&", r"\&"), ("%", r"\%"), ("_", r"\_"), ("#", r"\#"), ("$", r"\$"),
-        ("±", r"$\pm$"), ("°", r"$^\circ$"), ("∞", r"$\infty$"), ("–", "--"),
-    ):  # fmt: skip
-        cell = cell.replace(plain, escaped)
-    return cell
+def bands_table(rows: Sequence[ScoredResult]) -> TextTable:
+    """Return a table of a row per result, convention and band (counted from 1).
+
+    Args:
+        rows: The results.
+    """
+    names = list(dict.fromkeys(name for row in rows for name in row.bands))
+    lines = []
+    for row in rows:
+        bands = max((len(values) for values in row.bands.values()), default=0)
+        for band in range(bands):
+            cells = [_band_cell(row, name, band) for name in names]
+            lines.append([row.file, row.scene, row.convention, str(band + 1), *cells])
+    return TextTable([*_WHOSE, "band", *names], lines, words=len(_WHOSE) + 1)
 
 
-def _number(name: str, value: Optional[float]) -> str:
-    if value is None or math.isnan(value):
-        return MISSING
-    return "∞" if math.isinf(value) else f"{value:.{_DIGITS.get(name, 4)}f}"
+def write_tables(
+    rows: Sequence[ScoredResult],
+    *,
+    csv: Optional[str] = None,
+    markdown: Optional[str] = None,
+    latex: Optional[str] = None,
+) -> None:
+    """Write the tables that are asked for, each whole or not at all; of no rows there is none.
+
+    Args:
+        rows: The results.
+        csv: File for the table for programs.
+        markdown: File for the table for people, in Markdown.
+        latex: The same in LaTeX.
+
+    Raises:
+        DataError: One cannot be written.
+    """
+    if not rows:
+        return
+    if csv:
+        write_text(Path(csv), csv_table(rows).csv())
+    if markdown:
+        write_text(Path(markdown), results_table(rows).markdown())
+    if latex:
+        write_text(Path(latex), results_table(rows).latex())
 
 
-def _figures(rows: Sequence[Row]) -> list[str]:
+def _columns(rows: Sequence[ScoredResult]) -> list[str]:
+    """Return the names of all figures, in the order of the columns."""
     names = dict.fromkeys(name for row in rows for name in row.figures)
+    first = [name for name in _FIRST if name in names]
+    last = [name for name in _LAST if name in names]
     between = [name for name in names if name not in _FIRST + _LAST]
-    return [name for name in _FIRST if name in names] + between + [name for name in _LAST if name in names]
+    return first + between + last
 
 
-def _groups(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows of one group and convention over several scenes."""
-    groups: dict[tuple[str, str], list[Row]] = {}
+def _groups(rows: Sequence[ScoredResult]) -> list[list[ScoredResult]]:
+    """Return the results of one group and convention together, where they are of several scenes."""
+    groups: dict[tuple[str, str], list[ScoredResult]] = {}
     for row in rows:
         groups.setdefault((row.group, row.convention), []).append(row)
     return [group for group in groups.values() if len({row.scene for row in group}) > 1]
 
 
-def _mean(group: Sequence[Row], name: str) -> tuple[Optional[float], Optional[float]]:
-    values = [row.figures[name] for row in group if name in row.figures]
-    values = [value for value in values if math.isfinite(value)]
-    # Sample standard deviation: the scenes stand for others.
-    return (float(np.mean(values)), float(np.std(values, ddof=1))) if len(values) > 1 else (None, None)
+def _means(group: Sequence[ScoredResult]) -> dict[str, SceneMean]:
+    """Return the mean of each figure that two scenes at least have; of one it would be no mean."""
+    means = means_over_scenes([row.figures for row in group])
+    return {name: mean for name, mean in means.items() if mean.count > 1}
 
 
-def results_table(rows: Sequence[Row]) -> Table:
-    """For people: a row per result and convention, then mean ± standard deviation of each group of scenes."""
-    names = _figures(rows)
-    head = ["file", "scene", "convention", *(f"{n} ({_UNITS[n]})" if n in _UNITS else n for n in names)]
-    lines = [
-        [row.file, row.scene, row.convention or MISSING, *(_number(n, row.figures.get(n)) for n in names)]
-        for row in rows
-    ]
-    for group in _groups(rows):
-        cells = []
-        for name in names:
-            mean, spread = _mean(group, name)
-            cells.append(MISSING if mean is None else f"{_number(name, mean)} ± {_number(name, spread)}")
-        lines.append([group[0].group, f"mean of {len(group)}", group[0].convention or MISSING, *cells])
-    return Table(head, lines)
+def _band_cell(row: ScoredResult, name: str, band: int) -> str:
+    """Return the figure of one band, or the sign for none."""
+    if name not in row.bands:
+        return MISSING
+    return number_of(name, float(row.bands[name][band]))
 
 
-def csv_table(rows: Sequence[Row]) -> Table:
-    """For programs: full precision, plain column names, `mean` and `std` as scenes of their own."""
-    names = _figures(rows)
-
-    def cell(value: Optional[float]) -> str:
-        return "" if value is None else repr(float(value))
-
-    lines = [[row.file, row.scene, row.convention, *(cell(row.figures.get(n)) for n in names)] for row in rows]
-    for group in _groups(rows):
-        for which, word in enumerate(("mean", "std")):
-            cells = [cell(_mean(group, n)[which]) for n in names]
-            lines.append([group[0].group, word, group[0].convention, *cells])
-    return Table(["file", "scene", "convention", *names], lines)
-
-
-def bands_table(rows: Sequence[Row]) -> Table:
-    """A row per result, convention and band (counted from 1)."""
-    names = list(dict.fromkeys(name for row in rows for name in row.bands))
-    lines = []
-    for row in rows:
-        for band in range(max((len(values) for values in row.bands.values()), default=0)):
-            cells = [_number(n, float(row.bands[n][band]) if n in row.bands else None) for n in names]
-            lines.append([row.file, row.scene, row.convention, str(band + 1), *cells])
-    return Table(["file", "scene", "convention", "band", *names], lines)
-
-
-def write_table(path: str, text: str) -> None:
-    """Writes a table's text.
-
-    Raises:
-        DataError: It cannot be written.
-    """
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DataError("cannot be written", where=path, got=error.strerror or error) from None
+def _exact(value: Optional[float]) -> str:
+    """Return a number with all its digits; nothing where there is none."""
+    if value is None:
+        return ""
+    return repr(float(value))

@@ -14,22 +14,38 @@ Wavelengths = Optional[Union[np.ndarray, Sequence[float]]]
 _XYZ_TO_RGB = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
 _D65_WHITE = np.array([0.95047, 1.0, 1.08883])
 
-# Fewer bands than this sample the matching functions too coarsely: then three of them are shown as they are.
+# The transfer function of sRGB (IEC 61966-2-1): linear near black, a power above.
+_LINEAR_UP_TO = 0.0031308
+_LINEAR_SLOPE = 12.92
+_CURVE_GAIN = 1.055
+_CURVE_OFFSET = 0.055
+_CURVE_POWER = 1 / 2.4
+
+# A cube has a true colour if its bands lie in what eyes see and sample the middle of it without a large gap. Fewer
+# bands than this sample the matching functions too coarsely: then three of them are shown as they are.
 _MIN_BANDS_FOR_CIE = 8
+_VISIBLE_NM = (380.0, 780.0)
+_NEEDED_NM = (470.0, 630.0)
+_LARGEST_GAP_NM = 40.0
+
+# Red, green and blue of a few bands; one further away than this is not that colour any more.
 _PRIMARIES_NM = (640.0, 550.0, 460.0)
+_FARTHEST_NM = 45.0
+# Without such bands: three spread over the range, from long wavelengths to short.
+_SPREAD = (5 / 6, 1 / 2, 1 / 6)
 
 # A scene whose darkest pixels are brighter than this part of its white shows hardly any contrast as it is.
 _HAZE = 0.15
 
 
 def _lobe(x: np.ndarray, peak: float, left: float, right: float) -> np.ndarray:
-    """A Gaussian with one width on each side of its peak, all in nm."""
+    """Return a Gaussian with one width on each side of its peak, all in nm."""
     width = np.where(x < peak, left, right)
     return np.asarray(np.exp(-0.5 * ((x - peak) / width) ** 2))
 
 
 def matching_functions(wavelengths_nm: np.ndarray) -> np.ndarray:
-    """CIE 1931 2° colour matching functions, as sums of lobes.
+    """Return the CIE 1931 2° colour matching functions, as sums of lobes.
 
     Args:
         wavelengths_nm: (C,) in nanometres.
@@ -50,45 +66,75 @@ def matching_functions(wavelengths_nm: np.ndarray) -> np.ndarray:
 
 
 def covers_visible(wavelengths_nm: Wavelengths) -> bool:
-    """Whether the bands sample 470–630 nm without a gap over 40 nm: enough for a true colour."""
+    """Tell whether the bands sample 470–630 nm without a gap over 40 nm: enough for a true colour."""
     if wavelengths_nm is None or len(wavelengths_nm) < _MIN_BANDS_FOR_CIE:
         return False
-    visible = np.sort(np.asarray(wavelengths_nm, dtype=np.float64))
-    visible = visible[(visible >= 380.0) & (visible <= 780.0)]
-    if len(visible) < _MIN_BANDS_FOR_CIE or visible[0] > 470.0 or visible[-1] < 630.0:
+    nm = np.sort(np.asarray(wavelengths_nm, dtype=np.float64))
+    visible = nm[(nm >= _VISIBLE_NM[0]) & (nm <= _VISIBLE_NM[1])]
+    if len(visible) < _MIN_BANDS_FOR_CIE:
         return False
-    return bool(np.diff(visible).max() <= 40.0)
+    if visible[0] > _NEEDED_NM[0] or visible[-1] < _NEEDED_NM[1]:
+        return False
+    return bool(np.diff(visible).max() <= _LARGEST_GAP_NM)
 
 
 def _cie_weights(wavelengths_nm: np.ndarray) -> np.ndarray:
-    """(C, 3) matrix from a spectrum to linear sRGB, in which a flat spectrum of 1 is white."""
+    """Return the (C, 3) matrix from a spectrum to linear sRGB, in which a flat spectrum of 1 is white."""
+    # Bands may lie unevenly, and out of order: each stands for as much of the spectrum as lies around it.
     order = np.argsort(wavelengths_nm)
     steps = np.empty(len(order))
-    steps[order] = np.gradient(wavelengths_nm[order])  # bands may lie unevenly, and out of order
-    weights = matching_functions(wavelengths_nm) * np.clip(steps, 0.0, None)[:, None]
+    steps[order] = np.gradient(wavelengths_nm[order])
+    steps = np.clip(steps, 0.0, None)
+    weights = matching_functions(wavelengths_nm) * steps[:, None]  # (C, 3): to XYZ
     return np.asarray(weights / weights.sum(axis=0) * _D65_WHITE @ _XYZ_TO_RGB.T)
 
 
-def _pick_bands(bands: int, wavelengths_nm: np.ndarray | None) -> tuple[tuple[int, int, int], str]:
-    """The three bands shown as red, green and blue, and what to call the picture."""
+@dataclass(frozen=True)
+class _Bands:
+    """The bands shown as red, green and blue.
+
+    Attributes:
+        numbers: Their numbers, from 0.
+        label: What to call the picture.
+        false_colour: Whether the colours are not those that eyes would see.
+    """
+
+    numbers: list[int]
+    label: str
+    false_colour: bool
+
+
+def _pick_bands(bands: int, wavelengths_nm: Optional[np.ndarray]) -> _Bands:
+    """Return the three bands that are shown."""
     if wavelengths_nm is not None:
-        nearest = [int(np.argmin(np.abs(wavelengths_nm - nm))) for nm in _PRIMARIES_NM]
-        misses = [abs(wavelengths_nm[b] - nm) for b, nm in zip(nearest, _PRIMARIES_NM)]
-        seen = len(set(nearest)) == 3 and max(misses) <= 45.0
-        order = np.argsort(wavelengths_nm)
-        chosen = nearest if seen else [int(order[int(bands * part)]) for part in (5 / 6, 1 / 2, 1 / 6)]
-        places = "/".join(f"{wavelengths_nm[b]:.0f}" for b in chosen)
-        return (chosen[0], chosen[1], chosen[2]), f"{'RGB' if seen else 'false colour'} {places} nm"
+        return _pick_by_wavelength(wavelengths_nm)
     if bands == 3:
-        return (0, 1, 2), "bands R, G, B"
-    chosen = [int(bands * part) for part in (5 / 6, 1 / 2, 1 / 6)]
-    return (chosen[0], chosen[1], chosen[2]), "false colour, bands " + "/".join(str(b + 1) for b in chosen)
+        return _Bands(numbers=[0, 1, 2], label="bands R, G, B", false_colour=False)
+    chosen = [int(bands * part) for part in _SPREAD]
+    counted = "/".join(str(band + 1) for band in chosen)
+    return _Bands(numbers=chosen, label=f"false colour, bands {counted}", false_colour=True)
+
+
+def _pick_by_wavelength(wavelengths_nm: np.ndarray) -> _Bands:
+    """Return the bands nearest to red, green and blue where there are such, else three spread over the range."""
+    chosen = [int(np.argmin(np.abs(wavelengths_nm - nm))) for nm in _PRIMARIES_NM]
+    misses = [abs(wavelengths_nm[band] - nm) for band, nm in zip(chosen, _PRIMARIES_NM)]
+    word = "RGB"
+    false_colour = len(set(chosen)) < len(chosen) or max(misses) > _FARTHEST_NM
+    if false_colour:
+        word = "false colour"
+        order = np.argsort(wavelengths_nm)
+        chosen = [int(order[int(len(order) * part)]) for part in _SPREAD]
+    places = "/".join(f"{wavelengths_nm[band]:.0f}" for band in chosen)
+    return _Bands(numbers=chosen, label=f"{word} {places} nm", false_colour=false_colour)
 
 
 def _encode(linear: np.ndarray) -> np.ndarray:
-    """sRGB transfer function (IEC 61966-2-1), clipped, as uint8."""
+    """Return linear sRGB as it is stored: through the transfer function, clipped, as uint8."""
     clipped = np.clip(linear, 0.0, 1.0)
-    curved = np.where(clipped <= 0.0031308, 12.92 * clipped, 1.055 * clipped ** (1 / 2.4) - 0.055)
+    straight = _LINEAR_SLOPE * clipped
+    power = _CURVE_GAIN * clipped**_CURVE_POWER - _CURVE_OFFSET
+    curved = np.where(clipped <= _LINEAR_UP_TO, straight, power)
     return np.asarray(np.round(curved * 255.0), dtype=np.uint8)
 
 
@@ -110,7 +156,7 @@ class RgbView:
 
     @classmethod
     def fit(cls, cube: np.ndarray, wavelengths_nm: Wavelengths = None, *, percentile: float = 99.5) -> RgbView:
-        """Chooses colours by the wavelengths, and brightness by the cube.
+        """Choose colours by the wavelengths, and brightness by the cube.
 
         sRGB goes through the CIE 1931 matching functions with a flat spectrum as white, one gain for all colours.
         False colour shows three bands, each stretched by itself; so are the colours of a scene without anything dark
@@ -126,35 +172,43 @@ class RgbView:
         """
         bands = cube.shape[2]
         nm = None if wavelengths_nm is None else np.asarray(wavelengths_nm, dtype=np.float64)
-        false_colour = False
+        stretch = False
+        weights = np.zeros((bands, 3))
         if nm is not None and covers_visible(nm):
-            weights, label = _cie_weights(nm), "sRGB"
+            weights = _cie_weights(nm)
+            label = "sRGB"
         elif bands < 3:
-            weights, label = np.zeros((bands, 3)), "band 1"
-            weights[0] = 1.0
+            weights[0] = 1.0  # the first band as grey
+            label = "band 1"
         else:
-            chosen, label = _pick_bands(bands, nm)
-            weights = np.zeros((bands, 3))
-            weights[list(chosen), [0, 1, 2]] = 1.0
-            false_colour = label.startswith("false")
-        linear = np.asarray(cube, dtype=np.float64) @ weights
-        if false_colour:
+            chosen = _pick_bands(bands, nm)
+            weights[chosen.numbers, [0, 1, 2]] = 1.0
+            label = chosen.label
+            stretch = chosen.false_colour
+
+        linear = np.asarray(cube, dtype=np.float64) @ weights  # (H, W, 3)
+        # One gain for all colours, which keeps their relations.
+        black = np.zeros(3)
+        white = np.full(3, np.percentile(linear.max(axis=2), percentile))
+        darkest = np.percentile(linear.min(axis=2), 100.0 - percentile)
+        if not stretch and darkest > _HAZE * white[0]:
+            stretch = True
+            label += ", stretched"
+        if stretch:
             black, white = np.percentile(linear, (100.0 - percentile, percentile), axis=(0, 1))
-        else:
-            black, white = np.zeros(3), np.full(3, np.percentile(linear.max(axis=2), percentile))
-            if np.percentile(linear.min(axis=2), 100.0 - percentile) > _HAZE * white[0]:
-                black, white = np.percentile(linear, (100.0 - percentile, percentile), axis=(0, 1))
-                label += ", stretched"
-        return cls(weights, black, np.where(white > black, white, black + 1.0), label)
+        # A flat picture has no contrast, and must not divide by zero.
+        white = np.where(white > black, white, black + 1.0)
+        return cls(weights=weights, black=black, white=white, label=label)
 
     def render(self, cube: np.ndarray) -> np.ndarray:
-        """The picture of a cube, (H, W, 3) uint8."""
+        """Return the picture of a cube, (H, W, C) to (H, W, 3) uint8."""
         linear = np.asarray(cube, dtype=np.float64) @ self.weights
-        return _encode((linear - self.black) / (self.white - self.black))
+        contrast = (linear - self.black) / (self.white - self.black)
+        return _encode(contrast)
 
 
 def rgb_image(cube: np.ndarray, wavelengths_nm: Wavelengths = None) -> np.ndarray:
-    """A colour picture of one cube.
+    """Return a colour picture of one cube.
 
     Args:
         cube: (H, W, C).

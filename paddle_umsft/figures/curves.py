@@ -7,42 +7,75 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paddle_umsft.figures.style import PAGE, line, new_figure, styled
+from paddle_umsft.figures.style import PAGE, TITLE_SIZE, line, new_figure, styled
+from paddle_umsft.metrics.figures import measure_of, title_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def _points(history: Sequence[Mapping[str, Any]], name: str, stages: Sequence[str]) -> tuple[list[int], list[float]]:
-    """Place and value of every finite number of this name; a place counts all records of the run from 1."""
-    places, values = [], []
+# What is measured along the way, where there is a truth to look at.
+_MEASURED = ("PSNR", "SAM")
+_FEWEST_POINTS = 3  # of a line
+
+# Plots beside each other, as parts of a page's width; inches high.
+_PLOT_WIDTH = 0.4
+_WIDEST = 1.4
+_HEIGHT = 2.3
+
+Points = tuple[list[int], list[float]]
+
+
+def _points(history: Sequence[Mapping[str, Any]], name: str, stages: Sequence[str]) -> Points:
+    """Return place and value of every finite number of this name; a place counts all records of the run from 1."""
+    places = []
+    values = []
     for place, record in enumerate(history, start=1):
         value = record.get(name)
-        if record.get("stage", "") in stages and isinstance(value, (int, float)) and np.isfinite(value):
+        if record.get("stage", "") not in stages:
+            continue
+        if isinstance(value, (int, float)) and np.isfinite(value):
             places.append(place)
             values.append(float(value))
     return places, values
 
 
 def has_curves(history: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether any stage recorded its loss often enough to draw a line."""
+    """Tell whether any stage recorded its loss often enough to draw a line."""
     stages = [record.get("stage", "") for record in history if "loss" in record]
-    return any(stages.count(stage) >= 3 for stage in set(stages))
+    return any(stages.count(stage) >= _FEWEST_POINTS for stage in set(stages))
 
 
 def _stages_by_sign(history: Sequence[Mapping[str, Any]]) -> list[tuple[list[str], str]]:
-    """Stages that share a plot, and its label: a loss that falls below zero (minus a PSNR) gets one of its own."""
-    stages = list(dict.fromkeys(record.get("stage", "") for record in history))
-    known = {stage: _points(history, "loss", [stage])[1] for stage in stages}
-    above = [stage for stage, values in known.items() if values and min(values) > 0]
-    below = [stage for stage, values in known.items() if values and min(values) <= 0]
-    groups = [(above, "loss")] if above else []
-    return groups + ([(below, "loss (minus a PSNR, dB)" if below == ["psf"] else "loss")] if below else [])
+    """Return the stages that share a plot, and its label: a loss that falls below zero gets a plot of its own."""
+    above = []
+    below = []
+    for stage in _stages(history):
+        _, losses = _points(history, "loss", [stage])
+        if not losses:
+            continue
+        if min(losses) > 0:
+            above.append(stage)
+        else:
+            below.append(stage)
+    groups = []
+    if above:
+        groups.append((above, "loss"))
+    if below == ["psf"]:
+        groups.append((below, f"loss (minus a PSNR, {measure_of('PSNR').unit})"))
+    elif below:
+        groups.append((below, "loss"))
+    return groups
+
+
+def _stages(history: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of all stages, in the order in which they were run."""
+    return list(dict.fromkeys(record.get("stage", "") for record in history))
 
 
 def curves(history: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
-    """Loss of every stage, and PSNR and SAM along the way where they were measured.
+    """Draw the loss of every stage, and PSNR and SAM along the way where they were measured.
 
     Args:
         history: Records of a run (`FusionResult.history`): `stage`, `loss`, and `PSNR`, `SAM` now and then.
@@ -51,36 +84,49 @@ def curves(history: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
     Returns:
         The figure.
     """
-    stages = list(dict.fromkeys(record.get("stage", "") for record in history))
-    measured = [name for name in ("PSNR", "SAM") if _points(history, name, stages)[0]]
+    stages = _stages(history)
     groups = _stages_by_sign(history)
+    measured = [name for name in _MEASURED if _points(history, name, stages)[0]]
     parts = max(len(groups) + len(measured), 1)
+    # A stage keeps its colour in whichever plot it stands.
     colours = {stage: index for index, stage in enumerate(stages)}
-    from matplotlib.ticker import LogLocator
 
     with styled():
-        figure = new_figure(min(PAGE * 0.4 * parts, PAGE * 1.4), 2.3)
+        width = min(PAGE * _PLOT_WIDTH * parts, PAGE * _WIDEST)
+        figure = new_figure(width, _HEIGHT)
         places = list(figure.subplots(1, parts, squeeze=False)[0])
-        for axes, (members, label) in zip(places, groups):
+        loss_places = places[: len(groups)]
+        measure_places = places[len(groups) :]
+        for axes, (members, label) in zip(loss_places, groups):
             for stage in members:
                 steps, values = _points(history, "loss", [stage])
                 axes.plot(steps, values, label=stage or "loss", **line(colours[stage], len(values)))
-            if min(_points(history, "loss", members)[1]) > 0:
-                axes.set_yscale("log")
-                axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-                axes.yaxis.set_major_formatter("{x:g}")  # 0.2, 0.5 ... read easier than powers of ten
-                axes.yaxis.set_minor_formatter("{x:g}")
+            _, losses = _points(history, "loss", members)
+            if min(losses) > 0:
+                _make_logarithmic(axes)
             _label(axes, label)
             axes.legend()
-        for index, (axes, name) in enumerate(zip(places[len(groups) :], measured)):
-            axes.plot(*_points(history, name, stages), **line(index))
-            _label(axes, "PSNR (dB)" if name == "PSNR" else "SAM (°)")
+        for index, (axes, name) in enumerate(zip(measure_places, measured)):
+            steps, values = _points(history, name, stages)
+            axes.plot(steps, values, **line(index))
+            _label(axes, title_of(name))
         if title:
-            figure.suptitle(title, fontsize=9)
+            figure.suptitle(title, fontsize=TITLE_SIZE)
     return figure
 
 
+def _make_logarithmic(axes: Axes) -> None:
+    """Make the ordinate logarithmic, with numbers at 1, 2 and 5: 0.2, 0.5 ... read easier than powers of ten."""
+    from matplotlib.ticker import LogLocator
+
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
+
+
 def _label(axes: Axes, label: str) -> None:
+    """Label the axes, and draw a light grid."""
     axes.set_xlabel("step of the run")
     axes.set_ylabel(label)
     axes.grid(True, linewidth=0.3, alpha=0.4)

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paddle_umsft.figures.style import ANGLE_COLOURS, ERROR_COLOURS, PAGE, new_figure, show_picture, styled
+from paddle_umsft.figures.style import (
+    ANGLE_COLOURS,
+    ERROR_COLOURS,
+    PAGE,
+    PICTURE_DIGITS,
+    TITLE_SIZE,
+    new_figure,
+    show_picture,
+    styled,
+)
 from paddle_umsft.metrics.common import spectral_angles
+from paddle_umsft.metrics.figures import MISSING, measure_of, words_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+EIGHT_BIT = 255.0  # errors are told on the scale of 8-bit images
 ERROR_LABEL = "RMSE over bands (values × 255)"
-ANGLE_LABEL = "spectral angle (°)"
+ANGLE_LABEL = f"spectral angle ({measure_of('SAM').unit})"
+
+# Single pixels may be far worse than all others: a colour scale need not reach to the last.
+_SCALE_PERCENTILE = 99.0
+
+# The lay-out of maps beside each other: columns at most, and inches for titles and colour bar.
+_COLUMNS = 4
+_BAR_WIDTH = 0.6
+_TITLE_HEIGHT = 0.25
+_HEAD_HEIGHT = 0.3
+_NO_ANGLE_COLOUR = "0.6"  # grey
 
 
 def error_map(reference: np.ndarray, fused: np.ndarray) -> np.ndarray:
-    """Root mean square error over the bands of each pixel, on 0–255.
+    """Return the root mean square error over the bands of each pixel, on 0–255.
 
     Args:
         reference: (H, W, C) truth.
@@ -29,27 +51,55 @@ def error_map(reference: np.ndarray, fused: np.ndarray) -> np.ndarray:
         (H, W).
     """
     difference = np.asarray(fused, dtype=np.float64) - np.asarray(reference, dtype=np.float64)
-    return np.asarray(255.0 * np.sqrt(np.mean(difference**2, axis=2)))
+    mean_square = np.mean(difference**2, axis=2)  # (H, W)
+    return np.asarray(EIGHT_BIT * np.sqrt(mean_square))
 
 
 def angle_map(reference: np.ndarray, fused: np.ndarray) -> np.ndarray:
-    """Spectral angle of each pixel in degrees, (H, W); NaN where a spectrum is all zero."""
-    return spectral_angles(np.asarray(reference, dtype=np.float64), np.asarray(fused, dtype=np.float64))
+    """Return the spectral angle of each pixel in degrees, (H, W); NaN where a spectrum is all zero.
+
+    Args:
+        reference: (H, W, C) truth.
+        fused: (H, W, C).
+    """
+    truth = np.asarray(reference, dtype=np.float64)
+    estimate = np.asarray(fused, dtype=np.float64)
+    return spectral_angles(truth, estimate)
 
 
-def common_limit(maps: Sequence[np.ndarray], percentile: float = 99.0) -> float:
-    """Upper end of the colour scale that several maps share.
+def error_words(values: np.ndarray) -> str:
+    """Return what heads an error map: the RMSE over all its pixels."""
+    rmse = float(np.sqrt(np.mean(values**2)))
+    return words_of("RMSE", rmse, PICTURE_DIGITS)
+
+
+def angle_words(values: np.ndarray) -> str:
+    """Return what heads a map of angles: the mean over the pixels that have one."""
+    if not np.isfinite(values).any():
+        return MISSING
+    return words_of("SAM", float(np.nanmean(values)), PICTURE_DIGITS)
+
+
+def common_limit(maps: Sequence[np.ndarray], percentile: float = _SCALE_PERCENTILE) -> float:
+    """Return the upper end of the colour scale that several maps share.
 
     The median of the maps' own percentiles: one method far off (bicubic, mostly) runs into the scale's end and does not
     turn all others black.
     """
-    ends = [float(np.percentile(m[np.isfinite(m)], percentile)) for m in maps if np.isfinite(m).any()]
-    limit = float(np.median(ends)) if ends else 1.0
+    ends = []
+    for values in maps:
+        finite = values[np.isfinite(values)]
+        if finite.size:
+            ends.append(float(np.percentile(finite, percentile)))
+    limit = 0.0
+    if ends:
+        limit = float(np.median(ends))
+    # Without any error there is nothing to scale; a scale must have an end all the same.
     return limit if limit > 0 else 1.0
 
 
 def draw_maps(axes: Sequence[Axes], maps: Sequence[np.ndarray], colours: str, **bar: Any) -> None:
-    """Draws maps in the same colours and one colour bar for all.
+    """Draw maps in the same colours and one colour bar for all.
 
     Args:
         axes: One place for each map.
@@ -60,35 +110,44 @@ def draw_maps(axes: Sequence[Axes], maps: Sequence[np.ndarray], colours: str, **
     limit = common_limit(maps)
     drawn: Any = None
     for place, values in zip(axes, maps):
-        place.set_facecolor("0.6")
+        place.set_facecolor(_NO_ANGLE_COLOUR)
         drawn = show_picture(place, values, values.shape, cmap=colours, vmin=0.0, vmax=limit)
-    over = any(np.nanmax(m, initial=0.0) > limit for m in maps)
-    extend = "max" if over else "neither"
+    # The colour bar ends in a point where some pixels go beyond it.
+    beyond = any(np.nanmax(values, initial=0.0) > limit for values in maps)
+    extend = "max" if beyond else "neither"
     axes[-1].figure.colorbar(drawn, extend=extend, **bar)
 
 
-def _maps(maps: Mapping[str, np.ndarray], averages: Sequence[str], colours: str, label: str, title: str) -> Figure:
-    shape = next(iter(maps.values())).shape
-    rows = -(-len(maps) // 4)
-    columns = -(-len(maps) // rows)
-    width = PAGE / max(columns, 2)
+def _maps_beside_each_other(
+    maps: Mapping[str, np.ndarray],
+    averages: Sequence[str],
+    *,
+    colours: str,
+    label: str,
+    title: str,
+) -> Figure:
+    """Return maps in rows, each headed by its method's name and average, with one colour bar."""
+    height, width = next(iter(maps.values())).shape
+    rows = math.ceil(len(maps) / _COLUMNS)
+    columns = math.ceil(len(maps) / rows)
+    map_width = PAGE / max(columns, 2)  # one map alone need not fill the page
+    map_height = map_width * height / width
     with styled():
-        figure = new_figure(width * columns + 0.6, (width * shape[0] / shape[1] + 0.25) * rows + 0.3)
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        draw_maps(
-            list(axes[: len(maps)]), list(maps.values()), colours, label=label, ax=list(axes), fraction=0.04, pad=0.01
-        )
-        for place, name, average in zip(axes, maps, averages):
+        figure = new_figure(map_width * columns + _BAR_WIDTH, (map_height + _TITLE_HEIGHT) * rows + _HEAD_HEIGHT)
+        axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
+        used = axes[: len(maps)]
+        draw_maps(used, list(maps.values()), colours, label=label, ax=axes, fraction=0.04, pad=0.01)
+        for place, name, average in zip(used, maps, averages):
             place.set_title(f"{name}, {average}")
         for place in axes[len(maps) :]:
             place.set_axis_off()
         if title:
-            figure.suptitle(title, fontsize=9)
+            figure.suptitle(title, fontsize=TITLE_SIZE)
     return figure
 
 
 def error_maps(fused: Mapping[str, np.ndarray], reference: np.ndarray, title: str = "") -> Figure:
-    """Error maps of several methods side by side, one colour scale.
+    """Draw error maps of several methods side by side, one colour scale.
 
     Args:
         fused: Cube (H, W, C) by the method's name.
@@ -99,12 +158,12 @@ def error_maps(fused: Mapping[str, np.ndarray], reference: np.ndarray, title: st
         The figure; each map is headed by its method's RMSE on 0–255.
     """
     maps = {name: error_map(reference, cube) for name, cube in fused.items()}
-    averages = [f"RMSE {np.sqrt(np.mean(values**2)):.2f}" for values in maps.values()]
-    return _maps(maps, averages, ERROR_COLOURS, ERROR_LABEL, title)
+    averages = [error_words(values) for values in maps.values()]
+    return _maps_beside_each_other(maps, averages, colours=ERROR_COLOURS, label=ERROR_LABEL, title=title)
 
 
 def sam_maps(fused: Mapping[str, np.ndarray], reference: np.ndarray, title: str = "") -> Figure:
-    """Spectral angle maps of several methods side by side, one colour scale; black pixels, which have none, are grey.
+    """Draw spectral angle maps of several methods side by side, one colour scale; pixels without an angle are grey.
 
     Args:
         fused: Cube (H, W, C) by the method's name.
@@ -115,5 +174,5 @@ def sam_maps(fused: Mapping[str, np.ndarray], reference: np.ndarray, title: str 
         The figure; each map is headed by its mean angle.
     """
     maps = {name: angle_map(reference, cube) for name, cube in fused.items()}
-    averages = [f"SAM {np.nanmean(values):.2f}°" if np.isfinite(values).any() else "–" for values in maps.values()]
-    return _maps(maps, averages, ANGLE_COLOURS, ANGLE_LABEL, title)
+    averages = [angle_words(values) for values in maps.values()]
+    return _maps_beside_each_other(maps, averages, colours=ANGLE_COLOURS, label=ANGLE_LABEL, title=title)

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
 from paddle_umsft.errors import DataError
 from paddle_umsft.figures.composites import RgbView, Wavelengths
-from paddle_umsft.figures.style import PAGE, TRUTH_LINE, line, new_figure, show_picture, styled
+from paddle_umsft.figures.errors import EIGHT_BIT
+from paddle_umsft.figures.style import PAGE, TITLE_SIZE, TRUTH_LINE, line, new_figure, show_picture, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+# Spectra are compared in averages of so many pixels a side, so that a single hot pixel is not chosen.
+_BLOCK = 5
+_PIXELS = 4  # as many spectra as a page has room for
+_LINE_COLUMNS = 2
+
+# A logarithmic axis has no zero: a perfect band is drawn here, far below what differs visibly.
+_SMALLEST_RMSE = 1e-6
+
+# Inches.
+_WIDTH = PAGE * 1.1
+_LINE_HEIGHT = 1.5
+_LABEL_HEIGHT = 0.5
+_LEAST_HEIGHT = 2.2
+
+Pixel = tuple[int, int]
+
+
 def band_axis(bands: int, wavelengths_nm: Wavelengths) -> tuple[np.ndarray, np.ndarray, str]:
-    """Abscissa of a plot over bands: order to draw them in, positions, and label with the unit.
+    """Return the abscissa of a plot over bands: order to draw them in, positions, and label with the unit.
 
     Args:
         bands: C.
@@ -33,8 +52,8 @@ def band_axis(bands: int, wavelengths_nm: Wavelengths) -> tuple[np.ndarray, np.n
     return order, nm[order], "wavelength (nm)"
 
 
-def spread_pixels(cube: np.ndarray, count: int = 4) -> list[tuple[int, int]]:
-    """Pixels whose spectra differ as much as possible, for want of a choice by hand.
+def spread_pixels(cube: np.ndarray, count: int = _PIXELS) -> list[Pixel]:
+    """Return pixels whose spectra differ as much as possible, for want of a choice by hand.
 
     Starts from the strongest spectrum and adds, one by one, the pixel that is least explained by those before it
     (successive projections); the cube is looked at in 5×5 averages so that a single hot pixel does not win.
@@ -46,41 +65,55 @@ def spread_pixels(cube: np.ndarray, count: int = 4) -> list[tuple[int, int]]:
     Returns:
         (row, column) of each, in the order found.
     """
-    size = max(1, min(5, cube.shape[0], cube.shape[1]))
-    h, w = cube.shape[0] // size, cube.shape[1] // size
-    blocks = cube[: h * size, : w * size].reshape(h, size, w, size, -1).mean(axis=(1, 3)).reshape(h * w, -1)
-    left = np.asarray(blocks, dtype=np.float64).copy()
-    found: list[tuple[int, int]] = []
-    for _ in range(min(count, h * w, cube.shape[2])):
-        power = np.sum(left**2, axis=1)
+    height, width, bands = cube.shape
+    size = max(1, min(_BLOCK, height, width))
+    rows = height // size
+    columns = width // size
+    whole = cube[: rows * size, : columns * size]
+    blocks = whole.reshape(rows, size, columns, size, bands).mean(axis=(1, 3))  # (rows, columns, C)
+    spectra_left = np.asarray(blocks.reshape(rows * columns, bands), dtype=np.float64)
+
+    found: list[Pixel] = []
+    for _ in range(min(count, rows * columns, bands)):
+        power = np.sum(spectra_left**2, axis=1)  # (blocks,): what is not explained yet
         best = int(np.argmax(power))
         if power[best] <= 0:
             break
-        found.append((best // w * size + size // 2, best % w * size + size // 2))
-        direction = left[best] / np.sqrt(power[best])
-        left = left - np.outer(left @ direction, direction)
+        block_row, block_column = divmod(best, columns)
+        centre = size // 2
+        found.append((block_row * size + centre, block_column * size + centre))
+        direction = spectra_left[best] / np.sqrt(power[best])
+        spectra_left = spectra_left - np.outer(spectra_left @ direction, direction)
     return found
 
 
-def _mark_pixels(axes: Axes, pixels: Sequence[tuple[int, int]]) -> None:
+def _mark_pixels(axes: Axes, pixels: Sequence[Pixel]) -> None:
+    """Mark pixels with rings and numbers that are seen on any background."""
+    ring: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 5, "markerfacecolor": "none"}
+    plate = {"boxstyle": "round,pad=0.15", "facecolor": "black", "edgecolor": "none", "alpha": 0.7}
     for number, (row, column) in enumerate(pixels, start=1):
-        axes.plot(column, row, "o", markersize=5, markerfacecolor="none", markeredgecolor="black", markeredgewidth=2.0)
-        axes.plot(column, row, "o", markersize=5, markerfacecolor="none", markeredgecolor="white", markeredgewidth=1.0)
+        axes.plot(column, row, markeredgecolor="black", markeredgewidth=2.0, **ring)
+        axes.plot(column, row, markeredgecolor="white", markeredgewidth=1.0, **ring)
         axes.annotate(
-            str(number), (column, row), xytext=(4, 4), textcoords="offset points", fontsize=7, color="white",
-            bbox={"boxstyle": "round,pad=0.15", "facecolor": "black", "edgecolor": "none", "alpha": 0.7},
-        )  # fmt: skip
+            str(number),
+            (column, row),
+            xytext=(4, 4),
+            textcoords="offset points",
+            fontsize=7,
+            color="white",
+            bbox=plate,
+        )
 
 
 def spectra(
     fused: Mapping[str, np.ndarray],
-    reference: np.ndarray | None = None,
+    reference: Optional[np.ndarray] = None,
     *,
     wavelengths_nm: Wavelengths = None,
-    pixels: Sequence[tuple[int, int]] | None = None,
+    pixels: Optional[Sequence[Pixel]] = None,
     title: str = "",
 ) -> Figure:
-    """Spectra of chosen pixels by every method, with the truth behind them, and where the pixels are.
+    """Draw spectra of chosen pixels by every method, with the truth behind them, and where the pixels are.
 
     Args:
         fused: Cube (H, W, C) by the method's name.
@@ -95,47 +128,86 @@ def spectra(
     Raises:
         DataError: A pixel outside the scene.
     """
-    model = reference if reference is not None else next(iter(fused.values()))
-    height, width, bands = model.shape
-    chosen = list(pixels) if pixels is not None else spread_pixels(model)
-    for row, column in chosen:
-        if not (0 <= row < height and 0 <= column < width):
-            raise DataError("outside the scene", where="pixels", expected=f"inside {height}×{width}", got=(row, column))
-    order, positions, label = band_axis(bands, wavelengths_nm)
-    columns = min(2, len(chosen))
-    lines = -(-len(chosen) // columns)
+    kind = "truth"
+    model = reference
+    if model is None:
+        kind, model = next(iter(fused.items()))
+    chosen = spread_pixels(model) if pixels is None else list(pixels)
+    _check_pixels(chosen, model.shape)
+    columns = min(_LINE_COLUMNS, len(chosen))
+    lines = math.ceil(len(chosen) / columns)
+
     with styled():
-        figure = new_figure(PAGE * 1.1, max(1.5 * lines + 0.5, 2.2))
-        grid = figure.add_gridspec(lines, 1 + columns, width_ratios=[1.2] + [1.0] * columns)
+        height = max(_LINE_HEIGHT * lines + _LABEL_HEIGHT, _LEAST_HEIGHT)
+        figure = new_figure(_WIDTH, height)
+        ratios = [1.2] + [1.0] * columns
+        grid = figure.add_gridspec(lines, 1 + columns, width_ratios=ratios)
+
+        # Where the pixels are.
         view = RgbView.fit(model, wavelengths_nm)
         place = figure.add_subplot(grid[:, 0])
-        kind = "truth" if reference is not None else next(iter(fused))
-        show_picture(place, view.render(model), (height, width), f"{kind} ({view.label})")
+        show_picture(place, view.render(model), model.shape[:2], f"{kind} ({view.label})")
         _mark_pixels(place, chosen)
-        for number, (row, column) in enumerate(chosen):
-            axes = figure.add_subplot(grid[number // columns, 1 + number % columns])
-            if reference is not None:
-                axes.plot(positions, reference[row, column][order], label="truth", **TRUTH_LINE)
-            for index, (name, cube) in enumerate(fused.items()):
-                axes.plot(positions, cube[row, column][order], label=name, **line(index, bands))
-            axes.set_title(f"{number + 1}: row {row}, column {column}", fontsize=7, pad=2)
-            axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-            axes.margins(x=0.02)
-            if number // columns == lines - 1 or number + columns >= len(chosen):
+
+        # Their spectra, row by row.
+        for number, pixel in enumerate(chosen):
+            line_number, column_number = divmod(number, columns)
+            axes = figure.add_subplot(grid[line_number, 1 + column_number])
+            label = _draw_spectra(axes, pixel, fused, reference, wavelengths_nm)
+            axes.set_title(f"{number + 1}: row {pixel[0]}, column {pixel[1]}", fontsize=7, pad=2)
+            nothing_below = number + columns >= len(chosen)
+            if nothing_below:
                 axes.set_xlabel(label)
-            if number % columns == 0:
+            if column_number == 0:
                 axes.set_ylabel("value")
             if number == 0:
                 axes.legend()
         if title:
-            figure.suptitle(title, fontsize=9)
+            figure.suptitle(title, fontsize=TITLE_SIZE)
     return figure
 
 
+def _check_pixels(pixels: Sequence[Pixel], shape: tuple[int, ...]) -> None:
+    """Check that pixels lie in the scene.
+
+    Raises:
+        DataError: One does not.
+    """
+    height, width = shape[:2]
+    for row, column in pixels:
+        inside = 0 <= row < height and 0 <= column < width
+        if not inside:
+            expected = f"inside {height}×{width}"
+            raise DataError("outside the scene", where="pixels", expected=expected, got=(row, column))
+
+
+def _draw_spectra(
+    axes: Axes,
+    pixel: Pixel,
+    fused: Mapping[str, np.ndarray],
+    reference: Optional[np.ndarray],
+    wavelengths_nm: Wavelengths,
+) -> str:
+    """Draw the spectra of one pixel; returns the label of the abscissa."""
+    bands = next(iter(fused.values())).shape[2]
+    order, positions, label = band_axis(bands, wavelengths_nm)
+    if reference is not None:
+        axes.plot(positions, reference[pixel][order], label="truth", **TRUTH_LINE)
+    for index, (name, cube) in enumerate(fused.items()):
+        axes.plot(positions, cube[pixel][order], label=name, **line(index, bands))
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    axes.margins(x=0.02)
+    return label
+
+
 def residual_per_band(
-    fused: Mapping[str, np.ndarray], reference: np.ndarray, *, wavelengths_nm: Wavelengths = None, title: str = ""
+    fused: Mapping[str, np.ndarray],
+    reference: np.ndarray,
+    *,
+    wavelengths_nm: Wavelengths = None,
+    title: str = "",
 ) -> Figure:
-    """Root mean square error of each band for every method, on a logarithmic scale.
+    """Draw the root mean square error of each band for every method, on a logarithmic scale.
 
     Args:
         fused: Cube (H, W, C) by the method's name.
@@ -152,8 +224,9 @@ def residual_per_band(
         axes = figure.subplots()
         for index, (name, cube) in enumerate(fused.items()):
             difference = np.asarray(cube, dtype=np.float64) - np.asarray(reference, dtype=np.float64)
-            rmse = 255.0 * np.sqrt(np.mean(difference**2, axis=(0, 1)))[order]
-            axes.plot(positions, np.maximum(rmse, 1e-6), label=name, **line(index, len(order)))
+            rmse = EIGHT_BIT * np.sqrt(np.mean(difference**2, axis=(0, 1)))[order]  # (C,)
+            drawn = np.maximum(rmse, _SMALLEST_RMSE)
+            axes.plot(positions, drawn, label=name, **line(index, len(order)))
         axes.set_yscale("log")
         axes.set_xlabel(label)
         axes.set_ylabel("RMSE (values × 255)")

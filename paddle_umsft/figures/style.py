@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paddle_umsft.errors import DataError
+from paddle_umsft.machine.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +41,14 @@ STYLE: dict[str, Any] = {
 
 # Width of a page of two columns, in inches.
 PAGE = 7.16
+TITLE_SIZE = 9  # points, of the line above a whole figure
+# Figures that stand in a title need no more digits than this to be told apart.
+PICTURE_DIGITS = 2
+# Along a line, this many markers tell it from its neighbours without hiding it.
+_MARKERS = 8
+
+_ENDINGS = (".png", ".pdf", ".svg")
+_USUAL_ENDINGS = (".png", ".pdf")
 
 # Both colour scales grow steadily in lightness: they read the same in grey.
 ERROR_COLOURS = "inferno"
@@ -62,16 +70,21 @@ TRUTH_LINE: dict[str, Any] = {"color": "black", "linestyle": "-", "linewidth": 2
 
 
 def line(index: int, points: int = 0) -> dict[str, Any]:
-    """Colour, dash and marker of the line with this number; markers are thinned to about eight a line."""
+    """Return colour, dash and marker of the line with this number.
+
+    Args:
+        index: Number of the line.
+        points: How many points it has, where markers are to be thinned.
+    """
     chosen = dict(LINES[index % len(LINES)])
     if points:
-        chosen["markevery"] = max(1, points // 8)
+        chosen["markevery"] = max(1, points // _MARKERS)
     return chosen
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """The common look, for as long as a figure is being drawn; the user's own settings are left as they were."""
+    """Set the common look for as long as a figure is being drawn; the user's own settings are left as they were."""
     import matplotlib
 
     settings: Any = STYLE  # newer stubs list every key, older ones take any
@@ -80,7 +93,7 @@ def styled() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of this size in inches that lays out its parts by itself; no pyplot, no screen."""
+    """Return an empty figure of this size in inches that lays out its parts by itself; no pyplot, no screen."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -91,7 +104,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def show_picture(axes: Axes, image: np.ndarray, shape: Sequence[int], title: str = "", **options: Any) -> Any:
-    """Draws an image so that its axes count high-resolution pixels, whatever its own size.
+    """Draw an image so that its axes count high-resolution pixels, whatever its own size.
 
     Args:
         axes: Where to draw.
@@ -113,7 +126,7 @@ def show_picture(axes: Axes, image: np.ndarray, shape: Sequence[int], title: str
 
 
 def save_figure(fig: Figure, path: str | Path, *, dpi: int | None = None) -> list[Path]:
-    """Saves a figure as its name's ending says; without an ending as PNG and PDF both.
+    """Save a figure as its name's ending says, whole or not at all; without an ending as PNG and PDF both.
 
     Args:
         fig: The figure.
@@ -127,18 +140,26 @@ def save_figure(fig: Figure, path: str | Path, *, dpi: int | None = None) -> lis
         DataError: The folder or file cannot be written.
     """
     target = Path(path)
-    known = target.suffix.lower() in (".png", ".pdf", ".svg")
-    targets = [target] if known else [target.with_name(target.name + end) for end in (".png", ".pdf")]
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with styled():
-            for file in targets:
-                # No date inside: the same figure makes the same file.
-                fig.savefig(
-                    file,
-                    dpi=dpi or STYLE["savefig.dpi"],
-                    metadata={"CreationDate": None} if file.suffix == ".pdf" else None,
-                )
-    except OSError as error:
-        raise DataError(f"cannot write the figure ({error.strerror or error})", where=target) from error
+    targets = [target]
+    if target.suffix.lower() not in _ENDINGS:
+        targets = [target.with_name(target.name + ending) for ending in _USUAL_ENDINGS]
+    for file in targets:
+        _save_one(fig, file, dpi or STYLE["savefig.dpi"])
     return targets
+
+
+def _save_one(fig: Figure, file: Path, dpi: int) -> None:
+    """Save a figure as one file, whole or not at all.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    metadata: dict[str, Any] = {}
+    if file.suffix == ".pdf":
+        metadata["CreationDate"] = None  # no date inside: the same figure makes the same file
+
+    def write(temporary: Path) -> None:
+        with styled():
+            fig.savefig(temporary, dpi=dpi, metadata=metadata)
+
+    write_whole(file, write)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,22 +15,36 @@ from paddle_umsft.metrics.no_reference import consistency, qnr
 from paddle_umsft.metrics.quality_index import band_uiqi, q2n
 from paddle_umsft.metrics.yokoya import yokoya, yokoya_bands
 
-# Name -> (figures of the whole cube, figures per band).
-CONVENTIONS: dict[str, tuple[Callable[..., dict[str, float]], Callable[..., dict[str, np.ndarray]]]] = {
-    "author": (author, author_bands),
-    "dian": (dian, dian_bands),
-    "yokoya": (yokoya, yokoya_bands),
+
+@dataclass(frozen=True)
+class Convention:
+    """One way of measuring.
+
+    Attributes:
+        cube: Function for the figures of a whole cube.
+        bands: Function for the figures of each band.
+    """
+
+    cube: Callable[..., dict[str, float]]
+    bands: Callable[..., dict[str, np.ndarray]]
+
+
+CONVENTIONS: dict[str, Convention] = {
+    "author": Convention(cube=author, bands=author_bands),
+    "dian": Convention(cube=dian, bands=dian_bands),
+    "yokoya": Convention(cube=yokoya, bands=yokoya_bands),
 }
 
 
-def _convention(name: str) -> tuple[Callable[..., dict[str, float]], Callable[..., dict[str, np.ndarray]]]:
+def _convention(name: str) -> Convention:
+    """Return the convention of a name."""
     if name not in CONVENTIONS:
         raise ConfigError("unknown convention", where="convention", expected=" | ".join(CONVENTIONS), got=name)
     return CONVENTIONS[name]
 
 
 def evaluate(reference: Any, fused: Any, *, scale: float, convention: str = "author") -> dict[str, float]:
-    """Compares a fused cube with the truth.
+    """Compare a fused cube with the truth.
 
     Args:
         reference: (H, W, C) truth, in about [0, 1].
@@ -44,11 +59,12 @@ def evaluate(reference: Any, fused: Any, *, scale: float, convention: str = "aut
         ConfigError: No such convention.
         DataError: Shapes differ, NaN, or no positive scale.
     """
-    return _convention(convention)[0](reference, fused, scale=scale)
+    chosen = _convention(convention)
+    return chosen.cube(reference, fused, scale=scale)
 
 
 def evaluate_bands(reference: Any, fused: Any, *, convention: str = "author") -> dict[str, np.ndarray]:
-    """The figures of each band, (C,) by name, for the metrics that have such.
+    """Return the figures of each band, (C,) by name, for the metrics that have such.
 
     Args:
         reference: (H, W, C) truth.
@@ -62,7 +78,8 @@ def evaluate_bands(reference: Any, fused: Any, *, convention: str = "author") ->
         ConfigError: No such convention.
         DataError: Shapes differ or NaN.
     """
-    return _convention(convention)[1](reference, fused)
+    chosen = _convention(convention)
+    return chosen.bands(reference, fused)
 
 
 __all__ = ["CONVENTIONS", "band_uiqi", "consistency", "evaluate", "evaluate_bands", "q2n", "qnr"]

@@ -13,9 +13,17 @@ import numpy as np
 
 from paddle_umsft.metrics.common import band_mse, check_pair, decibels, ergas, mean_angle, mean_correlation
 
+# Values lie in about [0, 1]; errors are told on the scale of 8-bit images, as the papers do.
+PEAK = 1.0
+EIGHT_BIT = 255.0
+
+# Wang's constants, K1 and K2 squared for a range of 1: they keep dark and flat images from dividing by zero.
+_SSIM_C1 = 0.01**2
+_SSIM_C2 = 0.03**2
+
 
 def global_ssim(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
-    """SSIM of each band with the whole image as its one window; K1 0.01, K2 0.03, range 1.
+    """Return SSIM of each band with the whole image as its one window; K1 0.01, K2 0.03, range 1.
 
     The covariance divides by N − 1 and the variances by N, as imgvision does; that takes the figure of (nearly) equal
     images past 1 by about 1/N, so it is cut off there.
@@ -31,17 +39,23 @@ def global_ssim(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
         Z. Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE TIP 13(4),
         2004, eq. 13, without the local windows.
     """
-    c1, c2 = 0.01**2, 0.03**2
-    mean_a, mean_b = truth.mean(axis=(0, 1)), estimate.mean(axis=(0, 1))
+    mean_a = truth.mean(axis=(0, 1))
+    mean_b = estimate.mean(axis=(0, 1))
+    var_a = truth.var(axis=(0, 1))
+    var_b = estimate.var(axis=(0, 1))
+    products = (truth - mean_a) * (estimate - mean_b)
     pixels = truth.shape[0] * truth.shape[1]
-    covariance = np.sum((truth - mean_a) * (estimate - mean_b), axis=(0, 1)) / max(pixels - 1, 1)
-    numerator = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    denominator = (mean_a**2 + mean_b**2 + c1) * (truth.var(axis=(0, 1)) + estimate.var(axis=(0, 1)) + c2)
+    # One pixel has no spread, and must not divide by zero.
+    freedom = max(pixels - 1, 1)
+    covariance = np.sum(products, axis=(0, 1)) / freedom  # (C,)
+
+    numerator = (2 * mean_a * mean_b + _SSIM_C1) * (2 * covariance + _SSIM_C2)
+    denominator = (mean_a**2 + mean_b**2 + _SSIM_C1) * (var_a + var_b + _SSIM_C2)
     return np.asarray(np.minimum(numerator / denominator, 1.0))
 
 
 def author(reference: Any, fused: Any, *, scale: float) -> dict[str, float]:
-    """PSNR, SAM, ERGAS, SSIM, RMSE and CC in the convention `author`; values are expected in about [0, 1].
+    """Return PSNR, SAM, ERGAS, SSIM, RMSE and CC in the convention `author`; values are expected in about [0, 1].
 
     | key | definition |
     |---|---|
@@ -69,17 +83,21 @@ def author(reference: Any, fused: Any, *, scale: float) -> dict[str, float]:
     truth, estimate = check_pair(reference, fused)
     mse = band_mse(truth, estimate)
     return {
-        "PSNR": float(decibels(1.0, mse).mean()),
+        "PSNR": float(decibels(PEAK, mse).mean()),
         "SAM": mean_angle(truth, estimate),
         "ERGAS": ergas(truth, estimate, scale=scale),
         "SSIM": float(global_ssim(truth, estimate).mean()),
-        "RMSE": float(np.sqrt(mse.mean()) * 255.0),
+        "RMSE": float(np.sqrt(mse.mean()) * EIGHT_BIT),
         "CC": mean_correlation(truth, estimate),
     }
 
 
 def author_bands(reference: Any, fused: Any) -> dict[str, np.ndarray]:
-    """PSNR (dB), SSIM and RMSE (0–255) of each band, (C,) each; see `author`."""
+    """Return PSNR (dB), SSIM and RMSE (0–255) of each band, (C,) each; see `author`."""
     truth, estimate = check_pair(reference, fused)
     mse = band_mse(truth, estimate)
-    return {"PSNR": decibels(1.0, mse), "SSIM": global_ssim(truth, estimate), "RMSE": np.sqrt(mse) * 255.0}
+    return {
+        "PSNR": decibels(PEAK, mse),
+        "SSIM": global_ssim(truth, estimate),
+        "RMSE": np.sqrt(mse) * EIGHT_BIT,
+    }

@@ -8,9 +8,12 @@ import numpy as np
 
 from paddle_umsft.errors import DataError
 
+# numpy's letters for floats, integers, unsigned integers and booleans.
+_REAL_KINDS = "fiub"
+
 
 def check_cube(cube: Any, *, where: str) -> np.ndarray:
-    """Returns a cube as float64 after making sure that figures can be computed from it.
+    """Return a cube as float64 after making sure that figures can be computed from it.
 
     Args:
         cube: (H, W, C) real numbers.
@@ -25,20 +28,20 @@ def check_cube(cube: Any, *, where: str) -> np.ndarray:
     array = np.asarray(cube)
     if array.ndim != 3 or array.size == 0:
         raise DataError("not a cube", where=where, expected="shape (H, W, C)", got=array.shape)
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in _REAL_KINDS:
         raise DataError("not real numbers", where=where, got=f"dtype {array.dtype}")
     values = array.astype(np.float64)
     bad = ~np.isfinite(values)
     if bad.any():
-        first = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise DataError(
-            "NaN or infinity", where=where, got=f"{int(bad.sum())} of them, the first at (row, column, band) {first}"
-        )
+        count = int(bad.sum())
+        first = tuple(int(place) for place in np.argwhere(bad)[0])
+        got = f"{count} of them, the first at (row, column, band) {first}"
+        raise DataError("NaN or infinity", where=where, got=got)
     return values
 
 
 def check_pair(reference: Any, fused: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Returns truth and estimate as float64 of one shape.
+    """Return truth and estimate as float64 of one shape.
 
     Args:
         reference: (H, W, C) truth.
@@ -58,7 +61,7 @@ def check_pair(reference: Any, fused: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_scale(scale: float) -> float:
-    """Returns the scale factor after making sure that it is a positive number.
+    """Return the scale factor after making sure that it is a positive number.
 
     Raises:
         DataError: It is not.
@@ -69,12 +72,13 @@ def check_scale(scale: float) -> float:
 
 
 def band_mse(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
-    """Mean squared error of each band, (C,)."""
-    return np.asarray(np.mean((truth - estimate) ** 2, axis=(0, 1)))
+    """Return the mean squared error of each band, (C,)."""
+    squares = (truth - estimate) ** 2
+    return np.asarray(np.mean(squares, axis=(0, 1)))
 
 
 def decibels(peak: np.ndarray | float, mse: np.ndarray) -> np.ndarray:
-    """10·log10(peak²/mse); infinity where the error is zero.
+    """Return 10·log10(peak²/mse); infinity where the error is zero.
 
     Args:
         peak: Largest value, a number or (C,).
@@ -85,12 +89,13 @@ def decibels(peak: np.ndarray | float, mse: np.ndarray) -> np.ndarray:
     """
     # A perfect band has no finite PSNR, and a black one no finite ratio: neither is a reason to warn.
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(mse > 0, np.square(peak) / mse, np.inf)
+        power = np.square(peak) / mse
+        ratio = np.where(mse > 0, power, np.inf)
         return np.asarray(10.0 * np.log10(ratio))
 
 
 def spectral_angles(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
-    """Angle between the two spectra of every pixel.
+    """Return the angle between the two spectra of every pixel.
 
     Args:
         truth: (H, W, C).
@@ -99,23 +104,24 @@ def spectral_angles(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
     Returns:
         (H, W) degrees; NaN where either spectrum is all zero, for there is no angle.
     """
-    norms = np.linalg.norm(truth, axis=2) * np.linalg.norm(estimate, axis=2)
+    norms = np.linalg.norm(truth, axis=2) * np.linalg.norm(estimate, axis=2)  # (H, W)
     defined = norms > 0
-    cosine = np.sum(truth * estimate, axis=2) / np.where(defined, norms, 1.0)
+    # What a pixel without a spectrum is divided by does not matter: it is left out below.
+    divisors = np.where(defined, norms, 1.0)
+    cosine = np.sum(truth * estimate, axis=2) / divisors
     # Rounding takes the cosine of equal spectra past 1, where arccos is NaN.
-    angles = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    cosine = np.clip(cosine, -1.0, 1.0)
+    angles = np.degrees(np.arccos(cosine))
     return np.asarray(np.where(defined, angles, np.nan))
 
 
 def mean_angle(truth: np.ndarray, estimate: np.ndarray) -> float:
-    """Mean of `spectral_angles` in degrees over the pixels that have one; NaN if none has."""
-    angles = spectral_angles(truth, estimate)
-    defined = np.isfinite(angles)
-    return float(angles[defined].mean()) if defined.any() else float("nan")
+    """Return the mean of `spectral_angles` in degrees over the pixels that have one; NaN if none has."""
+    return mean_of_finite(spectral_angles(truth, estimate))
 
 
 def ergas(truth: np.ndarray, estimate: np.ndarray, *, scale: float) -> float:
-    """ERGAS, the relative global error in synthesis: 100/s·√(mean_b(MSE_b/mean_b²)), mean_b of the reference.
+    """Return ERGAS, the relative global error in synthesis: 100/s·√(mean_b(MSE_b/mean_b²)), mean_b of the reference.
 
     Bands whose reference has the mean zero (a dead band) have no relative error and are left out; NaN if all are.
 
@@ -135,12 +141,14 @@ def ergas(truth: np.ndarray, estimate: np.ndarray, *, scale: float) -> float:
     alive = means != 0
     if not alive.any():
         return float("nan")
-    relative = band_mse(truth, estimate)[alive] / means[alive] ** 2
-    return float(100.0 / check_scale(scale) * np.sqrt(relative.mean()))
+    mse = band_mse(truth, estimate)
+    relative = mse[alive] / means[alive] ** 2
+    percent_per_scale = 100.0 / check_scale(scale)
+    return float(percent_per_scale * np.sqrt(relative.mean()))
 
 
 def band_correlation(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
-    """Pearson correlation of each band over its pixels.
+    """Return the Pearson correlation of each band over its pixels.
 
     Args:
         truth: (H, W, C).
@@ -151,13 +159,24 @@ def band_correlation(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
     """
     a = truth - truth.mean(axis=(0, 1))
     b = estimate - estimate.mean(axis=(0, 1))
-    norms = np.sqrt(np.sum(a * a, axis=(0, 1)) * np.sum(b * b, axis=(0, 1)))
+    power_a = np.sum(a * a, axis=(0, 1))  # (C,)
+    power_b = np.sum(b * b, axis=(0, 1))
+    norms = np.sqrt(power_a * power_b)
     defined = norms > 0
-    return np.asarray(np.where(defined, np.sum(a * b, axis=(0, 1)) / np.where(defined, norms, 1.0), np.nan))
+    # A constant band divides by 1 instead of by nothing, and is left out afterwards.
+    divisors = np.where(defined, norms, 1.0)
+    correlation = np.sum(a * b, axis=(0, 1)) / divisors
+    return np.asarray(np.where(defined, correlation, np.nan))
 
 
 def mean_correlation(truth: np.ndarray, estimate: np.ndarray) -> float:
-    """CC: mean of `band_correlation` over the bands that have one; NaN if none has."""
-    values = band_correlation(truth, estimate)
-    defined = np.isfinite(values)
-    return float(values[defined].mean()) if defined.any() else float("nan")
+    """Return CC, the mean of `band_correlation` over the bands that have one; NaN if none has."""
+    return mean_of_finite(band_correlation(truth, estimate))
+
+
+def mean_of_finite(values: np.ndarray) -> float:
+    """Return the mean over the finite values; NaN if there is none."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return float("nan")
+    return float(finite.mean())

@@ -10,11 +10,21 @@ from paddle_umsft.errors import DataError
 from paddle_umsft.metrics.common import band_mse, check_pair, decibels, ergas, mean_correlation
 from paddle_umsft.metrics.quality_index import band_uiqi
 
+# These programs measure on the scale of 8-bit images.
+EIGHT_BIT = 255.0
+
+# Wang's window: 11 pixels a side, a Gaussian of this width.
+_WINDOW = 11
+_WINDOW_SIGMA = 1.5
+
+# MATLAB's eps, which keeps the angle of a black pixel from dividing by zero.
 _EPS = float(np.finfo(np.float64).eps)
 
 
 def gaussian_ssim(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
-    """SSIM of each band in Wang's 11×11 Gaussian window, σ 1.5, K1 0.01, K2 0.03, range 255, where the window fits.
+    """Return SSIM of each band in Wang's 11×11 Gaussian window, wherever the window fits.
+
+    The Gaussian has σ 1.5; K1 is 0.01, K2 0.03, the range 255.
 
     Args:
         truth: (H, W, C) in [0, 255], 11 pixels a side at least.
@@ -32,24 +42,26 @@ def gaussian_ssim(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
     """
     from skimage.metrics import structural_similarity
 
-    if min(truth.shape[:2]) < 11:
-        raise DataError("too small for SSIM's 11×11 window", where="reference", got="×".join(map(str, truth.shape[:2])))
-    values = [
-        structural_similarity(
+    height, width, bands = truth.shape
+    if min(height, width) < _WINDOW:
+        what = f"too small for SSIM's {_WINDOW}×{_WINDOW} window"
+        raise DataError(what, where="reference", got=f"{height}×{width}")
+    values = []
+    for band in range(bands):
+        value = structural_similarity(
             truth[:, :, band],
             estimate[:, :, band],
-            data_range=255.0,
+            data_range=EIGHT_BIT,
             gaussian_weights=True,
-            sigma=1.5,
+            sigma=_WINDOW_SIGMA,
             use_sample_covariance=False,
         )
-        for band in range(truth.shape[2])
-    ]
+        values.append(value)
     return np.array(values)
 
 
 def angle_with_eps(truth: np.ndarray, estimate: np.ndarray) -> float:
-    """Mean spectral angle in degrees with eps in the denominator: a pixel without a spectrum counts 90°.
+    """Return the mean spectral angle in degrees with eps in the denominator: a pixel without a spectrum counts 90°.
 
     Args:
         truth: (H, W, C).
@@ -60,11 +72,22 @@ def angle_with_eps(truth: np.ndarray, estimate: np.ndarray) -> float:
     """
     norms = np.linalg.norm(truth, axis=2) * np.linalg.norm(estimate, axis=2)
     cosine = np.sum(truth * estimate, axis=2) / (norms + _EPS)
-    return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))).mean())
+    # Rounding takes the cosine of equal spectra past 1, where arccos is NaN.
+    cosine = np.clip(cosine, -1.0, 1.0)
+    angles = np.degrees(np.arccos(cosine))  # (H, W)
+    return float(angles.mean())
+
+
+def _as_eight_bit(reference: Any, fused: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return truth and estimate, checked, on the scale of 8-bit images, neither rounded nor clipped."""
+    truth, estimate = check_pair(reference, fused)
+    return EIGHT_BIT * truth, EIGHT_BIT * estimate
 
 
 def dian(reference: Any, fused: Any, *, scale: float) -> dict[str, float]:
-    """PSNR, SAM, ERGAS, SSIM, RMSE, UIQI, DD and CC in the convention `dian`; values are expected in about [0, 1].
+    """Return PSNR, SAM, ERGAS, SSIM, RMSE, UIQI, DD and CC in the convention `dian`.
+
+    Values are expected in about [0, 1].
 
     | key | definition, on values × 255, neither rounded nor clipped |
     |---|---|
@@ -91,10 +114,10 @@ def dian(reference: Any, fused: Any, *, scale: float) -> dict[str, float]:
     References:
         `quality_assessment.m` as handed on from HySure (Simões et al., IEEE TGRS 53(6), 2015) to that family.
     """
-    truth, estimate = (255.0 * cube for cube in check_pair(reference, fused))
+    truth, estimate = _as_eight_bit(reference, fused)
     mse = band_mse(truth, estimate)
     return {
-        "PSNR": float(decibels(255.0, mse).mean()),
+        "PSNR": float(decibels(EIGHT_BIT, mse).mean()),
         "SAM": angle_with_eps(truth, estimate),
         "ERGAS": ergas(truth, estimate, scale=scale),
         "SSIM": float(gaussian_ssim(truth, estimate).mean()),
@@ -106,11 +129,11 @@ def dian(reference: Any, fused: Any, *, scale: float) -> dict[str, float]:
 
 
 def dian_bands(reference: Any, fused: Any) -> dict[str, np.ndarray]:
-    """PSNR (dB), SSIM, RMSE (0–255) and UIQI of each band, (C,) each; see `dian`."""
-    truth, estimate = (255.0 * cube for cube in check_pair(reference, fused))
+    """Return PSNR (dB), SSIM, RMSE (0–255) and UIQI of each band, (C,) each; see `dian`."""
+    truth, estimate = _as_eight_bit(reference, fused)
     mse = band_mse(truth, estimate)
     return {
-        "PSNR": decibels(255.0, mse),
+        "PSNR": decibels(EIGHT_BIT, mse),
         "SSIM": gaussian_ssim(truth, estimate),
         "RMSE": np.sqrt(mse),
         "UIQI": band_uiqi(truth, estimate),

@@ -10,11 +10,18 @@ from paddle_umsft.errors import DataError
 from paddle_umsft.metrics.common import band_mse, check_cube, check_pair, decibels, mean_angle
 from paddle_umsft.metrics.quality_index import quality_ratio
 
+PEAK = 1.0
+
+# Blocks on which Q is taken: this many LR pixels a side, and no fewer HR pixels than the other.
+_LR_BLOCK = 8
+_SMALLEST_BLOCK = 32
+
 
 def consistency(lr_hsi: Any, hr_msi: Any, *, degraded_hsi: Any, degraded_msi: Any) -> dict[str, float]:
-    """How well the degraded result agrees with both observations; PSNR with peak 1, SAM in degrees, as in `author`.
+    """Tell how well the degraded result agrees with both observations.
 
-    A low figure proves a result wrong; a high one proves little, since many cubes explain the same observations.
+    PSNR has the peak 1, SAM is in degrees, both as in `author`. A low figure proves a result wrong; a high one proves
+    little, since many cubes explain the same observations.
 
     Args:
         lr_hsi: (h, w, C) as observed.
@@ -31,35 +38,57 @@ def consistency(lr_hsi: Any, hr_msi: Any, *, degraded_hsi: Any, degraded_msi: An
     hsi, hsi_again = check_pair(lr_hsi, degraded_hsi)
     msi, msi_again = check_pair(hr_msi, degraded_msi)
     return {
-        "PSNR_HSI": float(decibels(1.0, band_mse(hsi, hsi_again)).mean()),
+        "PSNR_HSI": _mean_psnr(hsi, hsi_again),
         "SAM_HSI": mean_angle(hsi, hsi_again),
-        "PSNR_MSI": float(decibels(1.0, band_mse(msi, msi_again)).mean()),
+        "PSNR_MSI": _mean_psnr(msi, msi_again),
         "SAM_MSI": mean_angle(msi, msi_again),
     }
 
 
+def _mean_psnr(observed: np.ndarray, again: np.ndarray) -> float:
+    """Return the mean of the bands' PSNR in dB."""
+    mse = band_mse(observed, again)
+    return float(decibels(PEAK, mse).mean())
+
+
 def _edges(length: int, block: int) -> np.ndarray:
-    """Borders of nearly equal blocks that cover the length."""
-    return np.asarray(np.linspace(0, length, max(1, round(length / block)) + 1).round().astype(int))
+    """Return the borders of nearly equal blocks that cover the length, (blocks + 1,)."""
+    blocks = max(1, round(length / block))
+    borders = np.linspace(0, length, blocks + 1)
+    return np.asarray(borders.round().astype(int))
 
 
 def _band_quality(cube: np.ndarray, block: int) -> np.ndarray:
-    """Q between every two bands of a cube, mean over distinct blocks, (C, C)."""
-    rows, columns = _edges(cube.shape[0], block), _edges(cube.shape[1], block)
-    total = np.zeros((cube.shape[2], cube.shape[2]))
+    """Return Q between every two bands of a cube, mean over distinct blocks, (C, C)."""
+    height, width, bands = cube.shape
+    rows = _edges(height, block)
+    columns = _edges(width, block)
+    total = np.zeros((bands, bands))
     for top, bottom in zip(rows[:-1], rows[1:]):
         for left, right in zip(columns[:-1], columns[1:]):
-            values = cube[top:bottom, left:right].reshape(-1, cube.shape[2])
-            mean = values.mean(axis=0)
-            centred = values - mean
-            covariance = centred.T @ centred / len(values)
-            variance = np.diag(covariance)
-            total += quality_ratio(mean[:, None], mean[None, :], variance[:, None], variance[None, :], covariance)
-    return total / ((len(rows) - 1) * (len(columns) - 1))
+            values = cube[top:bottom, left:right].reshape(-1, bands)  # (pixels, C)
+            total += _quality_of_pairs(values)
+    blocks = (len(rows) - 1) * (len(columns) - 1)
+    return total / blocks
+
+
+def _quality_of_pairs(values: np.ndarray) -> np.ndarray:
+    """Return Q between every two bands of one block, (pixels, C) to (C, C)."""
+    mean = values.mean(axis=0)
+    centred = values - mean
+    covariance = centred.T @ centred / len(values)  # (C, C)
+    variance = np.diag(covariance)
+    return quality_ratio(
+        mean_a=mean[:, None],
+        mean_b=mean[None, :],
+        var_a=variance[:, None],
+        var_b=variance[None, :],
+        covariance=covariance,
+    )
 
 
 def qnr(fused: Any, lr_hsi: Any, hr_msi: Any, *, scale: int) -> dict[str, float]:
-    """D_lambda, D_s and QNR, for an MSI in the place of the panchromatic image.
+    """Return D_lambda, D_s and QNR, for an MSI in the place of the panchromatic image.
 
     D_lambda = mean over band pairs of |Q(fused_l, fused_r) − Q(lr_l, lr_r)|: relations between bands should survive.
     D_s = mean over bands of |Q(fused_l, msi_m) − Q(lr_l, msi'_m)|: so should those to the MSI band m that is correlated
@@ -82,30 +111,41 @@ def qnr(fused: Any, lr_hsi: Any, hr_msi: Any, *, scale: int) -> dict[str, float]
         L. Alparone et al., "Multispectral and panchromatic data fusion assessment without reference", PE&RS 74(2),
         2008.
     """
-    sharp, low = check_cube(fused, where="fused"), check_cube(lr_hsi, where="lr_hsi")
+    sharp = check_cube(fused, where="fused")
+    low = check_cube(lr_hsi, where="lr_hsi")
     msi = check_cube(hr_msi, where="hr_msi")
     height, width, bands = sharp.shape
-    if low.shape != (height // scale, width // scale, bands) or (low.shape[0] * scale, low.shape[1] * scale) != (
-        height,
-        width,
-    ):
+    low_height, low_width, low_bands = low.shape
+    if (low_height * scale, low_width * scale, low_bands) != (height, width, bands):
         raise DataError("does not agree with the fused cube", where="lr_hsi", expected=f"fused/{scale}", got=low.shape)
     if msi.shape[:2] != (height, width):
         raise DataError("does not agree with the fused cube", where="hr_msi", expected=(height, width), got=msi.shape)
-    low_msi = msi.reshape(low.shape[0], scale, low.shape[1], scale, -1).mean(axis=(1, 3))
-    block = max(32, 8 * scale)
-    high_quality = _band_quality(np.concatenate([sharp, msi], axis=2), block)
-    low_quality = _band_quality(np.concatenate([low, low_msi], axis=2), max(block // scale, 1))
-    change = np.abs(high_quality - low_quality)
-    spectral = float(change[:bands, :bands].sum() / (bands * (bands - 1))) if bands > 1 else 0.0
-    spatial = float(change[np.arange(bands), bands + _best_partner(low, low_msi)].mean())
+    pixels_by_cell = msi.reshape(low_height, scale, low_width, scale, -1)  # (h, s, w, s, M)
+    low_msi = pixels_by_cell.mean(axis=(1, 3))  # (h, w, M)
+
+    # The same ground at both resolutions.
+    block = max(_SMALLEST_BLOCK, _LR_BLOCK * scale)
+    low_block = max(block // scale, 1)
+    all_high = np.concatenate([sharp, msi], axis=2)  # (H, W, C + M)
+    all_low = np.concatenate([low, low_msi], axis=2)  # (h, w, C + M)
+    change = np.abs(_band_quality(all_high, block) - _band_quality(all_low, low_block))  # (C + M, C + M)
+
+    spectral = 0.0
+    if bands > 1:
+        # Each pair stands there twice, and the diagonal adds nothing: a band is always like itself.
+        pairs = bands * (bands - 1)
+        spectral = float(change[:bands, :bands].sum() / pairs)
+    partners = bands + _best_partner(low, low_msi)  # the MSI's bands come after those of the HSI
+    spatial = float(change[np.arange(bands), partners].mean())
     return {"D_lambda": spectral, "D_s": spatial, "QNR": (1.0 - spectral) * (1.0 - spatial)}
 
 
 def _best_partner(low: np.ndarray, low_msi: np.ndarray) -> np.ndarray:
-    """For each HSI band the number of the MSI band it is correlated best with, (C,)."""
-    a = low.reshape(-1, low.shape[2]) - low.mean(axis=(0, 1))
-    b = low_msi.reshape(-1, low_msi.shape[2]) - low_msi.mean(axis=(0, 1))
-    norms = np.linalg.norm(b, axis=0)
-    # The norm of the HSI band is the same for all partners.
-    return np.asarray(np.argmax(a.T @ (b / np.where(norms > 0, norms, 1.0)), axis=1))
+    """Return for each HSI band the number of the MSI band it is correlated best with, (C,)."""
+    hsi = low.reshape(-1, low.shape[2]) - low.mean(axis=(0, 1))  # (pixels, C)
+    msi = low_msi.reshape(-1, low_msi.shape[2]) - low_msi.mean(axis=(0, 1))  # (pixels, M)
+    norms = np.linalg.norm(msi, axis=0)
+    directions = msi / np.where(norms > 0, norms, 1.0)
+    # The norm of the HSI band is the same for all partners, so it is left out.
+    correlation = hsi.T @ directions  # (C, M)
+    return np.asarray(np.argmax(correlation, axis=1))

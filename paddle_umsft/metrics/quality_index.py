@@ -12,11 +12,14 @@ from paddle_umsft.metrics.common import check_pair
 # Below this part of the squared mean a variance is rounding, and the window counts as flat.
 _FLAT = 1e-12
 
+# A block of one pixel has no spread.
+_SMALLEST_BLOCK = 2
+
 
 def quality_ratio(
     mean_a: np.ndarray, mean_b: np.ndarray, var_a: np.ndarray, var_b: np.ndarray, covariance: np.ndarray
 ) -> np.ndarray:
-    """Wang and Bovik's Q from the statistics of a window, elementwise.
+    """Return Wang and Bovik's Q from the statistics of a window, elementwise.
 
     Q = 4·cov·m_a·m_b / ((var_a + var_b)·(m_a² + m_b²)); without variance in either only the means are compared, and
     where the means are zero too (or nothing but the variance is left) Q is 1, as in Wang's own program.
@@ -35,20 +38,25 @@ def quality_ratio(
     variance = var_a + var_b
     varies = variance > _FLAT * power
     has_mean = power > 0
-    luminance = 2.0 * mean_a * mean_b / np.where(has_mean, power, 1.0)
-    structure = np.where(varies, 2.0 * covariance / np.where(varies, variance, 1.0), 1.0)
+    # What a divisor of zero is replaced by does not matter: those quotients are not used.
+    power = np.where(has_mean, power, 1.0)
+    variance = np.where(varies, variance, 1.0)
+    luminance = 2.0 * mean_a * mean_b / power
+    structure = np.where(varies, 2.0 * covariance / variance, 1.0)
     return np.asarray(np.where(has_mean, luminance * structure, 1.0))
 
 
 def _window_means(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Means over all windows of this size that fit, one for each place."""
-    sums = np.pad(image.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    """Return the means over all windows of this size that fit, (H, W) to (H - rows + 1, W - columns + 1)."""
+    # Sums over everything above and to the left: four of them make the sum over a window, whatever its size.
+    sums = image.cumsum(axis=0).cumsum(axis=1)
+    sums = np.pad(sums, ((1, 0), (1, 0)))  # (H + 1, W + 1)
     total = sums[rows:, columns:] - sums[:-rows, columns:] - sums[rows:, :-columns] + sums[:-rows, :-columns]
     return np.asarray(total / (rows * columns))
 
 
 def band_uiqi(reference: Any, fused: Any, *, block: int = 32) -> np.ndarray:
-    """UIQI of each band: mean of Q over all windows of block × block pixels, moved by one pixel.
+    """Return UIQI of each band: mean of Q over all windows of block × block pixels, moved by one pixel.
 
     Args:
         reference: (H, W, C) truth.
@@ -65,24 +73,41 @@ def band_uiqi(reference: Any, fused: Any, *, block: int = 32) -> np.ndarray:
         Z. Wang, A. Bovik, "A universal image quality index", IEEE Signal Processing Letters 9(3), 2002.
     """
     truth, estimate = check_pair(reference, fused)
-    rows, columns = min(block, truth.shape[0]), min(block, truth.shape[1])
+    height, width, bands = truth.shape
+    window = (min(block, height), min(block, width))
     values = []
-    for band in range(truth.shape[2]):
-        a, b = truth[:, :, band], estimate[:, :, band]
-        # Variances do not change when a constant is taken away first, and lose fewer digits.
-        shift_a, shift_b = a.mean(), b.mean()
-        a, b = a - shift_a, b - shift_b
-        mean_a, mean_b = _window_means(a, rows, columns), _window_means(b, rows, columns)
-        var_a = np.clip(_window_means(a * a, rows, columns) - mean_a**2, 0.0, None)
-        var_b = np.clip(_window_means(b * b, rows, columns) - mean_b**2, 0.0, None)
-        covariance = _window_means(a * b, rows, columns) - mean_a * mean_b
-        values.append(quality_ratio(mean_a + shift_a, mean_b + shift_b, var_a, var_b, covariance).mean())
+    for band in range(bands):
+        quality = _quality_of_windows(truth[:, :, band], estimate[:, :, band], window)
+        values.append(quality.mean())
     return np.array(values)
+
+
+def _quality_of_windows(truth: np.ndarray, estimate: np.ndarray, window: tuple[int, int]) -> np.ndarray:
+    """Return Q of all windows of this size that fit into one band."""
+    # Variances do not change when a constant is taken away first, and lose fewer digits.
+    shift_a = truth.mean()
+    shift_b = estimate.mean()
+    a = truth - shift_a
+    b = estimate - shift_b
+
+    mean_a = _window_means(a, *window)
+    mean_b = _window_means(b, *window)
+    # Rounding can take the variance of a flat window below zero.
+    var_a = np.clip(_window_means(a * a, *window) - mean_a**2, 0.0, None)
+    var_b = np.clip(_window_means(b * b, *window) - mean_b**2, 0.0, None)
+    covariance = _window_means(a * b, *window) - mean_a * mean_b
+    return quality_ratio(
+        mean_a=mean_a + shift_a,
+        mean_b=mean_b + shift_b,
+        var_a=var_a,
+        var_b=var_b,
+        covariance=covariance,
+    )
 
 
 @lru_cache(maxsize=8)
 def _product_signs(size: int) -> np.ndarray:
-    """Signs of the products of hypercomplex units: e_i · e_j = sign[i, j] · e_(i xor j).
+    """Return the signs of the products of hypercomplex units: e_i · e_j = sign[i, j] · e_(i xor j).
 
     Built by doubling, (a, b)(c, d) = (ac − d·conj(b), conj(a)·d + c·b), with the second halves kept conjugated, which
     is the form the index is defined with.
@@ -96,18 +121,23 @@ def _product_signs(size: int) -> np.ndarray:
     if size == 1:
         return np.ones((1, 1))
     half = _product_signs(size // 2)
-    conjugate = -np.ones(size // 2)
-    conjugate[0] = 1.0
-    return np.block(
-        [
-            [half, conjugate[:, None] * conjugate[None, :] * half],
-            [conjugate[:, None] * half.T, -conjugate[None, :] * half.T],
-        ]
-    )
+    conjugate = _conjugate_signs(size // 2)
+    by_row = conjugate[:, None]
+    by_column = conjugate[None, :]
+    upper = [half, by_row * by_column * half]
+    lower = [by_row * half.T, -by_column * half.T]
+    return np.block([upper, lower])
+
+
+def _conjugate_signs(size: int) -> np.ndarray:
+    """Return the signs of a hypercomplex number's conjugate, (size,): the first unit is real."""
+    signs = -np.ones(size)
+    signs[0] = 1.0
+    return signs
 
 
 def _block_q2n(truth: np.ndarray, estimate: np.ndarray) -> float:
-    """Q2n of one block, (pixels, N) each, N a power of two."""
+    """Return Q2n of one block, (pixels, N) each, N a power of two."""
     pixels, size = truth.shape
     mean = truth.mean(axis=0)
     spread = truth.std(axis=0, ddof=1)
@@ -115,24 +145,30 @@ def _block_q2n(truth: np.ndarray, estimate: np.ndarray) -> float:
     spread = np.where(spread > 0, spread, 1.0)
     a = (truth - mean) / spread + 1.0
     b = (estimate - mean) / spread + 1.0
-    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
-    power_a, power_b = float(mean_a @ mean_a), float(mean_b @ mean_b)
+
+    # How well the means agree.
+    mean_a = a.mean(axis=0)
+    mean_b = b.mean(axis=0)
+    power_a = float(mean_a @ mean_a)
+    power_b = float(mean_b @ mean_b)
     bias = 2.0 * np.sqrt(power_a * power_b) / (power_a + power_b)
-    a, b = a - mean_a, b - mean_b
+
+    a = a - mean_a
+    b = b - mean_b
     variance = float(np.sum(a * a) + np.sum(b * b)) / (pixels - 1)
     if variance <= _FLAT:
         return float(bias)
-    conjugate = -np.ones(size)
-    conjugate[0] = 1.0
-    terms = a.T @ b / (pixels - 1) * conjugate * _product_signs(size)
-    units = np.arange(size)
-    # Component k of the product collects the pairs (i, i xor k).
-    covariance = terms[units[:, None], units[:, None] ^ units[None, :]].sum(axis=0)
+
+    # The hypercomplex covariance: component k of a product collects the pairs (i, i xor k).
+    terms = a.T @ b / (pixels - 1) * _conjugate_signs(size) * _product_signs(size)  # (N, N)
+    first = np.arange(size)[:, None]
+    component = np.arange(size)[None, :]
+    covariance = terms[first, first ^ component].sum(axis=0)  # (N,)
     return float(np.linalg.norm(covariance) * bias * 2.0 / variance)
 
 
 def q2n(reference: Any, fused: Any, *, block: int = 32) -> float:
-    """Q2n: the quality index of pixels seen as hypercomplex numbers, mean over distinct blocks.
+    """Return Q2n, the quality index of pixels seen as hypercomplex numbers, mean over distinct blocks.
 
     Bands are padded with zeros to a power of two; images that are no multiple of the block are mirrored at their lower
     and right border. Values are taken as they are (the published MATLAB program rounds them to whole numbers first).
@@ -153,14 +189,22 @@ def q2n(reference: Any, fused: Any, *, block: int = 32) -> float:
     """
     truth, estimate = check_pair(reference, fused)
     height, width, bands = truth.shape
-    side = max(min(block, height, width), 2)
-    size = 1 << (bands - 1).bit_length()
-    fill = ((0, -height % side), (0, -width % side), (0, 0))
-    padding = ((0, 0), (0, 0), (0, size - bands))
-    a, b = (np.pad(np.pad(cube, fill, mode="symmetric"), padding) for cube in (truth, estimate))
-    values = [
-        _block_q2n(a[i : i + side, j : j + side].reshape(-1, size), b[i : i + side, j : j + side].reshape(-1, size))
-        for i in range(0, a.shape[0], side)
-        for j in range(0, a.shape[1], side)
-    ]
+    side = max(min(block, height, width), _SMALLEST_BLOCK)
+    size = 1 << (bands - 1).bit_length()  # the next power of two
+    truth = _padded(truth, side, size)
+    estimate = _padded(estimate, side, size)
+    values = []
+    for top in range(0, truth.shape[0], side):
+        for left in range(0, truth.shape[1], side):
+            window = (slice(top, top + side), slice(left, left + side))
+            pixels_a = truth[window].reshape(-1, size)  # (side², N)
+            pixels_b = estimate[window].reshape(-1, size)
+            values.append(_block_q2n(pixels_a, pixels_b))
     return float(np.mean(values))
+
+
+def _padded(cube: np.ndarray, side: int, size: int) -> np.ndarray:
+    """Return a cube mirrored to whole blocks at its lower and right border, with bands of zeros up to `size`."""
+    height, width, bands = cube.shape
+    mirrored = np.pad(cube, ((0, -height % side), (0, -width % side), (0, 0)), mode="symmetric")
+    return np.pad(mirrored, ((0, 0), (0, 0), (0, size - bands)))

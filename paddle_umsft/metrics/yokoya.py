@@ -11,7 +11,7 @@ from paddle_umsft.metrics.quality_index import q2n
 
 
 def yokoya(reference: Any, fused: Any, *, scale: float) -> dict[str, float]:
-    """PSNR, SAM, ERGAS and Q2n in the convention `yokoya`.
+    """Return PSNR, SAM, ERGAS and Q2n in the convention `yokoya`.
 
     | key | definition |
     |---|---|
@@ -36,11 +36,14 @@ def yokoya(reference: Any, fused: Any, *, scale: float) -> dict[str, float]:
         the recent literature", IEEE GRSM 5(2), 2017.
     """
     truth, estimate = check_pair(reference, fused)
-    psnr = yokoya_bands(truth, estimate)["PSNR"]
-    # A band that is black in the reference has no peak to compare with.
-    psnr = psnr[np.isfinite(psnr) | np.isposinf(psnr)]
+    psnr = yokoya_bands(truth, estimate)["PSNR"]  # (C,)
+    # A band that is black in the reference has no peak to compare with; a perfect one is infinitely good.
+    has_peak = np.isfinite(psnr) | np.isposinf(psnr)
+    mean_psnr = float("nan")
+    if has_peak.any():
+        mean_psnr = float(psnr[has_peak].mean())
     return {
-        "PSNR": float(psnr.mean()) if psnr.size else float("nan"),
+        "PSNR": mean_psnr,
         "SAM": mean_angle(truth, estimate),
         "ERGAS": ergas(truth, estimate, scale=scale),
         "Q2n": q2n(truth, estimate),
@@ -48,6 +51,8 @@ def yokoya(reference: Any, fused: Any, *, scale: float) -> dict[str, float]:
 
 
 def yokoya_bands(reference: Any, fused: Any) -> dict[str, np.ndarray]:
-    """PSNR of each band in dB, (C,); see `yokoya`."""
+    """Return PSNR of each band in dB, (C,); see `yokoya`."""
     truth, estimate = check_pair(reference, fused)
-    return {"PSNR": decibels(truth.max(axis=(0, 1)), band_mse(truth, estimate))}
+    peaks = truth.max(axis=(0, 1))  # (C,)
+    mse = band_mse(truth, estimate)
+    return {"PSNR": decibels(peaks, mse)}

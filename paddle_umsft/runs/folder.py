@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -18,6 +17,8 @@ from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import CheckpointError, ConfigError, DataError
+from paddle_umsft.machine.files import write_csv
+from paddle_umsft.runs.summary import mean_row, scene_rows
 
 CONFIG = "config.yml"
 METRICS = "metrics.json"
@@ -223,35 +224,11 @@ def write_summary(folder: Path) -> list[dict[str, Any]]:
     Returns:
         The rows: scene, convention, the metrics, bicubic's PSNR and SAM, seconds.
     """
-    rows: list[dict[str, Any]] = []
-    for name, metrics in finished_scenes(folder).items():
-        bicubic = metrics.get("bicubic") or {}
-        rows.append(
-            {
-                "scene": name,
-                "method": metrics.get("method", ""),
-                "convention": metrics.get("convention", ""),
-                **(metrics.get("fused") or {}),
-                **{f"bicubic_{name}": bicubic[name] for name in ("PSNR", "SAM") if name in bicubic},
-                "seconds": metrics.get("seconds", ""),
-            }
-        )
+    rows = scene_rows(finished_scenes(folder))
     if not rows:
         return rows
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    mean: dict[str, Any] = {"scene": "mean", "method": rows[0]["method"], "convention": rows[0]["convention"]}
-    for name in columns:
-        values = [row[name] for row in rows if isinstance(row.get(name), (int, float))]
-        if values and len(values) == len(rows):
-            mean[name] = float(np.mean(values))
-    alike = len({(row["method"], row["convention"]) for row in rows}) == 1
-    table = [*rows, mean] if alike else rows
-
-    def write(path: Path) -> None:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(table)
-
-    write_safely(folder / SUMMARY, write)
+    mean = mean_row(rows)
+    table = rows if mean is None else [*rows, mean]
+    write_csv(folder / SUMMARY, columns, table, hint="choose another --output")
     return table

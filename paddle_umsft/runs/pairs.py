@@ -10,8 +10,8 @@ import numpy as np
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Case, Supports
 from paddle_umsft.errors import ConfigError
+from paddle_umsft.machine.files import write_json, write_whole
 from paddle_umsft.machine.versions import versions
-from paddle_umsft.runs.folder import write_json, write_safely
 
 FORMATS = ("npz", "mat")
 PSF_RULE = (
@@ -21,7 +21,16 @@ PSF_RULE = (
 SRF_RULE = "msi[:, :, m] = sum over c of srf[m, c] * hr[:, :, c]"
 
 
-def write_pair(case: Case, config: Config, folder: Path, *, format: str = "npz") -> list[Path]:
+_OUTPUT_HINT = "choose another --output"
+
+
+def write_pair(
+    case: Case,
+    config: Config,
+    folder: Path,
+    *,
+    format: str = "npz",
+) -> list[Path]:
     """Write one simulated case: `pair`, `truth` and `pair.json`, the latter last.
 
     `pair.npz` (or .mat) holds `lr_hsi` (h, w, C) and `hr_msi` (H, W, M), float32, `scale`, and what the simulation
@@ -43,11 +52,14 @@ def write_pair(case: Case, config: Config, folder: Path, *, format: str = "npz")
         DataError: If something cannot be written.
     """
     if format not in FORMATS:
-        raise ConfigError("unknown format", where="--format", expected=" or ".join(FORMATS), got=format)
+        expected = " or ".join(FORMATS)
+        raise ConfigError("unknown format", where="--format", expected=expected, got=format)
     seen = case.observation
     if case.reference is None or case.true_psf is None or case.true_srf is None:
         raise ConfigError("a pair is given already", where="data.lr_hsi", hint="simulate from a scene: data.path")
-    known = {} if seen.wavelengths_nm is None else {"wavelengths_nm": np.asarray(seen.wavelengths_nm, np.float64)}
+    known: dict[str, np.ndarray] = {}
+    if seen.wavelengths_nm is not None:
+        known["wavelengths_nm"] = np.asarray(seen.wavelengths_nm, np.float64)
     pair = {
         "lr_hsi": seen.lr_hsi,
         "hr_msi": seen.hr_msi,
@@ -56,17 +68,25 @@ def write_pair(case: Case, config: Config, folder: Path, *, format: str = "npz")
         "srf": np.asarray(case.true_srf, np.float64),
         **known,
     }
-    files = [folder / f"pair.{format}", folder / f"truth.{format}", folder / "pair.json"]
-    _write_arrays(files[0], pair)
-    _write_arrays(files[1], {"hr_hsi": case.reference, **known})
-    write_json(files[2], _facts(case, config, {file.stem: file.name for file in files[:2]}))
-    return files
+    truth = {"hr_hsi": case.reference, **known}
+    pair_file = folder / f"pair.{format}"
+    truth_file = folder / f"truth.{format}"
+    facts_file = folder / "pair.json"
+    _write_arrays(pair_file, pair)
+    _write_arrays(truth_file, truth)
+    facts = _facts(case, config, {"pair": pair_file.name, "truth": truth_file.name})
+    write_json(facts_file, facts, hint=_OUTPUT_HINT)
+    return [pair_file, truth_file, facts_file]
 
 
 def read_back(
-    folder: Path, *, format: str = "npz", known: tuple[str, ...] = (), supports: Optional[Supports] = None
+    folder: Path,
+    *,
+    format: str = "npz",
+    known: tuple[str, ...] = (),
+    supports: Optional[Supports] = None,
 ) -> list[str]:
-    """Overrides (`-o`) with which tools/train.py fuses a pair that `write_pair` wrote.
+    """Return the overrides (`-o`) with which tools/train.py fuses a pair that `write_pair` wrote.
 
     Args:
         folder: Where `write_pair` put it.
@@ -75,38 +95,72 @@ def read_back(
         supports: What it is told of the HSI bands that each MSI band sees, in the order of the pair's bands.
     """
     pair = (folder / f"pair.{format}").as_posix()
-    overrides = [f"data.lr_hsi={pair}", "data.lr_key=lr_hsi", f"data.hr_msi={pair}", "data.hr_key=hr_msi"]
-    # Cropped, divided by one number and sorted by wavelength, with the wavelengths beside it: all that is done.
-    overrides += ["data.normalise=none", "data.layout=hwc", "data.crop=null", "data.wavelengths_nm=null"]
+    overrides = [
+        f"data.lr_hsi={pair}",
+        "data.lr_key=lr_hsi",
+        f"data.hr_msi={pair}",
+        "data.hr_key=hr_msi",
+        # Cropped, divided by one number and sorted by wavelength, with the wavelengths beside it: all that is done.
+        "data.normalise=none",
+        "data.layout=hwc",
+        "data.crop=null",
+        "data.wavelengths_nm=null",
+    ]
     if "psf" in known:
-        overrides += ["observe.psf.type=file", f"observe.psf.path={pair}", "observe.psf.key=psf"]
-        overrides.append("observe.known_psf=true")
+        overrides += [
+            "observe.psf.type=file",
+            f"observe.psf.path={pair}",
+            "observe.psf.key=psf",
+            "observe.known_psf=true",
+        ]
     if "srf" in known:
-        overrides += [f"observe.srf={pair}", "observe.srf_key=srf", "observe.known_srf=true"]
+        overrides += [
+            f"observe.srf={pair}",
+            "observe.srf_key=srf",
+            "observe.known_srf=true",
+        ]
     if supports is not None:
-        overrides.append(f"observe.supports={[list(support) for support in supports]}".replace(" ", ""))
+        # Without blanks, so that a shell takes it as one word.
+        ranges = ",".join(f"[{first},{end}]" for first, end in supports)
+        overrides.append(f"observe.supports=[{ranges}]")
     return overrides
 
 
 def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    if path.suffix == ".mat":
-        from scipy.io import savemat
+    """Write arrays as .npz or .mat, compressed, whole or not at all.
 
-        write_safely(path, lambda temporary: savemat(temporary, arrays, do_compression=True))
-    else:
-        write_safely(path, lambda temporary: np.savez_compressed(temporary, **arrays))  # type: ignore[arg-type]
+    Raises:
+        DataError: They cannot be written.
+    """
+
+    def write(temporary: Path) -> None:
+        if path.suffix == ".mat":
+            from scipy.io import savemat
+
+            savemat(temporary, arrays, do_compression=True)
+        else:
+            np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
+
+    write_whole(path, write, hint=_OUTPUT_HINT)
 
 
 def _facts(case: Case, config: Config, files: dict[str, str]) -> dict[str, Any]:
+    """Return what pair.json tells: whatever another program needs to use the pair, or to make it again."""
     seen = case.observation
+    shapes: dict[str, Any] = {
+        "lr_hsi": list(seen.lr_hsi.shape),
+        "hr_msi": list(seen.hr_msi.shape),
+        "hr_hsi": None,
+    }
+    if case.reference is not None:
+        shapes["hr_hsi"] = list(case.reference.shape)
+    supports = None
+    if seen.supports is not None:
+        supports = [list(support) for support in seen.supports]
     return {
         "scene": seen.name,
         "files": files,
-        "shapes": {
-            "lr_hsi": list(seen.lr_hsi.shape),
-            "hr_msi": list(seen.hr_msi.shape),
-            "hr_hsi": None if case.reference is None else list(case.reference.shape),
-        },
+        "shapes": shapes,
         "axes": "rows, columns, bands",
         "scale": seen.scale,
         "psf": case.true_psf,
@@ -114,7 +168,7 @@ def _facts(case: Case, config: Config, files: dict[str, str]) -> dict[str, Any]:
         "srf": case.true_srf,
         "srf_rule": SRF_RULE,
         "wavelengths_nm": seen.wavelengths_nm,
-        "supports": None if seen.supports is None else [list(support) for support in seen.supports],
+        "supports": supports,
         **seen.meta,
         "noise_seed": config.seed,
         "data": config.data.model_dump(mode="json"),

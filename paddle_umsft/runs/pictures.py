@@ -17,11 +17,23 @@ if TYPE_CHECKING:
 
 
 def scene_figures(case: Case, result: FusionResult) -> dict[str, Figure]:
-    """The figures of one scene by the name of their file: `overview`, `spectra`, and `psf_srf` if there is one."""
+    """Return the figures of one scene by the name of their file.
+
+    Args:
+        case: Observation and, where there is one, the truth.
+        result: What the method returned.
+
+    Returns:
+        `overview`, `spectra`, and `psf_srf` if the method has either.
+    """
     seen = case.observation
     figures = {
         "overview": overview(seen, result.fused, case.reference),
-        "spectra": spectra({result.method: result.fused}, case.reference, wavelengths_nm=seen.wavelengths_nm),
+        "spectra": spectra(
+            {result.method: result.fused},
+            case.reference,
+            wavelengths_nm=seen.wavelengths_nm,
+        ),
     }
     if result.psf is not None or result.srf is not None:
         figures["psf_srf"] = psf_srf(
@@ -35,7 +47,13 @@ def scene_figures(case: Case, result: FusionResult) -> dict[str, Figure]:
     return figures
 
 
-def write_pictures(case: Case, result: FusionResult, metrics: Mapping[str, Any], config: Config, folder: Path) -> None:
+def write_pictures(
+    case: Case,
+    result: FusionResult,
+    metrics: Mapping[str, Any],
+    config: Config,
+    folder: Path,
+) -> None:
     """Write the scene's PNGs and its report.html.
 
     Args:
@@ -51,6 +69,9 @@ def write_pictures(case: Case, result: FusionResult, metrics: Mapping[str, Any],
     figures = scene_figures(case, result)
     for name, figure in figures.items():
         save_figure(figure, folder / f"{name}.png")
-    compared = case.reference is not None and result.method != "bicubic"
-    bicubic = fuse_bicubic(case.observation).fused if compared else None
-    write_scene_report(folder, scene_report(case, result, metrics, config, figures, bicubic))
+    # The maps compare with bicubic, unless bicubic is what was run.
+    bicubic = None
+    if case.reference is not None and result.method != "bicubic":
+        bicubic = fuse_bicubic(case.observation).fused
+    text = scene_report(case, result, metrics, config, figures, bicubic)
+    write_scene_report(folder, text)

@@ -84,13 +84,46 @@ def test_an_output_that_cannot_be_is_said_before_anything_runs(
         assert "bicubic" not in shown.err
         assert "afile" in shown.err
         assert len(shown.err.splitlines()) == 1
-    assert not (tmp_path / "new").exists()
+    # A folder that can be made is not made before there is something to put into it.
+    before = sorted(tmp_path.rglob("*"))
+    assert tool.main([*command, str(tmp_path / "new"), "--convention", "author", "-o", "observe.srf=nonsense"]) != 0
+    assert "bicubic" not in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
     (tmp_path / "out" / "truth" / "comparison.png").mkdir(parents=True)
     assert tool.main([*command, str(tmp_path / "out")]) == 3
     shown = capsys.readouterr()
     assert "cnmf" in shown.out
     assert "comparison" in shown.err.splitlines()[-1]
     assert (tmp_path / "out" / "truth" / "cnmf.npy").is_file()
+    assert not list(tmp_path.rglob(".tmp_*"))
+
+
+def test_what_the_machine_refuses_costs_no_table(
+    tool: ModuleType,
+    truth: np.ndarray,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Memory runs out while the panel is drawn: one line says so, after the table; a mistake stays a traceback."""
+    from paddle_umsft import figures
+
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    def stumble(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(figures, "comparison", refuse)
+    command = ["--baselines", "--presets", "--reference", str(tmp_path / "truth.npy"), "--scale", "4"]
+    command += ["-o", "observe.srf=uniform", "--output", str(tmp_path / "out")]
+    assert tool.main(command) == 3
+    shown = capsys.readouterr()
+    assert "cnmf" in shown.out
+    assert shown.err.splitlines()[-1].startswith("error: truth: out of memory")
+    monkeypatch.setattr(figures, "comparison", stumble)
+    with pytest.raises(ZeroDivisionError):
+        tool.main(command)
 
 
 def test_stopped_by_the_user(

@@ -11,7 +11,8 @@ import pytest
 import scipy.io
 from eval_calls import DEMO, demo_run, rows_of
 
-from paddle_umsft.compare.files import Row, Settings
+from paddle_umsft.compare.files import ScoredResult
+from paddle_umsft.compare.settings import Settings
 from paddle_umsft.compare.side_by_side import evaluate_all
 from paddle_umsft.compare.tables import bands_table, csv_table, results_table
 from paddle_umsft.config.load import load_config
@@ -61,7 +62,7 @@ def test_run_folder_needs_no_reference(tool: ModuleType, tmp_path: Path, capsys:
     screen = capsys.readouterr().out
     assert "36.99 ± 4.26" in screen
     assert screen.count("author") == 3 + 2 * 31
-    markdown = (tmp_path / "t.md").read_text(encoding="utf-8")
+    markdown = " ".join((tmp_path / "t.md").read_text(encoding="utf-8").split())
     assert "| run | mean of 2 | author | 36.99 ± 4.26 |" in markdown
     latex = (tmp_path / "t.tex").read_text(encoding="utf-8")
     assert r"36.99 $\pm$ 4.26" in latex
@@ -95,14 +96,30 @@ def test_perfect_result(truth: np.ndarray, tmp_path: Path) -> None:
     (row,), failed = evaluate_all(settings)
     assert not failed
     assert row.figures["PSNR"] > 120  # float32 rounding of the division by the maximum
-    infinite = Row("a", "g", "s", "author", {"PSNR": math.inf}, {"PSNR": np.array([math.inf, 3.0])})
-    finite = [Row("b", "g", scene, "author", {"PSNR": value}) for scene, value in (("t", 30.0), ("u", 40.0))]
+    infinite = ScoredResult("a", "g", "s", "author", {"PSNR": math.inf}, {"PSNR": np.array([math.inf, 3.0])})
+    finite = [scored("b", scene, PSNR=value) for scene, value in (("t", 30.0), ("u", 40.0))]
     table = results_table([infinite, *finite])
     assert table.lines[0][-1] == "∞"
-    assert table.lines[-1][-1] == "35.00 ± 7.07"
     assert csv_table([infinite]).csv().splitlines() == ["file,scene,convention,PSNR", "a,s,author,inf"]
     assert bands_table([infinite]).lines[1][-2:] == ["2", "3.00"]
     assert r"$\infty$" in table.latex()
+
+
+def scored(file: str, scene: str, **figures: float) -> ScoredResult:
+    return ScoredResult(file=file, group="g", scene=scene, convention="author", figures=figures)
+
+
+def test_a_mean_says_of_how_many_scenes_it_is() -> None:
+    """By hand: 30 and 40 dB have the mean 35 and the sample deviation 10/√2; the third scene has no finite PSNR."""
+    rows = [scored("x", "a", PSNR=30.0, SAM=1.0), scored("x", "b", PSNR=40.0, SAM=2.0)]
+    third = scored("x", "c", PSNR=math.inf, SAM=3.0)
+    assert results_table(rows).lines[-1][1:] == ["mean of 2", "author", "35.00 ± 7.07", "1.50 ± 0.71"]
+    assert results_table([*rows, third]).lines[-1][1:] == [
+        "mean of 3", "author", "35.00 ± 7.07 (of 2)", "2.00 ± 1.00",
+    ]  # fmt: skip
+    # The mean of one is none.
+    assert results_table([rows[0], third]).lines[-1][1:] == ["mean of 2", "author", "–", "2.00 ± 1.41"]
+    assert csv_table([rows[0], third]).lines[-2][3:] == ["", "2.0"]
 
 
 def test_overrides_and_normalise_are_never_dropped(tool: ModuleType, truth: np.ndarray, tmp_path: Path) -> None:

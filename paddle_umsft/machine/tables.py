@@ -1,0 +1,64 @@
+"""Tables of text: for the screen, for programs (CSV), for Markdown and for LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+# What LaTeX has no letter for; tabulate escapes the letters that LaTeX gives a meaning of its own.
+_LATEX_SIGNS = {"±": r"$\pm$", "°": r"$^\circ$", "∞": r"$\infty$", "–": "--"}
+
+
+class TextTable:
+    """Rows of text under a head.
+
+    Args:
+        head: Titles of the columns.
+        lines: One list of cells per line.
+        words: How many of the first columns hold words and begin at the left; the others hold numbers, which end at
+            the right.
+    """
+
+    def __init__(self, head: Sequence[str], lines: Sequence[Sequence[str]], *, words: int) -> None:
+        self.head = list(head)
+        self.lines = [list(line) for line in lines]
+        self.words = words
+
+    def text(self) -> str:
+        """Return columns lined up with blanks, for the screen."""
+        return self._tabulated("simple", self.head, self.lines)
+
+    def csv(self) -> str:
+        """Return comma separated values."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(self.head)
+        writer.writerows(self.lines)
+        return out.getvalue()
+
+    def markdown(self) -> str:
+        """Return a Markdown table."""
+        head = [_without_bars(cell) for cell in self.head]
+        lines = [[_without_bars(cell) for cell in line] for line in self.lines]
+        return self._tabulated("pipe", head, lines) + "\n"
+
+    def latex(self) -> str:
+        """Return a LaTeX tabular with the rules of the package booktabs."""
+        text = self._tabulated("latex_booktabs", self.head, self.lines)
+        for sign, command in _LATEX_SIGNS.items():
+            text = text.replace(sign, command)
+        return text + "\n"
+
+    def _tabulated(self, form: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+        from tabulate import tabulate
+
+        numbers = len(head) - self.words
+        sides = ["left"] * self.words + ["right"] * numbers
+        # Cells are text already: tabulate must not read them as numbers and write them in its own way.
+        return str(tabulate(lines, headers=head, tablefmt=form, colalign=sides, disable_numparse=True))
+
+
+def _without_bars(cell: str) -> str:
+    """Return a cell whose bars do not end it in Markdown."""
+    return cell.replace("|", "\\|")

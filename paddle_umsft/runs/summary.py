@@ -1,0 +1,58 @@
+"""The scenes of a run as rows of a table, and their mean: summary.csv and the page of the run show the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+from paddle_umsft.metrics.summary import means_over_scenes
+
+# Of bicubic, which every scene is compared with, these two tell enough.
+BICUBIC_FIGURES = ("PSNR", "SAM")
+_BICUBIC = "bicubic_"
+
+
+def bicubic_column(figure: str) -> str:
+    """Return the name of the column that holds a figure of bicubic."""
+    return _BICUBIC + figure
+
+
+def scene_rows(finished: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each finished scene.
+
+    Args:
+        finished: Content of metrics.json by the scene's name.
+
+    Returns:
+        Rows of scene, method, convention, the figures, bicubic's PSNR and SAM, seconds; what a scene has not is not in
+        its row.
+    """
+    rows = []
+    for name, metrics in finished.items():
+        row = {"scene": name, "method": metrics.get("method", ""), "convention": metrics.get("convention", "")}
+        row.update(metrics.get("fused") or {})
+        bicubic = metrics.get("bicubic") or {}
+        for figure in BICUBIC_FIGURES:
+            if figure in bicubic:
+                row[bicubic_column(figure)] = bicubic[figure]
+        row["seconds"] = metrics.get("seconds", "")
+        rows.append(row)
+    return rows
+
+
+def mean_row(rows: Sequence[Mapping[str, Any]]) -> Optional[dict[str, Any]]:
+    """Return the row of means over all scenes; None where several conventions or methods cannot have one.
+
+    Args:
+        rows: From `scene_rows`.
+
+    Returns:
+        Scene (the word mean), method, convention, and the mean of every figure that all scenes have.
+    """
+    kinds = {(row["method"], row["convention"]) for row in rows}
+    if len(kinds) != 1:
+        return None
+    means = means_over_scenes(rows)
+    complete = {name: found.mean for name, found in means.items() if found.count == len(rows)}
+    first = rows[0]
+    return {"scene": "mean", "method": first["method"], "convention": first["convention"], **complete}
