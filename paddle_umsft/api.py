@@ -91,7 +91,7 @@ def fuse(
     )
     settings = _settings(config, overrides, {"method": method, "seed": seed})
     result = run_method(observation, settings, on_record)
-    for note in result.extras.get("notes", ()):
+    for note in result.notes:
         warnings.warn(note, stacklevel=2)
     return result
 

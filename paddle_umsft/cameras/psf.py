@@ -12,6 +12,7 @@ from typing import Callable, Optional
 
 import numpy as np
 
+from paddle_umsft.cameras.spatial import first_tap
 from paddle_umsft.config.data import PsfConfig
 from paddle_umsft.data.checks import check_psf
 from paddle_umsft.data.readers.table import read_table
@@ -23,11 +24,6 @@ REFERENCE_SIGMA_DIVISOR = 1.5
 FWHM_IN_SIGMAS = 2.3548
 # A track a quarter of an LR pixel wide.
 MOTION_WIDTH_SHARE = 0.25
-
-
-def first_tap(size: int, scale: int) -> int:
-    """Return the HR offset of a PSF's first tap from the first HR pixel of its LR pixel: floor((scale - size) / 2)."""
-    return (scale - size) // 2
 
 
 def reference_psf(size: int, sigma: float) -> np.ndarray:

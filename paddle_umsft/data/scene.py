@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 
 Supports = tuple[tuple[int, int], ...]
+# What a method calls with every record of its history, as soon as there is one.
+OnRecord = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ class FusionResult:
         method: Name of the method.
         seconds: Wall time of the fusion.
         extras: Anything a method wants to keep beside (chosen rank, raw kernel ...).
+        notes: Lines that a user should read before trusting the result.
     """
 
     fused: np.ndarray
@@ -122,3 +125,4 @@ class FusionResult:
     method: str = ""
     seconds: float = 0.0
     extras: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

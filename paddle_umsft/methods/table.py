@@ -30,8 +30,17 @@ def run_method(
         config: All settings; `config.method` decides.
         on_record: Called with every record of an iterative method.
     """
+    module, function = METHODS[config.method].split(":")
     if config.method == "umsft":
         import_paddle()
-    module, function = METHODS[config.method].split(":")
-    result: FusionResult = getattr(import_module(module), function)(observation, config, on_record)
+        result: FusionResult = getattr(import_module(module), function)(observation, config, on_record)
+        return result
+    settings: Any = None
+    if config.method == "subspace":
+        settings = config.subspace
+    elif config.method == "ensemble":
+        from paddle_umsft.methods.subspace.ensemble import EnsembleInput
+
+        settings = EnsembleInput(ensemble=config.ensemble, subspace=config.subspace)
+    result = getattr(import_module(module), function)(observation, settings, seed=config.seed, on_record=on_record)
     return result

@@ -7,7 +7,7 @@ from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.cameras.operators import PsfOperator
+from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import ConfigError, DataError
@@ -109,8 +109,7 @@ def estimate(observation: Observation, settings: SubspaceSettings) -> Degradatio
         found, ranges = _blind_psf(observation, options, settings)
         psf, family = found.psf, found.family
         note = "overruled" if ranges != options[0] else note
-    shape = observation.shape
-    lr_msi = PsfOperator(psf, scale, shape, dtype=np.float64).forward(observation.hr_msi)
+    lr_msi = SpatialDegradation(psf, scale).forward(observation.hr_msi.astype(np.float64))
     if srf is None:
         srf = fit_srf(observation.lr_hsi, lr_msi, ranges, wavelengths_nm=observation.wavelengths_nm)
         if family == "given" and len(options) == 2:

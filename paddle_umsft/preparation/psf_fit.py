@@ -19,7 +19,7 @@ from typing import Optional
 import numpy as np
 from scipy.optimize import least_squares
 
-from paddle_umsft.cameras.operators import patches
+from paddle_umsft.cameras.spatial import patches
 from paddle_umsft.preparation.psf_shapes import Shape, starts
 from paddle_umsft.preparation.srf_fit import curvature
 

@@ -52,5 +52,5 @@ def write_pictures(case: Case, result: FusionResult, metrics: Mapping[str, Any],
     for name, figure in figures.items():
         save_figure(figure, folder / f"{name}.png")
     compared = case.reference is not None and result.method != "bicubic"
-    bicubic = fuse_bicubic(case.observation, config).fused if compared else None
+    bicubic = fuse_bicubic(case.observation).fused if compared else None
     write_scene_report(folder, scene_report(case, result, metrics, config, figures, bicubic))

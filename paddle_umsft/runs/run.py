@@ -164,7 +164,7 @@ def assess(case: Case, fused: np.ndarray, config: Config, result: FusionResult) 
         "config": config.digest(),
     }
     if case.reference is not None:
-        bicubic = fuse_bicubic(seen, config).fused
+        bicubic = fuse_bicubic(seen).fused
         for name, cube in (("fused", fused), ("bicubic", bicubic)):
             content[name] = evaluate(
                 case.reference, cube, scale=seen.scale, convention=config.evaluate.convention
@@ -192,7 +192,7 @@ def _fuse(case: Case, config: Config, folder: Path, log: logging.Logger, writer:
     """Fuse; UMSFT with checkpoints and everything that watches it."""
     if config.method != "umsft":
         result = run_method(case.observation, config)
-        for note in result.extras.get("notes", ()):
+        for note in result.notes:
             log.warning("note       %s", note)
         _write_history(folder, result.history)
         return result

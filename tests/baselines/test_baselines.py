@@ -89,7 +89,7 @@ def test_cnmf_explains_both_images(leaves: np.ndarray) -> None:
     psf = box_psf(8)
     records: list[dict[str, Any]] = []
     observation = replace(_observe(leaves, psf), psf=psf, srf=_srf())
-    result = fuse_cnmf(observation, None, records.append)
+    result = fuse_cnmf(observation, on_record=records.append)
     assert records == result.history
     assert len(records) == 4
     assert records[-1]["hsi_error"] < 0.05

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -11,10 +9,10 @@ from paddle_umsft.cameras.psf import reference_psf
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.ensemble import EnsembleSettings
 from paddle_umsft.config.subspace import SubspaceSettings
-from paddle_umsft.data.scene import Observation
+from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.methods.subspace import ensemble as ensemble_method
-from paddle_umsft.methods.subspace.ensemble import fuse_ensemble, refine_radius
+from paddle_umsft.methods.subspace.ensemble import EnsembleInput, fuse_ensemble, refine_radius
 from paddle_umsft.methods.subspace.method import fuse_subspace
 from paddle_umsft.methods.subspace.refine import guided_refine
 from paddle_umsft.metrics import evaluate
@@ -28,9 +26,9 @@ def observe(height: int, width: int, bands: int, scale: int, seed: int = 0) -> t
     return scene, Observation(lr_hsi.astype(np.float32), (scene @ srf.T).astype(np.float32), scale)
 
 
-def config(seed: int = 1, **settings: object) -> SimpleNamespace:
-    settings = {"members": 4, "features": 200, **settings}
-    return SimpleNamespace(ensemble=EnsembleSettings(**settings), subspace=SubspaceSettings(), seed=seed)
+def fused_by(observation: Observation, seed: int = 1, **settings: object) -> FusionResult:
+    members = EnsembleSettings(**{"members": 4, "features": 200, **settings})
+    return fuse_ensemble(observation, EnsembleInput(ensemble=members, subspace=SubspaceSettings()), seed=seed)
 
 
 def test_refinement_keeps_what_is_affine_in_the_guide():
@@ -64,8 +62,8 @@ def test_the_window_follows_the_scale(scale, radius):
 
 def test_better_than_the_base_on_a_made_up_scene():
     scene, observation = observe(96, 128, 16, 8)
-    base = evaluate(scene, fuse_subspace(observation, config()).fused, scale=8)
-    result = fuse_ensemble(observation, config())
+    base = evaluate(scene, fuse_subspace(observation, SubspaceSettings(), seed=1).fused, scale=8)
+    result = fused_by(observation)
     best = evaluate(scene, result.fused, scale=8)
     assert best["PSNR"] > base["PSNR"] + 0.3
     assert best["SAM"] < base["SAM"]
@@ -80,9 +78,9 @@ def test_an_ensemble_that_predicts_worse_is_thrown_away(monkeypatch):
         pixels = ground.lr_hsi.shape[0] * ground.lr_hsi.shape[1]
         return np.full((48, 64, ground.rank), 7.0, dtype=np.float32), np.ones((pixels, ground.rank))
 
-    base = evaluate(scene, fuse_subspace(observation, config()).fused, scale=4)
+    base = evaluate(scene, fuse_subspace(observation, SubspaceSettings(), seed=1).fused, scale=4)
     monkeypatch.setattr(ensemble_method, "ensemble", rubbish)
-    result = fuse_ensemble(observation, config(refine_radius=0))
+    result = fused_by(observation, refine_radius=0)
     assert not result.extras["ensemble_kept"]
     assert evaluate(scene, result.fused, scale=4)["PSNR"] > base["PSNR"] - 0.1
 
@@ -90,20 +88,20 @@ def test_an_ensemble_that_predicts_worse_is_thrown_away(monkeypatch):
 def test_a_refinement_that_breaks_the_lr_pixels_is_thrown_away(monkeypatch):
     _, observation = observe(48, 64, 12, 4)
     monkeypatch.setattr(ensemble_method, "guided_refine", lambda guide, coeffs, radius, ridge: coeffs + 1.0)
-    assert fuse_ensemble(observation, config()).extras["refined"] == 0
+    assert fused_by(observation).extras["refined"] == 0
 
 
 def test_the_number_of_threads_does_not_change_the_result():
     _, observation = observe(32, 48, 8, 4)
-    one = fuse_ensemble(observation, config(threads=1)).fused
-    two = fuse_ensemble(observation, config(threads=2)).fused
+    one = fused_by(observation, threads=1).fused
+    two = fused_by(observation, threads=2).fused
     np.testing.assert_array_equal(one, two)
-    assert not np.array_equal(one, fuse_ensemble(observation, config(seed=2)).fused)
+    assert not np.array_equal(one, fused_by(observation, seed=2).fused)
 
 
 @pytest.mark.parametrize(("height", "width", "bands", "scale"), [(8, 8, 3, 2), (64, 32, 40, 32), (12, 20, 5, 4)])
 def test_tiny_scenes_are_fused(height, width, bands, scale):
     _, observation = observe(height, width, bands, scale)
-    fused = fuse_ensemble(observation, config(members=2)).fused
+    fused = fused_by(observation, members=2).fused
     assert fused.shape == (height, width, bands)
     assert np.isfinite(fused).all()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 
-from paddle_umsft.cameras.operators import PsfOperator
 from paddle_umsft.cameras.psf import gaussian_psf
+from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
@@ -17,8 +15,8 @@ from paddle_umsft.methods.subspace.method import fuse_subspace
 
 def test_residuals_are_those_of_fits_without_the_pixel():
     rng = np.random.default_rng(0)
-    hr_msi = rng.uniform(size=(16, 24, 3)).astype(np.float32)
-    operator = PsfOperator(gaussian_psf(5, 1.5), 4, (16, 24), np.float64)
+    hr_msi = rng.uniform(size=(16, 24, 3))
+    operator = SpatialDegradation(gaussian_psf(5, 1.5), 4)
     lr_hsi = rng.uniform(size=(4, 6, 5))
     weights, constants, left_out = linear_bands(lr_hsi, hr_msi, operator)
     seen, targets = operator.forward(hr_msi).reshape(24, 3), lr_hsi.reshape(24, 5)
@@ -46,7 +44,7 @@ def test_shares_of_independent_errors_are_inverse_to_their_variances():
 def test_each_band_goes_where_it_is_known_better():
     rng = np.random.default_rng(2)
     hr_msi = rng.uniform(size=(64, 96, 2)).astype(np.float32)
-    operator = PsfOperator(gaussian_psf(8, 3.0), 8, (64, 96))
+    operator = SpatialDegradation(gaussian_psf(8, 3.0), 8)
     linear = 0.5 + hr_msi @ np.array([[0.3], [-0.2]], np.float32)
     curved = hr_msi[..., :1] ** 3
     truth = np.concatenate([linear, curved], axis=2)
@@ -59,7 +57,7 @@ def test_each_band_goes_where_it_is_known_better():
 
 def test_too_few_pixels_for_a_linear_mix_change_nothing():
     hr_msi = np.random.default_rng(3).uniform(size=(8, 8, 4)).astype(np.float32)
-    operator = PsfOperator(gaussian_psf(4, 1.0), 4, (8, 8))
+    operator = SpatialDegradation(gaussian_psf(4, 1.0), 4)
     fused = hr_msi.copy()
     left_out = np.random.default_rng(4).standard_normal((4, 4)) * 0.01
     np.testing.assert_array_equal(blend(fused, operator.forward(hr_msi) + 1, hr_msi, operator, left_out), hr_msi)
@@ -72,11 +70,11 @@ def test_bands_of_little_contrast_gain_and_the_others_lose_nothing():
     scene = np.concatenate([scene, quiet], axis=2)
     srf = np.concatenate([srf, np.zeros((4, 12))], axis=1)
     psf = gaussian_psf(9, 4.0)
-    lr_hsi = PsfOperator(psf, 8, (96, 128), np.float64).forward(scene)
+    lr_hsi = SpatialDegradation(psf, 8).forward(scene)
     seen = Observation(lr_hsi.astype(np.float32), (scene @ srf.T).astype(np.float32), 8, psf=psf, srf=srf)
     errors = []
     for on in (False, True):
-        settings = SimpleNamespace(subspace=SubspaceSettings(blend=on), seed=1)
-        errors.append(np.sqrt(np.mean((fuse_subspace(seen, settings).fused - scene) ** 2, axis=(0, 1))))
+        fused = fuse_subspace(seen, SubspaceSettings(blend=on), seed=1).fused
+        errors.append(np.sqrt(np.mean((fused - scene) ** 2, axis=(0, 1))))
     assert errors[1][16:].mean() < 0.5 * errors[0][16:].mean()
     assert (errors[1][:16] < 1.02 * errors[0][:16]).all()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paddle_umsft.cameras.operators import PsfOperator, patches
 from paddle_umsft.cameras.psf import box_psf, gaussian_psf, motion_psf, reference_psf
-from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.cameras.spatial import SpatialDegradation, patches
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
@@ -31,16 +30,11 @@ def made_up_srf(bands: int = 16) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [3, 4, 5, 8, 9])
-def test_operator_equals_the_known_degradation(size):
+def test_patches_are_what_the_psf_weighs(size):
     psf = np.random.default_rng(size).uniform(size=(size, size))
     image = np.random.default_rng(0).standard_normal((24, 32, 3))
-    ours = PsfOperator(psf, 4, (24, 32), dtype=np.float64)
-    np.testing.assert_allclose(ours.forward(image), SpatialDegradation(psf, 4).forward(image), atol=1e-10)
-    np.testing.assert_allclose(
-        (patches(image, size, 4) @ psf.ravel()).T.reshape(6, 8, 3), ours.forward(image), atol=1e-10
-    )
-    other = np.random.default_rng(1).standard_normal((6, 8, 3))
-    assert np.vdot(ours.forward(image), other) == pytest.approx(np.vdot(image, ours.adjoint(other)))
+    weighed = (patches(image, size, 4) @ psf.ravel()).T.reshape(6, 8, 3)
+    np.testing.assert_allclose(weighed, SpatialDegradation(psf, 4).forward(image), atol=1e-10)
 
 
 def test_srf_is_recovered_without_noise():
@@ -140,7 +134,7 @@ def test_left_out_residuals_are_those_of_fits_without_the_pixel():
 def test_blurred_features_are_the_psf_of_the_features(size):
     msi = made_up(24, 32, 8)[:, :, :3].astype(np.float32)
     psf = np.random.default_rng(0).uniform(size=(size, size))
-    operator = PsfOperator(psf / psf.sum(), 4, (24, 32))
+    operator = SpatialDegradation(psf / psf.sum(), 4)
     features = Features(PixelInputs.of(msi), Kernel(), 10, np.random.default_rng(0))
     whole = operator.forward(features.rows(np.arange(24)))
     np.testing.assert_allclose(features.blurred(operator), whole.reshape(-1, 10), atol=1e-5)
@@ -148,7 +142,7 @@ def test_blurred_features_are_the_psf_of_the_features(size):
 
 def test_conjugate_gradients_agree_with_a_dense_solution():
     rng = np.random.default_rng(0)
-    operator = PsfOperator(reference_psf(2, 1.0), 2, (6, 4))
+    operator = SpatialDegradation(reference_psf(2, 1.0), 2)
     msi = rng.uniform(size=(6, 4, 2))
     problem = CoefficientProblem(
         operator,
@@ -188,7 +182,7 @@ def test_leftover_brings_back_what_the_subspace_cannot_hold():
     truth = made_up()
     y, x = np.mgrid[: truth.shape[0], : truth.shape[1]] / 30.0
     beyond = 0.2 + 0.1 * np.sin(2 * x + y)
-    operator = PsfOperator(gaussian_psf(8, 3.0), 8, truth.shape[:2])
+    operator = SpatialDegradation(gaussian_psf(8, 3.0), 8)
     fused = truth.astype(np.float32)
     truth[..., 5] += beyond
     lr_hsi = operator.forward(truth)

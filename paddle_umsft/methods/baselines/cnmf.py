@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
+from paddle_umsft.cameras.resize import bicubic_upsample
 from paddle_umsft.cameras.spatial import SpatialDegradation
-from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.methods.baselines.bicubic import bicubic_upsample
+from paddle_umsft.data.scene import FusionResult, Observation, OnRecord
 from paddle_umsft.methods.baselines.guesses import find_psf, fit_srf
 
 _TINY = 1e-9
@@ -75,9 +74,10 @@ def _improve(
 
 def fuse_cnmf(
     observation: Observation,
-    config: Any = None,
-    on_record: Callable[[dict[str, Any]], None] | None = None,
+    settings: None = None,
     *,
+    seed: int = 0,
+    on_record: Optional[OnRecord] = None,
     endmembers: int = 30,
     rounds: int = 4,
     sweeps: int = 200,
@@ -90,7 +90,8 @@ def fuse_cnmf(
 
     Args:
         observation: What the cameras saw.
-        config: Not used; here because every method is called alike.
+        settings: None: what could be set are the arguments below.
+        seed: Not used: nothing is drawn.
         on_record: Called after each round with stage, iteration and both relative errors.
         endmembers: Number of spectra p.
         rounds: Outer rounds.

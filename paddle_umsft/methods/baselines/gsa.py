@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import Optional
 
 import numpy as np
 
+from paddle_umsft.cameras.resize import bicubic_upsample
 from paddle_umsft.cameras.spatial import SpatialDegradation
-from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.methods.baselines.bicubic import bicubic_upsample
+from paddle_umsft.data.scene import FusionResult, Observation, OnRecord
 from paddle_umsft.methods.baselines.guesses import find_psf
-from paddle_umsft.methods.baselines.hypersharpening import mix, regress
+from paddle_umsft.methods.regression import mix, regress
 
 
 def fuse_gsa(
-    observation: Observation, config: Any = None, on_record: Callable[[dict[str, Any]], None] | None = None
+    observation: Observation,
+    settings: None = None,
+    *,
+    seed: int = 0,
+    on_record: Optional[OnRecord] = None,
 ) -> FusionResult:
     """Adds to every interpolated HSI band what its sharp partner shows beyond the HSI.
 
@@ -27,7 +30,8 @@ def fuse_gsa(
 
     Args:
         observation: What the cameras saw.
-        config: Not used; here because every method is called alike.
+        settings: None: there is nothing to set.
+        seed: Not used: nothing is drawn.
         on_record: Not used: there are no iterations.
 
     Returns:

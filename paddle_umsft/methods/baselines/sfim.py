@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import Optional
 
 import numpy as np
 from scipy.optimize import nnls
 
+from paddle_umsft.cameras.resize import bicubic_upsample
 from paddle_umsft.cameras.spatial import SpatialDegradation
-from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.methods.baselines.bicubic import bicubic_upsample
+from paddle_umsft.data.scene import FusionResult, Observation, OnRecord
 from paddle_umsft.methods.baselines.guesses import find_psf
 
 # Partners darker than this part of their mean do not modulate: the ratio would be noise.
@@ -23,7 +22,11 @@ _LARGEST_RATIO = 5.0
 
 
 def fuse_sfim(
-    observation: Observation, config: Any = None, on_record: Callable[[dict[str, Any]], None] | None = None
+    observation: Observation,
+    settings: None = None,
+    *,
+    seed: int = 0,
+    on_record: Optional[OnRecord] = None,
 ) -> FusionResult:
     """Multiplies every interpolated HSI band with the ratio of its sharp partner to the partner's smoothed form.
 
@@ -33,7 +36,8 @@ def fuse_sfim(
 
     Args:
         observation: What the cameras saw.
-        config: Not used; here because every method is called alike.
+        settings: None: there is nothing to set.
+        seed: Not used: nothing is drawn.
         on_record: Not used: there are no iterations.
 
     Returns:

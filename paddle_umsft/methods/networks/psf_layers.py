@@ -7,6 +7,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from paddle_umsft.cameras.spatial import first_tap
 from paddle_umsft.methods.networks.exact import average_pool
 from paddle_umsft.methods.networks.layers import zero_mean
 from paddle_umsft.methods.networks.ops.small import LearnedBlur, usable
@@ -71,7 +72,7 @@ class KnownPsf(nn.Layer):
     """A given PSF, the same call as `LearnedPsf`.
 
     Args:
-        psf: (k, k); the window of LR pixel i starts at HR pixel i*s + (s - k)//2, wrapping around at the border.
+        psf: (k, k); the window of LR pixel i starts at HR pixel i*s + `first_tap`, wrapping around at the border.
         scale: s.
     """
 
@@ -84,7 +85,7 @@ class KnownPsf(nn.Layer):
         """(B, C, H, W) -> (B, C, H/s, W/s)."""
         batch, bands, height, width = x.shape
         size, scale = int(self.kernel.shape[2]), self.scale
-        before = -((scale - size) // 2)
+        before = -first_tap(size, scale)
         after = size - scale - before
         flat = x.reshape([batch * bands, 1, height, width])
         if before < 0 or after < 0:  # a PSF smaller than the scale: its window starts inside the LR pixel

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from paddle_umsft.cameras.operators import PsfOperator
-from paddle_umsft.methods.baselines.hypersharpening import with_constant
+from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.methods.regression import RANK_TOLERANCE, with_constant
 
 PIXELS_PER_WEIGHT = 4  # fewer LR pixels tell nothing of how well a linear mix does
+# A pixel that determines its own fit (leverage 1) has no leave-one-out residual: the division stops here.
+LEAST_FREEDOM = 1e-6
 
 
 def linear_bands(
-    lr_hsi: np.ndarray, hr_msi: np.ndarray, operator: PsfOperator
+    lr_hsi: np.ndarray, hr_msi: np.ndarray, operator: SpatialDegradation
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Each HSI band as a linear mix of the MSI bands and a constant, fitted on the LR pixels.
 
@@ -31,18 +33,23 @@ def linear_bands(
     Returns:
         (M, C) weights, (C,) constants, and (h*w, C) leave-one-out residuals.
     """
-    targets = lr_hsi.reshape(-1, lr_hsi.shape[2]).astype(np.float64)
-    left, values, right = np.linalg.svd(with_constant(operator.forward(hr_msi)), full_matrices=False)
-    kept = values > 1e-6 * values[0]
-    left = left[:, kept]
-    fitted = left.T @ targets
-    weights = (right[kept].T / values[kept]) @ fitted
-    leverage = np.sum(left**2, axis=1, keepdims=True)
-    return weights[:-1], weights[-1], (targets - left @ fitted) / np.maximum(1.0 - leverage, 1e-6)
+    targets = lr_hsi.reshape(-1, lr_hsi.shape[2]).astype(np.float64)  # (n, C)
+    design = with_constant(operator.forward(hr_msi))  # (n, M + 1)
+    left, values, right = np.linalg.svd(design, full_matrices=False)
+    kept = values > RANK_TOLERANCE * values[0]
+    left = left[:, kept]  # (n, r)
+    inside = left.T @ targets  # (r, C)
+    weights = (right[kept].T / values[kept]) @ inside  # (M + 1, C)
+    residuals = targets - left @ inside
+    leverage = np.sum(left**2, axis=1, keepdims=True)  # (n, 1)
+    left_out = residuals / np.maximum(1.0 - leverage, LEAST_FREEDOM)
+    return weights[:-1], weights[-1], left_out
 
 
 def shares(map_left_out: np.ndarray, linear_left_out: np.ndarray) -> np.ndarray:
     """The map's share of each band in the mean of both that errs least on left out pixels.
+
+    With errors m and l, |a m + (1 - a) l|^2 is least at a = l'(l - m) / |m - l|^2.
 
     Args:
         map_left_out: (n, C) leave-one-out residuals of the map.
@@ -54,13 +61,17 @@ def shares(map_left_out: np.ndarray, linear_left_out: np.ndarray) -> np.ndarray:
     apart = np.sum((map_left_out - linear_left_out) ** 2, axis=0)
     gained = np.sum(linear_left_out * (linear_left_out - map_left_out), axis=0)
     tells = (apart > 0) & np.isfinite(apart) & np.isfinite(gained)
-    return np.where(tells, np.clip(np.where(tells, gained, 1.0) / np.where(tells, apart, 1.0), 0.0, 1.0), 1.0)
+    # 1 / 1 where nothing is told: the map keeps the band.
+    gained = np.where(tells, gained, 1.0)
+    apart = np.where(tells, apart, 1.0)
+    share = np.clip(gained / apart, 0.0, 1.0)
+    return np.asarray(share)
 
 
 def blend(
-    fused: np.ndarray, lr_hsi: np.ndarray, hr_msi: np.ndarray, operator: PsfOperator, map_left_out: np.ndarray
+    fused: np.ndarray, lr_hsi: np.ndarray, hr_msi: np.ndarray, operator: SpatialDegradation, map_left_out: np.ndarray
 ) -> np.ndarray:
-    """Moves each band of a cube towards the linear mix, as far as leave-one-out errors ask for it.
+    """Move each band of a cube towards the linear mix, as far as leave-one-out errors ask for it.
 
     Args:
         fused: (H, W, C) float32, changed in place.
@@ -72,11 +83,16 @@ def blend(
     Returns:
         `fused`; as it was, if there are too few LR pixels to tell.
     """
-    if lr_hsi.shape[0] * lr_hsi.shape[1] < PIXELS_PER_WEIGHT * (hr_msi.shape[2] + 1):
+    height, width = lr_hsi.shape[:2]
+    unknowns = hr_msi.shape[2] + 1
+    if height * width < PIXELS_PER_WEIGHT * unknowns:
         return fused
     weights, constants, left_out = linear_bands(lr_hsi, hr_msi, operator)
-    share = shares(map_left_out, left_out).astype(np.float32)
+    share = shares(map_left_out, left_out).astype(np.float32)  # (C,)
+    linear_share = 1 - share
+    slopes = (linear_share * weights).astype(np.float32)  # (M, C)
+    offsets = (linear_share * constants).astype(np.float32)  # (C,)
     fused *= share
-    fused += hr_msi.astype(np.float32) @ ((1 - share) * weights).astype(np.float32)
-    fused += ((1 - share) * constants).astype(np.float32)
+    fused += hr_msi.astype(np.float32) @ slopes
+    fused += offsets
     return fused

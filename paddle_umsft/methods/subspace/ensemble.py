@@ -11,25 +11,16 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Optional
 
 import numpy as np
 
 from paddle_umsft.config.ensemble import EnsembleSettings
 from paddle_umsft.config.subspace import SubspaceSettings
-from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.methods.subspace.method import (
-    Ground,
-    Record,
-    agree,
-    held_out_rmse,
-    map_spectra,
-    notes_on,
-    prepare,
-    recorder,
-    to_cube,
-)
+from paddle_umsft.data.scene import FusionResult, Observation, OnRecord
+from paddle_umsft.methods.subspace.ground import Ground, choices_on, notes_on, prepare
+from paddle_umsft.methods.subspace.method import agree, held_out_rmse, map_spectra, recorder, to_cube
 from paddle_umsft.methods.subspace.refine import guided_refine
 from paddle_umsft.methods.subspace.spectral_map import Kernel, PixelInputs
 
@@ -37,28 +28,78 @@ from paddle_umsft.methods.subspace.spectral_map import Kernel, PixelInputs
 CAUTION = 1.0
 GAMMA = 0.75
 
+# Bounds of the length scales, drawn on a logarithmic scale: within them single maps do about equally well.
+COLOUR = (0.6, 3.0)
+BRIGHTNESS = (1.0, 5.0)
+PLACE = (0.15, 1.0)
+FLOOR = (0.005, 0.1)
+# Amplitude: the root of the brightness or the brightness itself. Frequencies: Matérn 5/2 or all but Gaussian.
+POWERS = (0.5, 1.0)
+TAILS = (5.0, 50.0)
+# The surround only has to tell materials of one colour apart: it counts at twice the pixel's length scale and more.
+SURROUND_FACTOR = 2.0
+SURROUND_OFFSET = 2.0
+# Prior variance of a member's second kernel, against 1 of its first: a correction at other length scales.
+SECOND_WEIGHT = 0.3
+# Standard deviation of the neighbourhood, in LR pixels: it averages about as much as one LR pixel does.
+SURROUND_WIDTH = 1 / 4
+
+# Bounds of the refinement's radius, HR pixels: fewer than 5 x 5 pixels fit anything, 17 x 17 hold several materials.
+SMALLEST_RADIUS = 2
+LARGEST_RADIUS = 8
+# Ridge of the local fits: the MSI's noise variance with a margin, and at least a little of the MSI's energy.
+RIDGE_OF_NOISE = 4.0
+RIDGE_OF_ENERGY = 1e-5
+
+# What the second number of a random stream's seed stands for.
+STREAM_KERNELS = 1
+STREAM_FEATURES = 2
+
+
+@dataclass(frozen=True)
+class EnsembleInput:
+    """The two sections of the configuration that the method follows.
+
+    Attributes:
+        ensemble: Members and refinement.
+        subspace: Estimation, base and solve.
+    """
+
+    ensemble: EnsembleSettings
+    subspace: SubspaceSettings
+
 
 def draw_kernel(rng: np.random.Generator, surround: bool = False, weight: float = 1.0) -> Kernel:
-    """Length scales between bounds within which single maps do about equally well."""
+    """Draw length scales between bounds within which single maps do about equally well."""
 
-    def between(low: float, high: float) -> float:
+    def between(bounds: tuple[float, float]) -> float:
+        low, high = bounds
         return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
-    colour = between(0.6, 3.0)
+    # One draw a line: their order is part of what a seed means.
+    colour = between(COLOUR)
+    brightness = between(BRIGHTNESS)
+    place = between(PLACE)
+    power = float(rng.choice(POWERS))
+    tail = float(rng.choice(TAILS))
+    floor = between(FLOOR)
+    around = np.inf
+    if surround:
+        around = SURROUND_FACTOR * colour + SURROUND_OFFSET
     return Kernel(
         colour=colour,
-        brightness=between(1.0, 5.0),
-        place=between(0.15, 1.0),
-        power=float(rng.choice([0.5, 1.0])),
-        tail=float(rng.choice([5.0, 50.0])),
-        floor=between(0.005, 0.1),
-        surround=2.0 * colour + 2.0 if surround else np.inf,
+        brightness=brightness,
+        place=place,
+        surround=around,
         weight=weight,
+        floor=floor,
+        tail=tail,
+        power=power,
     )
 
 
 def ensemble(ground: Ground, settings: EnsembleSettings, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of several maps.
+    """Return the mean of several maps.
 
     Args:
         ground: See `Ground`.
@@ -68,56 +109,76 @@ def ensemble(ground: Ground, settings: EnsembleSettings, seed: int) -> tuple[np.
     Returns:
         (H, W, K) coefficients and the (h*w, K) mean of the members' leave-one-out residuals.
     """
-    rng = np.random.default_rng([seed, 1])
-    pixels = ground.lr_hsi.shape[0] * ground.lr_hsi.shape[1]
+    lr_height, lr_width = ground.lr_hsi.shape[:2]
+    pixels = lr_height * lr_width
     surround = pixels >= settings.surround_pixels
     if surround:
-        ground = replace(ground, inputs=PixelInputs.of(ground.hr_msi, (ground.operator.scale / 4,)))
-    drawn = [[draw_kernel(rng, surround), draw_kernel(rng, surround, 0.3)] for _ in range(settings.members)]
-    counts = [settings.features - settings.features // 2, settings.features // 2]
+        radius = ground.operator.scale * SURROUND_WIDTH
+        ground = replace(ground, inputs=PixelInputs.of(ground.hr_msi, (radius,)))
+
+    rng = np.random.default_rng([seed, STREAM_KERNELS])
+    drawn = []
+    for _ in range(settings.members):
+        first = draw_kernel(rng, surround)
+        second = draw_kernel(rng, surround, SECOND_WEIGHT)
+        drawn.append([first, second])
+    half = settings.features // 2
+    counts = [settings.features - half, half]
 
     def member(number: int) -> tuple[np.ndarray, np.ndarray]:
-        own = np.random.default_rng([seed, 2, number])
+        own = np.random.default_rng([seed, STREAM_FEATURES, number])
         coeffs, fit, axes = map_spectra(ground, drawn[number], counts, own, gamma=GAMMA, caution=CAUTION)
         return coeffs, fit.left_out @ axes.T
 
     threads = settings.threads or min(2, os.cpu_count() or 1)
-    total: np.ndarray = np.zeros((*ground.operator.shape, ground.rank), dtype=np.float32)
+    height, width = ground.hr_msi.shape[:2]
+    total: np.ndarray = np.zeros((height, width, ground.rank), dtype=np.float32)
     left_out: np.ndarray = np.zeros((pixels, ground.rank))
     with ThreadPoolExecutor(threads) as pool:
         # In order and a few at a time: the same sum on every machine, and no pile of finished cubes.
-        for first in range(0, settings.members, threads):
-            batch = range(first, min(first + threads, settings.members))
-            for coeffs, rest in pool.map(member, batch):
+        for first_member in range(0, settings.members, threads):
+            end = min(first_member + threads, settings.members)
+            for coeffs, rest in pool.map(member, range(first_member, end)):
                 total += coeffs / np.float32(settings.members)
                 left_out += rest / settings.members
     return total, left_out
 
 
 def refine_radius(settings: EnsembleSettings, scale: int) -> int:
-    """The radius that the settings or the scale ask for."""
-    return min(8, max(2, scale // 2)) if settings.refine_radius is None else settings.refine_radius
+    """Return the radius that the settings or the scale ask for."""
+    if settings.refine_radius is not None:
+        return settings.refine_radius
+    return min(LARGEST_RADIUS, max(SMALLEST_RADIUS, scale // 2))
 
 
-def _refine(
-    ground: Ground, coeffs: np.ndarray, limit: float, members: EnsembleSettings, subspace: SubspaceSettings
-) -> tuple[np.ndarray, bool]:
+def _refine(ground: Ground, coeffs: np.ndarray, limit: float, settings: EnsembleInput) -> tuple[np.ndarray, bool]:
     """One round of refinement and agreement, unless it disturbs the LR pixels more than `limit` (root mean square)."""
-    ridge = max(1e-5 * float(np.mean(ground.hr_msi.astype(np.float64) ** 2)), 4.0 * ground.msi_noise**2)
-    radius = refine_radius(members, ground.operator.scale)
+    energy = float(np.mean(ground.hr_msi.astype(np.float64) ** 2))
+    ridge = max(RIDGE_OF_ENERGY * energy, RIDGE_OF_NOISE * ground.msi_noise**2)
+    radius = refine_radius(settings.ensemble, ground.operator.scale)
     refined = guided_refine(ground.hr_msi, coeffs, radius, ridge)
-    moved = ground.operator.forward(refined - coeffs).reshape(-1, ground.rank)
-    if not np.all(np.isfinite(refined)) or held_out_rmse(moved, len(ground.basis)) > limit:
+    moved = ground.operator.forward(refined - coeffs).reshape(-1, ground.rank)  # (n, K)
+    if not np.all(np.isfinite(refined)):
         return coeffs, False
-    return agree(ground, refined, subspace)[0], True
+    if held_out_rmse(moved, len(ground.basis)) > limit:
+        return coeffs, False
+    agreed, _ = agree(ground, refined, settings.subspace)
+    return agreed, True
 
 
-def fuse_ensemble(observation: Observation, config: Any, on_record: Record = None) -> FusionResult:
+def fuse_ensemble(
+    observation: Observation,
+    settings: EnsembleInput,
+    *,
+    seed: int = 0,
+    on_record: Optional[OnRecord] = None,
+) -> FusionResult:
     """Fuse one scene.
 
     Args:
         observation: The image pair; PSF and SRF are used if given.
-        config: Anything with attributes `subspace` (`SubspaceSettings`) and `ensemble` (`EnsembleSettings`).
+        settings: The sections `ensemble` and `subspace`.
+        seed: Draws length scales and features.
         on_record: Called with one dict per stage.
 
     Returns:
@@ -127,50 +188,55 @@ def fuse_ensemble(observation: Observation, config: Any, on_record: Record = Non
         DataError: The images, PSF, SRF or supports do not fit together.
     """
     started = time.perf_counter()
-    settings: EnsembleSettings = config.ensemble
-    seed = int(getattr(config, "seed", 0))
-    subspace: SubspaceSettings = config.subspace.model_copy(
-        update={"max_rank": max(settings.max_rank, config.subspace.max_rank)}
-    )
     record, history = recorder(on_record)
+    members = settings.ensemble
+    max_rank = max(members.max_rank, settings.subspace.max_rank)
+    subspace = settings.subspace.model_copy(update={"max_rank": max_rank})
+    settings = replace(settings, subspace=subspace)
     bands = observation.bands
     ground = prepare(observation, subspace)
     record("estimate", loss=ground.degradations.residual, rank=ground.rank)
+
+    # The base: what `method: subspace` would take. It stays in hand until something better is proven.
     count = max(subspace.map_features, 1)
-    prior, fit, axes = map_spectra(ground, [Kernel()], [count], np.random.default_rng(seed))
+    base, fit, axes = map_spectra(ground, [Kernel()], [count], np.random.default_rng(seed))
     base_left_out = fit.left_out @ axes.T
     base_error = held_out_rmse(base_left_out, bands)
     record("base", loss=base_error * ground.level)
-    mean, left_out = ensemble(ground, settings, seed)
-    error = held_out_rmse(left_out, bands)
+
+    mean, mean_left_out = ensemble(ground, members, seed)
+    error = held_out_rmse(mean_left_out, bands)
     kept = error <= base_error
     record("ensemble", loss=error * ground.level, kept=kept)
-    coeffs, _ = agree(ground, mean if kept else prior, subspace)
+    if kept:
+        prior, left_out = mean, mean_left_out
+    else:
+        prior, left_out = base, base_left_out
+    coeffs, _ = agree(ground, prior, subspace)
+
+    rounds = members.refine_rounds
+    if refine_radius(members, observation.scale) == 0:
+        rounds = 0
     refined = 0
-    for _ in range(settings.refine_rounds if refine_radius(settings, observation.scale) else 0):
-        coeffs, accepted = _refine(ground, coeffs, min(error, base_error), settings, subspace)
-        refined += accepted
+    for _ in range(rounds):
+        coeffs, accepted = _refine(ground, coeffs, min(error, base_error), settings)
         record("refine", loss=0.0, kept=accepted)
         if not accepted:
             break
+        refined += 1
+
+    extras = choices_on(ground)
+    extras["base_held_out_rmse"] = base_error * ground.level
+    extras["ensemble_held_out_rmse"] = error * ground.level
+    extras["ensemble_kept"] = kept
+    extras["refined"] = refined
     return FusionResult(
-        fused=to_cube(ground, coeffs, subspace, left_out if kept else base_left_out),
+        fused=to_cube(ground, coeffs, subspace, left_out),
         psf=ground.degradations.psf,
         srf=ground.degradations.srf,
         history=history,
         method="ensemble",
         seconds=time.perf_counter() - started,
-        extras={
-            "rank": ground.rank,
-            "psf_family": ground.degradations.psf_family,
-            "supports": ground.degradations.supports,
-            "msi_noise": ground.msi_noise * ground.level,
-            "hsi_noise": ground.hsi_noise * ground.level,
-            "base_held_out_rmse": base_error * ground.level,
-            "ensemble_held_out_rmse": error * ground.level,
-            "ensemble_kept": kept,
-            "refined": refined,
-            "agreement": ground.degradations.agreement,
-            "notes": notes_on(ground),
-        },
+        extras=extras,
+        notes=notes_on(ground),
     )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from paddle_umsft.cameras.operators import PsfOperator
-from paddle_umsft.methods.baselines.bicubic import bicubic_upsample
+from paddle_umsft.cameras.resize import bicubic_upsample
+from paddle_umsft.cameras.spatial import SpatialDegradation
 
+# The mean of four independent neighbours has half a pixel's standard deviation, so the slope of white noise on it
+# strays by this over the root of the number of pixels.
+SLOPE_ERROR = 2.0
+# So many standard errors of the slope count as noise: one band in forty of pure noise would get anything.
 STANDARD_ERRORS = 2.0
 
 
@@ -24,18 +28,25 @@ def share_of_signal(leftover: np.ndarray) -> np.ndarray:
     """
     height, width, bands = leftover.shape
     inner = max(height - 2, 0) * max(width - 2, 0)
-    doubt = STANDARD_ERRORS * 2.0 / np.sqrt(inner) if inner else 1.0
+    if inner == 0:
+        return np.zeros(bands)
+    doubt = STANDARD_ERRORS * SLOPE_ERROR / np.sqrt(inner)
     if doubt >= 1.0:
         return np.zeros(bands)
     image = leftover.astype(np.float64)
-    near = (image[:-2, 1:-1] + image[2:, 1:-1] + image[1:-1, :-2] + image[1:-1, 2:]) / 4.0
-    power = np.sum(near**2, axis=(0, 1))
-    slope = np.sum(image[1:-1, 1:-1] * near, axis=(0, 1)) / np.where(power > 0, power, 1.0)
-    return np.asarray(np.clip((slope - doubt) / (1.0 - doubt), 0.0, 1.0))
+    pixel = image[1:-1, 1:-1]  # (h - 2, w - 2, C): those with four neighbours
+    above, below = image[:-2, 1:-1], image[2:, 1:-1]
+    before, after = image[1:-1, :-2], image[1:-1, 2:]
+    near = (above + below + before + after) / 4.0
+    power = np.sum(near**2, axis=(0, 1))  # (C,)
+    agreement = np.sum(pixel * near, axis=(0, 1))
+    slope = agreement / np.where(power > 0, power, 1.0)
+    share = (slope - doubt) / (1.0 - doubt)
+    return np.asarray(np.clip(share, 0.0, 1.0))
 
 
-def add_leftover(fused: np.ndarray, lr_hsi: np.ndarray, operator: PsfOperator) -> np.ndarray:
-    """Adds the interpolated part of LR-HSI − PSF(fused) that is smooth enough to be signal.
+def add_leftover(fused: np.ndarray, lr_hsi: np.ndarray, operator: SpatialDegradation) -> np.ndarray:
+    """Add the interpolated part of LR-HSI − PSF(fused) that is smooth enough to be signal.
 
     Args:
         fused: (H, W, C) float32, changed in place.
@@ -45,7 +56,7 @@ def add_leftover(fused: np.ndarray, lr_hsi: np.ndarray, operator: PsfOperator) -
     Returns:
         `fused`, still non-negative, and as sharp as before: what is added has no detail finer than an LR pixel.
     """
-    leftover = lr_hsi - operator.forward(fused)
+    leftover = lr_hsi - operator.forward(fused)  # (h, w, C)
     leftover *= share_of_signal(leftover)
     if np.any(leftover):
         fused += bicubic_upsample(leftover.astype(np.float32), operator.scale)

@@ -3,141 +3,29 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
 import numpy as np
 
-from paddle_umsft.cameras.operators import PsfOperator
 from paddle_umsft.config.subspace import SubspaceSettings
-from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.errors import DataError
+from paddle_umsft.data.scene import FusionResult, Observation, OnRecord
 from paddle_umsft.methods.subspace.blend import blend
+from paddle_umsft.methods.subspace.ground import Ground, choices_on, notes_on, prepare
 from paddle_umsft.methods.subspace.leftover import add_leftover
-from paddle_umsft.methods.subspace.rank import choose_rank
 from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
-from paddle_umsft.methods.subspace.spectral_map import Features, Kernel, MapFit, PixelInputs, fit_map
-from paddle_umsft.preparation.estimate import Degradations, estimate
+from paddle_umsft.methods.subspace.spectral_map import Features, Kernel, MapFit, fit_map
 
-Record = Optional[Callable[[dict[str, Any]], None]]
+# Features held at a time when the map is applied: 32 MB of float32.
 STRIP_VALUES = 8_000_000
-# Noise puts a little below zero; more is no image of light, and the result has nothing below zero.
-BELOW_ZERO = 0.02
-# Below this share of explained variance the two images hardly show the same scene through one PSF and one SRF.
-AGREEMENT = 0.9
-
-
-@dataclass
-class Ground:
-    """Everything about an observation that the solver and the correction on top of it share.
-
-    Attributes:
-        lr_hsi: (h, w, C) float32, divided by `level`.
-        hr_msi: (H, W, M) float32, divided by `level`.
-        level: Root mean square of the LR-HSI, so that the arithmetic is about 1.
-        degradations: PSF and SRF.
-        operator: The PSF as an operator.
-        rank: K.
-        basis: (C, K) orthonormal spectral basis.
-        msi_noise: Noise standard deviation of the MSI, relative to `level`.
-        hsi_noise: The same for the LR-HSI, mean over bands.
-        lift: (C, M) linear estimate of a spectrum from its MSI pixel.
-        inputs: Prepared MSI.
-    """
-
-    lr_hsi: np.ndarray
-    hr_msi: np.ndarray
-    level: float
-    degradations: Degradations
-    operator: PsfOperator
-    rank: int
-    basis: np.ndarray
-    msi_noise: float
-    hsi_noise: float
-    lift: np.ndarray
-    inputs: PixelInputs
-
-
-def check_images(observation: Observation) -> None:
-    """Refuse what cannot be fused.
-
-    Raises:
-        DataError: Wrong number of axes, sizes that do not agree, values that are not finite or below zero, or all zero.
-    """
-    for name, image in (("lr_hsi", observation.lr_hsi), ("hr_msi", observation.hr_msi)):
-        if image.ndim != 3 or 0 in image.shape:
-            raise DataError("must be (rows, columns, bands)", where=name, got=image.shape)
-        if not np.all(np.isfinite(image)):
-            raise DataError("values that are not finite", where=name, got=int(np.sum(~np.isfinite(image))))
-        if not np.any(image):
-            raise DataError("the image is all zero", where=name)
-        energy = np.square(image, dtype=np.float64)
-        below = float(energy[image < 0].sum() / energy.sum())
-        if below > BELOW_ZERO:
-            hint = "undo what made them negative (a subtracted mean?), or take method=gsa"
-            raise DataError("values below zero", where=name, got=f"{100 * below:.3g} % of its energy", hint=hint)
-    height, width = observation.lr_hsi.shape[:2]
-    scale = observation.scale
-    if scale < 1 or (height * scale, width * scale) != observation.shape:
-        expected = f"{height * scale}x{width * scale}"
-        got = "x".join(map(str, observation.shape))
-        raise DataError("size does not agree with LR-HSI and scale", where="hr_msi", expected=expected, got=got)
-
-
-def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
-    """Degradations, subspace, noise and the linear estimate.
-
-    Args:
-        observation: The image pair.
-        settings: See `SubspaceSettings`.
-
-    Returns:
-        What both methods build on.
-
-    Raises:
-        DataError: See `check_images` and `estimate`.
-    """
-    check_images(observation)
-    level = float(np.sqrt(np.mean(np.square(observation.lr_hsi, dtype=np.float64))))
-    degradations = estimate(observation, settings)
-    operator = PsfOperator(degradations.psf, observation.scale, observation.shape)
-    lr_hsi = (observation.lr_hsi / level).astype(np.float32)
-    hr_msi = (observation.hr_msi / level).astype(np.float32)
-    pixels = lr_hsi.reshape(-1, lr_hsi.shape[2]).astype(np.float64)
-    rank, band_noise = choose_rank(pixels, settings.max_rank, least=observation.msi_bands)
-    if settings.rank is not None:
-        rank = min(settings.rank, pixels.shape[1], pixels.shape[0])
-    _, values, right = np.linalg.svd(pixels, full_matrices=False)
-    basis = right[:rank].T
-    # What PSF(msi) and SRF(lr_hsi) disagree by bounds the noise of both.
-    disagree = degradations.residual / level
-    msi_noise = min(_pixel_noise(hr_msi), disagree / np.sqrt(np.sum(degradations.psf**2)))
-    mix = degradations.srf @ basis
-    power = values[:rank] ** 2 / len(pixels)
-    seen = mix @ (power[:, None] * mix.T)
-    ridge = msi_noise**2 + 1e-9 * np.trace(seen) / len(seen) + 1e-30
-    lift = basis @ (power[:, None] * mix.T) @ np.linalg.inv(seen + ridge * np.eye(len(seen)))
-    return Ground(
-        lr_hsi,
-        hr_msi,
-        level,
-        degradations,
-        operator,
-        rank,
-        basis,
-        float(msi_noise),
-        float(np.sqrt(np.mean(band_noise**2))),
-        lift.astype(np.float32),
-        PixelInputs.of(hr_msi),
-    )
-
-
-def _pixel_noise(image: np.ndarray) -> float:
-    """Robust noise level, mean over bands: median of the finest diagonal differences over 0.6745."""
-    diagonal = (image[1:, 1:] - image[1:, :-1] - image[:-1, 1:] + image[:-1, :-1]) / 2.0
-    if not diagonal.size:
-        return 0.0
-    return float(np.sqrt(np.mean((np.median(np.abs(diagonal), axis=(0, 1)) / 0.6745) ** 2)))
+# Dark LR pixels count more in the fit, down to this share of the mean brightness: below it is noise.
+DARKEST = 0.05
+# Weight of the prior mean in the solve, against about 1 for each image: small enough that the images decide wherever
+# they say anything, large enough that what neither sees stays where the map put it.
+PULL = 1e-2
+# Largest weight of the MSI, reached without noise; the LR-HSI's is 1. The MSI sees every pixel of the result itself,
+# so what it says is kept more closely.
+MSI_WEIGHT = 10.0
+TINY_VARIANCE = 1e-12
 
 
 def map_spectra(
@@ -153,7 +41,7 @@ def map_spectra(
 
     Args:
         ground: See `Ground`.
-        kernels: Kernels whose features are stacked.
+        kernels: Kernels whose features are stacked: their covariances add up.
         counts: Number of features of each.
         rng: Source of the random features.
         gamma: LR pixels weigh brightness to the power -2 gamma, so that dark spectra count as well.
@@ -162,30 +50,54 @@ def map_spectra(
     Returns:
         (H, W, K) coefficients, the fit, and the (K, K) rotation of its columns.
     """
-    operator, basis = ground.operator, ground.basis.astype(np.float32)
-    coeffs: np.ndarray = ground.hr_msi @ (ground.lift.T @ basis)
-    missing = ground.lr_hsi @ basis - operator.forward(coeffs)
-    flat = missing.reshape(-1, ground.rank).astype(np.float64)
-    axes = np.linalg.eigh(flat.T @ flat)[1][:, ::-1]
-    features = [Features(ground.inputs, k, c, rng) for k, c in zip(kernels, counts)]
-    blurred = np.concatenate([f.blurred(operator) for f in features], axis=1)
-    brightness = operator.forward(ground.inputs.brightness[..., None]).ravel() / ground.inputs.level
-    trust = (np.maximum(brightness, 0.0) + 0.05) ** -gamma
-    fit = fit_map(blurred, flat @ axes, trust, caution=caution)
-    weights = (fit.weights @ axes.T).astype(np.float32)
-    height, width = operator.shape
-    step = max(1, STRIP_VALUES // (width * sum(counts)))
-    for top in range(0, height, step):
-        index = np.arange(top, min(top + step, height))
-        start = 0
-        for feature, count in zip(features, counts):
-            coeffs[index] += feature.rows(index) @ weights[start : start + count]
-            start += count
+    operator = ground.operator
+    basis = ground.basis.astype(np.float32)
+    lift = ground.lift.T @ basis  # (M, K)
+    coeffs: np.ndarray = ground.hr_msi @ lift  # (H, W, K)
+
+    # What the linear estimate misses, turned to its principal axes: each gets a ridge of its own.
+    missing = ground.lr_hsi @ basis - operator.forward(coeffs)  # (h, w, K)
+    flat = missing.reshape(-1, ground.rank).astype(np.float64)  # (n, K)
+    _, vectors = np.linalg.eigh(flat.T @ flat)
+    axes = vectors[:, ::-1]  # (K, K), the largest first
+    targets = flat @ axes
+
+    features = []
+    for kernel, count in zip(kernels, counts):
+        features.append(Features(ground.inputs, kernel, count, rng))
+    blurred = np.concatenate([part.blurred(operator) for part in features], axis=1)  # (n, D)
+    seen_brightness = operator.forward(ground.inputs.brightness[..., None])  # (h, w, 1)
+    brightness = seen_brightness.ravel() / ground.inputs.level
+    trust = (np.maximum(brightness, 0.0) + DARKEST) ** -gamma
+    fit = fit_map(blurred, targets, trust, caution=caution)
+
+    weights = (fit.weights @ axes.T).astype(np.float32)  # (D, K), axes turned back
+    _add_map(coeffs, features, weights)
     return coeffs, fit, axes
 
 
+def _add_map(coeffs: np.ndarray, features: list[Features], weights: np.ndarray) -> None:
+    """Add W'z(p) to the (H, W, K) coefficients in place, a few rows at a time.
+
+    Args:
+        coeffs: (H, W, K).
+        features: Features of each kernel.
+        weights: (D, K), the kernels' weights one below the other.
+    """
+    height, width = coeffs.shape[:2]
+    step = max(1, STRIP_VALUES // (width * len(weights)))
+    for top in range(0, height, step):
+        bottom = min(top + step, height)
+        index = np.arange(top, bottom)
+        start = 0
+        for part in features:
+            stop = start + part.count
+            coeffs[index] += part.rows(index) @ weights[start:stop]
+            start = stop
+
+
 def agree(ground: Ground, prior: np.ndarray, settings: SubspaceSettings) -> tuple[np.ndarray, list[float]]:
-    """The cube closest to `prior` that explains both images up to their noise.
+    """Return the cube closest to `prior` that explains both images up to their noise.
 
     Args:
         ground: See `Ground`.
@@ -196,43 +108,31 @@ def agree(ground: Ground, prior: np.ndarray, settings: SubspaceSettings) -> tupl
         (H, W, K) coefficients and the solver's relative residuals.
     """
     basis = ground.basis
-    lr_coeffs = (ground.lr_hsi @ basis).astype(np.float32)
-    rest = lr_coeffs - ground.operator.forward(prior)
-    # Prior variance per LR pixel over the noise variances: what the data may pull.
-    spread = float(np.mean(rest.astype(np.float64) ** 2)) + 1e-12
-    pull = np.full(ground.rank, 1e-2)
-    lr_weight = spread / (spread + ground.hsi_noise**2)
-    msi_weight = 10.0 * spread / (spread + 10.0 * ground.msi_noise**2)
-    smoothness = np.full(ground.rank, settings.smoothness)
+    lr_coeffs = (ground.lr_hsi @ basis).astype(np.float32)  # (h, w, K)
+    misfit = lr_coeffs - ground.operator.forward(prior)
+    # Prior variance per LR pixel over itself and the noise variances: how far the data may pull.
+    variance = float(np.mean(misfit.astype(np.float64) ** 2)) + TINY_VARIANCE
+    lr_weight = variance / (variance + ground.hsi_noise**2)
+    msi_weight = MSI_WEIGHT * variance / (variance + MSI_WEIGHT * ground.msi_noise**2)
     problem = CoefficientProblem(
-        ground.operator,
-        ground.degradations.srf @ basis,
-        lr_coeffs,
-        ground.hr_msi,
-        prior,
+        operator=ground.operator,
+        mix=ground.degradations.srf @ basis,
+        lr_coeffs=lr_coeffs,
+        hr_msi=ground.hr_msi,
+        prior=prior,
         lr_weight=lr_weight,
         msi_weight=msi_weight,
-        smoothness=smoothness,
+        smoothness=np.full(ground.rank, settings.smoothness),
         edges=edge_weights(ground.hr_msi, settings.edge),
-        pull=pull,
+        pull=np.full(ground.rank, PULL),
     )
     return problem.solve(settings.iterations)
 
 
-def notes_on(ground: Ground) -> list[str]:
-    """What a user should know before trusting the result."""
-    agreement = ground.degradations.agreement
-    if agreement >= AGREEMENT:
-        return []
-    return [
-        f"PSF and SRF explain only {100 * max(agreement, 0.0):.0f} % of what the two images share: are they of one "
-        "scene, aligned, linear (no gamma) and, if PSF or SRF were given, on one scale? method=gsa depends less on that"
-    ]
-
-
 def held_out_rmse(left_out: np.ndarray, bands: int) -> float:
     """Root mean square over pixels and bands of (n, K) residuals in an orthonormal basis."""
-    return float(np.sqrt(np.mean(np.sum(left_out**2, axis=1)) / bands))
+    per_pixel = np.sum(left_out**2, axis=1)
+    return float(np.sqrt(np.mean(per_pixel) / bands))
 
 
 def to_cube(
@@ -246,9 +146,10 @@ def to_cube(
         settings: Whether to blend and to bring back what is left over.
         left_out: (h*w, K) leave-one-out residuals of the map that the coefficients come from, if there was one.
     """
-    fused = coeffs @ ground.basis.T.astype(np.float32)
+    fused = coeffs @ ground.basis.T.astype(np.float32)  # (H, W, C)
     if settings.blend and left_out is not None:
-        blend(fused, ground.lr_hsi, ground.hr_msi, ground.operator, left_out @ ground.basis.T)
+        band_left_out = left_out @ ground.basis.T  # (n, C)
+        blend(fused, ground.lr_hsi, ground.hr_msi, ground.operator, band_left_out)
     np.maximum(fused, 0.0, out=fused)
     if settings.leftover:
         add_leftover(fused, ground.lr_hsi, ground.operator)
@@ -256,22 +157,24 @@ def to_cube(
     return np.asarray(fused)
 
 
-def bicubic_coefficients(ground: Ground) -> np.ndarray:
+def spline_coefficients(ground: Ground) -> np.ndarray:
     """(H, W, K) cubic-spline interpolation of the LR coefficients, each value at its LR pixel's centre."""
     from scipy.ndimage import zoom
 
     coeffs = (ground.lr_hsi @ ground.basis).astype(np.float32)
     scale = ground.operator.scale
-    return np.asarray(zoom(coeffs, (scale, scale, 1), order=3, mode="nearest", grid_mode=True), dtype=np.float32)
+    stretched = zoom(coeffs, (scale, scale, 1), order=3, mode="nearest", grid_mode=True)
+    return np.asarray(stretched, dtype=np.float32)
 
 
-def recorder(on_record: Record) -> tuple[Callable[..., None], list[dict[str, Any]]]:
+def recorder(on_record: Optional[OnRecord]) -> tuple[Callable[..., None], list[dict[str, Any]]]:
     """A function that notes a stage with its values and the seconds so far, and the list it notes in."""
     started = time.perf_counter()
     history: list[dict[str, Any]] = []
 
     def record(stage: str, **values: Any) -> None:
-        entry = {"stage": stage, "iteration": len(history), "seconds": time.perf_counter() - started, **values}
+        seconds = time.perf_counter() - started
+        entry = {"stage": stage, "iteration": len(history), "seconds": seconds, **values}
         history.append(entry)
         if on_record is not None:
             on_record(entry)
@@ -279,12 +182,19 @@ def recorder(on_record: Record) -> tuple[Callable[..., None], list[dict[str, Any
     return record, history
 
 
-def fuse_subspace(observation: Observation, config: Any, on_record: Record = None) -> FusionResult:
+def fuse_subspace(
+    observation: Observation,
+    settings: SubspaceSettings,
+    *,
+    seed: int = 0,
+    on_record: Optional[OnRecord] = None,
+) -> FusionResult:
     """Fuse one scene.
 
     Args:
         observation: The image pair; PSF and SRF are used if given.
-        config: Anything with an attribute `subspace` (`SubspaceSettings`); its `seed` is used if it has one.
+        settings: See `SubspaceSettings`.
+        seed: Draws the random features.
         on_record: Called with one dict per stage.
 
     Returns:
@@ -294,30 +204,26 @@ def fuse_subspace(observation: Observation, config: Any, on_record: Record = Non
         DataError: The images, PSF, SRF or supports do not fit together.
     """
     started = time.perf_counter()
-    settings: SubspaceSettings = config.subspace
     record, history = recorder(on_record)
     ground = prepare(observation, settings)
     record("estimate", loss=ground.degradations.residual, rank=ground.rank)
-    extras: dict[str, Any] = {
-        "rank": ground.rank,
-        "psf_family": ground.degradations.psf_family,
-        "supports": ground.degradations.supports,
-        "msi_noise": ground.msi_noise * ground.level,
-        "hsi_noise": ground.hsi_noise * ground.level,
-        "agreement": ground.degradations.agreement,
-        "notes": notes_on(ground),
-    }
+
+    extras = choices_on(ground)
     left_out: Optional[np.ndarray] = None
     if settings.map_features:
-        rng = np.random.default_rng(int(getattr(config, "seed", 0)))
+        rng = np.random.default_rng(seed)
         prior, fit, axes = map_spectra(ground, [Kernel()], [settings.map_features], rng)
         left_out = fit.left_out @ axes.T
         extras["held_out_rmse"] = held_out_rmse(left_out, observation.bands) * ground.level
         record("map", loss=extras["held_out_rmse"])
     else:
-        prior = bicubic_coefficients(ground)
+        prior = spline_coefficients(ground)
+
     coeffs, curve = agree(ground, prior, settings)
-    record("solve", loss=curve[-1] if curve else 0.0, steps=len(curve))
+    last = 0.0
+    if curve:
+        last = curve[-1]
+    record("solve", loss=last, steps=len(curve))
     return FusionResult(
         fused=to_cube(ground, coeffs, settings, left_out),
         psf=ground.degradations.psf,
@@ -326,4 +232,5 @@ def fuse_subspace(observation: Observation, config: Any, on_record: Record = Non
         method="subspace",
         seconds=time.perf_counter() - started,
         extras=extras,
+        notes=notes_on(ground),
     )

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+# Added to the bands' Gram matrix, relative to its mean diagonal: bands that are copies of each other can be inverted.
+GRAM_RIDGE = 1e-10
+# With hardly more pixels than bands the residual has no degrees of freedom left; a tenth of the pixels is assumed.
+LEAST_FREEDOM = 10
+# Noise of a band, relative to the image, below which rounding of float32 inputs is the larger part.
+LEAST_NOISE = 1e-6
+# Margin over the largest eigenvalue of pure noise, as the noise of the bands is only known up to an estimate.
+MARGIN = 1.5
+# Keep divisions finite where the image is all zero.
+TINY = 1e-30
+TINY_DIAGONAL = 1e-300
+
 
 def band_noise(pixels: np.ndarray) -> np.ndarray:
     """Noise standard deviation per band: what the other bands do not predict.
@@ -19,13 +31,15 @@ def band_noise(pixels: np.ndarray) -> np.ndarray:
     """
     count, bands = pixels.shape
     values = pixels.astype(np.float64)
-    gram = values.T @ values
-    ridge = 1e-10 * np.trace(gram) / bands + 1e-30
+    gram = values.T @ values  # (C, C)
+    ridge = GRAM_RIDGE * np.trace(gram) / bands + TINY
     inverse = np.linalg.inv(gram + ridge * np.eye(bands))
     # Residual energy of band b regressed on the rest is 1 / inverse[b, b].
-    energy = 1.0 / np.maximum(np.diag(inverse), 1e-300)
-    freedom = max(count - bands, max(count // 10, 1))
-    return np.asarray(np.sqrt(np.maximum(energy - ridge, 0.0) / freedom))
+    energy = 1.0 / np.maximum(np.diag(inverse), TINY_DIAGONAL)
+    few = max(count // LEAST_FREEDOM, 1)
+    freedom = max(count - bands, few)
+    variance = np.maximum(energy - ridge, 0.0) / freedom
+    return np.asarray(np.sqrt(variance))
 
 
 def choose_rank(pixels: np.ndarray, largest: int, *, least: int = 1) -> tuple[int, np.ndarray]:
@@ -40,15 +54,21 @@ def choose_rank(pixels: np.ndarray, largest: int, *, least: int = 1) -> tuple[in
 
     Returns:
         K and the (C,) noise standard deviations.
+
+    References:
+        V. Marchenko, L. Pastur: Distribution of eigenvalues for some sets of random matrices. Math. USSR Sbornik 1(4),
+        1967 (the edge of the eigenvalues of noise).
     """
     count, bands = pixels.shape
     noise = band_noise(pixels)
     level = float(np.sqrt(np.mean(pixels.astype(np.float64) ** 2)))
-    floor = np.maximum(noise, 1e-6 * level + 1e-30)
-    values = np.linalg.svd(pixels / floor, compute_uv=False) ** 2 / count
-    # Largest eigenvalue of pure noise (Marchenko-Pastur), with a margin for unequal bands.
-    edge = 1.5 * (1.0 + np.sqrt(bands / count)) ** 2
-    rank = int(np.sum(values > edge))
+    floor = np.maximum(noise, LEAST_NOISE * level + TINY)
+    # Divided by their noise, pure noise would have covariance I: every eigenvalue near 1, the largest at `edge`.
+    eigenvalues = np.linalg.svd(pixels / floor, compute_uv=False) ** 2 / count
+    edge = MARGIN * (1.0 + np.sqrt(bands / count)) ** 2
+    rank = int(np.sum(eigenvalues > edge))
     if bands <= largest:
         rank = bands
-    return max(1, min(max(rank, least), largest, bands, count)), noise
+    rank = max(rank, least)
+    rank = min(rank, largest, bands, count)
+    return max(1, rank), noise

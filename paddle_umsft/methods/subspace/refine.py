@@ -4,7 +4,8 @@ On an edge between two materials a pixel is their mixture, in the MSI and in the
 spectrum does not know that; a local affine fit does.
 
 References:
-    K. He, J. Sun, X. Tang: Guided image filtering. IEEE TPAMI 35(6), 2013.
+    K. He, J. Sun, X. Tang: Guided image filtering. IEEE TPAMI 35(6), 2013 (section 3; its a_k and b_k are `slopes`
+    and `offsets` here, its epsilon is `ridge`).
     A. Levin, D. Lischinski, Y. Weiss: A closed-form solution to natural image matting. IEEE TPAMI 30(2), 2008.
 """
 
@@ -18,7 +19,46 @@ def _window_mean(image: np.ndarray, radius: int) -> np.ndarray:
     """Mean over (2 radius + 1)^2 windows of (H, W, ...), borders mirrored."""
     size = 2 * radius + 1
     rows = uniform_filter1d(image, size, axis=0, mode="reflect")
-    return np.asarray(uniform_filter1d(rows, size, axis=1, mode="reflect"))
+    both = uniform_filter1d(rows, size, axis=1, mode="reflect")
+    return np.asarray(both)
+
+
+def _local_fits(guide: np.ndarray, coeffs: np.ndarray, radius: int, ridge: float) -> tuple[np.ndarray, np.ndarray]:
+    """Ridge regression of the coefficients on the guide in the window around every pixel.
+
+    Args:
+        guide: (H, W, M).
+        coeffs: (H, W, K).
+        radius: Radius of the windows, pixels.
+        ridge: Added to the guide's local variance.
+
+    Returns:
+        Slopes (H, W, M, K) and offsets (H, W, K), float32.
+    """
+    height, width, channels = guide.shape
+    depth = coeffs.shape[2]
+    guide_mean = _window_mean(guide, radius)  # (H, W, M)
+    coeffs_mean = _window_mean(coeffs, radius)  # (H, W, K)
+
+    products = guide[..., :, None] * guide[..., None, :]  # (H, W, M, M)
+    covariance = _window_mean(products, radius)
+    covariance -= guide_mean[..., :, None] * guide_mean[..., None, :]
+    covariance += np.float32(ridge) * np.eye(channels, dtype=np.float32)
+
+    # First the covariances of guide and coefficients; the slopes then take their place, row by row.
+    slopes = np.empty((height, width, channels, depth), dtype=np.float32)
+    for band in range(channels):
+        channel = guide[..., band : band + 1]  # (H, W, 1)
+        channel_mean = guide_mean[..., band : band + 1]
+        cross = _window_mean(channel * coeffs, radius)
+        slopes[..., band, :] = cross - channel_mean * coeffs_mean
+    for row in range(height):
+        # (W, M, M) and (W, M, K); in float64, as a small ridge leaves the systems close to singular.
+        left = covariance[row].astype(np.float64)
+        right = slopes[row].astype(np.float64)
+        slopes[row] = np.linalg.solve(left, right)
+    offsets = coeffs_mean - np.einsum("hwm,hwmk->hwk", guide_mean, slopes)
+    return slopes, offsets
 
 
 def guided_refine(guide: np.ndarray, coeffs: np.ndarray, radius: int, ridge: float) -> np.ndarray:
@@ -33,23 +73,14 @@ def guided_refine(guide: np.ndarray, coeffs: np.ndarray, radius: int, ridge: flo
     Returns:
         (H, W, K) float32.
     """
-    guide, coeffs = guide.astype(np.float32), coeffs.astype(np.float32)
+    guide = guide.astype(np.float32)
+    coeffs = coeffs.astype(np.float32)
     # Windows are narrow: without the global mean float32 variances lose their digits.
     guide = guide - guide.mean(axis=(0, 1), keepdims=True)
-    height, width, channels = guide.shape
-    depth = coeffs.shape[2]
-    guide_mean, coeffs_mean = _window_mean(guide, radius), _window_mean(coeffs, radius)
-    covariance = _window_mean(guide[..., :, None] * guide[..., None, :], radius)
-    covariance -= guide_mean[..., :, None] * guide_mean[..., None, :]
-    covariance += np.float32(ridge) * np.eye(channels, dtype=np.float32)
-    slopes = np.empty((height, width, channels, depth), dtype=np.float32)
-    for band in range(channels):
-        cross = _window_mean(guide[..., band : band + 1] * coeffs, radius)
-        slopes[..., band, :] = cross - guide_mean[..., band : band + 1] * coeffs_mean
-    for row in range(height):
-        slopes[row] = np.linalg.solve(covariance[row].astype(np.float64), slopes[row].astype(np.float64))
-    offsets = coeffs_mean - np.einsum("hwm,hwmk->hwk", guide_mean, slopes)
-    out = _window_mean(offsets, radius)
-    for band in range(channels):
-        out += guide[..., band : band + 1] * _window_mean(slopes[..., band, :], radius)
-    return out
+    slopes, offsets = _local_fits(guide, coeffs, radius, ridge)
+    # A pixel lies in many windows, and each has a fit to offer: their mean is taken.
+    refined = _window_mean(offsets, radius)
+    for band in range(guide.shape[2]):
+        channel = guide[..., band : band + 1]
+        refined += channel * _window_mean(slopes[..., band, :], radius)
+    return refined

@@ -4,19 +4,29 @@ Minimised over A (H, W, K), with basis E (C, K) and prior mean A0:
 
     a |PSF(A) - E' lr_hsi|^2  +  b |SRF(E A) - hr_msi|^2  +  sum_k t_k sum w |grad(A_k - A0_k)|^2  +  r |A - A0|^2 / v
 
-w falls where the MSI has edges, so that spectra may change there and only there.
+w falls where the MSI has edges, so that spectra may change there and only there. With A = A0 + X the normal equations
+are, in the names below,
+
+    lr_weight PSF'(PSF(X)) + X gram + smoothness D'wD X + pull X  =  right.
 
 References:
     M. Simoes et al.: HySure. IEEE TGRS 53(6), 2015 (subspace formulation, edge-aware regulariser).
+    J. Nocedal, S. Wright: Numerical optimization. Springer 2006 (algorithm 5.3, preconditioned conjugate gradients).
 """
 
 from __future__ import annotations
 
-from typing import Optional
-
 import numpy as np
 
-from paddle_umsft.cameras.operators import PsfOperator
+from paddle_umsft.cameras.spatial import SpatialDegradation
+
+# The diagonal of the Laplacian in a flat area: four neighbours with weight 1.
+NEIGHBOURS = 4.0
+# Relative residual below which a step no longer changes a float32 image visibly.
+TOLERANCE = 1e-5
+# Keep divisions finite where an image is all zero or the problem is solved before the first step.
+TINY_LEVEL = 1e-12
+TINY_NORM = 1e-30
 
 
 def edge_weights(hr_msi: np.ndarray, edge: float) -> tuple[np.ndarray, np.ndarray]:
@@ -29,23 +39,27 @@ def edge_weights(hr_msi: np.ndarray, edge: float) -> tuple[np.ndarray, np.ndarra
     Returns:
         Two (H, W, 1) float32 arrays; the last row and column, whose neighbour would wrap around, are 0.
     """
-    level = edge * (float(np.mean(np.abs(hr_msi))) + 1e-12)
+    level = edge * (float(np.mean(np.abs(hr_msi))) + TINY_LEVEL)
     weights = []
     for axis in (0, 1):
-        step = np.sqrt(np.mean((np.roll(hr_msi, -1, axis=axis) - hr_msi) ** 2, axis=2, keepdims=True))
+        following = np.roll(hr_msi, -1, axis=axis)
+        energy = np.mean((following - hr_msi) ** 2, axis=2, keepdims=True)  # (H, W, 1)
+        step = np.sqrt(energy)
         weight = (1.0 / (1.0 + step / level)).astype(np.float32)
-        np.moveaxis(weight, axis, 0)[-1] = 0.0
+        last = np.moveaxis(weight, axis, 0)  # a view: the axis comes first
+        last[-1] = 0.0
         weights.append(weight)
     return weights[0], weights[1]
 
 
 def _gradient_energy(image: np.ndarray, weights: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Weighted Laplacian D'wD applied to (H, W, K)."""
+    row_weights, column_weights = weights
     out = np.zeros_like(image)
-    step = (image[1:] - image[:-1]) * weights[0][:-1]
+    step = (image[1:] - image[:-1]) * row_weights[:-1]
     out[:-1] -= step
     out[1:] += step
-    step = (image[:, 1:] - image[:, :-1]) * weights[1][:, :-1]
+    step = (image[:, 1:] - image[:, :-1]) * column_weights[:, :-1]
     out[:, :-1] -= step
     out[:, 1:] += step
     return out
@@ -69,7 +83,7 @@ class CoefficientProblem:
 
     def __init__(
         self,
-        operator: PsfOperator,
+        operator: SpatialDegradation,
         mix: np.ndarray,
         lr_coeffs: np.ndarray,
         hr_msi: np.ndarray,
@@ -81,48 +95,70 @@ class CoefficientProblem:
         edges: tuple[np.ndarray, np.ndarray],
         pull: np.ndarray,
     ) -> None:
-        self.operator, self.prior, self.edges = operator, prior.astype(np.float32), edges
-        self.lr_weight = np.float32(lr_weight * operator.scale**2)
-        self.gram = (msi_weight * mix.T @ mix).astype(np.float32)
-        self.smoothness, self.pull = smoothness.astype(np.float32), pull.astype(np.float32)
-        misfit = lr_coeffs - operator.forward(self.prior)
-        self.right = self.lr_weight * operator.adjoint(misfit)
-        self.right += (hr_msi - self.prior @ mix.T.astype(np.float32)) @ (msi_weight * mix).astype(np.float32)
-        # Diagonal blocks for the preconditioner; the PSF's own energy spreads over s^2 pixels.
-        energy = float(lr_weight) * operator.scale**2 * float(np.sum(operator.psf**2))
-        local = np.diag(energy + self.pull.astype(np.float64) + 4.0 * smoothness)
-        self.inverse = np.linalg.inv(self.gram.astype(np.float64) + local).astype(np.float32)
+        self.operator = operator
+        self.prior = prior.astype(np.float32)
+        self.edges = edges
+        # An LR pixel stands for s^2 HR pixels: both images then weigh alike, whatever the scale.
+        area = operator.scale**2
+        self.lr_weight = np.float32(lr_weight * area)
+        self.gram = (msi_weight * mix.T @ mix).astype(np.float32)  # (K, K)
+        self.smoothness = smoothness.astype(np.float32)
+        self.pull = pull.astype(np.float32)
+
+        # What the prior mean leaves unexplained in both images, brought back to the coefficients.
+        lr_misfit = lr_coeffs - operator.forward(self.prior)  # (h, w, K)
+        self.right = self.lr_weight * operator.adjoint(lr_misfit)  # (H, W, K)
+        msi_misfit = hr_msi - self.prior @ mix.T.astype(np.float32)  # (H, W, M)
+        self.right += msi_misfit @ (msi_weight * mix).astype(np.float32)
+
+        # The preconditioner treats every pixel alone: the (K, K) block on the diagonal, neighbours left out. The PSF's
+        # own energy spreads over s^2 pixels.
+        psf_energy = float(np.sum(operator.psf**2))
+        seen = float(lr_weight) * area * psf_energy
+        diagonal = seen + self.pull.astype(np.float64) + NEIGHBOURS * smoothness
+        block = self.gram.astype(np.float64) + np.diag(diagonal)
+        self.inverse = np.linalg.inv(block).astype(np.float32)
 
     def apply(self, change: np.ndarray) -> np.ndarray:
         """The problem's symmetric matrix times (H, W, K)."""
-        out = self.lr_weight * self.operator.adjoint(self.operator.forward(change))
+        seen = self.operator.forward(change)  # (h, w, K)
+        out = self.lr_weight * self.operator.adjoint(seen)
         out += change @ self.gram
         out += self.pull * change
         if self.smoothness.any():
             out += self.smoothness * _gradient_energy(change, self.edges)
         return np.asarray(out)
 
-    def solve(self, iterations: int, tolerance: float = 1e-5) -> tuple[np.ndarray, list[float]]:
+    def solve(self, iterations: int, tolerance: float = TOLERANCE) -> tuple[np.ndarray, list[float]]:
         """Preconditioned conjugate gradients from the prior mean.
+
+        Args:
+            iterations: Largest number of steps.
+            tolerance: Relative residual at which they end.
 
         Returns:
             (H, W, K) coefficients and the relative residual of each step.
         """
         change = np.zeros_like(self.prior)
-        rest = self.right.copy()
-        start = float(np.sqrt(np.vdot(rest, rest).real)) + 1e-30
-        ahead: Optional[np.ndarray] = None
-        before, curve = 1.0, []
-        for _ in range(iterations):
-            scaled = rest @ self.inverse
-            product = float(np.vdot(rest, scaled))
-            ahead = scaled if ahead is None else scaled + np.float32(product / before) * ahead
-            applied = self.apply(ahead)
-            length = product / max(float(np.vdot(ahead, applied)), 1e-30)
-            change += np.float32(length) * ahead
-            rest -= np.float32(length) * applied
-            before = product
-            curve.append(float(np.sqrt(np.vdot(rest, rest))) / start)
+        residual = self.right.copy()
+        start = float(np.sqrt(np.vdot(residual, residual).real)) + TINY_NORM
+        direction = np.zeros_like(self.prior)
+        product_before = 1.0
+        curve: list[float] = []
+        for step in range(iterations):
+            scaled = residual @ self.inverse
+            product = float(np.vdot(residual, scaled))
+            if step == 0:
+                direction = scaled
+            else:
+                direction = scaled + np.float32(product / product_before) * direction
+            applied = self.apply(direction)
+            bend = float(np.vdot(direction, applied))  # curvature of the problem along the direction
+            length = np.float32(product / max(bend, TINY_NORM))
+            change += length * direction
+            residual -= length * applied
+            product_before = product
+            curve.append(float(np.sqrt(np.vdot(residual, residual))) / start)
             if not np.isfinite(curve[-1]) or curve[-1] < tolerance:
                 break
         return self.prior + change, curve

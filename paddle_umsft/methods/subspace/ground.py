@@ -1,0 +1,195 @@
+"""What an observation says before any fusion: PSF and SRF, subspace, noise, and the linear estimate of a spectrum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.config.subspace import SubspaceSettings
+from paddle_umsft.data.checks import check_cube, check_pair
+from paddle_umsft.data.scene import Observation
+from paddle_umsft.errors import DataError
+from paddle_umsft.methods.subspace.rank import choose_rank
+from paddle_umsft.methods.subspace.spectral_map import PixelInputs
+from paddle_umsft.preparation.estimate import Degradations, estimate
+
+# Noise puts a little below zero; more is no image of light, and the result has nothing below zero.
+BELOW_ZERO = 0.02
+# Below this share of explained variance the two images hardly show the same scene through one PSF and one SRF.
+AGREEMENT = 0.9
+# The median of |x| is this many standard deviations of a Gaussian x.
+MEDIAN_DEVIATION = 0.6745
+# Added to the covariance of the MSI, relative to its mean variance: bands that copy each other can be inverted.
+COVARIANCE_RIDGE = 1e-9
+TINY = 1e-30
+
+
+@dataclass
+class Ground:
+    """Everything about an observation that the solver and the correction on top of it share.
+
+    Attributes:
+        lr_hsi: (h, w, C) float32, divided by `level`.
+        hr_msi: (H, W, M) float32, divided by `level`.
+        level: Root mean square of the LR-HSI, so that the arithmetic is about 1.
+        degradations: PSF and SRF.
+        operator: The PSF as an operator.
+        rank: K.
+        basis: (C, K) orthonormal spectral basis.
+        msi_noise: Noise standard deviation of the MSI, relative to `level`.
+        hsi_noise: The same for the LR-HSI, mean over bands.
+        lift: (C, M) linear estimate of a spectrum from its MSI pixel.
+        inputs: Prepared MSI.
+    """
+
+    lr_hsi: np.ndarray
+    hr_msi: np.ndarray
+    level: float
+    degradations: Degradations
+    operator: SpatialDegradation
+    rank: int
+    basis: np.ndarray
+    msi_noise: float
+    hsi_noise: float
+    lift: np.ndarray
+    inputs: PixelInputs
+
+
+def check_light(image: np.ndarray, where: str) -> None:
+    """Refuse an image of which more lies below zero than noise puts there.
+
+    Raises:
+        DataError: The values below zero hold too much of the energy.
+    """
+    energy = np.square(image, dtype=np.float64)
+    below = float(energy[image < 0].sum() / energy.sum())
+    if below > BELOW_ZERO:
+        got = f"{100 * below:.3g} % of its energy"
+        hint = "undo what made them negative (a subtracted mean?), or take method=gsa"
+        raise DataError("values below zero", where=where, got=got, hint=hint)
+
+
+def check_observation(observation: Observation) -> None:
+    """Refuse what cannot be fused.
+
+    Raises:
+        DataError: Wrong number of axes, sizes that do not agree, values not finite, below zero or all alike.
+    """
+    images = {"lr_hsi": observation.lr_hsi, "hr_msi": observation.hr_msi}
+    for name, image in images.items():
+        check_cube(image, name)
+        check_light(image, name)
+    check_pair(observation.lr_hsi.shape, observation.hr_msi.shape, observation.scale, minimum=1)
+
+
+def pixel_noise(image: np.ndarray) -> float:
+    """Robust noise level of (H, W, M), mean over bands: from the finest diagonal differences."""
+    upper = image[1:, 1:] - image[1:, :-1]
+    # Four pixels of independent noise, divided by 2, have the variance of one.
+    diagonal = (upper - image[:-1, 1:] + image[:-1, :-1]) / 2.0
+    if not diagonal.size:
+        return 0.0
+    median = np.median(np.abs(diagonal), axis=(0, 1))  # (M,)
+    variance = (median / MEDIAN_DEVIATION) ** 2
+    return float(np.sqrt(np.mean(variance)))
+
+
+def linear_lift(basis: np.ndarray, power: np.ndarray, srf: np.ndarray, msi_noise: float) -> np.ndarray:
+    """The linear estimate of a spectrum from its MSI pixel that errs least on average (Wiener's).
+
+    With coefficients of variance `power`, MSI = mix coefficients + noise, it is
+    basis Cov(coefficients, MSI) Cov(MSI)^-1.
+
+    Args:
+        basis: (C, K).
+        power: (K,) mean squares of the coefficients.
+        srf: (M, C).
+        msi_noise: Standard deviation of the MSI's noise.
+
+    Returns:
+        (C, M) float64.
+    """
+    mix = srf @ basis  # (M, K)
+    crossed = power[:, None] * mix.T  # (K, M), covariance of coefficients and MSI
+    seen = mix @ crossed  # (M, M), covariance of the MSI without noise
+    bands = len(seen)
+    ridge = msi_noise**2 + COVARIANCE_RIDGE * np.trace(seen) / bands + TINY
+    inverse = np.linalg.inv(seen + ridge * np.eye(bands))
+    lift = basis @ crossed @ inverse
+    return np.asarray(lift)
+
+
+def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
+    """Find degradations, subspace, noise and the linear estimate.
+
+    Args:
+        observation: The image pair.
+        settings: See `SubspaceSettings`.
+
+    Returns:
+        What both methods build on.
+
+    Raises:
+        DataError: See `check_observation` and `estimate`.
+    """
+    check_observation(observation)
+    level = float(np.sqrt(np.mean(np.square(observation.lr_hsi, dtype=np.float64))))
+    degradations = estimate(observation, settings)
+    lr_hsi = (observation.lr_hsi / level).astype(np.float32)
+    hr_msi = (observation.hr_msi / level).astype(np.float32)
+
+    pixels = lr_hsi.reshape(-1, observation.bands).astype(np.float64)  # (n, C)
+    count, bands = pixels.shape
+    rank, band_noise = choose_rank(pixels, settings.max_rank, least=observation.msi_bands)
+    if settings.rank is not None:
+        rank = min(settings.rank, bands, count)
+    _, values, right = np.linalg.svd(pixels, full_matrices=False)
+    basis = right[:rank].T  # (C, K)
+    power = values[:rank] ** 2 / count
+
+    # What PSF(msi) and SRF(lr_hsi) disagree by bounds the noise of both. Behind the PSF noise shrinks by its norm.
+    disagreement = degradations.residual / level
+    psf_norm = np.sqrt(np.sum(degradations.psf**2))
+    msi_noise = min(pixel_noise(hr_msi), disagreement / psf_norm)
+    lift = linear_lift(basis, power, degradations.srf, msi_noise)
+    return Ground(
+        lr_hsi=lr_hsi,
+        hr_msi=hr_msi,
+        level=level,
+        degradations=degradations,
+        operator=SpatialDegradation(degradations.psf, observation.scale),
+        rank=rank,
+        basis=basis,
+        msi_noise=float(msi_noise),
+        hsi_noise=float(np.sqrt(np.mean(band_noise**2))),
+        lift=lift.astype(np.float32),
+        inputs=PixelInputs.of(hr_msi),
+    )
+
+
+def notes_on(ground: Ground) -> tuple[str, ...]:
+    """What a user should know before trusting the result."""
+    agreement = ground.degradations.agreement
+    if agreement >= AGREEMENT:
+        return ()
+    percent = 100 * max(agreement, 0.0)
+    note = (
+        f"PSF and SRF explain only {percent:.0f} % of what the two images share: are they of one "
+        "scene, aligned, linear (no gamma) and, if PSF or SRF were given, on one scale? method=gsa depends less on that"
+    )
+    return (note,)
+
+
+def choices_on(ground: Ground) -> dict[str, Any]:
+    """What was chosen and found, for `FusionResult.extras`; noise in the units of the input."""
+    return {
+        "rank": ground.rank,
+        "psf_family": ground.degradations.psf_family,
+        "supports": ground.degradations.supports,
+        "msi_noise": ground.msi_noise * ground.level,
+        "hsi_noise": ground.hsi_noise * ground.level,
+        "agreement": ground.degradations.agreement,
+    }
