@@ -11,9 +11,7 @@ from pydantic import ValidationError
 from paddle_umsft.config.data import DataConfig, DemoConfig, ObserveConfig, PsfConfig
 from paddle_umsft.data.checks import (
     check_cube,
-    check_light,
     check_minimum_size,
-    check_observation,
     check_pair,
     check_scale,
     check_srf,
@@ -22,7 +20,6 @@ from paddle_umsft.data.checks import (
     crop_size,
     supports_or_all,
 )
-from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import ConfigError, DataError
 
 
@@ -104,34 +101,6 @@ def test_cube_and_srf() -> None:
         check_srf(np.ones((4, 2)), 3)
     with pytest.raises(DataError, match="MSI bands of the SRF, expected 3, got 4"):
         check_srf(np.ones((4, 2)), 2, msi_bands=3)
-
-
-def seen(lr_hsi: Any, hr_msi: Any, scale: int = 4) -> Observation:
-    return Observation(lr_hsi=lr_hsi, hr_msi=hr_msi, scale=scale)
-
-
-def test_observation() -> None:
-    low, high = np.ones((3, 5, 7)), np.ones((12, 20, 3))
-    check_observation(seen(low, high))
-    for wrong, fact in (
-        (seen(low[0], high), "lr_hsi: number of axes"),
-        (seen(low, high[:, :, :0]), "hr_msi: empty image"),
-        (seen(low * np.nan, high), "lr_hsi: values, expected finite numbers only, got 105 NaN"),
-        (seen(low, high.astype(complex)), "hr_msi: type of the values"),
-        (seen(low, high * 0), "hr_msi: the image is all zero"),
-        (seen(low, high, scale=3), "expected 9x15, got 12x20"),
-        (seen(low, high[:11]), "expected 12x20, got 11x20"),
-    ):
-        with pytest.raises(DataError) as caught:
-            check_observation(wrong)
-        assert fact in str(caught.value)
-
-
-def test_light() -> None:
-    image = np.array([[3.0, -1.0], [0.0, 0.0]])  # a tenth of its energy is below zero
-    check_light(image, "hr_msi", share=0.11)
-    with pytest.raises(DataError, match="hr_msi: values below zero, got 10 % of its energy; do this"):
-        check_light(image, "hr_msi", share=0.09, hint="do this")
 
 
 @pytest.mark.parametrize(

@@ -34,5 +34,6 @@ def add_noise(
     """
     if snr_db is None:
         return cube
+    # Drawn in float64 whatever the image's type: one seed is one noise.
     noise = rng.standard_normal(cube.shape) * noise_sigma(cube, snr_db)
     return (cube + noise).astype(cube.dtype)

@@ -39,6 +39,7 @@ def supports_of(srf: np.ndarray, threshold: float = SUPPORT_THRESHOLD) -> Suppor
         srf: (M, C), no row all zero.
         threshold: The share.
     """
+    # A range, not a set: a filter with two humps sees what lies between them too.
     supports = []
     for row in srf:
         seen = np.flatnonzero(row > threshold * row.max())

@@ -8,4 +8,5 @@ from pydantic import BaseModel, ConfigDict
 class Section(BaseModel):
     """A group of settings. Unknown keys are refused, and what is assigned later is checked as well."""
 
+    # Closed: a misspelt key that is passed over would be a run with other settings than its user thinks.
     model_config = ConfigDict(extra="forbid", validate_assignment=True, protected_namespaces=())

@@ -84,6 +84,7 @@ def make_config(content: Mapping[str, Any], where: str = "configuration") -> Con
 
 def _apply_override(content: dict[str, Any], override: str) -> None:
     """Put one override into the content; its key has to be known."""
+    # The key first: what its value may look like depends on it.
     parts, text = split_override(override)
     annotation = _known_key(parts, override)
     is_text = annotation in (str, Optional[str])

@@ -60,6 +60,7 @@ class SolverConfig(Section):
 
     iterations: int = Field(default=300, ge=1)
     rate: StepRate = StepRate(lr=2e-3, decay=0.99, every=100, weight_decay=0.01)
+    # P2 and P10 are rows of docs/porting.md.
     joint_after: float = Field(default=1 / 3, ge=0, le=1)
     joint_lr: float = Field(default=1e-5, gt=0)
     joint_weight_decay: float = Field(default=0.01, ge=0)

@@ -131,6 +131,7 @@ def _short_name(item: Path) -> Optional[str]:
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
     """Return a sort key: numbers by value, all else as lower-case text."""
+    # Triples that can be compared with each other whatever stands in them; numbers come before letters.
     key = []
     for part in re.split(r"(\d+)", name.lower()):
         if part.isdigit():

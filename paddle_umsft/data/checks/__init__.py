@@ -1,7 +1,6 @@
 """Checks at the border: values, sizes, cameras. Each raises an own error of one line, or returns what it checked."""
 
 from paddle_umsft.data.checks.cameras import check_counted, check_psf, check_srf, check_supports, supports_or_all
-from paddle_umsft.data.checks.images import check_light, check_observation
 from paddle_umsft.data.checks.sizes import (
     MINIMUM_SIZE,
     check_minimum_size,
@@ -24,10 +23,8 @@ __all__ = [
     "check_counted",
     "check_cube",
     "check_finite",
-    "check_light",
     "check_minimum_size",
     "check_numeric",
-    "check_observation",
     "check_pair",
     "check_psf",
     "check_scale",

@@ -99,7 +99,7 @@ def guarded(
     except Exception as error:  # readers raise anything from KeyError to zlib.error on damaged files
         first_line = f"{type(error).__name__}: {error}".split("\n")[0]
         article = "a"
-        if kind[0] in "aeiou":
+        if kind[0] in "aeiouAEIOU":
             article = "an"
         raise DataError(
             f"cannot be read as {article} {kind}",

@@ -36,6 +36,7 @@ def _open(file: Path) -> tuple[Any, np.ndarray]:
     """Open header and data; the array is a copy, (H, W, C) whatever the interleave."""
     import spectral.io.envi as envi
 
+    # SPy finds the data beside the header by itself, whatever its suffix. A copy, since the map is read-only.
     image = envi.open(str(file))
     values = np.array(image.open_memmap(interleave="bip"))
     return image, values

@@ -70,6 +70,7 @@ def _only_fitting(
     request: Request,
 ) -> str:
     """Return the name of the only array with a fitting number of axes, the preferred number first."""
+    # The next number of axes counts only where no array has the one before.
     preferred = request.axes[0]
     for axes in request.axes:
         fitting = _with_axes(entries, axes)

@@ -127,6 +127,7 @@ def read_table(
     Raises:
         DataError: As `read_array`, or not two axes.
     """
+    # An image can hold no table: three axes are refused below whatever file they come from.
     file = require_file(path)
     request = Request(key=key, axes=TABLE_AXES, option=option)
     found = _read(file, request, TABLE_FORMATS + FILE_FORMATS)
