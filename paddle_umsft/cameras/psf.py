@@ -26,6 +26,26 @@ FWHM_IN_SIGMAS = 2.3548
 MOTION_WIDTH_SHARE = 0.25
 
 
+def reference_line(size: int, sigma: float) -> np.ndarray:
+    """Return the published code's Gaussian in one dimension, of which `reference_psf` is the outer product (P9).
+
+    Args:
+        size: k, number of taps.
+        sigma: Standard deviation in taps.
+
+    Returns:
+        (size,) float64, sums to 1.
+
+    Raises:
+        ConfigError: Size or sigma not positive.
+    """
+    _check_size(size)
+    _check_width(sigma)
+    start = math.floor(-(size - 1) / 2)
+    offsets = np.arange(start, start + size, dtype=np.float64)
+    return _gaussian_line(offsets, sigma)
+
+
 def reference_psf(size: int, sigma: float) -> np.ndarray:
     """Return the published code's Gaussian: whole-number offsets, so half a pixel off its centre for even sizes (P9).
 
@@ -43,11 +63,8 @@ def reference_psf(size: int, sigma: float) -> np.ndarray:
     References:
         Caoxuheng/HIFtool, Networks/FeafusFormer (simulation of the LR-HSI).
     """
-    _check_size(size)
-    _check_width(sigma)
-    start = math.floor(-(size - 1) / 2)
-    offsets = np.arange(start, start + size, dtype=np.float64)
-    return _outer_gaussian(offsets, sigma)
+    line = reference_line(size, sigma)
+    return np.outer(line, line)
 
 
 def gaussian_psf(
@@ -76,7 +93,8 @@ def gaussian_psf(
         # Counted from the first tap, which lies so far from the LR pixel's first HR pixel.
         centre = (scale - 1) / 2 - first_tap(size, scale)
     offsets = np.arange(size, dtype=np.float64) - centre
-    return _outer_gaussian(offsets, sigma)
+    line = _gaussian_line(offsets, sigma)
+    return np.outer(line, line)
 
 
 def box_psf(size: int) -> np.ndarray:
@@ -202,13 +220,12 @@ TYPES: dict[str, Callable[[PsfConfig, int], np.ndarray]] = {
 }
 
 
-def _outer_gaussian(offsets: np.ndarray, sigma: float) -> np.ndarray:
-    """Return the normalised outer product of a Gaussian sampled at the offsets."""
+def _gaussian_line(offsets: np.ndarray, sigma: float) -> np.ndarray:
+    """Return the normalised Gaussian sampled at the offsets."""
     # A sigma near zero divides zero by zero; what comes of it is refused below.
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         line = np.exp(-(offsets**2) / (2 * sigma**2))
-    line /= _checked_sum(line, sigma)
-    return np.outer(line, line)
+    return np.asarray(line / _checked_sum(line, sigma))
 
 
 def _checked_sum(values: np.ndarray, sigma: float) -> float:

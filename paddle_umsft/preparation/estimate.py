@@ -9,12 +9,18 @@ import numpy as np
 
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.subspace import SubspaceSettings
-from paddle_umsft.data.scene import Observation
+from paddle_umsft.data.checks import check_psf, check_srf, check_supports
+from paddle_umsft.data.scene import Observation, Supports
 from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.preparation.psf_fit import EXACT, PsfFit, fit_psf
-from paddle_umsft.preparation.srf_fit import check_supports, fit_srf
+from paddle_umsft.preparation.srf_fit import fit_srf
 
-Ranges = list[tuple[int, int]]
+# Longest window of a PSF, in LR pixels: beyond it blur and decimation hide what a tap does.
+LONGEST_WINDOW = 3
+# Smoothness ties neighbouring bands, so a wide support has fewer degrees of freedom than bands: at most this many.
+MOST_FREEDOM = 31
+# With the PSF given, supports are overruled where the whole range leaves less than this share of their squared error.
+CLEARLY_BETTER = 0.7
 
 
 @dataclass
@@ -38,37 +44,76 @@ class Degradations:
     agreement: float
 
 
-def _check_known(observation: Observation) -> tuple[Optional[np.ndarray], Optional[np.ndarray]]:
-    """Known PSF and SRF as float64 arrays of the right shape."""
-    psf = None if observation.psf is None else np.asarray(observation.psf, dtype=np.float64)
-    srf = None if observation.srf is None else np.asarray(observation.srf, dtype=np.float64)
-    wanted = (observation.msi_bands, observation.bands)
-    if srf is not None and srf.shape != wanted:
-        raise DataError("SRF of another shape than (MSI bands, HSI bands)", where="srf", expected=wanted, got=srf.shape)
-    if psf is not None and (psf.ndim != 2 or psf.shape[0] != psf.shape[1]):
-        raise DataError("a PSF must be square", where="psf", got=psf.shape)
-    return psf, srf
+def _known_psf(observation: Observation) -> Optional[np.ndarray]:
+    """The known PSF as a checked float64 array, or None."""
+    if observation.psf is None:
+        return None
+    return check_psf(observation.psf, signed=True)
 
 
-def _blind_psf(observation: Observation, options: list[Ranges], settings: SubspaceSettings) -> tuple[PsfFit, Ranges]:
+def _known_srf(observation: Observation) -> Optional[np.ndarray]:
+    """The known SRF as a checked float64 array, or None."""
+    if observation.srf is None:
+        return None
+    srf = check_srf(observation.srf, observation.bands, learned=True)
+    if len(srf) != observation.msi_bands:
+        raise DataError("rows of the SRF", where="srf", expected=f"{observation.msi_bands} (MSI bands)", got=len(srf))
+    return srf
+
+
+def _check_window(observation: Observation, settings: SubspaceSettings) -> None:
+    """Refuse a window that one scene says nothing about."""
+    longest = min(*observation.shape, LONGEST_WINDOW * observation.scale + 1)
+    size = settings.psf_size
+    if size is not None and size > longest:
+        raise ConfigError("window of the PSF", where="subspace.psf_size", expected=f"at most {longest}", got=size)
+
+
+def _support_options(observation: Observation, settings: SubspaceSettings) -> list[Supports]:
+    """The supports that compete, the preferred ones first; the last is the whole range unless others are trusted."""
+    whole: Supports = ((0, observation.bands),) * observation.msi_bands
+    if observation.supports is None:
+        return [whole]
+    given = check_supports(observation.supports, observation.bands, observation.msi_bands)
+    if settings.supports == "ignore" or given == whole:
+        return [whole]
+    if settings.supports == "trust":
+        return [given]
+    return [given, whole]
+
+
+def _blind_psf(
+    observation: Observation, options: list[Supports], settings: SubspaceSettings
+) -> tuple[PsfFit, Supports]:
     """The PSF, with the SRF unknown; supports and whole range compete by the information criterion."""
-    chosen: Optional[tuple[float, PsfFit, Ranges]] = None
-    count = np.log(observation.lr_hsi.shape[0] * observation.lr_hsi.shape[1] * observation.msi_bands)
-    level = float(np.sqrt(np.mean(np.square(observation.lr_hsi, dtype=np.float64))))
-    sizes = None if settings.psf_size is None else [settings.psf_size]
+    lr_hsi = observation.lr_hsi
+    height, width = lr_hsi.shape[:2]
+    equations = height * width * observation.msi_bands
+    level = float(np.sqrt(np.mean(np.square(lr_hsi, dtype=np.float64))))
+    sizes: Optional[list[int]] = None
+    if settings.psf_size is not None:
+        sizes = [settings.psf_size]
     free = settings.free_psf
+    chosen: Optional[tuple[PsfFit, Supports]] = None
+    least = np.inf
     # The whole range first: where it explains the pair exactly, the narrower one need only be tried with that window.
-    for ranges in reversed(options):
-        found = fit_psf(observation.lr_hsi, observation.hr_msi, observation.scale, ranges, sizes=sizes, free=free)
-        # Smoothness ties neighbouring bands, so a wide support has fewer degrees of freedom than bands.
-        freedom = sum(min(high - low, 31) for low, high in ranges)
-        criterion = found.criterion + freedom * float(count)
-        if chosen is None or criterion < chosen[0]:
-            chosen = (criterion, found, ranges)
+    for supports in reversed(options):
+        found = fit_psf(lr_hsi, observation.hr_msi, observation.scale, supports, sizes=sizes, free=free)
+        freedom = sum(min(high - low, MOST_FREEDOM) for low, high in supports)
+        criterion = found.criterion + freedom * float(np.log(equations))
+        if chosen is None or criterion < least:
+            chosen = (found, supports)
+            least = criterion
         if found.residual < EXACT * level:
-            sizes, free = [found.psf.shape[0]], False
+            sizes = [found.size]
+            free = False
     assert chosen is not None
-    return chosen[1], chosen[2]
+    return chosen
+
+
+def _squared_error(lr_hsi: np.ndarray, lr_msi: np.ndarray, srf: np.ndarray) -> float:
+    """Mean square of SRF(lr_hsi) - PSF(msi)."""
+    return float(np.mean((lr_hsi @ srf.T - lr_msi) ** 2))
 
 
 def estimate(observation: Observation, settings: SubspaceSettings) -> Degradations:
@@ -82,43 +127,54 @@ def estimate(observation: Observation, settings: SubspaceSettings) -> Degradatio
         Both degradations.
 
     Raises:
-        ConfigError: The PSF's window is longer than the image or than three LR pixels.
-        DataError: Given PSF, SRF or supports do not fit the images.
+        ConfigError: The PSF's window is longer than the image or than three LR pixels; supports that do not fit.
+        DataError: Given PSF or SRF do not fit the images.
     """
-    psf, srf = _check_known(observation)
-    longest = min(*observation.shape, 3 * observation.scale + 1)
-    if settings.psf_size is not None and settings.psf_size > longest:
-        raise ConfigError(
-            "window of the PSF", where="subspace.psf_size", expected=f"at most {longest}", got=settings.psf_size
-        )
-    bands, msi_bands, scale = observation.bands, observation.msi_bands, observation.scale
-    whole = check_supports(None, bands, msi_bands)
-    given = check_supports(observation.supports, bands, msi_bands)
-    if observation.supports is None or settings.supports == "ignore":
-        options = [whole]
-    elif settings.supports == "trust" or given == whole:
-        options = [given]
+    psf = _known_psf(observation)
+    srf = _known_srf(observation)
+    _check_window(observation, settings)
+    lr_hsi, hr_msi, scale = observation.lr_hsi, observation.hr_msi, observation.scale
+    options = _support_options(observation, settings)
+    whole: Supports = ((0, observation.bands),) * observation.msi_bands
+    supports = options[0]
+    if srf is not None:
+        note = "given SRF"
+    elif supports == whole:
+        note = "whole range"
     else:
-        options = [given, whole]
-    note = "given SRF" if srf is not None else ("whole range" if options[0] == whole else "as given")
-    family, ranges = "given", options[0]
-    if psf is None and srf is not None:
-        found = fit_psf(observation.lr_hsi, observation.hr_msi, scale, whole, srf=srf, free=settings.free_psf)
-        psf, family = found.psf, found.family
-    elif psf is None:
-        found, ranges = _blind_psf(observation, options, settings)
-        psf, family = found.psf, found.family
-        note = "overruled" if ranges != options[0] else note
-    lr_msi = SpatialDegradation(psf, scale).forward(observation.hr_msi.astype(np.float64))
+        note = "as given"
+
+    psf_family = "given"
+    if psf is None:
+        if srf is not None:
+            found = fit_psf(lr_hsi, hr_msi, scale, whole, srf=srf, free=settings.free_psf)
+        else:
+            found, supports = _blind_psf(observation, options, settings)
+        psf = found.psf
+        psf_family = found.family
+        if supports != options[0]:
+            note = "overruled"
+
+    lr_msi = SpatialDegradation(psf, scale).forward(hr_msi.astype(np.float64))  # (h, w, M)
     if srf is None:
-        srf = fit_srf(observation.lr_hsi, lr_msi, ranges, wavelengths_nm=observation.wavelengths_nm)
-        if family == "given" and len(options) == 2:
+        srf = fit_srf(lr_hsi, lr_msi, supports, wavelengths_nm=observation.wavelengths_nm)
+        if psf_family == "given" and len(options) > 1:
             # With the PSF given, nothing has compared supports and whole range so far.
-            wide = fit_srf(observation.lr_hsi, lr_msi, whole, wavelengths_nm=observation.wavelengths_nm)
-            errors = [float(np.mean((observation.lr_hsi @ fit.T - lr_msi) ** 2)) for fit in (srf, wide)]
-            if errors[1] < 0.7 * errors[0]:
-                srf, note = wide, "overruled"
-    energy = float(np.mean((observation.lr_hsi @ srf.T - lr_msi) ** 2))
+            wide = fit_srf(lr_hsi, lr_msi, whole, wavelengths_nm=observation.wavelengths_nm)
+            if _squared_error(lr_hsi, lr_msi, wide) < CLEARLY_BETTER * _squared_error(lr_hsi, lr_msi, srf):
+                srf = wide
+                note = "overruled"
+
+    error = _squared_error(lr_hsi, lr_msi, srf)
     contrast = float(np.mean((lr_msi - lr_msi.mean(axis=(0, 1))) ** 2))
-    agreement = 1.0 - energy / contrast if contrast > 0 else 1.0
-    return Degradations(psf, srf, family, note, float(np.sqrt(energy)), agreement)
+    agreement = 1.0
+    if contrast > 0:
+        agreement = 1.0 - error / contrast
+    return Degradations(
+        psf=psf,
+        srf=srf,
+        psf_family=psf_family,
+        supports=note,
+        residual=float(np.sqrt(error)),
+        agreement=agreement,
+    )

@@ -8,24 +8,47 @@ References:
     G. Golub, V. Pereyra: Separable nonlinear least squares: the variable projection method. Inverse Problems 19, 2003.
     M. Simoes et al.: A convex formulation for hyperspectral image superresolution via subspace-based regularization
     (HySure). IEEE TGRS 53(6), 2015 (free kernel by regularised least squares).
+    G. Schwarz: Estimating the dimension of a model. Annals of Statistics 6(2), 1978 (the criterion).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
 from scipy.optimize import least_squares
 
+from paddle_umsft.cameras.psf_shapes import Shape
 from paddle_umsft.cameras.spatial import patches
-from paddle_umsft.preparation.psf_shapes import Shape, starts
+from paddle_umsft.preparation.psf_starts import Family, other_families, simplest_family
 from paddle_umsft.preparation.srf_fit import curvature
 
+# LR pixels in use: a kernel has at most some hundred taps, and more pixels only cost time.
 MAX_ROWS = 2500
 # Relative residual that only rounding can leave: no richer kernel is tried below it.
 EXACT = 3e-5
+# Rounding of inputs stored as float32, relative to their level: a few half units in the last place.
+STORAGE = 2e-7
+# From this many rows per column on, a QR decomposition saves more in the fits than it costs.
+ROWS_PER_TAP = 1.5
+# Penalties on the SRF that is projected out, relative to the level of a band: on its curvature and on itself.
+SRF_ROUGHNESS = 3e-4
+SRF_SIZE = 1e-6
+# Fits of a family: residuals are evaluated this often at most, steps of a relative 1e-9 end them, and a parameter that
+# starts near zero (a centre, an angle) is taken to vary by about a third.
+EVALUATIONS = 25
+STEP_TOLERANCE = 1e-9
+LEAST_PARAMETER = 0.3
+# Strengths of a free kernel's tie to the best family, and the tie's weight on the taps beside that on their curvature.
+STRENGTHS = 10.0 ** np.arange(-8, 0.5, 1.0)
+TAP_WEIGHT = 0.1
+# Rounds of setting negative taps to zero; three suffice as a rule.
+ACTIVE_SET_ROUNDS = 8
+# On how many of the windows that a round Gaussian fits best the other families are tried.
+BEST_WINDOWS = 2
+TINY = 1e-30
 
 
 @dataclass
@@ -38,7 +61,6 @@ class PsfFit:
         criterion: Bayesian information criterion, smaller is better.
         residual: Root mean square of what the kernel leaves unexplained.
         parameters: Parameters of the family.
-        table: family/window -> criterion, for all that were tried.
     """
 
     psf: np.ndarray
@@ -46,11 +68,25 @@ class PsfFit:
     criterion: float
     residual: float
     parameters: Optional[np.ndarray] = None
-    table: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """k, the length of the window."""
+        return int(self.psf.shape[0])
 
 
 class _Equations:
-    """Rows B and targets t of the linear problem B p = t for one window, with the SRF known or projected out."""
+    """Rows B and targets t of the linear problem B p = t for one window, with the SRF known or projected out.
+
+    Args:
+        hr_msi: (H, W, M).
+        lr_hsi: (h, w, C).
+        scale: s.
+        size: k.
+        supports: Per MSI band the half-open range of HSI bands it can see.
+        srf: (M, C), or None: projected out.
+        rows: Indices of the LR pixels in use.
+    """
 
     def __init__(
         self,
@@ -62,30 +98,37 @@ class _Equations:
         srf: Optional[np.ndarray],
         rows: np.ndarray,
     ) -> None:
-        seen = patches(hr_msi, size, scale)[:, rows].astype(np.float64)
-        pixels = lr_hsi.reshape(-1, lr_hsi.shape[2])[rows].astype(np.float64)
+        seen = patches(hr_msi, size, scale)[:, rows].astype(np.float64)  # (M, n, k*k)
+        pixels = lr_hsi.reshape(-1, lr_hsi.shape[2])[rows].astype(np.float64)  # (n, C)
         self.size = size
+        self.count = len(rows) * len(supports)
         blocks, targets = [], []
         for band, (low, high) in enumerate(supports):
             if srf is not None:
-                blocks.append(seen[band])
-                targets.append(pixels @ srf[band])
+                block = seen[band]
+                target = pixels @ srf[band]
             else:
-                blocks.append(_project_out(pixels[:, low:high], seen[band]))
-                targets.append(np.zeros(len(blocks[-1])))
-        self.matrix, self.target = np.concatenate(blocks), np.concatenate(targets)
-        self.count = len(rows) * len(supports)
-        if len(self.matrix) > 1.5 * self.matrix.shape[1]:
-            # Same residual norms up to a constant, far fewer rows.
-            orthogonal, reduced = np.linalg.qr(self.matrix)
-            target = orthogonal.T @ self.target
-            self.lost = max(float(self.target @ self.target - target @ target), 0.0)
-            self.matrix, self.target = reduced, target
-        else:
-            self.lost = 0.0
+                block = _project_out(pixels[:, low:high], seen[band])
+                target = np.zeros(len(block))
+            blocks.append(block)
+            targets.append(target)
+        self.matrix = np.concatenate(blocks)
+        self.target = np.concatenate(targets)
+        self.lost = 0.0
+        if len(self.matrix) > ROWS_PER_TAP * self.matrix.shape[1]:
+            self._reduce()
         # Floor of the residual: what float32 storage of the inputs leaves.
         self.level = float(np.sqrt(np.mean(pixels**2)))
-        self.floor = self.count * (2e-7 * self.level) ** 2
+        self.floor = self.count * (STORAGE * self.level) ** 2
+
+    def _reduce(self) -> None:
+        """Turn to as many rows as columns: the same residual norms up to a constant, which is kept in `lost`."""
+        orthogonal, reduced = np.linalg.qr(self.matrix)
+        target = orthogonal.T @ self.target
+        lost = float(self.target @ self.target - target @ target)
+        self.lost = max(lost, 0.0)
+        self.matrix = reduced
+        self.target = target
 
     def misfit(self, psf: np.ndarray) -> np.ndarray:
         """Residual vector of a kernel."""
@@ -101,66 +144,103 @@ class _Equations:
         return float(np.sqrt(self.energy(psf) / self.count))
 
     def criterion(self, psf: np.ndarray, freedom: float) -> float:
-        """Bayesian information criterion."""
+        """Bayesian information criterion: n log(mean square) + parameters log n."""
         count = self.count
-        return float(count * np.log(self.energy(psf) / count) + freedom * np.log(count))
+        badness = count * np.log(self.energy(psf) / count)
+        complexity = freedom * np.log(count)
+        return float(badness + complexity)
 
 
 def _project_out(pixels: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Rows whose norm is the least residual over all smooth SRF rows: (I - QQ')[seen; 0], [pixels; penalty] = QR."""
-    bands = pixels.shape[1]
+    """Rows whose norm is the least residual over all smooth SRF rows.
+
+    With [pixels; penalty] = QR they are (I - QQ')[seen; 0]: what the best response leaves of the patches.
+
+    Args:
+        pixels: (n, b) LR-HSI on the support.
+        seen: (n, k*k) patches of the MSI band.
+
+    Returns:
+        (n + penalties, k*k).
+    """
+    count, bands = pixels.shape
     level = np.sqrt(np.sum(pixels**2) / bands)
-    penalty = level * np.concatenate([3e-4 * curvature(bands), 1e-6 * np.eye(bands)])
+    rough = SRF_ROUGHNESS * curvature(bands)
+    large = SRF_SIZE * np.eye(bands)
+    penalty = level * np.concatenate([rough, large])
     orthogonal, _ = np.linalg.qr(np.concatenate([pixels, penalty]))
-    top = orthogonal[: len(pixels)].T @ seen
-    rest = -orthogonal @ top
-    rest[: len(pixels)] += seen
+    inside = orthogonal[:count].T @ seen
+    rest = -orthogonal @ inside
+    rest[:count] += seen
     return np.asarray(rest)
 
 
-def _fit_family(equations: _Equations, shape: Shape, first: np.ndarray, limit: int = 25) -> np.ndarray:
+def _fit_family(equations: _Equations, shape: Shape, start: np.ndarray) -> np.ndarray:
     """Parameters that fit best from one start."""
-    scaling = 1.0 / np.sqrt(max(equations.energy(shape(first, equations.size)), 1e-30))
+    energy = equations.energy(shape(start, equations.size))
+    # Residuals of norm 1 at the start: tolerances then mean the same in any units.
+    scaling = 1.0 / np.sqrt(max(energy, TINY))
 
     def misfit(parameters: np.ndarray) -> np.ndarray:
-        return np.asarray(scaling * equations.misfit(shape(parameters, equations.size)))
+        kernel = shape(parameters, equations.size)
+        return np.asarray(scaling * equations.misfit(kernel))
 
-    sizes = np.maximum(np.abs(first), 0.3)
-    found = least_squares(misfit, first, method="trf", max_nfev=limit, x_scale=sizes, xtol=1e-9)
+    found = least_squares(
+        misfit,
+        start,
+        method="trf",
+        max_nfev=EVALUATIONS,
+        x_scale=np.maximum(np.abs(start), LEAST_PARAMETER),
+        xtol=STEP_TOLERANCE,
+    )
     return np.asarray(found.x)
+
+
+def _tie(size: int) -> np.ndarray:
+    """(k*k, k*k) penalty on the difference of two kernels: its curvature both ways, and a little on each tap."""
+    second = curvature(size)
+    along_rows = np.kron(second, np.eye(size))
+    along_columns = np.kron(np.eye(size), second)
+    taps = np.eye(size * size)
+    return np.asarray(along_rows.T @ along_rows + along_columns.T @ along_columns + TAP_WEIGHT * taps)
 
 
 def _free_kernel(equations: _Equations, prior: np.ndarray, strength: float) -> tuple[np.ndarray, float]:
     """Non-negative kernel near `prior`: ridge plus smoothness on the difference; and its degrees of freedom."""
     size = equations.size
-    second = curvature(size)
-    smooth = np.kron(second, np.eye(size)), np.kron(np.eye(size), second)
+    taps = size * size
     matrix = equations.matrix
-    gram = matrix.T @ matrix
+    gram = matrix.T @ matrix  # (k*k, k*k)
     level = strength * np.trace(gram) / len(gram)
-    penalty = level * (smooth[0].T @ smooth[0] + smooth[1].T @ smooth[1] + 0.1 * np.eye(size * size))
+    penalty = level * _tie(size)
     cross = matrix.T @ equations.target + penalty @ prior.ravel()
     system = gram + penalty
-    free = np.ones(size * size, dtype=bool)
-    kernel = np.zeros(size * size)
-    for _ in range(8):
+    free = np.ones(taps, dtype=bool)
+    kernel = np.zeros(taps)
+    for _ in range(ACTIVE_SET_ROUNDS):
         # Sum 1 by a Lagrange multiplier; taps that turn negative are set to zero and stay there.
-        solved = np.linalg.solve(system[np.ix_(free, free)], np.stack([cross[free], np.ones(int(free.sum()))], axis=1))
-        multiplier = (1.0 - solved[:, 0].sum()) / solved[:, 1].sum()
-        values = solved[:, 0] + multiplier * solved[:, 1]
+        ones = np.ones(int(free.sum()))
+        sides = np.stack([cross[free], ones], axis=1)
+        solved = np.linalg.solve(system[np.ix_(free, free)], sides)
+        unconstrained, response = solved[:, 0], solved[:, 1]
+        multiplier = (1.0 - unconstrained.sum()) / response.sum()
+        values = unconstrained + multiplier * response
         kernel[:] = 0.0
         kernel[free] = values
-        if values.min() >= 0 or int((values > 0).sum()) < 2:
+        positive = int((values > 0).sum())
+        if values.min() >= 0 or positive < 2:
             break
         free = kernel > 0
     kernel = np.clip(kernel, 0.0, None)
-    inverse = np.linalg.solve(system[np.ix_(free, free)], gram[np.ix_(free, free)])
-    return (kernel / kernel.sum()).reshape(size, size), float(np.trace(inverse))
+    # The trace of the smoother matrix counts the parameters that the data decide.
+    smoother = np.linalg.solve(system[np.ix_(free, free)], gram[np.ix_(free, free)])
+    freedom = float(np.trace(smoother))
+    return (kernel / kernel.sum()).reshape(size, size), freedom
 
 
 def windows(scale: int, shape: tuple[int, int]) -> list[int]:
     """Kernel lengths worth a try: the LR pixel itself, one more, and twice as long with either parity."""
-    sizes = [scale, scale + 1, 2 * scale, 2 * scale + 1]
+    sizes = sorted({scale, scale + 1, 2 * scale, 2 * scale + 1})
     fitting = [size for size in sizes if size <= min(shape)]
     return fitting or [scale]
 
@@ -170,39 +250,38 @@ def _rows(lr_shape: tuple[int, int], limit: int, seed: int) -> np.ndarray:
     total = lr_shape[0] * lr_shape[1]
     if total <= limit:
         return np.arange(total)
-    return np.sort(np.random.default_rng(seed).choice(total, limit, replace=False))
+    chosen = np.random.default_rng(seed).choice(total, limit, replace=False)
+    return np.sort(chosen)
 
 
-def _families(
-    equations: _Equations, families: list[tuple[str, Shape, list[np.ndarray]]], table: dict[str, float]
-) -> list[PsfFit]:
-    """The best fit of each family on one window; notes the criteria in `table`."""
+def _best_of(family: Family, equations: _Equations) -> PsfFit:
+    """The best fit of a family on one window, over its starts."""
+    best: Optional[PsfFit] = None
+    for start in family.starts:
+        parameters = _fit_family(equations, family.shape, start)
+        kernel = family.shape(parameters, equations.size)
+        criterion = equations.criterion(kernel, len(start))
+        if best is None or criterion < best.criterion:
+            best = PsfFit(
+                psf=kernel,
+                family=family.name,
+                criterion=criterion,
+                residual=equations.residual(kernel),
+                parameters=parameters,
+            )
+    assert best is not None
+    return best
+
+
+def _free_candidates(equations: _Equations, near: PsfFit) -> list[PsfFit]:
+    """Free kernels around a family's fit on the same window, over a range of strengths."""
+    assert near.parameters is not None
     fits = []
-    for name, family, firsts in families:
-        best: Optional[PsfFit] = None
-        for first in firsts:
-            parameters = _fit_family(equations, family, first)
-            kernel = family(parameters, equations.size)
-            criterion = equations.criterion(kernel, len(first))
-            if best is None or criterion < best.criterion:
-                best = PsfFit(kernel, name, criterion, equations.residual(kernel), parameters)
-        assert best is not None
-        table[f"{name}/{equations.size}"] = best.criterion
-        fits.append(best)
-    return fits
-
-
-def _free_candidates(equations: _Equations, found: list[PsfFit], table: dict[str, float]) -> list[PsfFit]:
-    """Free kernels around the best family of the same window, over a range of strengths."""
-    near = next((fit for fit in found if fit.psf.shape[0] == equations.size), None)
-    if near is None or near.parameters is None:
-        return []
-    fits = []
-    for strength in 10.0 ** np.arange(-8, 0.5, 1.0):
+    for strength in STRENGTHS:
         kernel, freedom = _free_kernel(equations, near.psf, float(strength))
         criterion = equations.criterion(kernel, freedom + len(near.parameters))
-        fits.append(PsfFit(kernel, "free", criterion, equations.residual(kernel)))
-    table[f"free/{equations.size}"] = min(fit.criterion for fit in fits)
+        fit = PsfFit(psf=kernel, family="free", criterion=criterion, residual=equations.residual(kernel))
+        fits.append(fit)
     return fits
 
 
@@ -233,24 +312,50 @@ def fit_psf(
         The kernel with the smallest Bayesian information criterion.
     """
     rows = _rows((lr_hsi.shape[0], lr_hsi.shape[1]), MAX_ROWS, seed)
-    shape = (hr_msi.shape[0], hr_msi.shape[1])
-    table: dict[str, float] = {}
     found: list[PsfFit] = []
     problems: dict[int, _Equations] = {}
-    for size in sizes or windows(scale, shape):
-        problems[size] = _Equations(hr_msi, lr_hsi, scale, size, supports, srf, rows)
-        found += _families(problems[size], starts(scale, size)[:1], table)
-        if found[-1].residual < EXACT * problems[size].level:
+    is_exact = False
+    for size in sizes or windows(scale, (hr_msi.shape[0], hr_msi.shape[1])):
+        equations = _Equations(hr_msi, lr_hsi, scale, size, supports, srf, rows)
+        problems[size] = equations
+        found.append(_best_of(simplest_family(scale), equations))
+        if found[-1].residual < EXACT * equations.level:
+            is_exact = True
             break
-    else:
-        # No round Gaussian is exact: the other families on the two windows that came closest.
-        found.sort(key=lambda fit: fit.criterion)
-        for size in list(dict.fromkeys(fit.psf.shape[0] for fit in found))[:2]:
-            found += _families(problems[size], starts(scale, size)[1:], table)
-        found.sort(key=lambda fit: fit.criterion)
-        for size, equations in problems.items():
-            if free and size <= scale + 1:
-                found += _free_candidates(equations, found, table)
-    best = min(found, key=lambda fit: fit.criterion)
-    best.table = table
-    return best
+    if not is_exact:
+        found += _richer_kernels(problems, found, scale, free)
+    return min(found, key=_criterion_of)
+
+
+def _criterion_of(fit: PsfFit) -> float:
+    return fit.criterion
+
+
+def _richer_kernels(problems: dict[int, _Equations], gaussians: list[PsfFit], scale: int, free: bool) -> list[PsfFit]:
+    """What to try where no round Gaussian is exact.
+
+    Args:
+        problems: Window -> its equations.
+        gaussians: The best round Gaussian of every window.
+        scale: s.
+        free: Whether a free kernel is tried as well.
+
+    Returns:
+        The other families on the windows that came closest, and free kernels on the shorter windows.
+    """
+    ranked = sorted(gaussians, key=_criterion_of)
+    richer = []
+    for gaussian in ranked[:BEST_WINDOWS]:
+        equations = problems[gaussian.size]
+        for family in other_families(scale, gaussian.size):
+            richer.append(_best_of(family, equations))
+    if not free:
+        return richer
+    ranked = sorted([*ranked, *richer], key=_criterion_of)
+    kernels = []
+    for size, equations in problems.items():
+        # Longer windows have more taps than one scene can tell.
+        if size <= scale + 1:
+            nearest = next(fit for fit in ranked if fit.size == size)
+            kernels += _free_candidates(equations, nearest)
+    return richer + kernels

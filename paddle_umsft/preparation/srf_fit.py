@@ -1,4 +1,11 @@
-"""The spectral response (SRF) of the MSI camera by smooth non-negative least squares on the low-resolution pair."""
+"""The spectral response (SRF) of the MSI camera by smooth non-negative least squares on the low-resolution pair.
+
+For one MSI band with pixels D (n, b) of the HSI on its support and targets t (n,), the response x minimises
+
+    |D x - t|^2  +  level * strength * (|second x|^2 + RIDGE |x|^2)      over x >= 0,
+
+`second` the second differences and `level` the mean energy of a band.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +15,20 @@ from typing import Optional
 import numpy as np
 from scipy.optimize import nnls
 
-from paddle_umsft.errors import DataError
-
+# Weights of the smoothness that compete: from none that could be felt to a response that is all but straight.
 STRENGTHS = tuple(10.0**power for power in range(-9, 1, 2))
-
-
-def check_supports(supports: Optional[Sequence[tuple[int, int]]], bands: int, msi_bands: int) -> list[tuple[int, int]]:
-    """Half-open band ranges, one per MSI band; the whole range where none are given.
-
-    Raises:
-        DataError: Wrong number of supports, or one that is empty or outside [0, bands).
-    """
-    if supports is None:
-        return [(0, bands)] * msi_bands
-    ranges = [(int(low), int(high)) for low, high in supports]
-    if len(ranges) != msi_bands:
-        raise DataError("one support per MSI band is needed", where="supports", expected=msi_bands, got=len(ranges))
-    for low, high in ranges:
-        if not 0 <= low < high <= bands:
-            expected = f"0 <= a < b <= {bands}"
-            raise DataError("support out of range", where="supports", expected=expected, got=(low, high))
-    return ranges
+FOLDS = 5
+# How much worse than the best a smoother response may predict: less is chance.
+TOLERATED = 1.02
+# Curvature says nothing of a straight line: this much of the response itself keeps the system regular.
+RIDGE = 1e-6
+# A step between band centres over so many median steps is a gap (an absorption band cut out): no smoothness over it.
+GAP = 3.0
+# Added to a system for its Cholesky factor, relative to the mean diagonal: float64 rounding, summed.
+ROUNDING = 1e-12
+# NNLS takes about as many steps as there are bands; this many per band mean that it circles.
+STEPS_PER_BAND = 30
+TINY = 1e-30
 
 
 def curvature(bands: int, positions: Optional[np.ndarray] = None) -> np.ndarray:
@@ -42,27 +42,68 @@ def curvature(bands: int, positions: Optional[np.ndarray] = None) -> np.ndarray:
         return np.zeros((0, bands))
     second = np.zeros((bands - 2, bands))
     index = np.arange(bands - 2)
-    second[index, index], second[index, index + 1], second[index, index + 2] = 1.0, -2.0, 1.0
+    second[index, index] = 1.0
+    second[index, index + 1] = -2.0
+    second[index, index + 2] = 1.0
     if positions is not None:
-        steps = np.abs(np.diff(np.asarray(positions, dtype=np.float64)))
-        wide = steps > 3.0 * np.median(steps)
-        second[wide[:-1] | wide[1:]] = 0.0
+        centres = np.asarray(positions, dtype=np.float64)
+        steps = np.abs(np.diff(centres))
+        wide = steps > GAP * np.median(steps)
+        crosses = wide[:-1] | wide[1:]
+        second[crosses] = 0.0
     return second
 
 
-def _solve(gram: np.ndarray, cross: np.ndarray, penalty: np.ndarray) -> np.ndarray:
-    """Non-negative minimiser of x'(gram + penalty)x - 2 cross'x through its Cholesky factor."""
-    if np.trace(gram) <= 0:
-        return np.zeros(len(gram))
-    system = gram + penalty
-    system = system + 1e-12 * np.trace(system) / len(system) * np.eye(len(system))
+def _non_negative(gram: np.ndarray, cross: np.ndarray) -> np.ndarray:
+    """Minimiser of x'gram x - 2 cross'x over x >= 0, through the Cholesky factor: |L'x - L^-1 cross|^2."""
+    rounding = ROUNDING * np.trace(gram) / len(gram)
+    system = gram + rounding * np.eye(len(gram))
     factor = np.linalg.cholesky(system)
     target = np.linalg.solve(factor, cross)
     try:
-        solution, _ = nnls(factor.T, target, maxiter=30 * len(system))
+        solution, _ = nnls(factor.T, target, maxiter=STEPS_PER_BAND * len(system))
     except RuntimeError:  # the active set circles: take what the unconstrained problem says, cut at zero
-        solution = np.clip(np.linalg.solve(factor.T, target), 0.0, None)
+        free = np.linalg.solve(factor.T, target)
+        solution = np.clip(free, 0.0, None)
     return np.asarray(solution)
+
+
+def _smooth_response(gram: np.ndarray, cross: np.ndarray, roughness: np.ndarray, strength: float) -> np.ndarray:
+    """The response for one strength of the smoothness.
+
+    Args:
+        gram: (b, b) D'D.
+        cross: (b,) D't.
+        roughness: (b, b) second'second.
+        strength: Weight of the smoothness relative to the data.
+
+    Returns:
+        (b,) non-negative.
+    """
+    if np.trace(gram) <= 0:
+        return np.zeros(len(gram))
+    level = np.trace(gram) / len(gram)
+    penalty = level * strength * (roughness + RIDGE * np.eye(len(gram)))
+    return _non_negative(gram + penalty, cross)
+
+
+def _cross_validated(design: np.ndarray, target: np.ndarray, roughness: np.ndarray) -> float:
+    """The largest strength whose held-out error is as good as the best one's; folds are runs of pixels."""
+    count = len(target)
+    folds = np.arange(count) * FOLDS // max(count, 1)
+    errors = np.zeros(len(STRENGTHS))
+    for fold in range(FOLDS):
+        keep = folds != fold
+        if not keep.any() or keep.all():
+            continue
+        gram = design[keep].T @ design[keep]
+        cross = design[keep].T @ target[keep]
+        for number, candidate in enumerate(STRENGTHS):
+            response = _smooth_response(gram, cross, roughness, candidate)
+            misfit = target[~keep] - design[~keep] @ response
+            errors[number] += float(misfit @ misfit)
+    good = errors <= errors.min() * TOLERATED + TINY
+    return max(strength for strength, is_good in zip(STRENGTHS, good) if is_good)
 
 
 def fit_band(design: np.ndarray, target: np.ndarray, second: np.ndarray, strength: Optional[float]) -> np.ndarray:
@@ -77,30 +118,12 @@ def fit_band(design: np.ndarray, target: np.ndarray, second: np.ndarray, strengt
     Returns:
         (b,) non-negative response.
     """
-    rows = second.T @ second
-
-    def gram_of(keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return design[keep].T @ design[keep], design[keep].T @ target[keep]
-
-    def solve(gram: np.ndarray, cross: np.ndarray, weight: float) -> np.ndarray:
-        level = np.trace(gram) / len(gram)
-        return _solve(gram, cross, level * weight * (rows + 1e-6 * np.eye(len(rows))))
-
+    roughness = second.T @ second
     if strength is None:
-        folds = np.arange(len(target)) * 5 // max(len(target), 1)
-        errors = np.zeros(len(STRENGTHS))
-        for fold in range(5):
-            keep = folds != fold
-            if not keep.any() or keep.all():
-                continue
-            gram, cross = gram_of(keep)
-            for number, candidate in enumerate(STRENGTHS):
-                rest = target[~keep] - design[~keep] @ solve(gram, cross, candidate)
-                errors[number] += float(rest @ rest)
-        # The smoothest response whose held-out error is as good as the best one's.
-        strength = max(c for c, e in zip(STRENGTHS, errors) if e <= errors.min() * 1.02 + 1e-30)
-    gram, cross = gram_of(np.ones(len(target), dtype=bool))
-    return solve(gram, cross, strength)
+        strength = _cross_validated(design, target, roughness)
+    gram = design.T @ design
+    cross = design.T @ target
+    return _smooth_response(gram, cross, roughness, strength)
 
 
 def fit_srf(
@@ -118,7 +141,7 @@ def fit_srf(
         lr_msi: (h, w, M), the MSI behind the PSF.
         supports: Per MSI band the half-open band range it can see.
         wavelengths_nm: (C,) band centres; the smoothness does not reach over gaps.
-        strength: Weight of the smoothness; None: by cross-validation.
+        strength: Weight of the smoothness; 0: none; None: by cross-validation.
 
     Returns:
         (M, C) non-negative SRF, zero outside the supports.
@@ -128,7 +151,9 @@ def fit_srf(
     targets = lr_msi.reshape(-1, msi_bands).astype(np.float64)
     srf = np.zeros((msi_bands, bands))
     for band, (low, high) in enumerate(supports):
-        centres = None if wavelengths_nm is None else np.asarray(wavelengths_nm)[low:high]
+        centres = None
+        if wavelengths_nm is not None:
+            centres = np.asarray(wavelengths_nm)[low:high]
         second = curvature(high - low, centres)
         srf[band, low:high] = fit_band(pixels[:, low:high], targets[:, band], second, strength)
     return srf

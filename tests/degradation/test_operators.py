@@ -49,6 +49,15 @@ def test_forward_and_adjoint(scale: int, size: int, rows: int, cols: int, bands:
     np.testing.assert_allclose(np.vdot(operator.forward(hr), lr), np.vdot(hr, operator.adjoint(lr)), atol=1e-10)
 
 
+@pytest.mark.parametrize("size", [3, 8, 11])
+def test_a_cube_made_row_by_row(size: int) -> None:
+    rng = np.random.RandomState(3)
+    cube = rng.standard_normal((16, 24, 5)).astype(np.float32)
+    operator = SpatialDegradation(rng.uniform(0, 1, (size, size)), 4)
+    made = operator.forward_by_rows(lambda rows: cube[rows], cube.shape)
+    np.testing.assert_allclose(made, operator.forward(cube), rtol=1e-5, atol=1e-5)
+
+
 def test_spectral_adjoint_and_value() -> None:
     rng = np.random.RandomState(0)
     srf, hsi, msi = rng.uniform(0, 1, (3, 7)), rng.standard_normal((4, 5, 7)), rng.standard_normal((4, 5, 3))

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 from paddle_umsft.cameras.psf import box_psf, gaussian_psf, motion_psf, reference_psf
 from paddle_umsft.cameras.spatial import SpatialDegradation, patches
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
-from paddle_umsft.errors import DataError
+from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.methods.subspace.leftover import add_leftover, share_of_signal
 from paddle_umsft.methods.subspace.rank import choose_rank
 from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
-from paddle_umsft.methods.subspace.spectral_map import Features, Kernel, PixelInputs, fit_map
+from paddle_umsft.methods.subspace.spectral_map import RIDGES, Features, Kernel, PixelInputs, fit_map
 from paddle_umsft.preparation.estimate import estimate
 from paddle_umsft.preparation.psf_fit import fit_psf
-from paddle_umsft.preparation.srf_fit import check_supports, fit_srf
+from paddle_umsft.preparation.srf_fit import fit_srf
+
+WHOLE = [(0, 16)] * 3
 
 
 def made_up(height: int = 64, width: int = 96, bands: int = 16, seed: int = 0) -> np.ndarray:
@@ -39,7 +42,7 @@ def test_patches_are_what_the_psf_weighs(size):
 
 def test_srf_is_recovered_without_noise():
     scene, srf = made_up(), made_up_srf()
-    found = fit_srf(scene, scene @ srf.T, check_supports(None, 16, 3))
+    found = fit_srf(scene, scene @ srf.T, WHOLE)
     assert np.linalg.norm(found - srf) < 0.01 * np.linalg.norm(srf)
     assert found.min() >= 0
 
@@ -64,7 +67,7 @@ def test_srf_is_zero_outside_its_support():
 def test_psf_is_recovered_with_the_srf_unknown(psf, family, tolerance):
     scene, srf = made_up(128, 192), made_up_srf()
     lr_hsi = SpatialDegradation(psf, 8).forward(scene)
-    found = fit_psf(lr_hsi, scene @ srf.T, 8, check_supports(None, 16, 3))
+    found = fit_psf(lr_hsi, scene @ srf.T, 8, WHOLE)
     assert family in (None, found.family)
     assert found.psf.sum() == pytest.approx(1.0)
     assert found.psf.min() >= 0
@@ -79,7 +82,7 @@ def test_psf_with_a_known_srf_and_noise():
     scene, srf, psf = made_up(128, 128), made_up_srf(), reference_psf(8, 4.0)
     lr_hsi = SpatialDegradation(psf, 8).forward(scene)
     lr_hsi = lr_hsi + 0.003 * lr_hsi.mean() * rng.standard_normal(lr_hsi.shape)
-    found = fit_psf(lr_hsi, scene @ srf.T, 8, check_supports(None, 16, 3), srf=srf)
+    found = fit_psf(lr_hsi, scene @ srf.T, 8, WHOLE, srf=srf)
     assert np.abs(SpatialDegradation(found.psf, 8).forward(scene) - lr_hsi).mean() < 0.01 * lr_hsi.mean()
 
 
@@ -98,13 +101,15 @@ def test_supports_that_contradict_the_data_are_overruled_unless_trusted():
 
 
 def test_bad_supports_and_shapes_are_one_line_errors():
-    with pytest.raises(DataError, match="one support per MSI band"):
-        check_supports([(0, 3)], 8, 2)
-    with pytest.raises(DataError, match="out of range"):
-        check_supports([(0, 9)], 8, 1)
-    observation = Observation(np.ones((4, 4, 5)), np.ones((8, 8, 2)), 2, srf=np.ones((3, 5)))
-    with pytest.raises(DataError, match="SRF of another shape"):
-        estimate(observation, SubspaceSettings())
+    images = np.ones((4, 4, 5)), np.ones((8, 8, 2)), 2
+    with pytest.raises(DataError, match=r"rows of the SRF.*2 \(MSI bands\)"):
+        estimate(Observation(*images, srf=np.ones((3, 5))), SubspaceSettings())
+    with pytest.raises(DataError, match="shape of the PSF"):
+        estimate(Observation(*images, psf=np.ones((3, 2))), SubspaceSettings())
+    with pytest.raises(ConfigError, match="one range per MSI band"):
+        estimate(Observation(*images, supports=((0, 3),)), SubspaceSettings())
+    with pytest.raises(ConfigError, match="outside the bands"):
+        estimate(Observation(*images, supports=((0, 3), (2, 6))), SubspaceSettings())
 
 
 def test_rank_counts_what_stands_out_of_the_noise():
@@ -138,6 +143,45 @@ def test_blurred_features_are_the_psf_of_the_features(size):
     features = Features(PixelInputs.of(msi), Kernel(), 10, np.random.default_rng(0))
     whole = operator.forward(features.rows(np.arange(24)))
     np.testing.assert_allclose(features.blurred(operator), whole.reshape(-1, 10), atol=1e-5)
+
+
+@pytest.mark.parametrize(("tail", "nu"), [(3.0, 1.5), (5.0, 2.5)])
+def test_features_are_those_of_a_matern_kernel(tail, nu):
+    """GPML 4.17, scaled by the brightness of both pixels."""
+    msi = made_up(6, 9, 8)[:, :, :3]
+    inputs = PixelInputs.of(msi)
+    features = Features(inputs, Kernel(tail=tail, weight=0.7), 200_000, np.random.default_rng(0))
+    values = features.rows(np.arange(6)).reshape(54, -1)[::5]
+    points = features.points.reshape(54, -1)[::5].astype(np.float64)
+    shading = (inputs.brightness / inputs.level).reshape(54)[::5].astype(np.float64)
+    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
+    scaled = np.sqrt(2 * nu) * distance
+    polynomial = 1 + scaled + (scaled**2 / 3 if nu == 2.5 else 0)
+    expected = 0.7 * np.outer(shading, shading) * polynomial * np.exp(-scaled)
+    np.testing.assert_allclose(values @ values.T, expected, atol=0.01 * expected.max())
+
+
+def test_map_is_the_gaussian_process_of_the_book():
+    """Mean (GPML 2.25) and log marginal likelihood (2.30) in function space, from the kernel matrix itself."""
+    rng = np.random.default_rng(1)
+    design, targets = rng.standard_normal((12, 30)), rng.standard_normal((12, 1))
+    fit = fit_map(design, targets, caution=1.0)
+    level = np.sum(design**2) / len(design)
+
+    def log_likelihood(ridge: float) -> float:
+        kernel = design @ design.T + ridge * level * np.eye(12)
+        prior_variance = (targets.T @ np.linalg.solve(kernel, targets)).item() / 12
+        return multivariate_normal(np.zeros(12), prior_variance * kernel).logpdf(targets[:, 0])
+
+    likelihoods = [log_likelihood(ridge) for ridge in RIDGES]
+    best = int(np.argmax(likelihoods))
+    assert fit.ridges[0] == pytest.approx(RIDGES[best])
+    # Up to the terms that depend on the number of pixels alone.
+    assert fit.evidence - 6 * (np.log(2 * np.pi) + 1) == pytest.approx(likelihoods[best])
+    new = rng.standard_normal((4, 30))
+    kernel = design @ design.T + RIDGES[best] * level * np.eye(12)
+    mean = new @ design.T @ np.linalg.solve(kernel, targets)
+    np.testing.assert_allclose(new @ fit.weights, mean, atol=1e-6)
 
 
 def test_conjugate_gradients_agree_with_a_dense_solution():

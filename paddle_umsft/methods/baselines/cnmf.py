@@ -10,13 +10,17 @@ import numpy as np
 from paddle_umsft.cameras.resize import bicubic_upsample
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.scene import FusionResult, Observation, OnRecord
-from paddle_umsft.methods.baselines.guesses import find_psf, fit_srf
+from paddle_umsft.methods.baselines.guesses import find_psf, find_srf
 
-_TINY = 1e-9
+# Keeps factors positive (a zero never moves again under multiplicative updates) and denominators away from zero.
+TINY = 1e-9
+# The error is looked at every so many updates, and they stop once it falls by less than this part of itself.
+SWEEPS_PER_CHECK = 10
+STALLED = 1e-3
 
 
 def extreme_spectra(pixels: np.ndarray, count: int) -> np.ndarray:
-    """Picks start spectra by successive projection: each is the pixel that those before it explain least.
+    """Pick start spectra by successive projection: each is the pixel that those before it explain least.
 
     Args:
         pixels: (n, C).
@@ -34,12 +38,14 @@ def extreme_spectra(pixels: np.ndarray, count: int) -> np.ndarray:
     for _ in range(min(count, *pixels.shape)):
         power = np.einsum("nc,nc->n", left, left)
         best = int(np.argmax(power))
-        if power[best] <= _TINY:
+        if power[best] <= TINY:
             break
         chosen.append(best)
         direction = left[best] / np.sqrt(power[best])
         left -= np.outer(left @ direction, direction)
-    return np.maximum(pixels[chosen].T, _TINY) if chosen else np.full((pixels.shape[1], 1), _TINY)
+    if not chosen:
+        return np.full((pixels.shape[1], 1), TINY)
+    return np.asarray(np.maximum(pixels[chosen].T, TINY))
 
 
 def _improve(
@@ -57,19 +63,31 @@ def _improve(
     Returns:
         Spectra and abundances.
     """
-    energy = float(np.sum(data.astype(np.float64) ** 2)) + _TINY
+    energy = float(np.sum(data.astype(np.float64) ** 2)) + TINY
     before = np.inf
-    for sweep in range(sweeps):
+    for sweep in range(1, sweeps + 1):
         if free_spectra:
-            spectra = spectra * (data @ abundances.T) / np.maximum(spectra @ (abundances @ abundances.T), _TINY)
-        cross, gram = spectra.T @ data, spectra.T @ spectra
-        abundances = abundances * cross / np.maximum(gram @ abundances, _TINY)
-        if sweep % 10 == 9:
-            error = (energy - 2 * np.sum(abundances * cross) + np.sum(gram * (abundances @ abundances.T))) / energy
-            if before - error < 1e-3 * abs(error):
+            numerator = spectra * (data @ abundances.T)  # (C, p)
+            denominator = spectra @ (abundances @ abundances.T)
+            spectra = numerator / np.maximum(denominator, TINY)
+        cross = spectra.T @ data  # (p, n)
+        gram = spectra.T @ spectra  # (p, p)
+        abundances = abundances * cross / np.maximum(gram @ abundances, TINY)
+        if sweep % SWEEPS_PER_CHECK == 0:
+            # |data - spectra abundances|^2, from what is at hand and without a (C, n) array.
+            explained = 2 * np.sum(abundances * cross)
+            model = np.sum(gram * (abundances @ abundances.T))
+            error = (energy - explained + model) / energy
+            if before - error < STALLED * abs(error):
                 break
             before = float(error)
     return spectra, abundances
+
+
+def _as_columns(image: np.ndarray) -> np.ndarray:
+    """(h, w, B) to (B, h * w) float32 without negative values."""
+    columns = image.reshape(-1, image.shape[2]).T
+    return np.asarray(np.maximum(columns, 0), dtype=np.float32)
 
 
 def fuse_cnmf(
@@ -82,7 +100,7 @@ def fuse_cnmf(
     rounds: int = 4,
     sweeps: int = 200,
 ) -> FusionResult:
-    """Unmixes both images in turn, the HSI for its spectra, the MSI for its abundances, each starting the other.
+    """Unmix both images in turn, the HSI for its spectra, the MSI for its abundances, each starting the other.
 
     lr_hsi ≈ W·A_low and hr_msi ≈ (SRF·W)·A with A_low = PSF(A); the result is W·A. Updates are Lee and Seung's. The
     sum of the abundances is left free, because close-up scenes are shaded. Where PSF and SRF are unknown, the PSF is
@@ -105,37 +123,41 @@ def fuse_cnmf(
         multispectral data fusion", IEEE TGRS 50(2), 2012.
     """
     start = time.perf_counter()
-    (height, width), scale = observation.shape, observation.scale
-    spatial = SpatialDegradation(find_psf(observation), scale)
-    srf = observation.srf
-    if srf is None:
-        srf = fit_srf(observation.lr_hsi, spatial.forward(observation.hr_msi), observation)[0]
+    height, width = observation.shape
+    lr_height, lr_width = observation.lr_hsi.shape[:2]
+    spatial = SpatialDegradation(find_psf(observation), observation.scale)
+    srf = find_srf(observation, spatial.forward(observation.hr_msi))
     srf = np.asarray(srf, dtype=np.float32)
-    low = np.maximum(observation.lr_hsi.reshape(-1, observation.bands).T, 0).astype(np.float32)  # (C, n)
-    high = np.maximum(observation.hr_msi.reshape(-1, observation.msi_bands).T, 0).astype(np.float32)  # (M, N)
+    low = _as_columns(observation.lr_hsi)  # (C, n)
+    high = _as_columns(observation.hr_msi)  # (M, N)
 
-    spectra = extreme_spectra(low.T, endmembers).astype(np.float32)
+    # Start: extreme pixels as spectra W, their abundances at low resolution, then both together.
+    spectra = extreme_spectra(low.T, endmembers).astype(np.float32)  # (C, p)
     count = spectra.shape[1]
-    first = np.full((count, low.shape[1]), 1.0 / count, dtype=np.float32)
-    first = _improve(low, spectra, first, sweeps, free_spectra=False)[1]
-    spectra, low_abundances = _improve(low, spectra, first, sweeps, free_spectra=True)
-    h, w = observation.lr_hsi.shape[:2]
-    maps = bicubic_upsample(low_abundances.T.reshape(h, w, count), scale)
-    abundances = np.maximum(maps.reshape(-1, count).T, _TINY)  # (p, N)
+    even = np.full((count, low.shape[1]), 1.0 / count, dtype=np.float32)
+    _, low_abundances = _improve(low, spectra, even, sweeps, free_spectra=False)
+    spectra, low_abundances = _improve(low, spectra, low_abundances, sweeps, free_spectra=True)
+    low_maps = low_abundances.T.reshape(lr_height, lr_width, count)
+    maps = bicubic_upsample(low_maps, observation.scale)  # (H, W, p)
+    abundances = np.maximum(maps.reshape(-1, count).T, TINY)  # (p, N)
+
     history: list[dict[str, Any]] = []
     for iteration in range(rounds):
-        abundances = _improve(high, srf @ spectra, abundances, sweeps, free_spectra=False)[1]
-        low_abundances = spatial.forward(abundances.T.reshape(height, width, count)).reshape(-1, count).T
+        # The MSI for the abundances, with the spectra as the multispectral camera sees them ...
+        _, abundances = _improve(high, srf @ spectra, abundances, sweeps, free_spectra=False)
+        # ... and the HSI for the spectra, with the abundances as the hyperspectral camera sees them.
+        maps = abundances.T.reshape(height, width, count)
+        low_abundances = spatial.forward(maps).reshape(-1, count).T  # (p, n)
         spectra, low_abundances = _improve(low, spectra, low_abundances, sweeps, free_spectra=True)
-        record = {
+        entry = {
             "stage": "cnmf",
             "iteration": iteration + 1,
             "hsi_error": _relative(low, spectra @ low_abundances),
             "msi_error": _relative(high, (srf @ spectra) @ abundances),
         }
-        history.append(record)
+        history.append(entry)
         if on_record is not None:
-            on_record(record)
+            on_record(entry)
     fused = (spectra @ abundances).T.reshape(height, width, -1)
     return FusionResult(
         fused=np.ascontiguousarray(fused, dtype=np.float32),
@@ -149,4 +171,5 @@ def fuse_cnmf(
 
 def _relative(data: np.ndarray, model: np.ndarray) -> float:
     """Root of the squared error relative to the data's energy."""
-    return float(np.linalg.norm(data - model) / max(float(np.linalg.norm(data)), _TINY))
+    norm = float(np.linalg.norm(data))
+    return float(np.linalg.norm(data - model) / max(norm, TINY))

@@ -21,7 +21,7 @@ def fuse_gsa(
     seed: int = 0,
     on_record: Optional[OnRecord] = None,
 ) -> FusionResult:
-    """Adds to every interpolated HSI band what its sharp partner shows beyond the HSI.
+    """Add to every interpolated HSI band what its sharp partner shows beyond the HSI.
 
     fused_k = up(hsi_k) + g_k · (p_k − up(i_k)): p_k is the mix of MSI bands that fits band k best at low resolution,
     i_k the same mix of the MSI bands as the HSI sees them (each regressed on all HSI bands: the "adaptive" intensity),
@@ -42,25 +42,35 @@ def fuse_gsa(
         of MS+Pan data", IEEE TGRS 45(10), 2007; hypersharpening: M. Selva et al., IEEE JSTARS 8(6), 2015.
     """
     start = time.perf_counter()
-    scale, lr_hsi, hr_msi = observation.scale, observation.lr_hsi, observation.hr_msi
+    scale = observation.scale
+    lr_hsi = observation.lr_hsi
+    hr_msi = observation.hr_msi
     psf = find_psf(observation)
     lr_msi = SpatialDegradation(psf, scale).forward(hr_msi)
     weights = regress(lr_msi, lr_hsi)  # (M + 1, C)
-    intensity = mix(lr_hsi, regress(lr_hsi, lr_msi))  # (h, w, M)
+    adaptive = regress(lr_hsi, lr_msi)  # (C + 1, M)
+    intensity = mix(lr_hsi, adaptive)  # (h, w, M)
     partner = mix(intensity, weights)  # (h, w, C)
     gain = _gain(lr_hsi, partner)
     fused = bicubic_upsample(lr_hsi, scale)
     # A constant survives interpolation, so it cancels between the partner and its interpolation.
     details = hr_msi.astype(np.float32) - bicubic_upsample(intensity, scale)
-    fused += details @ (weights[:-1] * gain).astype(np.float32)
-    return FusionResult(fused=fused, psf=psf, method="gsa", seconds=time.perf_counter() - start)
+    injected = weights[:-1] * gain  # (M, C)
+    fused += details @ injected.astype(np.float32)
+    return FusionResult(
+        fused=fused,
+        psf=psf,
+        method="gsa",
+        seconds=time.perf_counter() - start,
+    )
 
 
 def _gain(lr_hsi: np.ndarray, partner: np.ndarray) -> np.ndarray:
     """Gram-Schmidt injection gain of each band, (C,); 0 for a partner without contrast."""
     band = lr_hsi.astype(np.float64) - lr_hsi.mean(axis=(0, 1), dtype=np.float64)
     other = partner.astype(np.float64) - partner.mean(axis=(0, 1), dtype=np.float64)
+    covariance = np.sum(band * other, axis=(0, 1))  # both times the number of pixels
     variance = np.sum(other**2, axis=(0, 1))
-    return np.asarray(
-        np.where(variance > 0, np.sum(band * other, axis=(0, 1)) / np.where(variance > 0, variance, 1.0), 0.0)
-    )
+    has_contrast = variance > 0
+    gain = covariance / np.where(has_contrast, variance, 1.0)
+    return np.where(has_contrast, gain, 0.0)

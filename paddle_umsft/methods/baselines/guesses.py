@@ -3,41 +3,39 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import nnls
 
 from paddle_umsft.cameras.psf import box_psf, gaussian_psf
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.scene import Observation
+from paddle_umsft.preparation.srf_fit import fit_srf
 
 # Widths tried for the PSF, as parts of the LR pixel.
-_WIDTHS = (0.25, 0.35, 0.5, 0.7, 1.0)
+WIDTHS = (0.25, 0.35, 0.5, 0.7, 1.0)
 
 
-def fit_srf(lr_hsi: np.ndarray, lr_msi: np.ndarray, observation: Observation) -> tuple[np.ndarray, float]:
-    """SRF by non-negative least squares, each MSI band within its support.
+def find_srf(observation: Observation, lr_msi: np.ndarray) -> np.ndarray:
+    """Return the known SRF; else that of plain non-negative least squares, each MSI band within its support.
 
     Args:
-        lr_hsi: (h, w, C).
+        observation: What the cameras saw; without supports every MSI band may see all HSI bands.
         lr_msi: (h, w, M), the MSI at the resolution of the HSI.
-        observation: Gives the supports; without them every MSI band may see all HSI bands.
 
     Returns:
-        (M, C) response, and the sum of squared residuals.
+        (M, C) response.
     """
-    bands, msi_bands = lr_hsi.shape[2], lr_msi.shape[2]
-    supports = observation.supports or ((0, bands),) * msi_bands
-    # The triangular factor has the same least squares problems with far fewer rows.
-    stacked = np.concatenate([lr_hsi.reshape(-1, bands), lr_msi.reshape(-1, msi_bands)], axis=1)
-    factor = np.linalg.qr(stacked.astype(np.float64))[1]
-    srf, squares = np.zeros((msi_bands, bands)), 0.0
-    for band, (start, stop) in enumerate(supports):
-        srf[band, start:stop], residual = nnls(factor[:, start:stop], factor[:, bands + band])
-        squares += float(residual) ** 2
-    return srf, squares
+    if observation.srf is not None:
+        return observation.srf
+    return _plain_srf(observation, lr_msi)
+
+
+def _plain_srf(observation: Observation, lr_msi: np.ndarray) -> np.ndarray:
+    whole = ((0, observation.bands),) * observation.msi_bands
+    supports = observation.supports or whole
+    return fit_srf(observation.lr_hsi, lr_msi, supports, strength=0.0)
 
 
 def find_psf(observation: Observation) -> np.ndarray:
-    """The known PSF; else the box or Gaussian (of the LR pixel's size) under which the two images agree best.
+    """Return the known PSF; else the box or Gaussian (of the LR pixel's size) under which the images agree best.
 
     Args:
         observation: What the cameras saw.
@@ -48,10 +46,16 @@ def find_psf(observation: Observation) -> np.ndarray:
     if observation.psf is not None:
         return observation.psf
     scale = observation.scale
-    best, smallest = box_psf(scale), np.inf
-    for psf in [best] + [gaussian_psf(scale, width * scale, scale) for width in _WIDTHS]:
-        lr_msi = SpatialDegradation(psf, scale).forward(observation.hr_msi)
-        squares = fit_srf(observation.lr_hsi, lr_msi, observation)[1]
-        if squares < smallest:
-            best, smallest = psf, squares
-    return best
+    candidates = [box_psf(scale)]
+    for width in WIDTHS:
+        candidates.append(gaussian_psf(scale, width * scale, scale))
+    errors = [_disagreement(observation, psf) for psf in candidates]
+    return candidates[int(np.argmin(errors))]
+
+
+def _disagreement(observation: Observation, psf: np.ndarray) -> float:
+    """Sum of squares of PSF(hr_msi) that no SRF explains from the LR-HSI; a known SRF may be on another scale."""
+    lr_msi = SpatialDegradation(psf, observation.scale).forward(observation.hr_msi)
+    srf = _plain_srf(observation, lr_msi)
+    misfit = observation.lr_hsi @ srf.T - lr_msi  # (h, w, M)
+    return float(np.sum(misfit**2))

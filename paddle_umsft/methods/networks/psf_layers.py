@@ -7,23 +7,11 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from paddle_umsft.cameras.psf import reference_psf
 from paddle_umsft.cameras.spatial import first_tap
 from paddle_umsft.methods.networks.exact import average_pool
 from paddle_umsft.methods.networks.layers import zero_mean
 from paddle_umsft.methods.networks.ops.small import LearnedBlur, usable
-
-
-def integer_gaussian(length: int, sigma: float) -> np.ndarray:
-    """Normalised Gaussian at whole offsets floor(-(k-1)/2) ... floor((k-1)/2), k = length (P9).
-
-    For even lengths its centre lies half a pixel beside the middle, as in the published code.
-
-    Returns:
-        (length,) float64, sums to 1.
-    """
-    offsets = np.arange(np.floor(-(length - 1) / 2), np.floor((length - 1) / 2) + 1)
-    values = np.exp(-(offsets**2) / (2.0 * sigma**2))
-    return np.asarray(values / values.sum())
 
 
 class LearnedPsf(nn.Layer):
@@ -39,8 +27,7 @@ class LearnedPsf(nn.Layer):
     def __init__(self, *, scale: int) -> None:
         super().__init__()
         self.scale = scale
-        start = integer_gaussian(scale + 1, scale // 2)
-        kernel = np.outer(start, start)[None, None]
+        kernel = reference_psf(scale + 1, scale // 2)[None, None]
         self.kernel = self.create_parameter(
             [1, 1, scale + 1, scale + 1], default_initializer=nn.initializer.Assign(kernel)
         )

@@ -10,7 +10,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from paddle_umsft.methods.networks.psf_layers import integer_gaussian
+from paddle_umsft.cameras.psf import reference_line
 
 
 def apply_response(response: paddle.Tensor, x: paddle.Tensor) -> paddle.Tensor:
@@ -25,7 +25,7 @@ class _BandResponse(nn.Layer):
 
     def __init__(self, length: int) -> None:
         super().__init__()
-        start = integer_gaussian(length, 2.0)[None, None]
+        start = reference_line(length, 2.0)[None, None]
         self.start = self.create_parameter([1, 1, length], default_initializer=nn.initializer.Assign(start))
         bound = 1.0 / math.sqrt(3.0)
         uniform = nn.initializer.Uniform(-bound, bound)
