@@ -18,7 +18,6 @@ from paddle_umsft.data.checks import (
     check_supports,
     check_tiling,
     crop_size,
-    supports_or_all,
 )
 from paddle_umsft.errors import ConfigError, DataError
 
@@ -65,13 +64,6 @@ def test_supports(supports: Any, fact: str) -> None:
         check_supports(supports, 31, 3)
     assert check_supports([[20, 31], np.array([10, 23])], 31) == ((20, 31), (10, 23))
     assert check_supports(iter([[20, 31], [10, 23]]), 31, 2) == ((20, 31), (10, 23))
-
-
-def test_no_supports_are_all_bands() -> None:
-    assert supports_or_all(None, 31, 2) == ((0, 31), (0, 31))
-    assert supports_or_all([[20, 31], [10, 23]], 31, 2) == ((20, 31), (10, 23))
-    with pytest.raises(ConfigError, match="one range per MSI band"):
-        supports_or_all([[20, 31]], 31, 2)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Checks at the border: values, sizes, cameras. Each raises an own error of one line, or returns what it checked."""
 
-from paddle_umsft.data.checks.cameras import check_counted, check_psf, check_srf, check_supports, supports_or_all
+from paddle_umsft.data.checks.cameras import check_counted, check_psf, check_srf, check_supports
 from paddle_umsft.data.checks.sizes import (
     MINIMUM_SIZE,
     check_minimum_size,
@@ -33,5 +33,4 @@ __all__ = [
     "check_tiling",
     "check_wavelengths",
     "crop_size",
-    "supports_or_all",
 ]

@@ -216,26 +216,6 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def supports_or_all(
-    supports: Optional[Iterable[Sequence[int]]],
-    bands: int,
-    msi_bands: int,
-) -> Supports:
-    """Return checked supports; where none are known, every MSI band may see all HSI bands.
-
-    Args:
-        supports: One pair (a, b) per MSI band, or None.
-        bands: C.
-        msi_bands: M.
-
-    Raises:
-        ConfigError: See `check_supports`.
-    """
-    if supports is None:
-        return ((0, bands),) * msi_bands
-    return check_supports(supports, bands, msi_bands)
-
-
 def check_counted(
     supports: Optional[Sequence[Sequence[int]]],
     band_order: Optional[Sequence[int]],
