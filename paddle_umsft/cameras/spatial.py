@@ -11,8 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import sparse
 
-from paddle_umsft.data.checks import check_psf, check_scale
-from paddle_umsft.errors import DataError
+from paddle_umsft.data.checks import check_axes, check_psf, check_scale, check_tiling
 
 # Singular values of a PSF below this share of the largest are left out: half a rounding step of the arithmetic in
 # float32, and what the decomposition itself leaves of an exactly separable PSF in float64.
@@ -93,7 +92,7 @@ class SpatialDegradation:
         """
         hr = _as_float(hr, "hr")
         height, width, bands = hr.shape
-        self._check_size(height, width)
+        check_tiling((height, width), self.scale, where="hr")
         h, w = height // self.scale, width // self.scale
         lr = np.zeros((h, w, bands), hr.dtype)
         flat = np.ascontiguousarray(hr).reshape(height, width * bands)
@@ -117,7 +116,7 @@ class SpatialDegradation:
             DataError: A size that is not a multiple of the scale.
         """
         height, width, bands = shape
-        self._check_size(height, width)
+        check_tiling((height, width), self.scale, where="hr")
         size = self.psf.shape[0]
         dtype = np.dtype(np.float32)
         columns_of_terms = self._column_maps(width, dtype)
@@ -153,11 +152,6 @@ class SpatialDegradation:
             hr += rows.T @ half
         return hr.reshape(height, width, bands)  # (H, W, C)
 
-    def _check_size(self, height: int, width: int) -> None:
-        if height % self.scale or width % self.scale:
-            expected = f"multiples of the scale {self.scale}"
-            raise DataError("image size", where="hr", expected=expected, got=f"{height}x{width}")
-
     def _row_maps(self, height: int, dtype: np.dtype) -> list[sparse.csr_matrix]:
         return self._maps_of("rows", self._row_taps, height, dtype)
 
@@ -184,8 +178,7 @@ class SpatialDegradation:
 
 def _as_float(cube: np.ndarray, name: str) -> np.ndarray:
     cube = np.asarray(cube)
-    if cube.ndim != 3:
-        raise DataError("number of axes", where=name, expected="3 (rows, columns, bands)", got=cube.ndim)
+    check_axes(cube, name)
     if cube.dtype in (np.float32, np.float64):
         return cube
     return cube.astype(np.float64)
