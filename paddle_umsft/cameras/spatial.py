@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from paddle_umsft.data.checks import check_psf, check_scale
-from paddle_umsft.errors import DataError
+from paddle_umsft.data.checks import check_axes, check_psf, check_scale, check_tiling
 
 # Singular values of a PSF below this share of the largest are left out: half a rounding step of the arithmetic in
 # float32, and what the decomposition itself leaves of an exactly separable PSF in float64.
@@ -200,9 +199,7 @@ class SpatialDegradation:
         dtype: np.dtype,
     ) -> list[_Term]:
         """The separable terms, made once for every size and type of image that is asked for."""
-        if height % self.scale or width % self.scale:
-            expected = f"multiples of the scale {self.scale}"
-            raise DataError("image size", where="hr", expected=expected, got=f"{height}x{width}")
+        check_tiling((height, width), self.scale, where="hr")
         key = (height, width, dtype)
         if key not in self._made:
             terms = []
@@ -230,13 +227,7 @@ class SpatialDegradation:
 
 def _as_float(cube: np.ndarray, name: str) -> np.ndarray:
     cube = np.asarray(cube)
-    if cube.ndim != 3:
-        raise DataError(
-            "number of axes",
-            where=name,
-            expected="3 (rows, columns, bands)",
-            got=cube.ndim,
-        )
+    check_axes(cube, name)
     if cube.dtype in (np.float32, np.float64):
         return cube
     return cube.astype(np.float64)

@@ -11,7 +11,7 @@ from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.checks import check_psf, check_srf, check_supports
 from paddle_umsft.data.scene import Observation, Supports
-from paddle_umsft.errors import ConfigError, DataError
+from paddle_umsft.errors import ConfigError
 from paddle_umsft.preparation.psf_fit import EXACT, PsfFit, fit_psf
 from paddle_umsft.preparation.srf_fit import fit_srf
 
@@ -55,15 +55,7 @@ def _known_srf(observation: Observation) -> Optional[np.ndarray]:
     """The known SRF as a checked float64 array, or None."""
     if observation.srf is None:
         return None
-    srf = check_srf(observation.srf, observation.bands, learned=True)
-    if len(srf) != observation.msi_bands:
-        raise DataError(
-            "rows of the SRF",
-            where="srf",
-            expected=f"{observation.msi_bands} (MSI bands)",
-            got=len(srf),
-        )
-    return srf
+    return check_srf(observation.srf, observation.bands, msi_bands=observation.msi_bands, learned=True)
 
 
 def _check_window(observation: Observation, settings: SubspaceSettings) -> None:
