@@ -116,7 +116,11 @@ def add_row(path: Path, row: dict[str, str]) -> None:
         writer.writerow(row)
 
 
-def measure(case: Case, config: Config, convention: str) -> dict[str, str]:
+def measure(
+    case: Case,
+    config: Config,
+    convention: str,
+) -> dict[str, str]:
     """Fuse one case and return its figures and seconds."""
     started = time.perf_counter()
     result = run_method(case.observation, config)
@@ -170,7 +174,12 @@ class Job:
     scale: int
     seed: int
 
-    def keys(self, preset: Preset, options: str, convention: str) -> dict[str, str]:
+    def keys(
+        self,
+        preset: Preset,
+        options: str,
+        convention: str,
+    ) -> dict[str, str]:
         """Return what tells the measurement of a preset from all others."""
         observe = self.config.observe
         values = {
@@ -202,7 +211,12 @@ def jobs_of(args: argparse.Namespace, common: Sequence[str]) -> Iterable[Job]:
                     observing.append(f"observe.psf.sigma={args.sigma * scale}")
                 for seed in args.seeds:
                     config = load_config(None, [*observing, f"seed={seed}"])
-                    yield Job(scene=scene, config=config, scale=scale, seed=seed)
+                    yield Job(
+                        scene=scene,
+                        config=config,
+                        scale=scale,
+                        seed=seed,
+                    )
 
 
 @dataclass
@@ -280,7 +294,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         if min(args.scales) < 2 or args.crop < 0:
             got = f"{args.scales} {args.crop}"
-            raise ConfigError("scales begin at 2, crops at 0", where="--scales, --crop", got=got)
+            raise ConfigError(
+                "scales begin at 2, crops at 0",
+                where="--scales, --crop",
+                got=got,
+            )
         return run(args)
     except UmsftError as error:
         print(f"error: {error}", file=sys.stderr)

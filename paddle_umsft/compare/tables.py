@@ -135,7 +135,11 @@ def _means(group: Sequence[ScoredResult]) -> dict[str, SceneMean]:
     return {name: mean for name, mean in means.items() if mean.count > 1}
 
 
-def _band_cell(row: ScoredResult, name: str, band: int) -> str:
+def _band_cell(
+    row: ScoredResult,
+    name: str,
+    band: int,
+) -> str:
     """Return the figure of one band, or the sign for none."""
     if name not in row.bands:
         return MISSING

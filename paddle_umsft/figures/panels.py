@@ -157,10 +157,22 @@ def overview(
     return figure
 
 
-def _draw_error_column(column: Sequence[Axes], errors: np.ndarray, zooms: Sequence[Zoom]) -> None:
+def _draw_error_column(
+    column: Sequence[Axes],
+    errors: np.ndarray,
+    zooms: Sequence[Zoom],
+) -> None:
     """Draw an error map, whole and magnified, with one colour bar."""
     maps = [errors] * len(column)
-    draw_maps(column, maps, ERROR_COLOURS, label=ERROR_LABEL, ax=column, fraction=0.09, pad=0.03)
+    draw_maps(
+        column,
+        maps,
+        ERROR_COLOURS,
+        label=ERROR_LABEL,
+        ax=column,
+        fraction=0.09,
+        pad=0.03,
+    )
     column[0].set_title(f"error\n{error_words(errors)}")
     for number, zoom in enumerate(zooms):
         frame_zoom(column[1 + number], zoom, zoom_colour(number))
@@ -200,13 +212,29 @@ def comparison(
         grid = figure.subplots(len(heights), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
         rows = [list(row) for row in grid]
         _draw_columns(rows, images, shape, boxes)
-        _draw_map_row(rows[-2], errors, [error_words(values) for values in errors], ERROR_COLOURS, _ERROR_WORDS)
-        _draw_map_row(rows[-1], angles, [angle_words(values) for values in angles], ANGLE_COLOURS, _ANGLE_WORDS)
+        _draw_map_row(
+            rows[-2],
+            errors,
+            [error_words(values) for values in errors],
+            ERROR_COLOURS,
+            _ERROR_WORDS,
+        )
+        _draw_map_row(
+            rows[-1],
+            angles,
+            [angle_words(values) for values in angles],
+            ANGLE_COLOURS,
+            _ANGLE_WORDS,
+        )
         _draw_heading(figure, title or observation.name, f"  (×{observation.scale}; colours: {label})")
     return figure
 
 
-def _draw_heading(figure: Figure, name: str, rest: str) -> None:
+def _draw_heading(
+    figure: Figure,
+    name: str,
+    rest: str,
+) -> None:
     """Draw the line above all; a name that is too long for the figure loses its middle."""
     from matplotlib.textpath import TextPath
 
@@ -244,6 +272,11 @@ def _draw_map_row(
         place.set_axis_off()
     below_msi.text(1.0, 0.5, words, transform=below_msi.transAxes, ha="right", va="center", fontsize=8)
     bar = below_truth.inset_axes((0.02, 0.03, 0.1, 0.94))
-    draw_maps(places, maps, colours, cax=bar)
+    draw_maps(
+        places,
+        maps,
+        colours,
+        cax=bar,
+    )
     for place, title in zip(places, titles):
         place.set_title(title, fontsize=7)

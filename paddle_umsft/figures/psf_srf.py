@@ -45,7 +45,13 @@ def _offsets(size: int, scale: int) -> np.ndarray:
     return np.asarray(first + np.arange(size) - centre)
 
 
-def _draw_kernel(axes: Axes, psf: np.ndarray, scale: int, title: str, limit: float) -> Any:
+def _draw_kernel(
+    axes: Axes,
+    psf: np.ndarray,
+    scale: int,
+    title: str,
+    limit: float,
+) -> Any:
     """Draw a kernel over its LR pixel, the dashed square; returns what a colour bar needs."""
     from matplotlib.patches import Rectangle
 
@@ -75,7 +81,11 @@ def _draw_kernel(axes: Axes, psf: np.ndarray, scale: int, title: str, limit: flo
     return drawn
 
 
-def _draw_kernels(places: Sequence[Axes], kernels: Mapping[str, np.ndarray], scale: int) -> None:
+def _draw_kernels(
+    places: Sequence[Axes],
+    kernels: Mapping[str, np.ndarray],
+    scale: int,
+) -> None:
     """Draw kernels beside each other on one scale of colours and of sizes."""
     limit = max(float(kernel.max()) for kernel in kernels.values())
     # All reach as far as the largest, and beyond the LR pixel.
@@ -84,14 +94,24 @@ def _draw_kernels(places: Sequence[Axes], kernels: Mapping[str, np.ndarray], sca
     drawn: Any = None
     for place, (name, kernel) in zip(places, kernels.items()):
         size = kernel.shape[0]
-        drawn = _draw_kernel(place, kernel, scale, f"PSF, {name} ({size}×{size})", limit)
+        drawn = _draw_kernel(
+            place,
+            kernel,
+            scale,
+            f"PSF, {name} ({size}×{size})",
+            limit,
+        )
         place.set_xlim(-reach, reach)
         place.set_ylim(reach, -reach)
     places[0].set_ylabel("row offset (HR pixels)")
     places[-1].figure.colorbar(drawn, ax=places[-1], fraction=0.05, pad=0.03)
 
 
-def _draw_profiles(axes: Axes, kernels: Mapping[str, np.ndarray], scale: int) -> None:
+def _draw_profiles(
+    axes: Axes,
+    kernels: Mapping[str, np.ndarray],
+    scale: int,
+) -> None:
     """Draw sums over columns and rows: a kernel's shape along each axis, whatever its size."""
     # Summed over columns (axis 1), what is left runs down the rows.
     directions = (("vertical", 1, "-"), ("horizontal", 0, "--"))

@@ -32,7 +32,11 @@ class Zoom(NamedTuple):
     width: int
 
 
-def zoom_windows(image: np.ndarray, count: int = 1, size: Optional[int] = None) -> list[Zoom]:
+def zoom_windows(
+    image: np.ndarray,
+    count: int = 1,
+    size: Optional[int] = None,
+) -> list[Zoom]:
     """Find the parts with most detail, apart from each other.
 
     Args:
@@ -54,7 +58,14 @@ def zoom_windows(image: np.ndarray, count: int = 1, size: Optional[int] = None) 
             break  # no place left that is apart from the others
         best = int(np.argmax(score))
         top, left = (int(place) for place in np.unravel_index(best, score.shape))
-        found.append(Zoom(top=top, left=left, height=side, width=side))
+        found.append(
+            Zoom(
+                top=top,
+                left=left,
+                height=side,
+                width=side,
+            )
+        )
         rows = slice(max(top - 2 * side, 0), top + 2 * side)
         columns = slice(max(left - 2 * side, 0), left + 2 * side)
         score[rows, columns] = -np.inf
@@ -77,18 +88,33 @@ def zoom_colour(number: int) -> str:
     return _COLOURS[number % len(_COLOURS)]
 
 
-def draw_box(axes: Axes, zoom: Zoom, colour: str) -> None:
+def draw_box(
+    axes: Axes,
+    zoom: Zoom,
+    colour: str,
+) -> None:
     """Draw the border of a part into the picture it is taken from."""
     from matplotlib.patches import Rectangle
 
     # The middle of a pixel has a whole number, its border is half a pixel off.
     corner = (zoom.left - 0.5, zoom.top - 0.5)
     for width, paint in ((_DARK_WIDTH, "black"), (_BRIGHT_WIDTH, colour)):
-        box = Rectangle(corner, zoom.width, zoom.height, fill=False, linewidth=width, edgecolor=paint)
+        box = Rectangle(
+            corner,
+            zoom.width,
+            zoom.height,
+            fill=False,
+            linewidth=width,
+            edgecolor=paint,
+        )
         axes.add_patch(box)
 
 
-def frame_zoom(axes: Axes, zoom: Zoom, colour: str) -> None:
+def frame_zoom(
+    axes: Axes,
+    zoom: Zoom,
+    colour: str,
+) -> None:
     """Show a part alone, in a frame of the colour that its border has in the picture."""
     axes.set_xlim(zoom.left - 0.5, zoom.left + zoom.width - 0.5)
     axes.set_ylim(zoom.top + zoom.height - 0.5, zoom.top - 0.5)

@@ -54,7 +54,12 @@ def global_ssim(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
     return np.asarray(np.minimum(numerator / denominator, 1.0))
 
 
-def author(reference: Any, fused: Any, *, scale: float) -> dict[str, float]:
+def author(
+    reference: Any,
+    fused: Any,
+    *,
+    scale: float,
+) -> dict[str, float]:
     """Return PSNR, SAM, ERGAS, SSIM, RMSE and CC in the convention `author`; values are expected in about [0, 1].
 
     | key | definition |

@@ -27,7 +27,12 @@ def check_cube(cube: Any, *, where: str) -> np.ndarray:
     """
     array = np.asarray(cube)
     if array.ndim != 3 or array.size == 0:
-        raise DataError("not a cube", where=where, expected="shape (H, W, C)", got=array.shape)
+        raise DataError(
+            "not a cube",
+            where=where,
+            expected="shape (H, W, C)",
+            got=array.shape,
+        )
     if array.dtype.kind not in _REAL_KINDS:
         raise DataError("not real numbers", where=where, got=f"dtype {array.dtype}")
     values = array.astype(np.float64)
@@ -56,7 +61,12 @@ def check_pair(reference: Any, fused: Any) -> tuple[np.ndarray, np.ndarray]:
     truth = check_cube(reference, where="reference")
     estimate = check_cube(fused, where="fused")
     if truth.shape != estimate.shape:
-        raise DataError("shape differs from the reference", where="fused", expected=truth.shape, got=estimate.shape)
+        raise DataError(
+            "shape differs from the reference",
+            where="fused",
+            expected=truth.shape,
+            got=estimate.shape,
+        )
     return truth, estimate
 
 
@@ -67,7 +77,12 @@ def check_scale(scale: float) -> float:
         DataError: It is not.
     """
     if not np.isfinite(scale) or scale <= 0:
-        raise DataError("not a scale factor", where="scale", expected="a positive number", got=scale)
+        raise DataError(
+            "not a scale factor",
+            where="scale",
+            expected="a positive number",
+            got=scale,
+        )
     return float(scale)
 
 
@@ -120,7 +135,12 @@ def mean_angle(truth: np.ndarray, estimate: np.ndarray) -> float:
     return mean_of_finite(spectral_angles(truth, estimate))
 
 
-def ergas(truth: np.ndarray, estimate: np.ndarray, *, scale: float) -> float:
+def ergas(
+    truth: np.ndarray,
+    estimate: np.ndarray,
+    *,
+    scale: float,
+) -> float:
     """Return ERGAS, the relative global error in synthesis: 100/s·√(mean_b(MSE_b/mean_b²)), mean_b of the reference.
 
     Bands whose reference has the mean zero (a dead band) have no relative error and are left out; NaN if all are.

@@ -84,7 +84,12 @@ def _as_eight_bit(reference: Any, fused: Any) -> tuple[np.ndarray, np.ndarray]:
     return EIGHT_BIT * truth, EIGHT_BIT * estimate
 
 
-def dian(reference: Any, fused: Any, *, scale: float) -> dict[str, float]:
+def dian(
+    reference: Any,
+    fused: Any,
+    *,
+    scale: float,
+) -> dict[str, float]:
     """Return PSNR, SAM, ERGAS, SSIM, RMSE, UIQI, DD and CC in the convention `dian`.
 
     Values are expected in about [0, 1].

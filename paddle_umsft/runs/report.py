@@ -97,7 +97,11 @@ def write_scene_report(folder: Path, text: str) -> None:
     write_text(folder / REPORT, text, hint=_OUTPUT_HINT)
 
 
-def write_run_report(folder: Path, config: Config, failed: Optional[Mapping[str, str]] = None) -> None:
+def write_run_report(
+    folder: Path,
+    config: Config,
+    failed: Optional[Mapping[str, str]] = None,
+) -> None:
     """Write the page of a whole run: a row per finished scene, their mean, and what failed.
 
     Args:
@@ -233,7 +237,13 @@ def _scene_links(folder: Path, names: Sequence[str]) -> list[SceneLink]:
     for name in names:
         picture = thumbnail(folder / name / "overview.png")
         if picture is not None:
-            links.append(SceneLink(name=name, address=f"{quote(name)}/{REPORT}", picture=picture))
+            links.append(
+                SceneLink(
+                    name=name,
+                    address=f"{quote(name)}/{REPORT}",
+                    picture=picture,
+                )
+            )
     return links
 
 
