@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -134,6 +134,7 @@ def table(rows: Iterable[dict[str, str]]) -> str:
     """Return Markdown: one line per preset, size, scale, noise and options."""
     groups: dict[tuple[str, ...], list[dict[str, float]]] = {}
     for row in rows:
+        # A measurement that failed has no figures.
         if not row["error"]:
             key = tuple(row[name] for name in GROUP)
             figures = {name: float(row[name]) for name in AVERAGED}
@@ -152,7 +153,7 @@ def table(rows: Iterable[dict[str, str]]) -> str:
     return TextTable(head, lines, words=len(GROUP)).markdown()
 
 
-def _by_scale(item: tuple[tuple[str, ...], list[dict[str, float]]]) -> tuple[int, tuple[str, ...]]:
+def _by_scale(item: tuple[tuple[str, ...], Any]) -> tuple[int, tuple[str, ...]]:
     """Return what groups are sorted by: the scale as a number, then the rest as text."""
     scale, *rest = item[0]
     return int(scale), tuple(rest)

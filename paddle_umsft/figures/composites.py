@@ -127,6 +127,7 @@ def _pick_bands(bands: int, wavelengths_nm: Optional[np.ndarray]) -> _Bands:
 def _pick_by_wavelength(wavelengths_nm: np.ndarray) -> _Bands:
     """Return the bands nearest to red, green and blue where there are such, else three spread over the range."""
     chosen = [int(np.argmin(np.abs(wavelengths_nm - nm))) for nm in _PRIMARIES_NM]
+    # Two colours from one band, or a colour from a band far off, would be a lie.
     misses = [abs(wavelengths_nm[band] - nm) for band, nm in zip(chosen, _PRIMARIES_NM)]
     word = "RGB"
     false_colour = len(set(chosen)) < len(chosen) or max(misses) > _FARTHEST_NM

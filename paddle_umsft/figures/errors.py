@@ -18,14 +18,13 @@ from paddle_umsft.figures.style import (
     show_picture,
     styled,
 )
-from paddle_umsft.metrics.common import spectral_angles
+from paddle_umsft.metrics.common import EIGHT_BIT, spectral_angles
 from paddle_umsft.metrics.figures import MISSING, measure_of, words_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-EIGHT_BIT = 255.0  # errors are told on the scale of 8-bit images
 ERROR_LABEL = "RMSE over bands (values × 255)"
 ANGLE_LABEL = f"spectral angle ({measure_of('SAM').unit})"
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from paddle_umsft.errors import DataError
 from paddle_umsft.figures.composites import RgbView, Wavelengths
-from paddle_umsft.figures.errors import EIGHT_BIT
 from paddle_umsft.figures.style import PAGE, TITLE_SIZE, TRUTH_LINE, line, new_figure, show_picture, styled
+from paddle_umsft.metrics.common import EIGHT_BIT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

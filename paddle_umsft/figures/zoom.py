@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 import numpy as np
 
+from paddle_umsft.metrics.common import window_sums
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -66,8 +68,10 @@ def zoom_windows(
                 width=side,
             )
         )
-        rows = slice(max(top - 2 * side, 0), top + 2 * side)
-        columns = slice(max(left - 2 * side, 0), left + 2 * side)
+        # No window that touches this one, nor one that stands close to it.
+        apart = 2 * side
+        rows = slice(max(top - apart, 0), top + apart)
+        columns = slice(max(left - apart, 0), left + apart)
         score[rows, columns] = -np.inf
     return found
 
@@ -75,12 +79,11 @@ def zoom_windows(
 def _detail_of_windows(image: np.ndarray, side: int) -> np.ndarray:
     """Return the sum of a picture's edges over every window of this side."""
     grey = image.mean(axis=2)
-    edges = np.abs(np.gradient(grey, axis=0)) + np.abs(np.gradient(grey, axis=1))
+    down = np.gradient(grey, axis=0)
+    across = np.gradient(grey, axis=1)
+    edges = np.abs(down) + np.abs(across)
     edges = np.minimum(edges, _HARDEST_EDGE)
-    # Sums over everything above and to the left: four of them make the sum over a window.
-    sums = edges.cumsum(axis=0).cumsum(axis=1)
-    sums = np.pad(sums, ((1, 0), (1, 0)))  # (H + 1, W + 1)
-    return np.asarray(sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side])
+    return window_sums(edges, side, side)
 
 
 def zoom_colour(number: int) -> str:

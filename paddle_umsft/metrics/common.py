@@ -8,6 +8,11 @@ import numpy as np
 
 from paddle_umsft.errors import DataError
 
+# Values lie in about [0, 1].
+PEAK = 1.0
+# Many programs measure on the scale of 8-bit images, and papers tell their errors on it.
+EIGHT_BIT = 255.0
+
 # numpy's letters for floats, integers, unsigned integers and booleans.
 _REAL_KINDS = "fiub"
 
@@ -200,3 +205,28 @@ def mean_of_finite(values: np.ndarray) -> float:
     if finite.size == 0:
         return float("nan")
     return float(finite.mean())
+
+
+def window_sums(
+    image: np.ndarray,
+    rows: int,
+    columns: int,
+) -> np.ndarray:
+    """Return the sums over all windows of one size that fit.
+
+    Args:
+        image: (H, W).
+        rows: Height of the windows.
+        columns: Their width.
+
+    Returns:
+        (H - rows + 1, W - columns + 1).
+    """
+    # Sums over everything above and to the left: four of them make the sum over a window, whatever its size.
+    sums = image.cumsum(axis=0).cumsum(axis=1)
+    sums = np.pad(sums, ((1, 0), (1, 0)))  # (H + 1, W + 1)
+    whole = sums[rows:, columns:]
+    above = sums[:-rows, columns:]
+    left = sums[rows:, :-columns]
+    corner = sums[:-rows, :-columns]  # taken away twice
+    return np.asarray(whole - above - left + corner)

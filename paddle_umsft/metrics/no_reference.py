@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 
 from paddle_umsft.errors import DataError
-from paddle_umsft.metrics.common import band_mse, check_cube, check_pair, decibels, mean_angle
+from paddle_umsft.metrics.common import PEAK, band_mse, check_cube, check_pair, decibels, mean_angle
 from paddle_umsft.metrics.quality_index import quality_ratio
-
-PEAK = 1.0
 
 # Blocks on which Q is taken: this many LR pixels a side, and no fewer HR pixels than the other.
 _LR_BLOCK = 8

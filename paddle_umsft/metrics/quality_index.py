@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from paddle_umsft.metrics.common import check_pair
+from paddle_umsft.metrics.common import check_pair, window_sums
 
 # Below this part of the squared mean a variance is rounding, and the window counts as flat.
 _FLAT = 1e-12
@@ -52,11 +52,7 @@ def _window_means(
     columns: int,
 ) -> np.ndarray:
     """Return the means over all windows of this size that fit, (H, W) to (H - rows + 1, W - columns + 1)."""
-    # Sums over everything above and to the left: four of them make the sum over a window, whatever its size.
-    sums = image.cumsum(axis=0).cumsum(axis=1)
-    sums = np.pad(sums, ((1, 0), (1, 0)))  # (H + 1, W + 1)
-    total = sums[rows:, columns:] - sums[:-rows, columns:] - sums[rows:, :-columns] + sums[:-rows, :-columns]
-    return np.asarray(total / (rows * columns))
+    return window_sums(image, rows, columns) / (rows * columns)
 
 
 def band_uiqi(
@@ -168,12 +164,13 @@ def _block_q2n(truth: np.ndarray, estimate: np.ndarray) -> float:
 
     a = a - mean_a
     b = b - mean_b
-    variance = float(np.sum(a * a) + np.sum(b * b)) / (pixels - 1)
+    freedom = pixels - 1
+    variance = float(np.sum(a * a) + np.sum(b * b)) / freedom
     if variance <= _FLAT:
         return float(bias)
 
     # The hypercomplex covariance: component k of a product collects the pairs (i, i xor k).
-    terms = a.T @ b / (pixels - 1) * _conjugate_signs(size) * _product_signs(size)  # (N, N)
+    terms = a.T @ b / freedom * _conjugate_signs(size) * _product_signs(size)  # (N, N)
     first = np.arange(size)[:, None]
     component = np.arange(size)[None, :]
     covariance = terms[first, first ^ component].sum(axis=0)  # (N,)

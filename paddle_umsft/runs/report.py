@@ -228,6 +228,7 @@ def _scenes_table(finished: Mapping[str, Mapping[str, Any]]) -> Optional[PageTab
         titles[bicubic_column(name)] = f"bicubic {title_of(name)}"
     titles["seconds"] = "seconds"
     cells = [[row.get(name, "") for name in titles] for row in rows]
+    # What a scene has not is an empty cell; what JSON could not hold (infinity) is shown by the sign for none.
     return PageTable.of(list(titles.values()), cells)
 
 
