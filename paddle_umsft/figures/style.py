@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
@@ -129,7 +129,7 @@ def save_figure(
     fig: Figure,
     path: str | Path,
     *,
-    dpi: int | None = None,
+    dpi: Optional[int] = None,
 ) -> list[Path]:
     """Save a figure as its name's ending says, whole or not at all; without an ending as PNG and PDF both.
 
