@@ -53,11 +53,18 @@ class Report:
 
     def add(self, status: str, name: str, note: str = "") -> None:
         """Note what became of a tensor."""
-        self.fates.append(TensorFate(status=status, name=name, note=note))
+        self.fates.append(
+            TensorFate(
+                status=status,
+                name=name,
+                note=note,
+            )
+        )
 
     def names(self, status: str) -> list[str]:
         """Return the names of one status."""
-        return [fate.name for fate in self._of(status)]
+        fates = self._of(status)
+        return [fate.name for fate in fates]
 
     def problems(self) -> str:
         """Return everything missing, extra or wrong in one line; empty if there is nothing."""

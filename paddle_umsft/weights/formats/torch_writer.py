@@ -86,7 +86,11 @@ def write_torch(file: HashingFile, tensors: Tensors, metadata: Mapping[str, str]
         metadata: Kept as JSON in a record of its own, which PyTorch passes over.
     """
     program, storages = _pickled(tensors)
-    text = json.dumps(dict(metadata), sort_keys=True, ensure_ascii=True)
+    text = json.dumps(
+        dict(metadata),
+        sort_keys=True,
+        ensure_ascii=True,
+    )
     records: list[tuple[str, Union[bytes, np.ndarray]]] = [
         ("data.pkl", program),
         ("byteorder", b"little"),
@@ -125,23 +129,35 @@ def _tensor(key: str, shape: tuple[int, ...], dtype: str) -> bytes:
     no_gradient = pickle.NEWFALSE
     no_hooks = _empty_ordered_dict()
     # _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, backward_hooks)
-    made = write_as.global_name("torch._utils", "_rebuild_tensor_v2") + pickle.MARK
-    made += _storage(key, dtype, count)
-    made += write_as.integer(0)
-    made += write_as.integers(shape)
-    made += write_as.integers(strides)
-    made += no_gradient + no_hooks
-    return made + pickle.TUPLE + pickle.REDUCE
+    pieces = [
+        write_as.global_name("torch._utils", "_rebuild_tensor_v2"),
+        pickle.MARK,
+        _storage(key, dtype, count),
+        write_as.integer(0),
+        write_as.integers(shape),
+        write_as.integers(strides),
+        no_gradient,
+        no_hooks,
+        pickle.TUPLE,
+        pickle.REDUCE,
+    ]
+    return b"".join(pieces)
 
 
 def _storage(key: str, dtype: str, count: int) -> bytes:
     """Return the opcodes of a storage's persistent id: ("storage", type, key, device, count)."""
-    made = pickle.MARK + write_as.text("storage")
-    made += write_as.global_name("torch", _STORAGES[dtype])
-    made += write_as.text(key)
-    made += write_as.text("cpu")
-    made += write_as.integer(count)
-    return made + pickle.TUPLE + pickle.BINPERSID
+    pieces = [
+        pickle.MARK,
+        write_as.text("storage"),
+        write_as.global_name("torch", _STORAGES[dtype]),
+        write_as.text(key),
+        # Where it lay; readers put it where they like.
+        write_as.text("cpu"),
+        write_as.integer(count),
+        pickle.TUPLE,
+        pickle.BINPERSID,
+    ]
+    return b"".join(pieces)
 
 
 def _empty_ordered_dict() -> bytes:
