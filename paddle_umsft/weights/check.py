@@ -209,7 +209,11 @@ def _check_kernels(network: Network, report: Report) -> None:
         report.add("extra", network.source_names[second], note)
 
 
-def _optional(kind: str, wanted: shapes.Shapes, found: Mapping[str, Shape]) -> set[str]:
+def _optional(
+    kind: str,
+    wanted: shapes.Shapes,
+    found: Mapping[str, Shape],
+) -> set[str]:
     """Return what may be missing: counts of batches (PyTorch before 0.4.1 has none), and all dead layers or none."""
     counts = {name for name in wanted if name.endswith(_COUNT)}
     dead = {name for name in wanted if _is_dead(kind, name)}

@@ -98,7 +98,11 @@ def convert_file(
     return report
 
 
-def _check_usage(source: Path, target: Path, part: Optional[str]) -> str:
+def _check_usage(
+    source: Path,
+    target: Path,
+    part: Optional[str],
+) -> str:
     """Return whose names the result gets, as its ending says."""
     grammar = _GRAMMAR_OF_ENDING.get(target.suffix.lower())
     if grammar is None:

@@ -51,6 +51,7 @@ def misfits(
     Returns:
         All that is missing, then all that is extra, then all of a wrong shape; empty if it fits.
     """
+    # Three lists, so that what is missing comes first in a message, however long it gets.
     missing = []
     wrong = []
     for name, shape in wanted.items():

@@ -56,7 +56,11 @@ def flatten(tree: Any, where: Path) -> Iterator[tuple[str, Any]]:
             yield full, _unwrapped(value)
 
 
-def _check_entry(name: str, value: Any, where: Path) -> None:
+def _check_entry(
+    name: str,
+    value: Any,
+    where: Path,
+) -> None:
     # A terminal may be steered by what is unprintable.
     if len(name) > _LONGEST_NAME or not name.isprintable():
         raise ConversionError("a name of more than 300 characters, or of unprintable ones", where=where)

@@ -245,7 +245,11 @@ def _first_anchor(name: str) -> Optional[tuple[str, str, int]]:
     return best
 
 
-def _check_key(key: str, entries: Sequence[str], where: Path) -> None:
+def _check_key(
+    key: str,
+    entries: Sequence[str],
+    where: Path,
+) -> None:
     """Raise ConversionError if nothing stands under a key, and say what there is instead."""
     first_parts = []
     for name in entries:

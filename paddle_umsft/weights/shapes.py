@@ -59,7 +59,13 @@ class _Table:
         """Add a tensor."""
         self.shapes[f"{self._prefix}{name}"] = shape
 
-    def conv(self, name: str, channels_in: int, channels_out: int, size: int) -> None:
+    def conv(
+        self,
+        name: str,
+        channels_in: int,
+        channels_out: int,
+        size: int,
+    ) -> None:
         """Add a convolution of size x size."""
         self.put(f"{name}.weight", channels_out, channels_in, size, size)
         self.put(f"{name}.bias", channels_out)
@@ -133,7 +139,11 @@ def psf_shapes(size: int) -> Shapes:
     return table.shapes
 
 
-def _attention(prefix: str, bands: int, inner: int) -> Shapes:
+def _attention(
+    prefix: str,
+    bands: int,
+    inner: int,
+) -> Shapes:
     table = _Table(prefix)
     # PyTorch's Linear layers: (out, in).
     table.put("w_qs.weight", inner, bands)
@@ -167,7 +177,11 @@ def _refine(bands: int, msi_bands: int) -> Shapes:
     return table.shapes
 
 
-def _hourglass(prefix: str, level: int, sizes: Sizes) -> Shapes:
+def _hourglass(
+    prefix: str,
+    level: int,
+    sizes: Sizes,
+) -> Shapes:
     width = sizes.widths[level]
     table = _Table(prefix)
     _put_scale(

@@ -110,7 +110,12 @@ def _length(found: Mapping[str, Shape], key: str) -> int:
     return shape[0]
 
 
-def _majority(found: Mapping[str, Shape], keys: Sequence[str], *, default: int) -> int:
+def _majority(
+    found: Mapping[str, Shape],
+    keys: Sequence[str],
+    *,
+    default: int,
+) -> int:
     """Return the first size that most of these tensors have."""
     votes = [found[key][0] for key in keys if found.get(key)]
     return _most_common(votes, default=default)

@@ -120,7 +120,13 @@ class _TorchReader:
         nested: Whether this file is a storage of another one.
     """
 
-    def __init__(self, where: Union[Path, str], budget: Optional[Budget] = None, *, nested: bool = False) -> None:
+    def __init__(
+        self,
+        where: Union[Path, str],
+        budget: Optional[Budget] = None,
+        *,
+        nested: bool = False,
+    ) -> None:
         self.where = where
         self.budget = budget
         self.storages: dict[str, Storage] = {}

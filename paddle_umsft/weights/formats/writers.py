@@ -39,7 +39,11 @@ _TYPE_VERSION = 3
 _LOOK_UP = -1
 
 
-def save(path: Union[str, Path], tensors: Tensors, metadata: Mapping[str, str]) -> str:
+def save(
+    path: Union[str, Path],
+    tensors: Tensors,
+    metadata: Mapping[str, str],
+) -> str:
     """Write a weight file, whole or not at all.
 
     Args:
@@ -80,7 +84,11 @@ def save(path: Union[str, Path], tensors: Tensors, metadata: Mapping[str, str]) 
     return write_hashed(path, lambda file: writer(file, arrays, metadata))
 
 
-def write_pdparams(file: HashingFile, tensors: Tensors, metadata: Mapping[str, str]) -> None:
+def write_pdparams(
+    file: HashingFile,
+    tensors: Tensors,
+    metadata: Mapping[str, str],
+) -> None:
     """Write what `paddle.load` (2.6 and 3.x) reads as a state_dict: a pickle of a dict of NumPy arrays.
 
     Names that begin with `published_only/` stay out of Paddle's table of parameters, so that `paddle.load` leaves them
@@ -114,7 +122,11 @@ def write_pdparams(file: HashingFile, tensors: Tensors, metadata: Mapping[str, s
     file.write(pickle.STOP)
 
 
-def _write_array(file: HashingFile, array: np.ndarray, kind: np.dtype) -> None:
+def _write_array(
+    file: HashingFile,
+    array: np.ndarray,
+    kind: np.dtype,
+) -> None:
     """Write one array as NumPy pickles it: made empty, then given its state."""
     data = contiguous_bytes(array)
     before = [
