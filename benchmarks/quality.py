@@ -24,7 +24,7 @@ from paddle_umsft.data.readers import list_scenes, read_scene
 from paddle_umsft.data.scene import Case, Scene
 from paddle_umsft.degradation.observe import simulate
 from paddle_umsft.errors import ConfigError, UmsftError
-from paddle_umsft.methods import METHODS, run_method
+from paddle_umsft.methods.table import METHODS, run_method
 from paddle_umsft.metrics import evaluate
 
 KEYS = ("preset", "scene", "size", "scale", "seed", "psf", "srf", "snr_db", "options", "convention")

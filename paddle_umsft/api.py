@@ -21,7 +21,7 @@ from paddle_umsft.checks import (
 from paddle_umsft.config import Config, load_config
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import ConfigError, DataError
-from paddle_umsft.methods import run_method
+from paddle_umsft.methods.table import run_method
 
 
 def fuse(

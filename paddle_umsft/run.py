@@ -24,7 +24,7 @@ from paddle_umsft.degradation.spatial import SpatialDegradation
 from paddle_umsft.degradation.spectral import SpectralDegradation
 from paddle_umsft.errors import CheckpointError, ConfigError, DataError, UmsftError
 from paddle_umsft.failures import in_one_line
-from paddle_umsft.methods import run_method
+from paddle_umsft.methods.table import run_method
 from paddle_umsft.metrics import evaluate
 from paddle_umsft.metrics.no_reference import consistency
 from paddle_umsft.report import write_run_report

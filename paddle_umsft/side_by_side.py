@@ -15,7 +15,7 @@ from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import ConfigError, DataError, StoppedError, UmsftError
 from paddle_umsft.evaluation import Row, Settings, Truths, compare, compare_files, find_results, run_overrides
 from paddle_umsft.failures import in_one_line
-from paddle_umsft.methods import run_method
+from paddle_umsft.methods.table import run_method
 from paddle_umsft.metrics import CONVENTIONS
 from paddle_umsft.run import make_case
 from paddle_umsft.run_folder import check_writable

@@ -40,8 +40,8 @@ _SCALE = {
     "7": "mix.norm",
 }
 _NEXT_SCALE = "1.1.7."
-_STATISTICS = {"running_mean": "_mean", "running_var": "_variance"}
-_BACK_STATISTICS = {ours: theirs for theirs, ours in _STATISTICS.items()}
+STATISTICS = {"running_mean": "_mean", "running_var": "_variance"}
+BACK_STATISTICS = {ours: theirs for theirs, ours in STATISTICS.items()}
 
 
 def our_key(published: str) -> Optional[str]:
@@ -62,7 +62,7 @@ def our_key(published: str) -> Optional[str]:
     found = re.fullmatch(r"(?:rm\.srf\.)?(?:srf_list\.(\d+)|conv_lst\.(\d+)\.(weight|bias))", published)
     if found:
         return f"{SRF_PREFIX}responses.{found[1] or found[2]}.{found[3] or 'start'}"
-    leaf = _STATISTICS.get(leaf, leaf)
+    leaf = STATISTICS.get(leaf, leaf)
     module = _our_module(stem)
     return f"{NETWORK_PREFIX}{module}.{leaf}" if module and leaf in ("weight", "bias", "_mean", "_variance") else None
 
@@ -90,7 +90,7 @@ def published_key(ours: str) -> str:
     module = _published_module(stem)
     if module is None:
         raise KeyError(ours)
-    return f"{module}.{_BACK_STATISTICS.get(leaf, leaf)}"
+    return f"{module}.{BACK_STATISTICS.get(leaf, leaf)}"
 
 
 def our_shape(published: str, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -126,9 +126,9 @@ def conv_step(level: int) -> str:
     return "0" if level == 0 else "1"
 
 
-def scale_places(level: int) -> dict[str, str]:
-    """Position in one scale of an hourglass -> our name, for a level (0, 1, 2)."""
-    return {place.replace("#", conv_step(level)): name for place, name in _SCALE.items()}
+def _scale_places(step: str) -> dict[str, str]:
+    """Position in one scale of an hourglass -> our name."""
+    return {place.replace("#", step): name for place, name in _SCALE.items()}
 
 
 def _our_module(stem: str) -> Optional[str]:
@@ -137,7 +137,9 @@ def _our_module(stem: str) -> Optional[str]:
     if found and found[1] == "attention":
         return f"levels.{LEVELS[found[2]]}.attention.{_ATTENTION[rest]}" if rest in _ATTENTION else None
     if found:
-        return _our_hourglass(LEVELS[found[2]], rest)
+        level = LEVELS[found[2]]
+        name = our_hourglass(rest, conv_step(level))
+        return f"levels.{level}.hourglass.{name}" if name else None
     found = re.fullmatch(r"FeatureMerge([1-6])\.([02])", stem)
     if found:
         number = int(found[1]) - 1
@@ -147,23 +149,44 @@ def _our_module(stem: str) -> Optional[str]:
         return f"spatial_fusion.{_REFINE[found[1]]}"
     found = re.fullmatch(r"(HSIFE|MSIFE)\.extractor\.(\d+)", stem)
     if found and int(found[2]) < DEAD_FROM:
-        return f"{_ENCODERS[found[1]]}.{_vgg_kind(int(found[2]))}{found[2]}"
+        return f"{_ENCODERS[found[1]]}.{vgg_kind(int(found[2]))}{found[2]}"
     return None
 
 
-def _our_hourglass(level: int, place: str) -> Optional[str]:
-    prefix = f"levels.{level}.hourglass."
-    if place == f"9.{conv_step(level)}":
-        return f"{prefix}head"
-    prefix += "outer"
+def our_hourglass(place: str, step: str) -> Optional[str]:
+    """Translates a position in a published hourglass, for instance ``1.1.7.2``, to our name inside an `Hourglass`.
+
+    Args:
+        place: The position, without the tensor's last part.
+        step: Index of a convolution behind its place (`conv_step`).
+
+    Returns:
+        For instance ``outer.inner.norm``; None if no tensor is there.
+    """
+    if place == f"9.{step}":
+        return "head"
+    prefix = "outer"
     while place.startswith(_NEXT_SCALE):
         prefix, place = f"{prefix}.inner", place[len(_NEXT_SCALE) :]
-    name = scale_places(level).get(place)
+    name = _scale_places(step).get(place)
     return f"{prefix}.{name}" if name else None
 
 
-def _vgg_kind(index: int) -> str:
-    """Convolutions of torchvision's VGG16-BN sit at these indices, each followed by its BN."""
+def published_hourglass(name: str, step: str) -> Optional[str]:
+    """The inverse of ``our_hourglass``."""
+    if name == "head":
+        return f"9.{step}"
+    if not name.startswith("outer."):
+        return None
+    prefix, name = "", name[len("outer.") :]
+    while name.startswith("inner."):
+        prefix, name = prefix + _NEXT_SCALE, name[len("inner.") :]
+    place = {ours: theirs for theirs, ours in _scale_places(step).items()}.get(name)
+    return prefix + place if place else None
+
+
+def vgg_kind(index: int) -> str:
+    """Tells a layer's kind; convolutions of torchvision's VGG16-BN sit at these indices, each followed by its BN."""
     return "conv" if index in (0, 3, 7, 10, 14, 17, 20) else "norm"
 
 
@@ -188,13 +211,5 @@ def _published_level(level: int, rest: str) -> Optional[str]:
         return {ours: f"FeatureMerge{number}.{place}" for place, ours in _MERGE.items()}.get(name)
     if kind != "hourglass":
         return None
-    prefix = f"super{_SUFFIX[level]}."
-    if name == "head":
-        return f"{prefix}9.{conv_step(level)}"
-    if not name.startswith("outer."):
-        return None
-    name = name[len("outer.") :]
-    while name.startswith("inner."):
-        prefix, name = prefix + _NEXT_SCALE, name[len("inner.") :]
-    place = {ours: theirs for theirs, ours in scale_places(level).items()}.get(name)
-    return prefix + place if place else None
+    place = published_hourglass(name, conv_step(level))
+    return f"super{_SUFFIX[level]}.{place}" if place else None

@@ -195,6 +195,7 @@ def norm(
     *,
     start: int = 0,
     slope: Optional[float] = None,
+    bend: int = dnnl.RELU_FROM_OUTPUT,
     out: Optional[Value] = None,
 ) -> Value:
     """Batch normalisation by the map's own statistics, then LeakyReLU where `slope` is given (0: ReLU).
@@ -206,7 +207,8 @@ def norm(
         shift: (C,) bias, likewise.
         layer: The BatchNorm layer: its epsilon, momentum and running statistics.
         start: First channel of the layer that x stands for.
-        slope: Negative slope of the activation, None for no activation.
+        slope: Negative slope of the activation (of an ELU its alpha), None for no activation.
+        bend: Kind of the activation: LeakyReLU or ELU, by its result.
         out: Write the result here (a part of a joined map).
     """
     lib = plan.lib
@@ -222,9 +224,9 @@ def norm(
     plan.forward.append(("norm", forward.bind(args)))
     plan.statistics.append((lambda: layer._mean, start, mean_view, layer._momentum))
     plan.statistics.append((lambda: layer._variance, start, variance_view, layer._momentum))
-    leaky = lib.primitive("eltwise_forward", dnnl.FORWARD, dnnl.RELU_FROM_OUTPUT, y.desc, y.desc, slope or 0.0, 0.0)
+    bent = lib.primitive("eltwise_forward", dnnl.FORWARD, bend, y.desc, y.desc, slope or 0.0, 0.0)
     if slope:
-        plan.forward.append(("activation", leaky.bind({dnnl.SRC: y.memory, dnnl.DST: y.memory})))
+        plan.forward.append(("activation", bent.bind({dnnl.SRC: y.memory, dnnl.DST: y.memory})))
 
     def remake(memory: Memory) -> None:
         again = lib.primitive(
@@ -233,7 +235,7 @@ def norm(
         step = again.bind({**known, dnnl.SRC: plan.saved(x), dnnl.SHIFT: shift.memory, dnnl.DST: memory})
         plan.backward.append(("norm again", step))
         if slope:
-            plan.backward.append(("activation again", leaky.bind({dnnl.SRC: memory, dnnl.DST: memory})))
+            plan.backward.append(("activation again", bent.bind({dnnl.SRC: memory, dnnl.DST: memory})))
 
     if plan.lean:
         y.remake = remake
@@ -242,8 +244,8 @@ def norm(
         assert y.grad is not None
         g = y.grad.memory
         if slope:
-            bent = lib.primitive("eltwise_backward", dnnl.RELU_FROM_OUTPUT, y.desc, y.desc, y.desc, slope, 0.0, leaky)
-            step = bent.bind({dnnl.DST: plan.saved(y), dnnl.DIFF_DST: g, dnnl.DIFF_SRC: g})
+            back = lib.primitive("eltwise_backward", bend, y.desc, y.desc, y.desc, slope, 0.0, bent)
+            step = back.bind({dnnl.DST: plan.saved(y), dnnl.DIFF_DST: g, dnnl.DIFF_SRC: g})
             plan.backward.append(("activation", step))
         plan.forget(y)
         kind = dnnl.BACKWARD
