@@ -36,14 +36,14 @@ _UPSAMPLINGS = {
         "2": "upsample_high.doublings.0.pointwise",
         "5": "upsample_high.doublings.1.depthwise",
         "7": "upsample_high.doublings.1.pointwise",
-        "10": "upsample_high.depthwise",
-        "11": "upsample_high.pointwise",
+        "10": "upsample_high.filter.depthwise",
+        "11": "upsample_high.filter.pointwise",
     },
     "up_4": {
         "0": "upsample_middle.doublings.0.depthwise",
         "2": "upsample_middle.doublings.0.pointwise",
-        "5": "upsample_middle.depthwise",
-        "6": "upsample_middle.pointwise",
+        "5": "upsample_middle.filter.depthwise",
+        "6": "upsample_middle.filter.pointwise",
     },
 }
 _BACK_SKIPS = {ours: theirs for theirs, ours in _SKIPS.items()}

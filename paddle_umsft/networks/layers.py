@@ -28,7 +28,7 @@ class Conv2D(nn.Conv2D):
         stride: Of the kernel.
         padding: Pixels added on each side.
         padding_mode: "zeros" or "reflect".
-        groups: With as many as channels, each channel has a kernel of its own.
+        groups: 1, or as many as channels: each has a kernel of its own then.
         bias: Whether there is one.
     """
 
@@ -57,6 +57,7 @@ class Conv2D(nn.Conv2D):
             bias_attr=uniform_start(fan_in) if bias else False,
         )
         self.step, self.border = stride, padding
+        self.by_channel = groups > 1
         self.border_mode = padding_mode if padding else "zeros"
 
 
@@ -128,7 +129,7 @@ def zero_mean(x: paddle.Tensor) -> paddle.Tensor:
     return x - x.flatten(2).mean(axis=2).reshape([x.shape[0], x.shape[1], 1, 1])
 
 
-def instance_norm(x: paddle.Tensor, epsilon: float = 1e-5) -> paddle.Tensor:
+def instance_norm(x: paddle.Tensor, epsilon: float) -> paddle.Tensor:
     """Each channel of (B, C, H, W) to mean 0 and deviation 1, without parameters.
 
     Written out, because Paddle's own keeps epsilon in float32 whatever the tensor's type.

@@ -35,8 +35,10 @@ class _Weights:
 
     def __init__(self, plan: Plan, param: Param, in_channels: int, order: Sequence[tuple[int, int, int]]) -> None:
         self.plan, self.param, self.order = plan, param, order
-        outside, _, high, wide = param.shape
-        self.shape = (outside, in_channels, high, wide)
+        self.shape = param.shape
+        if order:
+            outside, _, high, wide = param.shape
+            self.shape = (outside, in_channels, high, wide)
         self.plain = plan.lib.desc(self.shape, dnnl.TAG_NCHW)
         self.staged = plan.keep(self.plain) if order else param.memory
 
@@ -85,12 +87,28 @@ def conv(
     padding: int = 0,
     order: Sequence[tuple[int, int, int]] = (),
 ) -> Value:
-    """Convolution with zero padding."""
+    """Convolution with zero padding.
+
+    Args:
+        plan: Where to write.
+        x: The map.
+        weight: (C_out, C_in, k, k); (C, 1, 1, k, k) gives each channel a kernel of its own.
+        bias: (C_out,), or None.
+        stride: Of the kernel.
+        padding: Pixels of zeros on each side.
+        order: Where the weight's channels lie in a joined map (see `_Weights`).
+
+    Raises:
+        OneDnnError: If there is no fast kernel for it.
+    """
     lib = plan.lib
-    outside, inside, size, _ = weight.shape
+    depthwise = len(weight.shape) == 5
+    outside, inside, size = weight.shape[0], weight.shape[-3], weight.shape[-1]
     if x.shape[0] <= 3:
         raise OneDnnError("no fast kernel for so few channels")
-    if x.shape[0] != inside and not order:
+    if depthwise and x.shape[0] != outside:
+        raise OneDnnError("an input filled up to a block has more channels than there are kernels")
+    if x.shape[0] != inside and not order and not depthwise:
         order = ((0, inside, 0),)  # an input of few channels, filled up to a block
     height, width = ((n + 2 * padding - size) // stride + 1 for n in x.shape[1:])
     y = plan.map(outside, height, width)
@@ -252,6 +270,44 @@ def norm(
         back = lib.primitive("batch_normalization_backward", kind, x.desc, y.desc, x.desc, epsilon, flags, forward)
         args = {**known, **mask, dnnl.SRC: plan.saved(x), dnnl.DIFF_DST: g}
         args.update({dnnl.DIFF_SCALE: scale.grad, dnnl.DIFF_SHIFT: shift.grad})
+
+        def write(memory: Memory) -> None:
+            plan.backward.append(("norm", back.bind({**args, dnnl.DIFF_SRC: memory})))
+
+        if plan.pass_grad(y, x):
+            write(g)
+        else:
+            plan.add_grad(x, "norm", write)
+            plan.drop_grad(y)
+
+    plan.on_backward(undo)
+    return y
+
+
+def standardise(plan: Plan, x: Value, epsilon: float) -> Value:
+    """Each channel to mean 0 and deviation 1: instance normalisation of the one image, without parameters."""
+    lib = plan.lib
+    y = plan.passing(*x.shape)
+    (mean, _), (variance, _) = plan.vector(x.shape[0]), plan.vector(x.shape[0])
+    known = {dnnl.MEAN: mean, dnnl.VARIANCE: variance}
+    forward = lib.primitive("batch_normalization_forward", dnnl.FORWARD, x.desc, y.desc, epsilon, 0)
+    plan.forward.append(("norm", forward.bind({**known, dnnl.SRC: x.memory, dnnl.DST: y.memory})))
+
+    def remake(memory: Memory) -> None:
+        flags = dnnl.GLOBAL_STATISTICS
+        again = lib.primitive("batch_normalization_forward", dnnl.INFERENCE, x.desc, y.desc, epsilon, flags)
+        plan.backward.append(("norm again", again.bind({**known, dnnl.SRC: plan.saved(x), dnnl.DST: memory})))
+
+    if plan.lean:
+        y.remake = remake
+
+    def undo() -> None:
+        assert y.grad is not None
+        g = y.grad.memory
+        plan.forget(y)
+        kind = dnnl.BACKWARD_DATA
+        back = lib.primitive("batch_normalization_backward", kind, x.desc, y.desc, x.desc, epsilon, 0, forward)
+        args = {**known, dnnl.SRC: plan.saved(x), dnnl.DIFF_DST: g}
 
         def write(memory: Memory) -> None:
             plan.backward.append(("norm", back.bind({**args, dnnl.DIFF_SRC: memory})))

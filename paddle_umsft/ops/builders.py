@@ -13,7 +13,9 @@ from paddle_umsft.ops.plan import BLOCK, Plan, Value
 
 def conv(plan: Plan, x: Value, layer: Any, order: Sequence[tuple[int, int, int]] = ()) -> Value:
     """A `networks.layers.Conv2D`, padding and all."""
-    weight = plan.parameter(layer, "weight")
+    outside, inside, high, wide = layer.weight.shape
+    shape = (outside, 1, 1, high, wide) if layer.by_channel else (outside, inside, high, wide)
+    weight = plan.parameter(layer, "weight", shape)
     bias = None if layer.bias is None else plan.parameter(layer, "bias")
     if layer.border == 1 and layer.border_mode == "reflect":
         padded = blocks.reflect(plan, x)
@@ -75,7 +77,20 @@ def hourglass_scale(plan: Plan, x: Value, layer: Any) -> Value:
 
 def hourglass(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     """A `networks.hourglass.Hourglass`."""
-    body = hourglass_scale(plan, inputs[0], layer.outer)
+    _hourglass(plan, layer, inputs[0])
+
+
+def skip_block(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+    """A `methods.uhntc.skip_block.SkipBlock` behind its concatenation."""
+    entered = conv(plan, inputs[0], layer.entry)
+    normal = blocks.standardise(plan, entered, layer.epsilon)
+    bent = blocks.elu(plan, normal)
+    plan.done(normal)
+    _hourglass(plan, layer.hourglass, bent)
+
+
+def _hourglass(plan: Plan, layer: Any, x: Value) -> None:
+    body = hourglass_scale(plan, x, layer.outer)
     x = conv(plan, body, layer.head)
     plan.done(body)
     plan.output(blocks.sigmoid(plan, x) if layer.sigmoid else x)
@@ -104,6 +119,17 @@ def _vgg_behind(plan: Plan, layer: Any, x: Value, first: Any) -> None:
             x, before = resizing.max_pool(plan, x), x
             plan.done(before)
     plan.output(x)
+
+
+def spread_channels(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+    """Both convolutions of a `methods.uhntc.upsampling.Doubling`, without the shuffle behind them."""
+    filtered = blocks.elu(plan, conv(plan, inputs[0], layer.depthwise))
+    plan.output(blocks.elu(plan, conv(plan, filtered, layer.pointwise)))
+
+
+def filter_bands(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+    """A `methods.uhntc.upsampling.BandFilter`."""
+    plan.output(blocks.elu(plan, conv(plan, conv(plan, inputs[0], layer.depthwise), layer.pointwise)))
 
 
 def merge(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Optional
 F32, S32, U8 = 3, 4, 6
 TAG_ANY, TAG_NCHW, TAG_NHWC, TAG_NCHW16C = 1, 5, 22, 78
 FORWARD, BACKWARD = 64, 128  # forward with training in view; backward of data and weights together
+BACKWARD_DATA = 160
 CONVOLUTION_DIRECT = 1
 GLOBAL_STATISTICS, INFERENCE = 1, 96
 RELU, ELU, LOGISTIC = 0x20, 0x22, 0x29

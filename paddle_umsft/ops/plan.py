@@ -265,13 +265,13 @@ class Plan:
 
     # -- the border to Paddle -------------------------------------------------------------------------------
 
-    def parameter(self, layer: Any, name: str) -> Param:
-        """The layer's parameter of that name."""
+    def parameter(self, layer: Any, name: str, shape: Optional[Sequence[int]] = None) -> Param:
+        """The layer's parameter of that name, seen in another shape where one is given."""
         key = (id(layer), name)
         if key not in self._indices:
             self._indices[key] = len(self.params)
             self.params.append(lambda: getattr(layer, name))
-        return Param(self, getattr(layer, name).shape, self._indices[key])
+        return Param(self, getattr(layer, name).shape if shape is None else shape, self._indices[key])
 
     def input(self, channels: int, height: int, width: int, needs_grad: bool) -> Value:
         """A map that comes from Paddle."""

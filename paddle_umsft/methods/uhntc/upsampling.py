@@ -7,6 +7,8 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from paddle_umsft.networks.layers import Conv2D
+from paddle_umsft.ops import builders
+from paddle_umsft.ops.autograd import run
 
 # Channels between the two doublings of a fourfold enlargement, as a multiple of C; the published number.
 MIDDLE_PER_BAND = 2.06
@@ -26,10 +28,33 @@ class Doubling(nn.Layer):
         self.pointwise = Conv2D(in_channels, 4 * out_channels, 1, bias=False)
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
-        """ELU in between and at the end."""
-        x = F.elu(self.depthwise(x))
-        x = F.pixel_shuffle(self.pointwise(x), 2)
-        return F.elu(x)
+        """ELU in between and at the end; the second one before the shuffle, which only moves numbers."""
+        fast = run(self, builders.spread_channels, [x])
+        if fast is not None:
+            spread = fast[0]
+        else:
+            spread = F.elu(self.pointwise(F.elu(self.depthwise(x))))  # (B, 4·out_channels, H, W)
+        return F.pixel_shuffle(spread, 2)
+
+
+class BandFilter(nn.Layer):
+    """A kernel per band, then the bands mixed, then ELU: (B, C, H, W) -> (B, C, H, W), without biases.
+
+    Args:
+        bands: C.
+    """
+
+    def __init__(self, bands: int) -> None:
+        super().__init__()
+        self.depthwise = Conv2D(bands, bands, 3, padding=1, groups=bands, bias=False)
+        self.pointwise = Conv2D(bands, bands, 1, bias=False)
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        """No activation in between."""
+        fast = run(self, builders.filter_bands, [x])
+        if fast is not None:
+            return fast[0]
+        return F.elu(self.pointwise(self.depthwise(x)))
 
 
 class LearnedUpsampling(nn.Layer):
@@ -47,11 +72,10 @@ class LearnedUpsampling(nn.Layer):
         channels = [in_channels, *[middle] * (doublings - 1), bands]
         pairs = zip(channels[:-1], channels[1:])
         self.doublings = nn.LayerList([Doubling(before, after) for before, after in pairs])
-        self.depthwise = Conv2D(bands, bands, 3, padding=1, groups=bands, bias=False)
-        self.pointwise = Conv2D(bands, bands, 1, bias=False)
+        self.filter = BandFilter(bands)
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """(B, in_channels, H, W) -> (B, C, 2H, 2W) or (B, C, 4H, 4W)."""
         for doubling in self.doublings:
             x = doubling(x)
-        return F.elu(self.pointwise(self.depthwise(x)))
+        return self.filter(x)
