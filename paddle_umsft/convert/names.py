@@ -1,4 +1,6 @@
-"""The two grammars of names: the published network's state_dict and this package's, each from the other.
+"""The two grammars of names: the published networks' state_dicts and this package's, each from the other.
+
+UMSFT's stand here, uHNTC's in ``names_uhntc``; no name of one network is one of the other.
 
 ``attention2.w_qs.weight`` there is ``levels.1.attention.query.weight`` here. The learned SRF, a child of the network
 there (``rm.srf.*``, P2), is a layer of its own here. In a file, as in ``FusionModel``, the network's names begin with
@@ -13,6 +15,9 @@ from __future__ import annotations
 import re
 from typing import Optional
 
+from paddle_umsft.convert import names_uhntc
+from paddle_umsft.convert.places import our_hourglass, published_hourglass, vgg_kind
+
 LEVELS = {"": 0, "2": 1, "3": 2}  # suffix of super, super2, super3 and attention, attention2, attention3 -> level
 DEAD_FROM = 24  # the first VGG layer that nobody listens to (P4)
 NETWORK_PREFIX = "network."
@@ -25,23 +30,8 @@ _ATTENTION = {"w_qs": "query", "w_ks": "key", "w_vs": "value", "fc": "out"}
 _REFINE = {"0": "widen", "2": "spread"}
 _MERGE = {"0": "reduce", "2": "refine"}
 _ENCODERS = {"HSIFE": "hsi_encoder", "MSIFE": "msi_encoder"}
-# Position inside one scale of an hourglass -> our name; "#" is where a convolution sits one step deeper.
-_SCALE = {
-    "1.0.1.#": "skip.conv",
-    "1.0.2": "skip.norm",
-    "1.1.1.#": "down.conv",
-    "1.1.2": "down.norm",
-    "1.1.4.#": "deep.conv",
-    "1.1.5": "deep.norm",
-    "2": "norm",
-    "3.#": "merge.conv",
-    "4": "merge.norm",
-    "6.#": "mix.conv",
-    "7": "mix.norm",
-}
-_NEXT_SCALE = "1.1.7."
-STATISTICS = {"running_mean": "_mean", "running_var": "_variance"}
-BACK_STATISTICS = {ours: theirs for theirs, ours in STATISTICS.items()}
+_STATISTICS = {"running_mean": "_mean", "running_var": "_variance"}
+_BACK_STATISTICS = {ours: theirs for theirs, ours in _STATISTICS.items()}
 
 
 def our_key(published: str) -> Optional[str]:
@@ -52,7 +42,7 @@ def our_key(published: str) -> Optional[str]:
 
     Returns:
         Our name, as in ``FusionModel``; None where we have no such tensor: the count of batches of a BN, a VGG layer
-        that nobody listens to, or a name that is not in the grammar.
+        that nobody listens to, an attention that is never called, or a name that is not in the grammar.
     """
     stem, _, leaf = published.rpartition(".")
     if published in PSF_KEYS:
@@ -62,7 +52,7 @@ def our_key(published: str) -> Optional[str]:
     found = re.fullmatch(r"(?:rm\.srf\.)?(?:srf_list\.(\d+)|conv_lst\.(\d+)\.(weight|bias))", published)
     if found:
         return f"{SRF_PREFIX}responses.{found[1] or found[2]}.{found[3] or 'start'}"
-    leaf = STATISTICS.get(leaf, leaf)
+    leaf = _STATISTICS.get(leaf, leaf)
     module = _our_module(stem)
     return f"{NETWORK_PREFIX}{module}.{leaf}" if module and leaf in ("weight", "bias", "_mean", "_variance") else None
 
@@ -90,7 +80,7 @@ def published_key(ours: str) -> str:
     module = _published_module(stem)
     if module is None:
         raise KeyError(ours)
-    return f"{module}.{BACK_STATISTICS.get(leaf, leaf)}"
+    return f"{module}.{_BACK_STATISTICS.get(leaf, leaf)}"
 
 
 def our_shape(published: str, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -126,11 +116,6 @@ def conv_step(level: int) -> str:
     return "0" if level == 0 else "1"
 
 
-def _scale_places(step: str) -> dict[str, str]:
-    """Position in one scale of an hourglass -> our name."""
-    return {place.replace("#", step): name for place, name in _SCALE.items()}
-
-
 def _our_module(stem: str) -> Optional[str]:
     head, _, rest = stem.partition(".")
     found = re.fullmatch(r"(attention|super)([23]?)", head)
@@ -150,44 +135,7 @@ def _our_module(stem: str) -> Optional[str]:
     found = re.fullmatch(r"(HSIFE|MSIFE)\.extractor\.(\d+)", stem)
     if found and int(found[2]) < DEAD_FROM:
         return f"{_ENCODERS[found[1]]}.{vgg_kind(int(found[2]))}{found[2]}"
-    return None
-
-
-def our_hourglass(place: str, step: str) -> Optional[str]:
-    """Translates a position in a published hourglass, for instance ``1.1.7.2``, to our name inside an `Hourglass`.
-
-    Args:
-        place: The position, without the tensor's last part.
-        step: Index of a convolution behind its place (`conv_step`).
-
-    Returns:
-        For instance ``outer.inner.norm``; None if no tensor is there.
-    """
-    if place == f"9.{step}":
-        return "head"
-    prefix = "outer"
-    while place.startswith(_NEXT_SCALE):
-        prefix, place = f"{prefix}.inner", place[len(_NEXT_SCALE) :]
-    name = _scale_places(step).get(place)
-    return f"{prefix}.{name}" if name else None
-
-
-def published_hourglass(name: str, step: str) -> Optional[str]:
-    """The inverse of ``our_hourglass``."""
-    if name == "head":
-        return f"9.{step}"
-    if not name.startswith("outer."):
-        return None
-    prefix, name = "", name[len("outer.") :]
-    while name.startswith("inner."):
-        prefix, name = prefix + _NEXT_SCALE, name[len("inner.") :]
-    place = {ours: theirs for theirs, ours in _scale_places(step).items()}.get(name)
-    return prefix + place if place else None
-
-
-def vgg_kind(index: int) -> str:
-    """Tells a layer's kind; convolutions of torchvision's VGG16-BN sit at these indices, each followed by its BN."""
-    return "conv" if index in (0, 3, 7, 10, 14, 17, 20) else "norm"
+    return names_uhntc.our_module(stem)
 
 
 def _published_module(stem: str) -> Optional[str]:
@@ -198,7 +146,7 @@ def _published_module(stem: str) -> Optional[str]:
     if found:
         return f"{found[1].upper()}FE.extractor.{found[2]}"
     places = {f"spatial_fusion.{name}": f"rm.refine.{place}" for place, name in _REFINE.items()}
-    return places.get(stem)
+    return places.get(stem) or names_uhntc.published_module(stem)
 
 
 def _published_level(level: int, rest: str) -> Optional[str]:

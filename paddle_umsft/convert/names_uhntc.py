@@ -1,7 +1,7 @@
 """uHNTC's two grammars of names, as ``names`` has UMSFT's.
 
-``skiph.3.1.0.2.weight`` there is ``network.skip_high.hourglass.outer.skip.norm.weight`` here. Its learned SRF and PSF are
-networks of their own there too.
+``skiph.3.1.0.2.weight`` there is ``network.skip_high.hourglass.outer.skip.norm.weight`` here. Its learned SRF and PSF
+are networks of their own there too.
 
 References:
     Caoxuheng/FeafusFormer, Model/UA.py (MIT, commit d5c5de2): names only.
@@ -12,20 +12,12 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from paddle_umsft.convert.names import (
-    BACK_STATISTICS,
-    NETWORK_PREFIX,
-    STATISTICS,
-    conv_step,
-    our_hourglass,
-    published_hourglass,
-    vgg_kind,
-)
+from paddle_umsft.convert.places import our_hourglass, published_hourglass, vgg_kind
 
 LAST_VGG_LAYER = 21
 QUERY_KEYS = ("HSIconv.weight", "HSIconv.bias")  # drawn anew at every step there, in no published checkpoint (P12)
 
-_STEP = conv_step(0)  # all of its hourglasses pad with zeros
+_STEP = "0"  # all of its hourglasses pad with zeros: no layer before a convolution
 _SKIPS = {"skiph": "skip_high", "skipm": "skip_middle", "skipl": "skip_low"}
 _SKIP_ENTRY = "0"
 _SKIP_HOURGLASS = "3."
@@ -50,43 +42,6 @@ _BACK_SKIPS = {ours: theirs for theirs, ours in _SKIPS.items()}
 _BACK_UPSAMPLINGS = {
     ours: f"{block}.{place}" for block, places in _UPSAMPLINGS.items() for place, ours in places.items()
 }
-_LEAVES = ("weight", "bias", "_mean", "_variance")
-
-
-def our_key(published: str) -> Optional[str]:
-    """Translates a published name.
-
-    Args:
-        published: A name of the published network's state_dict, or ``HSIconv.weight``, ``HSIconv.bias``.
-
-    Returns:
-        Our name with ``network.`` before it; None where we have no such tensor: the count of batches of a BN, an
-        attention that is never called, or a name that is not in the grammar.
-    """
-    stem, _, leaf = published.rpartition(".")
-    leaf = STATISTICS.get(leaf, leaf)
-    module = _our_module(stem)
-    return f"{NETWORK_PREFIX}{module}.{leaf}" if module and leaf in _LEAVES else None
-
-
-def published_key(ours: str) -> str:
-    """Translates one of our names.
-
-    Args:
-        ours: A name of the network, with ``network.`` before it or without.
-
-    Returns:
-        The published name.
-
-    Raises:
-        KeyError: It is none of ours.
-    """
-    bare = ours[len(NETWORK_PREFIX) :] if ours.startswith(NETWORK_PREFIX) else ours
-    stem, _, leaf = bare.rpartition(".")
-    module = _published_module(stem)
-    if module is None:
-        raise KeyError(ours)
-    return f"{module}.{BACK_STATISTICS.get(leaf, leaf)}"
 
 
 def is_unused(published: str) -> bool:
@@ -94,7 +49,8 @@ def is_unused(published: str) -> bool:
     return re.match(r"FTB_[hml]2\.", published) is not None
 
 
-def _our_module(stem: str) -> Optional[str]:
+def our_module(stem: str) -> Optional[str]:
+    """Translates a published name without its last part; None if it is no layer of this network, or one unused."""
     if stem == "HSIconv":
         return "encoder.query"
     head, _, place = stem.partition(".")
@@ -117,7 +73,8 @@ def _our_skip(block: str, place: str) -> Optional[str]:
     return f"{block}.hourglass.{name}" if name else None
 
 
-def _published_module(stem: str) -> Optional[str]:
+def published_module(stem: str) -> Optional[str]:
+    """The inverse of ``our_module``; None if it is no layer of this network."""
     if stem == "encoder.query":
         return "HSIconv"
     if stem in _BACK_UPSAMPLINGS:

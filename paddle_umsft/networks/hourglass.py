@@ -39,14 +39,19 @@ class HourglassScale(nn.Layer):
         activation: str,
     ) -> None:
         super().__init__()
-        bend = {"activation": activation}
-        self.skip = ConvNormAct(in_channels, skip, 1, **bend)
-        self.down = ConvNormAct(in_channels, width, 3, stride=2, padding_mode=padding_mode, **bend)
-        self.deep = ConvNormAct(width, width, 3, padding_mode=padding_mode, **bend)
+
+        def block(before: int, after: int, kernel_size: int, stride: int = 1) -> ConvNormAct:
+            return ConvNormAct(
+                before, after, kernel_size, stride=stride, padding_mode=padding_mode, activation=activation
+            )
+
+        self.skip = block(in_channels, skip, 1)
+        self.down = block(in_channels, width, 3, stride=2)
+        self.deep = block(width, width, 3)
         self.inner = inner
         self.norm = BatchNorm(skip + width)
-        self.merge = ConvNormAct(skip + width, width, 3, padding_mode=padding_mode, **bend)
-        self.mix = ConvNormAct(width, width, 1, **bend)
+        self.merge = block(skip + width, width, 3)
+        self.mix = block(width, width, 1)
         self.upsampling = upsampling
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:

@@ -29,7 +29,7 @@ class SharedEncoder(VggFeatures):
     def msi_taps(self, msi: paddle.Tensor) -> Taps:
         """Keys or values: (B, M, H, W) -> (B, 64, H, W), (B, 128, H//2, W//2), (B, 256, H//4, W//4), no gradient."""
         with paddle.no_grad():
-            return self(msi)
+            return self._taps(msi, builders.vgg, self._plain)
 
     def query_taps(self, hsi: paddle.Tensor) -> Taps:
         """Queries: (B, C, H, W) -> the same three sizes, with gradient."""

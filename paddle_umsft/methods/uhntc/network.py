@@ -82,7 +82,8 @@ class UHNTC(nn.Layer):
         """
         height, width = hr_msi.shape[2:]
         check_minimum_size((height, width), SMALLEST_SIDE)
-        small = resize(hr_msi, *lr_hsi.shape[2:], mode="bicubic")
+        small_height, small_width = lr_hsi.shape[2:]
+        small = resize(hr_msi, small_height, small_width, "bicubic")
         return UhntcInputs(
             coarse=resize(lr_hsi, height, width, "bicubic"),
             blurred_msi=resize(small, height, width, "bicubic"),
