@@ -18,8 +18,9 @@ from paddle_umsft.model import build_model
 from paddle_umsft.parity import __main__ as command
 from paddle_umsft.parity import golden
 from paddle_umsft.parity.fill import every_kth, fill, make_scene, observe
-from paddle_umsft.parity.golden import Outcome, Row, check_case
+from paddle_umsft.parity.golden import check_case
 from paddle_umsft.parity.reference import BUILT_IN, SEAMS, GoldenCase, read_golden
+from paddle_umsft.parity.rows import Outcome, Row
 from paddle_umsft.parity.table import case_table, verdict
 
 CASES = read_golden().cases
@@ -34,7 +35,7 @@ def test_published_numbers(case: GoldenCase) -> None:
     assert not [f"{row.name}: {row.difference:.1e} > {row.limit:.0e} {row.note}" for row in outcome.rows if not row.ok]
     assert not outcome.absent
     names = [row.name for row in outcome.rows]
-    assert set(SEAMS) < set(names)
+    assert set(SEAMS["umsft"]) < set(names)
     assert [f"step {n}" in names for n in range(1, 6)] == [True] * 5
     assert paddle.get_default_dtype() == before
 
@@ -151,7 +152,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "npz is npy": (lambda s: s.with_suffix(".npz").write_bytes(b"\x93NUMPY junk"), "as .npz"),
     "npz of objects": (npz_of_objects, "as .npz"),
     "no cases": (damage(lambda all: all["content"].pop("cases")), "holds no cases"),
-    "no bands": (damage(lambda all: all["case"].pop("bands")), "not a case of UMSFT, expected bands"),
+    "no bands": (damage(lambda all: all["case"].pop("bands")), "not a case of UMSFT or uHNTC, expected bands"),
     "half a band": (damage(lambda all: all["case"].update(bands=3.5)), "bands is not a whole number"),
     "NaN": (damage(lambda all: all["case"].update(height=float("nan"))), "height is not a whole number"),
     "scale": (damage(lambda all: all["case"].update(scale_factor=7)), "sizes do not go together"),
@@ -195,7 +196,7 @@ def test_exit_code(
 
 def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--list"]) == 0
-    assert "odd_136x152_sf8: 31 bands, 136x152, scale 8, 3 MSI bands" in capsys.readouterr().out
+    assert "odd_136x152_sf8: 31 bands, 136x152, scale 8, 3 MSI bands, UMSFT" in capsys.readouterr().out
     assert command.main(["--case", "nope"]) == 2
     assert "no such case, expected cave_128_sf8, odd_136x152_sf8, sf32_256, got nope" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stop:
