@@ -19,10 +19,11 @@ from typing import Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paddle_umsft.config import Config, load_config
+from paddle_umsft.cameras.observe import simulate
+from paddle_umsft.config.load import load_config
+from paddle_umsft.config.run import Config
 from paddle_umsft.data.readers import list_scenes, read_scene
 from paddle_umsft.data.scene import Case, Scene
-from paddle_umsft.degradation.observe import simulate
 from paddle_umsft.errors import ConfigError, UmsftError
 from paddle_umsft.methods.table import METHODS, run_method
 from paddle_umsft.metrics import evaluate
@@ -34,7 +35,7 @@ FIELDS = (*KEYS, *FIGURES, "seconds", "error")
 
 @dataclass(frozen=True)
 class Preset:
-    """A configuration by name, with settings of its own behind a colon: best:hybrid.members=1,hybrid.features=300."""
+    """A configuration by name, with settings of its own behind a colon: best:ensemble.members=1,ensemble.features=9."""
 
     label: str
 

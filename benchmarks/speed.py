@@ -64,10 +64,10 @@ class Ours:
     def __init__(self, bands: int, msi_bands: int, size: int, scale: int, _: str) -> None:
         import paddle
 
-        from paddle_umsft import ops
-        from paddle_umsft.blind.spatial_net import LearnedPsf
-        from paddle_umsft.blind.spectral_net import LearnedSrf
-        from paddle_umsft.networks.umsft import UMSFT
+        from paddle_umsft.methods.networks import ops
+        from paddle_umsft.methods.networks.psf_layers import LearnedPsf
+        from paddle_umsft.methods.networks.srf_layers import LearnedSrf
+        from paddle_umsft.methods.umsft.network import UMSFT
 
         paddle.seed(1)
         self.paddle, self.note = paddle, ops.active()
@@ -127,7 +127,7 @@ def work(program: str, case: tuple[int, int, int, int]) -> int:
     sys.path.insert(0, str(ROOT))
     answers, sys.stdout = sys.stdout, sys.stderr
     if program == "ours":
-        from paddle_umsft.runtime_env import prepare_environment
+        from paddle_umsft.machine.environment import prepare_environment
 
         prepare_environment()
     runner = (Ours if program == "ours" else Torch)(*case, program)
@@ -273,7 +273,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         return work(options.worker, parse_case(options.case[0]))
     os.environ["SPEED_CLOCK"] = options.clock
     sys.path.insert(0, str(ROOT))
-    from paddle_umsft.runtime_env import physical_cores
+    from paddle_umsft.machine.environment import physical_cores
 
     sizes = options.size if options.size is not None else ([] if options.case else [128, 256, 512])
     cases = [(31, 3, size, 8) for size in sizes] + [parse_case(text) for text in options.case]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from paddle_umsft.runtime_env import import_paddle, prepare_environment
+from paddle_umsft.machine.environment import import_paddle, prepare_environment
 
 __version__ = "0.1.0.dev0"
 
@@ -20,9 +20,9 @@ prepare_environment()
 
 _EXPORTS = {
     "fuse": "paddle_umsft.api",
-    "load_config": "paddle_umsft.config",
-    "Config": "paddle_umsft.config",
-    "UMSFT": "paddle_umsft.networks.umsft",
+    "load_config": "paddle_umsft.config.load",
+    "Config": "paddle_umsft.config.run",
+    "UMSFT": "paddle_umsft.methods.umsft.network",
     "FusionResult": "paddle_umsft.data.scene",
     "Observation": "paddle_umsft.data.scene",
     "UmsftError": "paddle_umsft.errors",

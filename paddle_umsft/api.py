@@ -9,7 +9,9 @@ from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
-from paddle_umsft.checks import (
+from paddle_umsft.config.load import load_config
+from paddle_umsft.config.run import Config
+from paddle_umsft.data.checks import (
     check_cube,
     check_pair,
     check_psf,
@@ -18,7 +20,6 @@ from paddle_umsft.checks import (
     check_supports,
     check_wavelengths,
 )
-from paddle_umsft.config import Config, load_config
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.methods.table import run_method

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paddle_umsft import checkpoint
-from paddle_umsft.checkpoint import latest_checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
-from paddle_umsft.config import load_config
-from paddle_umsft.data.settings import ObserveConfig
+from paddle_umsft.cameras.observe import simulate
+from paddle_umsft.config.data import ObserveConfig
+from paddle_umsft.config.load import load_config
 from paddle_umsft.data.synthetic import dead_leaves_scene
-from paddle_umsft.degradation.observe import simulate
 from paddle_umsft.errors import CheckpointError
-from paddle_umsft.solver import Solver
+from paddle_umsft.methods.umsft.solver import Solver
+from paddle_umsft.runs import checkpoint
+from paddle_umsft.runs.checkpoint import latest_checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
 
 SMALL = ["network.width=4", "network.skip=2", "warm_up.iterations=2", "solver.iterations=4"]
 ROOT = Path(__file__).parents[1]

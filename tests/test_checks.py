@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from paddle_umsft.checks import (
+from paddle_umsft.config.data import DataConfig, DemoConfig, ObserveConfig, PsfConfig
+from paddle_umsft.data.checks import (
     check_cube,
     check_minimum_size,
     check_pair,
@@ -17,7 +18,6 @@ from paddle_umsft.checks import (
     check_supports,
     crop_size,
 )
-from paddle_umsft.data.settings import DataConfig, DemoConfig, ObserveConfig, PsfConfig
 from paddle_umsft.errors import ConfigError, DataError
 
 

@@ -7,7 +7,8 @@ from typing import Optional
 
 import pytest
 
-from paddle_umsft.config import Config, find_config, load_config
+from paddle_umsft.config.load import find_config, load_config
+from paddle_umsft.config.run import Config
 from paddle_umsft.errors import ConfigError
 
 CONFIGS = sorted(path.name for path in (Path(__file__).parents[1] / "configs").glob("*.yml"))

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paddle_umsft.config import load_config
+from paddle_umsft.config.load import load_config
 from paddle_umsft.data.scene import Case, FusionResult, Observation
-from paddle_umsft.pictures import scene_figures
-from paddle_umsft.report import scene_report, write_run_report
-from paddle_umsft.run import fuse_all
-from paddle_umsft.run_folder import write_json
+from paddle_umsft.runs.folder import write_json
+from paddle_umsft.runs.pictures import scene_figures
+from paddle_umsft.runs.report import scene_report, write_run_report
+from paddle_umsft.runs.run import fuse_all
 
 EVIL = "<script>alert('x')</script>\"&'"
 VOID = {"meta", "link", "img", "br"}

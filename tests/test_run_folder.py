@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from paddle_umsft.config import Config
-from paddle_umsft.report import write_run_report
-from paddle_umsft.run_folder import write_json, write_summary
+from paddle_umsft.config.run import Config
+from paddle_umsft.runs.folder import write_json, write_summary
+from paddle_umsft.runs.report import write_run_report
 
 
 def test_metrics_are_valid_json_whatever_they_are(tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import scipy.io
 
-from paddle_umsft.config import load_config
+from paddle_umsft.config.load import load_config
 from paddle_umsft.data.readers import list_scenes
 from paddle_umsft.errors import DataError
-from paddle_umsft.pair_files import read_back
-from paddle_umsft.run import make_case, open_run
-from paddle_umsft.run_folder import write_json
+from paddle_umsft.runs.folder import write_json
+from paddle_umsft.runs.pairs import read_back
+from paddle_umsft.runs.run import make_case, open_run
 
 MAIN = runpy.run_path(str(Path(__file__).resolve().parents[1] / "tools" / "simulate.py"))["main"]
 
@@ -161,6 +161,6 @@ def test_stopped_by_the_user(
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("paddle_umsft.run.make_case", stopped)
+    monkeypatch.setattr("paddle_umsft.runs.run.make_case", stopped)
     assert MAIN(["-c", config_file, "--output", str(tmp_path)]) == 130
     assert capsys.readouterr().err.startswith("interrupted")

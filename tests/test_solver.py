@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paddle_umsft.config import load_config
+from paddle_umsft.cameras.observe import simulate
+from paddle_umsft.config.data import ObserveConfig
+from paddle_umsft.config.load import load_config
 from paddle_umsft.data.scene import Case, Scene
-from paddle_umsft.data.settings import ObserveConfig
 from paddle_umsft.data.synthetic import dead_leaves_scene
-from paddle_umsft.degradation.observe import simulate
 from paddle_umsft.errors import DataError
-from paddle_umsft.solver import Solver
+from paddle_umsft.methods.umsft.solver import Solver
 
 SMALL = ["network.width=6", "network.skip=2", "warm_up.iterations=4", "solver.iterations=3"]
 

@@ -11,14 +11,14 @@ import paddle
 import pytest
 from train_calls import one_line_error, run_demo, train
 
-from paddle_umsft.config import load_config
-from paddle_umsft.convert import convert_file
-from paddle_umsft.convert.writers import save
+from paddle_umsft.config.load import load_config
 from paddle_umsft.data.readers import list_scenes
 from paddle_umsft.errors import ConversionError, DataError
-from paddle_umsft.model import FusionModel, build_model
-from paddle_umsft.run import make_case
-from paddle_umsft.solver import Solver
+from paddle_umsft.methods.umsft.model import FusionModel, build_model
+from paddle_umsft.methods.umsft.solver import Solver
+from paddle_umsft.runs.run import make_case
+from paddle_umsft.weights import convert_file
+from paddle_umsft.weights.formats.writers import save
 
 SIZES: dict[str, Any] = {"bands": 9, "msi_bands": 3, "scale": 8, "supports": ((0, 3), (3, 6), (6, 9))}
 SMALL = ["network.width=6", "network.skip=2"]

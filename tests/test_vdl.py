@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paddle_umsft.config import load_config
+from paddle_umsft.config.load import load_config
 from paddle_umsft.data.scene import Case, Observation
-from paddle_umsft.vdl import add_history, add_hparams, add_pictures, hyper_parameters, open_log
+from paddle_umsft.runs.visualdl import add_history, add_hparams, add_pictures, hyper_parameters, open_log
 
 LOG = logging.getLogger("test")
 
@@ -65,7 +65,7 @@ def test_curves_and_pictures_can_be_read_back(tmp_path: Path) -> None:
 def test_all_methods_have_the_same_hyper_parameters() -> None:
     names = {
         tuple(hyper_parameters(load_config(None, [f"method={method}"]), 8))
-        for method in ("umsft", "subspace", "hybrid", "bicubic")
+        for method in ("umsft", "subspace", "ensemble", "bicubic")
     }
     assert len(names) == 1
     told = hyper_parameters(load_config(None, ["observe.known_psf=true", "observe.known_srf=true"]), 8)

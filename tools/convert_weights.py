@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 if TYPE_CHECKING:
-    from paddle_umsft.convert import Report
+    from paddle_umsft.weights import Report
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Returns the command line."""
-    from paddle_umsft.convert.convert import PARTS
+    from paddle_umsft.weights.convert import PARTS
 
     parser = argparse.ArgumentParser(
         description="Converts weights between PyTorch and Paddle; neither of them need be installed.",
@@ -43,9 +43,9 @@ def main(argv: Optional[list[str]] = None) -> int:
     """Runs the command line; returns the exit code."""
     try:
         arguments = build_parser().parse_args(argv)
-        from paddle_umsft.convert import IncompleteError, convert_file
         from paddle_umsft.errors import UmsftError
-        from paddle_umsft.screen import screen_may_close
+        from paddle_umsft.machine.screen import screen_may_close
+        from paddle_umsft.weights import IncompleteError, convert_file
 
         screen_may_close()
         report = convert_file(

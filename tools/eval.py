@@ -42,9 +42,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     args = parse(argv)
     names = ("results", "reference", "scale", "key", "reference_key", "layout", "crop", "without_truth", "baselines")
     try:
-        from paddle_umsft import evaluation, side_by_side, tables
+        from paddle_umsft.compare import files as evaluation
+        from paddle_umsft.compare import side_by_side, tables
         from paddle_umsft.errors import UmsftError
-        from paddle_umsft.screen import screen_may_close
+        from paddle_umsft.machine.screen import screen_may_close
 
         screen_may_close()
         settings = evaluation.Settings(

@@ -33,13 +33,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     args = parse(argv)
     code = 0
     try:
-        from paddle_umsft.config import load_config
+        from paddle_umsft.config.load import load_config
         from paddle_umsft.data.readers import list_scenes
         from paddle_umsft.errors import ConfigError, UmsftError
-        from paddle_umsft.pair_files import read_back, write_pair
-        from paddle_umsft.run import make_case
-        from paddle_umsft.run_folder import check_writable
-        from paddle_umsft.screen import screen_may_close
+        from paddle_umsft.machine.screen import screen_may_close
+        from paddle_umsft.runs.folder import check_writable
+        from paddle_umsft.runs.pairs import read_back, write_pair
+        from paddle_umsft.runs.run import make_case
 
         screen_may_close()
         check_writable(Path(args.output).expanduser())

@@ -26,10 +26,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run; returns 0, 2 (bad usage or configuration), 3 (bad data) or 130 (interrupted)."""
     args = parse(argv)
     try:
-        from paddle_umsft.runtime_env import import_paddle
+        from paddle_umsft.machine.environment import import_paddle
 
         import_paddle()
-        from paddle_umsft.run import Interrupted, fuse_all, open_run
+        from paddle_umsft.runs.run import Interrupted, fuse_all, open_run
     except KeyboardInterrupt:
         print("interrupted; nothing was done yet", file=sys.stderr)
         return 130
@@ -37,7 +37,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print(f"{error}; install first: pip install -r requirements-cpu.txt (or requirements.txt)", file=sys.stderr)
         return 2
     from paddle_umsft.errors import UmsftError
-    from paddle_umsft.screen import screen_may_close
+    from paddle_umsft.machine.screen import screen_may_close
 
     screen_may_close()
     folder: Optional[Path] = None

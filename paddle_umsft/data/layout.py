@@ -6,7 +6,7 @@ from typing import Optional, Union
 
 import numpy as np
 
-from paddle_umsft.checks import SHORTEST_NM, check_wavelengths
+from paddle_umsft.data.checks import SHORTEST_NM, check_wavelengths
 from paddle_umsft.errors import DataError
 
 

@@ -9,13 +9,13 @@ from typing import Any, Optional
 
 import numpy as np
 
-from paddle_umsft.checks import check_cube, check_numeric
+from paddle_umsft.config.data import BUILT_IN, DEMO_PATH, DataConfig
 from paddle_umsft.data.arrays import ARRAY_SUFFIXES, guarded, read_array, require_file
 from paddle_umsft.data.cave import cave_name, cave_wavelengths, find_cave_folder, read_cave
+from paddle_umsft.data.checks import check_cube, check_numeric
 from paddle_umsft.data.indian_pines import read_indian_pines
 from paddle_umsft.data.layout import divisor_of, in_nm, sort_bands, to_hwc, wavelengths_for
 from paddle_umsft.data.scene import Scene
-from paddle_umsft.data.settings import BUILT_IN, DEMO_PATH, DataConfig
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.errors import ConfigError, DataError
 

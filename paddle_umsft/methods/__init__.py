@@ -1,1 +1,1 @@
-"""The fusion methods, one folder each."""
+"""The fusion methods, one folder each, and the table of them."""

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Optional
 
 from paddle_umsft.errors import ConfigError, UmsftError
-from paddle_umsft.runtime_env import describe, prepare_environment
-from paddle_umsft.screen import screen_may_close
+from paddle_umsft.machine.environment import describe, prepare_environment
+from paddle_umsft.machine.screen import screen_may_close
 
 
 def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     warnings.filterwarnings("ignore", message="When training, we now always track")  # as published: batch statistics
     import paddle
 
-    from paddle_umsft.ops import mode
+    from paddle_umsft.methods.networks.ops import mode
     from paddle_umsft.parity.golden import check_case
     from paddle_umsft.parity.table import case_table, verdict
 

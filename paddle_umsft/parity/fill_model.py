@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from paddle import nn
 
-from paddle_umsft.convert import names
-from paddle_umsft.convert.mapping import to_our_layout, to_published_layout
 from paddle_umsft.parity.fill import fill
+from paddle_umsft.weights import names
+from paddle_umsft.weights.mapping import to_our_layout, to_published_layout
 
 
 def fill_by_name(model: nn.Layer) -> None:

@@ -8,22 +8,32 @@ from typing import Callable, Optional
 import numpy as np
 import paddle
 
-from paddle_umsft.blind.stages import Images
-from paddle_umsft.blind.subspace import spectral_subspace
-from paddle_umsft.config import RuntimeConfig, SolverConfig
-from paddle_umsft.convert import names
-from paddle_umsft.convert.mapping import to_published_layout
-from paddle_umsft.losses import observation_terms, total
-from paddle_umsft.model import FusionModel, build_model
-from paddle_umsft.networks.umsft import UMSFT
+from paddle_umsft.config.run import RuntimeConfig
+from paddle_umsft.config.umsft import SolverConfig
+from paddle_umsft.methods.networks.losses import observation_terms, total
+from paddle_umsft.methods.networks.model import FusionModel
+from paddle_umsft.methods.networks.runtime import computing_in
+from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
+from paddle_umsft.methods.networks.warm_up import Images
+from paddle_umsft.methods.umsft.model import build_model
+from paddle_umsft.methods.umsft.network import UMSFT
+from paddle_umsft.methods.umsft.solver import FusionStage
 from paddle_umsft.parity import golden_uhntc
 from paddle_umsft.parity.fill import make_scene, observe
 from paddle_umsft.parity.fill_model import fill_by_name
 from paddle_umsft.parity.reference import SEAMS, GoldenCase
-from paddle_umsft.parity.rows import Outcome, Row, compare_gradients, compare_number, compare_seam, compare_single, compared
+from paddle_umsft.parity.rows import (
+    Outcome,
+    Row,
+    compare_gradients,
+    compare_number,
+    compare_seam,
+    compare_single,
+    compared,
+)
 from paddle_umsft.parity.tolerances import TOLERANCES, adamw
-from paddle_umsft.runtime import computing_in
-from paddle_umsft.solver import FusionStage
+from paddle_umsft.weights import names
+from paddle_umsft.weights.mapping import to_published_layout
 
 
 def check_case(case: GoldenCase, *, steps: int = 5, single: bool = True) -> Outcome:

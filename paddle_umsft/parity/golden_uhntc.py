@@ -8,14 +8,14 @@ import numpy as np
 import paddle
 from paddle.optimizer import AdamW
 
-from paddle_umsft.convert import names, names_uhntc
+from paddle_umsft.config.uhntc import UhntcSettings
 from paddle_umsft.methods.uhntc.network import UHNTC
-from paddle_umsft.methods.uhntc.settings import UhntcSettings
 from paddle_umsft.parity.fill import make_scene, observe
 from paddle_umsft.parity.fill_model import fill_by_name
 from paddle_umsft.parity.reference import SEAMS, GoldenCase
 from paddle_umsft.parity.rows import Outcome, Row, compare_gradients, compare_number, compare_seam, compare_single
 from paddle_umsft.parity.tolerances import TOLERANCES, adamw
+from paddle_umsft.weights import names, names_uhntc
 
 
 def check_double(outcome: Outcome, steps: int) -> None:

@@ -150,6 +150,7 @@ def compare_single(outcome: Outcome, fused: np.ndarray) -> None:
 
 
 def compare_number(outcome: Outcome, group: str, name: str, found: float, wanted: Any, tolerance: Tolerance) -> None:
+    """A single number, by its relative difference."""
     if wanted is None:
         outcome.absent.append(name)
     else:
@@ -173,5 +174,6 @@ def _largest(values: list[float]) -> float:
 
 
 def section(case: GoldenCase, name: str) -> Mapping[str, Any]:
+    """An object of the case's json; an empty one where it has none of that name."""
     value = case.figures.get(name)
     return value if isinstance(value, dict) else {}

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from paddle_umsft.api import fuse
-from paddle_umsft.baselines.bicubic import fuse_bicubic
-from paddle_umsft.baselines.cnmf import extreme_spectra, fuse_cnmf
-from paddle_umsft.baselines.gsa import fuse_gsa
-from paddle_umsft.baselines.guesses import find_psf, fit_srf
-from paddle_umsft.baselines.sfim import fuse_sfim
+from paddle_umsft.cameras.psf import box_psf, gaussian_psf
+from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
-from paddle_umsft.degradation.psf import box_psf, gaussian_psf
-from paddle_umsft.degradation.spatial import SpatialDegradation
+from paddle_umsft.methods.baselines.bicubic import fuse_bicubic
+from paddle_umsft.methods.baselines.cnmf import extreme_spectra, fuse_cnmf
+from paddle_umsft.methods.baselines.gsa import fuse_gsa
+from paddle_umsft.methods.baselines.guesses import find_psf, fit_srf
+from paddle_umsft.methods.baselines.sfim import fuse_sfim
 from paddle_umsft.metrics import evaluate
 
 SUPPORTS = ((20, 31), (10, 23), (0, 12))

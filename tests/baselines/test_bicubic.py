@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paddle_umsft.baselines.bicubic import bicubic_upsample, fuse_bicubic
 from paddle_umsft.data.scene import Observation
+from paddle_umsft.methods.baselines.bicubic import bicubic_upsample, fuse_bicubic
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 8, 32])

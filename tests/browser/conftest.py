@@ -37,8 +37,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with two short runs on a made-up scene: the fast solver, and a few steps of a narrow UMSFT."""
     pytest.importorskip("visualdl", reason="visualdl is not installed")
-    from paddle_umsft.config import load_config
-    from paddle_umsft.run import fuse_all
+    from paddle_umsft.config.load import load_config
+    from paddle_umsft.runs.run import fuse_all
 
     root = tmp_path_factory.mktemp("output")
     common = ["data.path=demo://dead_leaves", "observe.scale=8"]

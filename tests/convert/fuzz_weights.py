@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import weight_files as wf
 
-from paddle_umsft.convert import convert_file, read_weights
-from paddle_umsft.convert.recognise import recognise
 from paddle_umsft.errors import ConversionError
+from paddle_umsft.weights import convert_file, read_weights
+from paddle_umsft.weights.recognise import recognise
 
 INTERESTING = b"\0\1\x7f\x80\xff(.RQbchjqr\x8a\x8b\x8d\x8e\x95"
 LENGTHS = (0, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**63 - 1, 2**64 - 1)

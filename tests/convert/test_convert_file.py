@@ -17,7 +17,8 @@ import pytest
 import weight_files as wf
 from programs import program
 
-from paddle_umsft.convert import (
+from paddle_umsft.errors import ConfigError, ConversionError
+from paddle_umsft.weights import (
     IncompleteError,
     convert_file,
     names,
@@ -27,8 +28,7 @@ from paddle_umsft.convert import (
     read_weights,
     shapes,
 )
-from paddle_umsft.convert.writers import save
-from paddle_umsft.errors import ConfigError, ConversionError
+from paddle_umsft.weights.formats.writers import save
 
 ROOT = Path(__file__).parents[2]
 SMALL = shapes.Sizes(bands=7, supports=(3, 5), attention=(5, 5, 5), widths=(6, 7, 8), skips=(2, 3, 4))
@@ -320,7 +320,7 @@ def test_stopped_by_the_user(
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("paddle_umsft.convert.convert_file", stopped)
+    monkeypatch.setattr("paddle_umsft.weights.convert_file", stopped)
     assert program("tools/convert_weights.py").main([str(small), str(tmp_path / "a.pdparams")]) == 130
     assert capsys.readouterr().err.startswith("interrupted")
 
@@ -329,7 +329,7 @@ def test_neither_framework_is_needed(small: Path, tmp_path: Path) -> None:
     """In a fresh interpreter that has no torch and no paddle to import."""
     code = (
         "import sys; sys.modules['torch'] = sys.modules['paddle'] = None; sys.path.insert(0, sys.argv[1]);"
-        "from paddle_umsft.convert import convert_file; convert_file(sys.argv[2], sys.argv[3])"
+        "from paddle_umsft.weights import convert_file; convert_file(sys.argv[2], sys.argv[3])"
     )
     target = tmp_path / "a.pdparams"
     subprocess.run([sys.executable, "-c", code, str(ROOT), str(small), str(target)], check=True)

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from paddle_umsft.convert import names, our_key, published_key, shapes
+from paddle_umsft.weights import names, our_key, published_key, shapes
 
 FULL = {"attention": (30,) * 3, "widths": (191,) * 3, "skips": (20,) * 3}
 PUBLISHED = {
@@ -91,7 +91,7 @@ def test_names_outside_the_grammar(name: str) -> None:
 
 def test_every_tensor_of_the_network_has_a_published_name() -> None:
     paddle = pytest.importorskip("paddle")
-    from paddle_umsft.model import build_model
+    from paddle_umsft.methods.umsft.model import build_model
 
     paddle.seed(0)
     model = build_model(bands=7, msi_bands=2, scale=4, supports=((0, 3), (2, 7)))

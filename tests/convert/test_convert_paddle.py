@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import weight_files as wf
 
-from paddle_umsft.convert import convert_file, names, our_key, read_weights, shapes
-from paddle_umsft.convert.writers import save
+from paddle_umsft.weights import convert_file, names, our_key, read_weights, shapes
+from paddle_umsft.weights.formats.writers import save
 
 paddle = pytest.importorskip("paddle")
 
@@ -17,8 +17,8 @@ SIZES = shapes.Sizes(bands=7, supports=(3, 5), attention=(5, 5, 5), widths=(6, 6
 
 
 def build() -> paddle.nn.Layer:
-    from paddle_umsft.config import NetworkConfig
-    from paddle_umsft.model import build_model
+    from paddle_umsft.config.umsft import NetworkConfig
+    from paddle_umsft.methods.umsft.model import build_model
 
     config = NetworkConfig(width=6, skip=2)
     return build_model(bands=7, msi_bands=2, scale=4, supports=((0, 3), (2, 7)), network=config)

@@ -12,9 +12,9 @@ import weight_files as wf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from paddle_umsft.convert import read_weights
-from paddle_umsft.convert.writers import RESERVED, save
 from paddle_umsft.errors import ConversionError
+from paddle_umsft.weights import read_weights
+from paddle_umsft.weights.formats.writers import RESERVED, save
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 OPCODES = st.sampled_from([bytes([code]) for code in range(256)])

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 import weight_files as wf
 
-from paddle_umsft.convert import convert_file, load_vgg_features
 from paddle_umsft.errors import ConversionError
+from paddle_umsft.weights import convert_file, load_vgg_features
 
 SENTINEL = "touch executed"
 SYSTEM = wf.Call(wf.Global("os", "system"), SENTINEL)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import weight_files as wf
 
-from paddle_umsft.convert import read_weights
-from paddle_umsft.convert.values import Leaf, narrow_bfloat16, widen_bfloat16
-from paddle_umsft.convert.writers import save
+from paddle_umsft.weights import read_weights
+from paddle_umsft.weights.formats.values import Leaf, narrow_bfloat16, widen_bfloat16
+from paddle_umsft.weights.formats.writers import save
 
 TYPES = ["float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool"]
 

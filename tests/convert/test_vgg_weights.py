@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import weight_files as wf
 
-from paddle_umsft.convert import convert_file, load_vgg_features, shapes
-from paddle_umsft.convert.writers import save
 from paddle_umsft.errors import ConversionError
+from paddle_umsft.weights import convert_file, load_vgg_features, shapes
+from paddle_umsft.weights.formats.writers import save
 
 
 def vgg(classifier: bool = True) -> dict[str, np.ndarray]:
@@ -52,7 +52,7 @@ def test_every_kind_of_file(name: str, tmp_path: Path) -> None:
 
 
 def test_layers_are_those_that_the_encoders_use() -> None:
-    from paddle_umsft.networks.vgg import CONVOLUTIONS
+    from paddle_umsft.methods.networks.vgg import CONVOLUTIONS
 
     assert tuple(c for c in shapes.VGG_CONVOLUTIONS if c[0] < 24) == CONVOLUTIONS
 

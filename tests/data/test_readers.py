@@ -12,10 +12,10 @@ import pytest
 import scipy.io
 import tifffile
 
+from paddle_umsft.cameras.observe import pair
+from paddle_umsft.config.data import INDIAN_PINES_PATH, DataConfig, ObserveConfig
 from paddle_umsft.data.readers import SceneEntry, list_scenes, read_pair, read_scene
 from paddle_umsft.data.scene import Case
-from paddle_umsft.data.settings import INDIAN_PINES_PATH, DataConfig, ObserveConfig
-from paddle_umsft.degradation.observe import pair
 from paddle_umsft.errors import ConfigError, DataError, UmsftError
 
 H, W, C = 40, 56, 7

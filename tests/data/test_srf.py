@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from paddle_umsft.data.settings import ObserveConfig
-from paddle_umsft.data.srf import build_srf, load_srf, nikon_d700, sentinel2, supports_of, uniform_srf
+from paddle_umsft.cameras.srf import build_srf, load_srf, nikon_d700, sentinel2, supports_of, uniform_srf
+from paddle_umsft.config.data import ObserveConfig
 from paddle_umsft.errors import ConfigError, DataError
 
 VISIBLE = np.linspace(400, 700, 31)

@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
+from paddle_umsft.config.data import DEMO_PATH, DataConfig, DemoConfig
 from paddle_umsft.data.readers import read_scene
-from paddle_umsft.data.settings import DEMO_PATH, DataConfig, DemoConfig
 from paddle_umsft.data.synthetic import dead_leaves_scene
 
 

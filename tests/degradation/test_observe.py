@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from paddle_umsft.cameras.observe import pair, simulate
+from paddle_umsft.cameras.srf import nikon_d700
+from paddle_umsft.config.data import DataConfig, ObserveConfig, PsfConfig
 from paddle_umsft.data.readers import read_pair, read_scene
 from paddle_umsft.data.scene import Scene
-from paddle_umsft.data.settings import DataConfig, ObserveConfig, PsfConfig
-from paddle_umsft.data.srf import nikon_d700
 from paddle_umsft.data.synthetic import dead_leaves_scene
-from paddle_umsft.degradation.observe import pair, simulate
 from paddle_umsft.errors import ConfigError, DataError, UmsftError
 
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddle_umsft.data.settings import PsfConfig
-from paddle_umsft.degradation.noise import add_noise, noise_sigma
-from paddle_umsft.degradation.psf import box_psf, build_psf, gaussian_psf, load_psf, motion_psf, reference_psf
-from paddle_umsft.degradation.spatial import SpatialDegradation
-from paddle_umsft.degradation.spectral import SpectralDegradation
+from paddle_umsft.cameras.noise import add_noise, noise_sigma
+from paddle_umsft.cameras.psf import box_psf, build_psf, gaussian_psf, load_psf, motion_psf, reference_psf
+from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.cameras.spectral import SpectralDegradation
+from paddle_umsft.config.data import PsfConfig
 from paddle_umsft.errors import ConfigError, DataError
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from eval_calls import DEMO, demo_run, rows_of
 
-from paddle_umsft.config import load_config
+from paddle_umsft.compare.side_by_side import candidates
+from paddle_umsft.config.load import load_config
 from paddle_umsft.data.readers import read_scene
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.metrics import evaluate
-from paddle_umsft.side_by_side import candidates
 
 
 def test_baselines(tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

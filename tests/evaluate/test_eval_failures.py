@@ -101,7 +101,7 @@ def test_stopped_by_the_user(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What was compared before Ctrl-C is shown."""
-    import paddle_umsft.side_by_side as side_by_side
+    import paddle_umsft.compare.side_by_side as side_by_side
 
     whole = side_by_side.run_method
 

@@ -11,13 +11,13 @@ import pytest
 import scipy.io
 from eval_calls import DEMO, demo_run, rows_of
 
-from paddle_umsft.config import load_config
+from paddle_umsft.compare.files import Row, Settings
+from paddle_umsft.compare.side_by_side import evaluate_all
+from paddle_umsft.compare.tables import bands_table, csv_table, results_table
+from paddle_umsft.config.load import load_config
 from paddle_umsft.data.readers import list_scenes
-from paddle_umsft.evaluation import Row, Settings
 from paddle_umsft.metrics import evaluate, qnr
-from paddle_umsft.run import make_case
-from paddle_umsft.side_by_side import evaluate_all
-from paddle_umsft.tables import bands_table, csv_table, results_table
+from paddle_umsft.runs.run import make_case
 
 
 def test_npy_and_foreign_mat(tool: ModuleType, truth: np.ndarray, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from paddle_umsft.config import load_config
+from paddle_umsft.config.load import load_config
 from paddle_umsft.data.readers import read_scene
 
 DEMO = ["data.path=demo://dead_leaves", "data.demo.height=32", "data.demo.width=48", "observe.scale=4"]

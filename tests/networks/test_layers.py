@@ -7,10 +7,10 @@ import paddle
 import pytest
 from paddle import nn
 
-from paddle_umsft import ops
-from paddle_umsft.networks.hourglass import Hourglass
-from paddle_umsft.networks.layers import BatchNorm
-from paddle_umsft.networks.vgg import VggFeatures
+from paddle_umsft.methods.networks import ops
+from paddle_umsft.methods.networks.hourglass import Hourglass
+from paddle_umsft.methods.networks.layers import BatchNorm
+from paddle_umsft.methods.networks.vgg import VggFeatures
 
 
 def _map(seed: int) -> np.ndarray:

@@ -16,13 +16,13 @@ import paddle.nn.functional as F
 import pytest
 from paddle import nn
 
-from paddle_umsft import ops
 from paddle_umsft.errors import ConfigError
-from paddle_umsft.networks.attention import Merge, SpatialFusion
-from paddle_umsft.networks.hourglass import Hourglass
-from paddle_umsft.networks.layers import BatchNorm, Conv2D, ConvNormAct
-from paddle_umsft.networks.vgg import VggFeatures
-from paddle_umsft.ops import autograd, blocks, builders, mode, resizing
+from paddle_umsft.methods.networks import ops
+from paddle_umsft.methods.networks.hourglass import Hourglass
+from paddle_umsft.methods.networks.layers import BatchNorm, Conv2D, ConvNormAct
+from paddle_umsft.methods.networks.ops import autograd, blocks, builders, mode, resizing
+from paddle_umsft.methods.networks.vgg import VggFeatures
+from paddle_umsft.methods.umsft.attention import Merge, SpatialFusion
 
 fast_only = pytest.mark.skipif(mode.library() is None, reason=f"no fast path here: {ops.active()}")
 PER_OP = 5e-6
@@ -355,7 +355,7 @@ def test_two_processes_at_once() -> None:
 
     script = (
         "import warnings; warnings.simplefilter('ignore')\n"
-        "import paddle; from paddle_umsft.networks.attention import Merge\n"
+        "import paddle; from paddle_umsft.methods.umsft.attention import Merge\n"
         "paddle.seed(0); net = Merge(64, 31); x = paddle.ones([1, 64, 32, 32])\n"
         "for _ in range(20): y = net(x).sum(); y.backward()\n"
         "print(float(y))"

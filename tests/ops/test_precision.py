@@ -13,18 +13,19 @@ import pytest
 from paddle.amp import grad_scaler
 from paddle.amp.auto_cast import amp_global_state
 
-from paddle_umsft import ops
-from paddle_umsft.blind.stages import Moves, Stage
-from paddle_umsft.checkpoint import load_checkpoint, save_checkpoint
-from paddle_umsft.config import StepRate, load_config
-from paddle_umsft.data.settings import ObserveConfig
+from paddle_umsft.cameras.observe import simulate
+from paddle_umsft.config.data import ObserveConfig
+from paddle_umsft.config.load import load_config
+from paddle_umsft.config.umsft import StepRate
 from paddle_umsft.data.synthetic import dead_leaves_scene
-from paddle_umsft.degradation.observe import simulate
 from paddle_umsft.errors import ConfigError
-from paddle_umsft.networks.hourglass import Hourglass
-from paddle_umsft.networks.vgg import VggFeatures
-from paddle_umsft.ops.precision import loss_scaler
-from paddle_umsft.solver import Solver
+from paddle_umsft.methods.networks import ops
+from paddle_umsft.methods.networks.hourglass import Hourglass
+from paddle_umsft.methods.networks.ops.precision import loss_scaler
+from paddle_umsft.methods.networks.vgg import VggFeatures
+from paddle_umsft.methods.networks.warm_up import Moves, Stage
+from paddle_umsft.methods.umsft.solver import Solver
+from paddle_umsft.runs.checkpoint import load_checkpoint, save_checkpoint
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,10 @@ import numpy as np
 import paddle
 import pytest
 
-from paddle_umsft import ops, runtime_env
-from paddle_umsft.blind.spatial_net import LearnedPsf
-from paddle_umsft.ops import mode
+from paddle_umsft.machine import environment as runtime_env
+from paddle_umsft.methods.networks import ops
+from paddle_umsft.methods.networks.ops import mode
+from paddle_umsft.methods.networks.psf_layers import LearnedPsf
 
 AMD = "processor : 0\nvendor_id : AuthenticAMD\nphysical id : 0\ncore id : {}\nflags : fpu {}\n"
 
@@ -111,7 +112,7 @@ def _run(script: str, **variables: str) -> str:
 
 def test_environment_is_prepared_and_the_user_is_heard() -> None:
     script = (
-        "import os, sys\nfrom paddle_umsft.runtime_env import default_threads, prepare_environment\n"
+        "import os, sys\nfrom paddle_umsft.machine.environment import default_threads, prepare_environment\n"
         "print(prepare_environment(), os.environ['OMP_NUM_THREADS'] == str(default_threads()), 'paddle' in sys.modules)"
     )
     assert _run(script) == "True True False"
@@ -120,7 +121,7 @@ def test_environment_is_prepared_and_the_user_is_heard() -> None:
 
 def test_coming_too_late_is_said() -> None:
     script = (
-        "import paddle\nfrom paddle_umsft import runtime_env\n"
+        "import paddle\nfrom paddle_umsft.machine import environment as runtime_env\n"
         "print(runtime_env.prepare_environment(), 'set_threads' in runtime_env.describe() "
         "or runtime_env.default_threads() == 1)"
     )

@@ -18,12 +18,13 @@ import paddle
 import torch
 import torch_twin as twin
 
-from paddle_umsft.blind.stages import Images
-from paddle_umsft.blind.subspace import spectral_subspace
-from paddle_umsft.config import NetworkConfig
-from paddle_umsft.convert.mapping import ours_to_published, published_to_ours
-from paddle_umsft.model import FusionModel, build_model
-from paddle_umsft.networks import umsft, vgg
+from paddle_umsft.config.umsft import NetworkConfig
+from paddle_umsft.methods.networks import vgg
+from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
+from paddle_umsft.methods.networks.warm_up import Images
+from paddle_umsft.methods.umsft import network as umsft
+from paddle_umsft.methods.umsft.model import FusionModel, build_model
+from paddle_umsft.weights.mapping import ours_to_published, published_to_ours
 
 WIDTH, SKIP, CUT = 24, 5, 8
 

@@ -23,8 +23,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 
 import torch_twin as twin  # noqa: E402
 
-from paddle_umsft.convert import load_vgg_features  # noqa: E402
 from paddle_umsft.errors import UmsftError  # noqa: E402
+from paddle_umsft.weights import load_vgg_features  # noqa: E402
 
 CLASSIFIER = ((512 * 7 * 7, 4096), (4096, 4096), (4096, 1000))
 CAVE = ((20, 31), (10, 23), (0, 12))

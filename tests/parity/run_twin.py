@@ -19,12 +19,13 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 
 import torch_twin as twin  # noqa: E402
 
-from paddle_umsft.config import Config, load_config  # noqa: E402
+from paddle_umsft.config.load import load_config  # noqa: E402
+from paddle_umsft.config.run import Config  # noqa: E402
 from paddle_umsft.data.readers import list_scenes  # noqa: E402
 from paddle_umsft.data.scene import Case  # noqa: E402
 from paddle_umsft.errors import UmsftError  # noqa: E402
 from paddle_umsft.metrics import evaluate  # noqa: E402
-from paddle_umsft.run import make_case  # noqa: E402
+from paddle_umsft.runs.run import make_case  # noqa: E402
 
 
 def fuse(case: Case, config: Config, start: dict[str, Any]) -> np.ndarray:

@@ -15,12 +15,12 @@ torch = pytest.importorskip("torch", reason="the other side of these comparisons
 import torch_twin as twin  # noqa: E402
 from pairs import arrays, difference, load, make_images  # noqa: E402
 
-from paddle_umsft.blind.spatial_net import LearnedPsf  # noqa: E402
-from paddle_umsft.blind.spectral_net import LearnedSrf  # noqa: E402
-from paddle_umsft.blind.stages import Images, warm_up_stages  # noqa: E402
-from paddle_umsft.blind.subspace import spectral_subspace  # noqa: E402
-from paddle_umsft.config import WarmUpConfig  # noqa: E402
-from paddle_umsft.convert.mapping import ours_to_published, published_to_ours  # noqa: E402
+from paddle_umsft.config.umsft import WarmUpConfig  # noqa: E402
+from paddle_umsft.methods.networks.psf_layers import LearnedPsf  # noqa: E402
+from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace  # noqa: E402
+from paddle_umsft.methods.networks.srf_layers import LearnedSrf  # noqa: E402
+from paddle_umsft.methods.networks.warm_up import Images, warm_up_stages  # noqa: E402
+from paddle_umsft.weights.mapping import ours_to_published, published_to_ours  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("double")
 NIKON = [(20, 31), (10, 23), (0, 12)]

@@ -12,9 +12,9 @@ import numpy as np
 import paddle
 import pytest
 
-from paddle_umsft.config import NetworkConfig
+from paddle_umsft.config.umsft import NetworkConfig
 from paddle_umsft.errors import DataError
-from paddle_umsft.model import build_model
+from paddle_umsft.methods.umsft.model import build_model
 from paddle_umsft.parity import __main__ as command
 from paddle_umsft.parity import golden
 from paddle_umsft.parity.fill import every_kth, fill, make_scene, observe

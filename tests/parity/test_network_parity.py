@@ -15,13 +15,13 @@ torch = pytest.importorskip("torch", reason="the other side of these comparisons
 import torch_twin as twin  # noqa: E402
 from pairs import Pair, difference, make_pair  # noqa: E402
 
-from paddle_umsft.config import SolverConfig  # noqa: E402
-from paddle_umsft.convert.mapping import ours_to_published, published_to_ours, to_published_layout  # noqa: E402
-from paddle_umsft.convert.names import published_key  # noqa: E402
-from paddle_umsft.losses import observation_terms, total  # noqa: E402
-from paddle_umsft.networks.umsft import UMSFT  # noqa: E402
+from paddle_umsft.config.umsft import SolverConfig  # noqa: E402
+from paddle_umsft.methods.networks.losses import observation_terms, total  # noqa: E402
+from paddle_umsft.methods.umsft.network import UMSFT  # noqa: E402
+from paddle_umsft.methods.umsft.solver import FusionStage  # noqa: E402
 from paddle_umsft.parity.tolerances import TOLERANCES, ZERO_NORM, adamw  # noqa: E402
-from paddle_umsft.solver import FusionStage  # noqa: E402
+from paddle_umsft.weights.mapping import ours_to_published, published_to_ours, to_published_layout  # noqa: E402
+from paddle_umsft.weights.names import published_key  # noqa: E402
 
 NIKON = [(20, 31), (10, 23), (0, 12)]
 SEAM, GRADIENT = TOLERANCES["seam"].limit, TOLERANCES["gradient"].limit

@@ -9,7 +9,7 @@ import paddle
 import paddle.nn.functional as PF
 import pytest
 
-from paddle_umsft.networks.exact import average_pool, leaky_relu, resize_bilinear
+from paddle_umsft.methods.networks.exact import average_pool, leaky_relu, resize_bilinear
 
 torch = pytest.importorskip("torch", reason="operators are compared with PyTorch's (an extra)")
 TF = torch.nn.functional

@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch", reason="the published start is drawn by tor
 
 import published_start  # noqa: E402
 
-from paddle_umsft.config import load_config  # noqa: E402
-from paddle_umsft.convert import shapes  # noqa: E402
-from paddle_umsft.model import build_model  # noqa: E402
+from paddle_umsft.config.load import load_config  # noqa: E402
+from paddle_umsft.methods.umsft.model import build_model  # noqa: E402
 from paddle_umsft.parity.reference import read_golden  # noqa: E402
+from paddle_umsft.weights import shapes  # noqa: E402
 
 SIZES = {"bands": 31, "msi_bands": 3, "scale": 8, "supports": published_start.CAVE}
 

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from paddle_umsft.cameras.operators import PsfOperator
+from paddle_umsft.cameras.psf import gaussian_psf
+from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
-from paddle_umsft.degradation.psf import gaussian_psf
-from paddle_umsft.subspace.blend import blend, linear_bands, shares
-from paddle_umsft.subspace.method import fuse_subspace
-from paddle_umsft.subspace.operators import PsfOperator
-from paddle_umsft.subspace.settings import SubspaceSettings
+from paddle_umsft.methods.subspace.blend import blend, linear_bands, shares
+from paddle_umsft.methods.subspace.method import fuse_subspace
 
 
 def test_residuals_are_those_of_fits_without_the_pixel():

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from paddle_umsft.api import fuse
-from paddle_umsft.baselines.bicubic import fuse_bicubic
-from paddle_umsft.config import load_config
+from paddle_umsft.cameras.psf import reference_psf
+from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.config.load import load_config
+from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
-from paddle_umsft.degradation.psf import reference_psf
-from paddle_umsft.degradation.spatial import SpatialDegradation
 from paddle_umsft.errors import ConfigError, DataError
+from paddle_umsft.methods.baselines.bicubic import fuse_bicubic
+from paddle_umsft.methods.subspace.method import fuse_subspace
 from paddle_umsft.metrics import evaluate
-from paddle_umsft.subspace.method import fuse_subspace
-from paddle_umsft.subspace.settings import SubspaceSettings
 
 
 def observe(scene: np.ndarray, scale: int, true_srf: np.ndarray, true_psf: np.ndarray, **more: object) -> Observation:

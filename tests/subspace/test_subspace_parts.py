@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from paddle_umsft.cameras.operators import PsfOperator, patches
+from paddle_umsft.cameras.psf import box_psf, gaussian_psf, motion_psf, reference_psf
+from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
-from paddle_umsft.degradation.psf import box_psf, gaussian_psf, motion_psf, reference_psf
-from paddle_umsft.degradation.spatial import SpatialDegradation
 from paddle_umsft.errors import DataError
-from paddle_umsft.subspace.estimate import estimate
-from paddle_umsft.subspace.leftover import add_leftover, share_of_signal
-from paddle_umsft.subspace.operators import PsfOperator, patches
-from paddle_umsft.subspace.psf_fit import fit_psf
-from paddle_umsft.subspace.rank import choose_rank
-from paddle_umsft.subspace.settings import SubspaceSettings
-from paddle_umsft.subspace.solve import CoefficientProblem, edge_weights
-from paddle_umsft.subspace.spectral_map import Features, Kernel, PixelInputs, fit_map
-from paddle_umsft.subspace.srf_fit import check_supports, fit_srf
+from paddle_umsft.methods.subspace.leftover import add_leftover, share_of_signal
+from paddle_umsft.methods.subspace.rank import choose_rank
+from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
+from paddle_umsft.methods.subspace.spectral_map import Features, Kernel, PixelInputs, fit_map
+from paddle_umsft.preparation.estimate import estimate
+from paddle_umsft.preparation.psf_fit import fit_psf
+from paddle_umsft.preparation.srf_fit import check_supports, fit_srf
 
 
 def made_up(height: int = 64, width: int = 96, bands: int = 16, seed: int = 0) -> np.ndarray:

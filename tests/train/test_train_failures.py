@@ -81,7 +81,7 @@ def test_what_the_machine_refuses_is_one_line(
     error: Exception,
     words: str,
 ) -> None:
-    from paddle_umsft import run as module
+    from paddle_umsft.runs import run as module
 
     fuse = module.run_method
 
@@ -108,7 +108,7 @@ def test_what_the_machine_refuses_is_one_line(
 def test_mistakes_in_the_program_are_not_taken_for_a_lack_of_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from paddle_umsft import umsft_run
+    from paddle_umsft.runs import watched as umsft_run
 
     def broken(*args: Any) -> Any:
         raise RuntimeError("CUDA error(700), an illegal memory access was encountered.")
@@ -122,7 +122,7 @@ def test_mistakes_in_the_program_are_not_taken_for_a_lack_of_memory(
 def test_full_disk_is_one_line_and_costs_no_checkpoint(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from paddle_umsft.callbacks import History
+    from paddle_umsft.runs.callbacks import History
 
     on_record = History.on_record
 
@@ -151,7 +151,7 @@ def test_full_disk_is_one_line_and_costs_no_checkpoint(
 def test_a_report_that_cannot_be_written_leaves_no_scene_unfused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from paddle_umsft import run as module
+    from paddle_umsft.runs import run as module
 
     def refused(folder: Path) -> Any:
         raise PermissionError(13, "Permission denied", "summary.csv")
@@ -170,6 +170,6 @@ def test_stopped_while_paddle_is_imported(capsys: pytest.CaptureFixture[str], mo
     def stopped() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("paddle_umsft.runtime_env.import_paddle", stopped)
+    monkeypatch.setattr("paddle_umsft.machine.environment.import_paddle", stopped)
     assert train("-c", "demo.yml") == 130
     assert one_line_error(capsys).startswith("interrupted")

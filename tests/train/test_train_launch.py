@@ -45,7 +45,7 @@ def test_a_launch_that_joins_another_ones_folder_harms_nothing(
 RANK = """
 import sys, time
 from pathlib import Path
-from paddle_umsft.run import fuse_all, open_run
+from paddle_umsft.runs.run import fuse_all, open_run
 here, argv = Path(sys.argv[1]), sys.argv[2:]
 (here / f"ready_{time.time_ns()}").touch()
 while not (here / "go").exists():
@@ -82,7 +82,7 @@ def test_processes_of_one_launch_do_not_disturb_each_other(tmp_path: Path) -> No
 def test_the_last_writer_sees_what_another_process_finished_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from paddle_umsft import run as module
+    from paddle_umsft.runs import run as module
 
     write = module.write_summary
 

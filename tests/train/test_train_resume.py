@@ -96,7 +96,7 @@ def test_resume_by_a_scene_that_has_no_checkpoint_yet(tmp_path: Path) -> None:
 def test_interrupt_saves_and_says_how_to_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from paddle_umsft import solver as module
+    from paddle_umsft.methods.umsft import solver as module
 
     whole = run_demo(tmp_path / "whole")
     step = module.FusionStage.step

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import paddle
 
-from paddle_umsft.networks.layers import Conv2D
-from paddle_umsft.networks.vgg import VggFeatures
-from paddle_umsft.ops import builders
+from paddle_umsft.methods.networks.layers import Conv2D
+from paddle_umsft.methods.networks.ops import builders
+from paddle_umsft.methods.networks.vgg import VggFeatures
 
 Taps = tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]
 

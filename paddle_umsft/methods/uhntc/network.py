@@ -10,13 +10,13 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from paddle_umsft.checks import check_minimum_size
+from paddle_umsft.data.checks import check_minimum_size
+from paddle_umsft.methods.networks.layers import resize, zero_mean
+from paddle_umsft.methods.networks.vgg import TAP_CHANNELS
 from paddle_umsft.methods.uhntc.attention import channel_attention
 from paddle_umsft.methods.uhntc.encoder import SharedEncoder
 from paddle_umsft.methods.uhntc.skip_block import SkipBlock
 from paddle_umsft.methods.uhntc.upsampling import LearnedUpsampling
-from paddle_umsft.networks.layers import resize, zero_mean
-from paddle_umsft.networks.vgg import TAP_CHANNELS
 
 # Five halvings of 33 pixels leave two, of 32 one, whose deviation is zero.
 SMALLEST_SIDE = 33

@@ -6,10 +6,10 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from paddle_umsft.networks.hourglass import Hourglass
-from paddle_umsft.networks.layers import Conv2D, instance_norm
-from paddle_umsft.ops import builders
-from paddle_umsft.ops.autograd import run
+from paddle_umsft.methods.networks.hourglass import Hourglass
+from paddle_umsft.methods.networks.layers import Conv2D, instance_norm
+from paddle_umsft.methods.networks.ops import builders
+from paddle_umsft.methods.networks.ops.autograd import run
 
 
 class SkipBlock(nn.Layer):

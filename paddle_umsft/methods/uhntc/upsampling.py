@@ -6,9 +6,9 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from paddle_umsft.networks.layers import Conv2D
-from paddle_umsft.ops import builders
-from paddle_umsft.ops.autograd import run
+from paddle_umsft.methods.networks.layers import Conv2D
+from paddle_umsft.methods.networks.ops import builders
+from paddle_umsft.methods.networks.ops.autograd import run
 
 # Channels between the two doublings of a fourfold enlargement, as a multiple of C; the published number.
 MIDDLE_PER_BAND = 2.06

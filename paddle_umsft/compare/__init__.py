@@ -1,0 +1,1 @@
+"""Any results against a truth: files, side by side, tables."""

@@ -1,0 +1,1 @@
+"""The configuration: typed, closed sections, and their reading from YAML. Knows no method."""

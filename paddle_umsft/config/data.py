@@ -1,0 +1,184 @@
+"""Configuration sections `data` and `observe`: where a scene comes from and how it is observed."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Optional, Union
+
+from pydantic import Field, field_validator, model_validator
+
+from paddle_umsft.config.base import Section
+
+DEFAULT_SCALE = 8
+DEMO_PATH = "demo://dead_leaves"
+INDIAN_PINES_PATH = "tensorly://indian_pines"
+BUILT_IN = (DEMO_PATH, INDIAN_PINES_PATH)
+
+
+class DemoConfig(Section):
+    """The scene that the package makes itself (`data.path: demo://dead_leaves`).
+
+    Attributes:
+        height: Rows.
+        width: Columns.
+        bands: Bands, evenly from 400 to 700 nm.
+        seed: Another seed is another scene.
+    """
+
+    height: int = Field(default=128, ge=8, le=4096)
+    width: int = Field(default=128, ge=8, le=4096)
+    bands: int = Field(default=31, ge=1, le=512)
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+
+class DataConfig(Section):
+    """Where the scene, or the pair of images, comes from.
+
+    Attributes:
+        path: A file (.mat, .npy, .npz, ENVI .hdr, .tif), a CAVE folder, a folder of many scenes,
+            `demo://dead_leaves` or `tensorly://indian_pines`. For a simulation.
+        key: Name of the array in a .mat or .npz; None: the only one with three axes.
+        layout: "hwc" (rows, columns, bands), "chw" (bands, rows, columns) or "auto".
+        normalise: What the values are divided by: "max" (of the crop), "dtype" (largest number of the integer
+            type), "none" or a number.
+        crop: [top, left, height, width] in HR pixels, cut before the normalisation.
+        wavelengths_nm: [first, last] (evenly spaced) or one number per band; None: from the file if it has them.
+        lr_hsi: LR-HSI file of a pair made elsewhere; then `path` is not used and there is no truth.
+        hr_msi: HR-MSI file of the pair (also .png, .jpg); may be the same file.
+        lr_key: As `key`, for `lr_hsi`.
+        hr_key: As `key`, for `hr_msi`.
+        demo: The made-up scene.
+    """
+
+    path: Optional[str] = None
+    key: Optional[str] = None
+    layout: Literal["auto", "hwc", "chw"] = "auto"
+    normalise: Union[Literal["max", "dtype", "none"], float] = "max"
+    crop: Optional[list[int]] = None
+    wavelengths_nm: Optional[list[float]] = None
+    lr_hsi: Optional[str] = None
+    hr_msi: Optional[str] = None
+    lr_key: Optional[str] = None
+    hr_key: Optional[str] = None
+    demo: DemoConfig = Field(default_factory=DemoConfig)
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether a given pair is to be read instead of a scene."""
+        return self.lr_hsi is not None
+
+    @field_validator("normalise", mode="before")
+    @classmethod
+    def _positive_divisor(cls, value: Any) -> Any:
+        # YAML reads a bare `none` as text but `null` as None; both mean "leave the values as they are".
+        if value is None:
+            return "none"
+        if isinstance(value, bool):
+            raise ValueError("must be max, dtype, none or a number > 0")
+        if isinstance(value, (int, float)) and not 0 < float(value) < float("inf"):
+            raise ValueError("as a number must be finite and > 0")
+        return value
+
+    @field_validator("crop")
+    @classmethod
+    def _valid_crop(cls, value: Optional[list[int]]) -> Optional[list[int]]:
+        if value is not None:
+            if len(value) != 4:
+                raise ValueError("must be [top, left, height, width]")
+            if min(value[:2]) < 0 or min(value[2:]) < 1:
+                raise ValueError("must have top, left >= 0 and height, width >= 1")
+        return value
+
+    @field_validator("wavelengths_nm")
+    @classmethod
+    def _valid_wavelengths(cls, value: Optional[list[float]]) -> Optional[list[float]]:
+        if value is not None:
+            if len(value) < 2:
+                raise ValueError("must be [first, last] or one number per band")
+            if not all(0 < v < 1e6 for v in value):
+                raise ValueError("must be positive, in nanometres")
+            if max(value) < 50:
+                raise ValueError("must be in nanometres; these look like micrometres")
+            if len(set(value)) < len(value):
+                raise ValueError("must not have one wavelength twice")
+        return value
+
+    @model_validator(mode="after")
+    def _whole_pair(self) -> DataConfig:
+        if (self.lr_hsi is None) != (self.hr_msi is None):
+            raise ValueError("lr_hsi and hr_msi belong together: give both or neither")
+        return self
+
+
+class PsfConfig(Section):
+    """The point spread function of a simulation, or the known one of a given pair.
+
+    Attributes:
+        type: reference (the published code's Gaussian), gaussian (centred), box, motion or file.
+        size: Taps along each side, HR pixels; None: by the type and the scale (see `build_psf`).
+        sigma: Standard deviation, HR pixels; for motion, across the track. None: by type and scale.
+        angle_deg: Direction of a motion PSF, from "to the right" downwards.
+        path: File of a `file` PSF.
+        key: Name of the array in that file, if it has several.
+    """
+
+    type: Literal["reference", "gaussian", "box", "motion", "file"] = "reference"
+    size: Optional[int] = Field(default=None, ge=1, le=1024)
+    sigma: Optional[float] = Field(default=None, gt=0, le=1e4)
+    angle_deg: float = Field(default=45.0, ge=-360, le=360)
+    path: Optional[str] = None
+    key: Optional[str] = None
+
+    @model_validator(mode="after")
+    def _file_needs_path(self) -> PsfConfig:
+        if self.type == "file" and not self.path:
+            raise ValueError("type: file needs a path")
+        return self
+
+
+class ObserveConfig(Section):
+    """How the two cameras see the scene.
+
+    Attributes:
+        scale: Whole ratio of the resolutions; None: 8 in a simulation, by the sizes with a given pair.
+        psf: Section `observe.psf`.
+        srf: nikon_d700, sentinel2, uniform, or a file (.npy, .npz, .mat, .csv).
+        srf_key: Name of the array in an SRF file, if it has several.
+        bands: Sentinel-2 bands by name; None: B2, B3, B4, B8, B11, B12, as far as the scene reaches.
+        msi_bands: Number of MSI bands of a uniform SRF.
+        supports: Per MSI band the half-open range [a, b) of HSI bands it may see; None: by the SRF.
+        snr_hsi_db: Noise of the LR-HSI, dB; None: none.
+        snr_msi_db: Noise of the HR-MSI, dB; None: none.
+        known_psf: Tell the method the PSF (non-blind).
+        known_srf: Tell the method the SRF (non-blind). With a given pair it relates the values in the two files
+            (normalise: max rescales it with them), its bands in the order of the HSI's file.
+    """
+
+    scale: Optional[int] = Field(default=None, ge=2, le=1024)
+    psf: PsfConfig = Field(default_factory=PsfConfig)
+    srf: str = Field(default="nikon_d700", min_length=1)
+    srf_key: Optional[str] = None
+    bands: Optional[list[str]] = None
+    msi_bands: int = Field(default=4, ge=1, le=512)
+    supports: Optional[list[tuple[int, int]]] = None
+    snr_hsi_db: Optional[float] = Field(default=None, ge=-20, le=200)
+    snr_msi_db: Optional[float] = Field(default=None, ge=-20, le=200)
+    known_psf: bool = False
+    known_srf: bool = False
+
+    @field_validator("bands")
+    @classmethod
+    def _some_bands(cls, value: Optional[list[str]]) -> Optional[list[str]]:
+        if value is not None and (not value or len(set(value)) != len(value)):
+            raise ValueError("must name at least one band, each once")
+        return value
+
+    @field_validator("supports")
+    @classmethod
+    def _valid_supports(cls, value: Optional[list[tuple[int, int]]]) -> Optional[list[tuple[int, int]]]:
+        if value is not None:
+            if not value:
+                raise ValueError("must have one range [a, b) per MSI band")
+            for start, stop in value:
+                if start < 0 or stop <= start:
+                    raise ValueError(f"must be ranges [a, b) with 0 <= a < b, not [{start}, {stop})")
+        return value

@@ -1,0 +1,1 @@
+"""What the computer is: environment, versions, screen, files written whole or not at all. No arrays."""

@@ -1,0 +1,159 @@
+"""The environment that Paddle reads when it is loaded: threads and MKL's code path.
+
+Call `prepare_environment()` before the first `import paddle`. Paddle sets OMP_NUM_THREADS=1 at import unless the
+variable is there, and its MKL takes a slow code path on AMD processors unless it is told otherwise. Nothing that
+the user has set is overridden. This module itself imports neither Paddle nor NumPy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import warnings
+from importlib import import_module
+from pathlib import Path
+
+CPUINFO = Path("/proc/cpuinfo")
+CGROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+_prepared = False  # whether the environment was set before Paddle was loaded
+VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "MKL_DEBUG_CPU_TYPE")
+
+
+def physical_cores(cpuinfo: str | None = None) -> int:
+    """Physical cores this process may run on; logical ones where the system does not tell.
+
+    Args:
+        cpuinfo: Text of /proc/cpuinfo, read from there by default.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        allowed = set(os.sched_getaffinity(0))
+    else:
+        allowed = set(range(os.cpu_count() or 1))
+    if cpuinfo is None:
+        cpuinfo = CPUINFO.read_text() if CPUINFO.is_file() else ""
+    cores = set()
+    for block in cpuinfo.split("\n\n"):
+        fields = _fields(block)
+        if "processor" in fields and int(fields["processor"]) in allowed:
+            cores.add((fields.get("physical id", "0"), fields.get("core id", fields["processor"])))
+    return len(cores) or len(allowed)
+
+
+def cgroup_cores(root: Path = CGROUPS, membership: str | None = None) -> int | None:
+    """Whole processors' worth of time that the container may use, at least 1; None where there is no limit.
+
+    Args:
+        root: Where the control groups are mounted.
+        membership: Text of /proc/self/cgroup, read from there by default.
+    """
+    if membership is None:
+        membership = MEMBERSHIP.read_text() if MEMBERSHIP.is_file() else ""
+    limits = []
+    for line in membership.splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        base = root / controllers if controllers else root
+        # The limit of any group above counts as well. A container may see its own group at the root instead.
+        parts = [part for part in path.split("/") if part not in ("", "..")]
+        groups = [base.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)]
+        limits += [limit for limit in map(_cpu_limit, groups) if limit is not None]
+    return max(1, int(min(limits))) if limits else None
+
+
+def _cpu_limit(group: Path) -> float | None:
+    """Processors that one group may use: cpu.max (version 2) or cpu.cfs_quota_us (version 1)."""
+    try:
+        if (group / "cpu.max").is_file():
+            quota, period = (group / "cpu.max").read_text().split()
+        else:
+            quota, period = ((group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return float(quota) / float(period) if float(quota) > 0 else None  # "max" and -1 mean no limit
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+
+
+def default_threads() -> int:
+    """Threads for this process: physical cores, no more than the container may use, shared among launched processes."""
+    limit = cgroup_cores()
+    cores = physical_cores() if limit is None else min(physical_cores(), limit)
+    together = os.environ.get("PADDLE_LOCAL_SIZE", "")  # from paddle.distributed.launch: processes on this machine
+    return max(1, cores // max(1, int(together) if together.isdigit() else 1))
+
+
+def mkl_code_path(cpuinfo: str | None = None) -> str | None:
+    """Value for MKL_DEBUG_CPU_TYPE: 7 on AMD with AVX-512, 5 on AMD with AVX2, None elsewhere.
+
+    Args:
+        cpuinfo: Text of /proc/cpuinfo, read from there by default.
+    """
+    if cpuinfo is None:
+        cpuinfo = CPUINFO.read_text() if CPUINFO.is_file() else ""
+    fields = _fields(cpuinfo.split("\n\n")[0])
+    if fields.get("vendor_id") != "AuthenticAMD":
+        return None
+    flags = fields.get("flags", "").split()
+    if "avx512f" in flags:
+        return "7"
+    return "5" if "avx2" in flags else None
+
+
+def prepare_environment(threads: int | None = None) -> bool:
+    """Set what Paddle reads at import, unless the user has set it.
+
+    Args:
+        threads: Threads wanted; `default_threads` by default.
+
+    Returns:
+        False if Paddle is loaded already, so that nothing was set (see `describe` for the way out).
+    """
+    global _prepared
+    if "paddle" in sys.modules:
+        return False
+    _prepared = True
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads or default_threads()))
+    code_path = mkl_code_path()
+    if code_path is not None:
+        os.environ.setdefault("MKL_DEBUG_CPU_TYPE", code_path)
+    return True
+
+
+def import_paddle() -> None:
+    """Import Paddle without its advice on OMP_NUM_THREADS and on a compiler cache, which nobody asked for."""
+    prepare_environment()
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="No ccache found")
+        import_module("paddle")
+    for line in said.getvalue().splitlines():
+        if "OMP_NUM_THREADS" not in line:
+            print(line, file=sys.stderr)
+
+
+def describe() -> str:
+    """A line for the log: the variables in force, and what to do where they came too late."""
+    set_ones = [f"{name}={os.environ[name]}" for name in VARIABLES if name in os.environ]
+    limit = "" if cgroup_cores() is None else f", limited to {cgroup_cores()}"
+    text = f"{physical_cores()} physical core(s){limit}; " + (", ".join(set_ones) or "no thread variables set")
+    came_first = "paddle" in sys.modules and not _prepared
+    idle = os.environ.get("OMP_NUM_THREADS") == "1" and default_threads() > 1
+    if idle and "PADDLE_LOCAL_SIZE" in os.environ:
+        text += (
+            "; one thread, as paddle.distributed.launch sets it: "
+            f"OMP_NUM_THREADS={default_threads()} before the launch uses the cores"
+        )
+    elif idle and came_first:
+        text += (
+            "; Paddle runs on one thread, its own default where it is imported first: set OMP_NUM_THREADS before, "
+            "import paddle_umsft.machine.environment and call prepare_environment() before paddle, or call "
+            "paddle_umsft.methods.networks.ops.set_threads(n) now"
+        )
+    return text
+
+
+def _fields(block: str) -> dict[str, str]:
+    pairs = (line.partition(":") for line in block.splitlines() if ":" in line)
+    return {key.strip(): value.strip() for key, _, value in pairs}

@@ -1,0 +1,93 @@
+"""The terms that the method minimises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Optional
+
+import paddle
+import paddle.nn.functional as F
+
+from paddle_umsft.methods.networks.srf_layers import apply_response
+
+_LEAST_MSE = 1e-30  # -300 dB, far below what float32 images can agree to unless they are equal
+
+
+def negative_psnr(estimate: paddle.Tensor, target: paddle.Tensor) -> paddle.Tensor:
+    """Minus the PSNR in dB for values up to 1, mean over the bands of (B, C, H, W).
+
+    A band that agrees exactly (one without any light, say) has nothing to teach, and no gradient.
+    """
+    mse = ((estimate - target) ** 2).mean(axis=[2, 3])
+    return 10.0 * paddle.log10(paddle.clip(mse, min=_LEAST_MSE)).mean()
+
+
+def subspace_msi(
+    response: paddle.Tensor, basis: paddle.Tensor, coeffs: paddle.Tensor, height: int, width: int
+) -> paddle.Tensor:
+    """The low-resolution MSI seen through the spectral subspace.
+
+    Args:
+        response: SRF, (M, C).
+        basis: (C, K).
+        coeffs: (K, h*w).
+        height: h.
+        width: w.
+
+    Returns:
+        (1, M, h, w).
+    """
+    return paddle.matmul(paddle.matmul(response, basis), coeffs).reshape([1, -1, height, width])
+
+
+def degradation_terms(
+    lr_msi: paddle.Tensor,
+    response: paddle.Tensor,
+    lr_hsi: paddle.Tensor,
+    basis: paddle.Tensor,
+    coeffs: paddle.Tensor,
+) -> dict[str, paddle.Tensor]:
+    """Both losses of step 3: the blurred MSI against the LR-HSI's MSI, through the subspace and in full.
+
+    Args:
+        lr_msi: PSF(hr_msi), (1, M, h, w).
+        response: SRF, (M, C).
+        lr_hsi: (1, C, h, w).
+        basis: (C, K).
+        coeffs: (K, h*w).
+    """
+    height, width = lr_hsi.shape[2:]
+    return {
+        "subspace": F.l1_loss(lr_msi, subspace_msi(response, basis, coeffs, height, width)),
+        "degradation": F.l1_loss(lr_msi, apply_response(response, lr_hsi)),
+    }
+
+
+def observation_terms(
+    seen_hsi: paddle.Tensor, lr_hsi: paddle.Tensor, seen_msi: paddle.Tensor, hr_msi: paddle.Tensor
+) -> dict[str, paddle.Tensor]:
+    """How far the degraded estimate is from what the two cameras saw (L1)."""
+    return {"hsi": F.l1_loss(seen_hsi, lr_hsi), "msi": F.l1_loss(seen_msi, hr_msi)}
+
+
+def band_difference(fused: paddle.Tensor) -> paddle.Tensor:
+    """Mean |difference of neighbouring bands| of (B, C, H, W); zero where there is one band only."""
+    if fused.shape[1] < 2:
+        return (fused * 0.0).sum()
+    return (fused[:, 1:] - fused[:, :-1]).abs().mean()
+
+
+def total(terms: Mapping[str, paddle.Tensor], weights: Optional[Mapping[str, float]] = None) -> paddle.Tensor:
+    """Sum of the terms.
+
+    Args:
+        terms: By name, one at least.
+        weights: By name; a term without one counts once.
+    """
+    loss: Optional[paddle.Tensor] = None
+    for name, term in terms.items():
+        weight = 1.0 if weights is None else weights.get(name, 1.0)
+        weighted = term if weight == 1.0 else weight * term
+        loss = weighted if loss is None else loss + weighted
+    assert loss is not None
+    return loss

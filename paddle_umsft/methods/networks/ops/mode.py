@@ -1,0 +1,148 @@
+"""Which path the layers take: oneDNN plans where the machine and the tensors allow it, plain Paddle elsewhere."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any, Optional
+
+from paddle_umsft.errors import ConfigError
+from paddle_umsft.methods.networks.ops.onednn import Library, OneDnnError, library_path
+
+MODES = ("auto", "plain")
+# From this many pixels on, plans keep less for the backward run: 40 % less memory, time within the noise (docs).
+LEAN_FROM_PIXELS = 300 * 300
+
+
+class _State:
+    """What was found on this machine, looked for once."""
+
+    def __init__(self) -> None:
+        self.mode = "auto"
+        self.recompute: Optional[bool] = None
+        self.looked = False
+        self.library: Optional[Library] = None
+        self.reason = "not looked for yet"
+        self.openmp: Optional[ctypes.CDLL] = None
+
+
+_state = _State()
+
+
+def set_mode(mode: str) -> None:
+    """Choose the path: "auto" (fast where possible) or "plain" (Paddle's own operators only).
+
+    Raises:
+        ConfigError: If it is neither.
+    """
+    if mode not in MODES:
+        raise ConfigError("unknown mode", where="runtime.cpu_ops", expected=" or ".join(MODES), got=mode)
+    _state.mode = mode
+
+
+def set_recompute(wanted: Optional[bool]) -> None:
+    """Whether plans make activations again in the backward run instead of keeping them; None: by image size."""
+    _state.recompute = wanted
+
+
+def recompute_asked() -> bool:
+    """Whether recomputation was asked for, rather than left to the image size."""
+    return _state.recompute is True
+
+
+def lean(x: Any) -> bool:
+    """Whether a plan fed with x (B, C, H, W) should keep less."""
+    if _state.recompute is not None:
+        return _state.recompute
+    return int(x.shape[2]) * int(x.shape[3]) >= LEAN_FROM_PIXELS
+
+
+def library() -> Optional[Library]:
+    """The library, if the fast path is on and possible here."""
+    if _state.mode == "plain":
+        return None
+    if not _state.looked:
+        _look()
+    return _state.library
+
+
+def active() -> str:
+    """What is in use and why, in a line."""
+    if _state.mode == "plain":
+        return "plain Paddle operators (as asked for)"
+    found = library()
+    if found is None:
+        return f"plain Paddle operators ({_state.reason})"
+    version = ".".join(map(str, found.version))
+    return f"oneDNN {version} plans, {threads()} thread(s); float64, other devices and batches above 1 run plain"
+
+
+def threads() -> int:
+    """OpenMP threads that a call from this thread gets."""
+    if _state.openmp is None:
+        return int(os.environ.get("OMP_NUM_THREADS", "1").split(",")[0] or 1)
+    return int(_state.openmp.omp_get_max_threads())
+
+
+def set_threads(count: int) -> bool:
+    """Use `count` OpenMP threads from now on in this thread (Paddle's matrix products and the plans).
+
+    Environment variables no longer help once Paddle is loaded; its OpenMP runtime can still be told.
+
+    Returns:
+        Whether it could be done.
+    """
+    if not _state.looked:
+        _look()
+    if _state.openmp is None or count < 1:
+        return False
+    _state.openmp.omp_set_num_threads(int(count))
+    return True
+
+
+def _look() -> None:
+    _state.looked = True
+    if sys.platform != "linux" or platform.machine() not in ("x86_64", "AMD64"):
+        _state.reason = f"no plans for {sys.platform} {platform.machine()}"
+        return
+    try:
+        _state.openmp = _openmp()
+        import paddle
+
+        if not paddle.get_device().startswith("cpu"):
+            _state.reason = f"device is {paddle.get_device()}"
+            return
+        path = library_path()
+        if path is None:
+            _state.reason = "Paddle brings no libdnnl.so.3"
+            return
+        _state.library = Library(path)
+    except (OneDnnError, OSError, AttributeError) as error:
+        _state.reason = str(error)
+        return
+    os.register_at_fork(after_in_child=_forget)
+
+
+def _openmp() -> Optional[ctypes.CDLL]:
+    """The OpenMP runtime that Paddle's libraries run on: Intel's where it is there (it also answers for GNU's)."""
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    loaded = {line.split(maxsplit=5)[-1] for line in maps if line.count(" ") >= 5}
+    for name in ("libiomp5.so", "libgomp"):
+        for path in sorted(loaded):
+            if os.path.basename(path).startswith(name):
+                library = ctypes.CDLL(path)
+                library.omp_get_max_threads.restype = ctypes.c_int
+                library.omp_set_num_threads.argtypes = [ctypes.c_int]
+                return library
+    return None
+
+
+def _forget() -> None:
+    """A forked child has no OpenMP workers of the parent's: it leaves everything alone and runs plain."""
+    if _state.library is not None:
+        _state.library.abandon()
+    _state.library = None
+    _state.reason = "forked process"

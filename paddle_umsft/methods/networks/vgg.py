@@ -1,0 +1,150 @@
+"""The encoders: VGG16 with batch normalisation, up to the last layer anybody listens to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Callable, Union
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from paddle import nn
+
+from paddle_umsft.errors import DataError
+from paddle_umsft.methods.networks.layers import BatchNorm, Conv2D
+from paddle_umsft.methods.networks.ops import builders
+from paddle_umsft.methods.networks.ops.autograd import Builder, run
+from paddle_umsft.methods.networks.ops.precision import recomputed
+
+# (index among torchvision's `features`, in, out) of the convolutions in use; the BN sits at index + 1.
+CONVOLUTIONS = ((0, 3, 64), (3, 64, 64), (7, 64, 128), (10, 128, 128), (14, 128, 256), (17, 256, 256), (20, 256, 256))
+POOL_AFTER = (3, 10, 20)
+TAP_AFTER_CONVOLUTION = (3, 10)
+TAP_CHANNELS = (64, 128, 256)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A convolution with its batch normalisation.
+
+    Attributes:
+        index: The convolution's, among torchvision's `features`.
+        relu: Whether a ReLU follows.
+        pool: Whether a max-pool follows that.
+        tap: Whether somebody listens in before the pool.
+    """
+
+    index: int
+    relu: bool
+    pool: bool
+    tap: bool
+
+
+class VggFeatures(nn.Layer):
+    """VGG16-BN up to its third max-pool, with the three taps that UMSFT uses (`HSIFE`, `MSIFE` there).
+
+    The published code runs on through two more blocks and drops what they compute (P4); here they are left out.
+
+    Args:
+        bands: Channels coming in. Three use VGG's own first convolution; any other count gets a fresh one.
+        stop_at_norm: End with the last batch normalisation, before its ReLU and the third max-pool, as uHNTC does.
+
+    References:
+        Simonyan and Zisserman, Very Deep Convolutional Networks, ICLR 2015.
+    """
+
+    def __init__(self, *, bands: int, stop_at_norm: bool = False) -> None:
+        super().__init__()
+        self.bands = bands
+        self.stop_at_norm = stop_at_norm
+        for index, in_channels, out_channels in CONVOLUTIONS:
+            first = bands if index == 0 else in_channels
+            self.add_sublayer(f"conv{index}", Conv2D(first, out_channels, 3, padding=1))
+            self.add_sublayer(f"norm{index + 1}", BatchNorm(out_channels))
+
+    def forward(self, x: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
+        """Take the taps.
+
+        Args:
+            x: (B, bands, H, W) in about [0, 1].
+
+        Returns:
+            (B, 64, H, W), (B, 128, H//2, W//2), and (B, 256, H//8, W//8), or H//4, W//4 with `stop_at_norm`.
+        """
+        return self._taps(x, builders.vgg, self._plain)
+
+    def _taps(
+        self, x: paddle.Tensor, build: Builder, plain: Callable[[paddle.Tensor], tuple[paddle.Tensor, ...]]
+    ) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
+        x = (x - 0.5) / 0.5
+        taps = run(self, build, [x])
+        if taps is None:
+            taps = recomputed(plain, x)
+        return taps[0], taps[1], taps[2]
+
+    def _plain(self, x: paddle.Tensor) -> tuple[paddle.Tensor, ...]:
+        return self._after_first(self.conv0(x))
+
+    def _after_first(self, x: paddle.Tensor) -> tuple[paddle.Tensor, ...]:
+        """All that follows the first convolution."""
+        taps = []
+        for stage in self.stages():
+            if stage.index > 0:
+                x = getattr(self, f"conv{stage.index}")(x)
+            x = getattr(self, f"norm{stage.index + 1}")(x)
+            if stage.relu:
+                x = F.relu(x)
+            if stage.tap:
+                taps.append(x)
+            if stage.pool:
+                x = F.max_pool2d(x, kernel_size=2, stride=2)
+        return (*taps, x)
+
+    def stages(self) -> list[Stage]:
+        """What follows each convolution."""
+        last = CONVOLUTIONS[-1][0]
+        stages = []
+        for index, _, _ in CONVOLUTIONS:
+            cut = self.stop_at_norm and index == last
+            stages.append(
+                Stage(
+                    index=index,
+                    relu=not cut,
+                    pool=index in POOL_AFTER and not cut,
+                    tap=index in TAP_AFTER_CONVOLUTION,
+                )
+            )
+        return stages
+
+    def load_vgg(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Start from VGG16-BN weights named as torchvision names them.
+
+        Args:
+            weights: `features.N.weight|bias|running_mean|running_var`, N the index of the layer. The first
+                convolution is taken only where the input has three bands, as published.
+
+        Raises:
+            DataError: If tensors are missing or of another shape; all of them are listed, nothing is changed.
+        """
+        wanted: dict[str, paddle.Tensor] = {}
+        for index, _, _ in CONVOLUTIONS:
+            conv, norm = getattr(self, f"conv{index}"), getattr(self, f"norm{index + 1}")
+            if index > 0 or self.bands == 3:
+                wanted[f"features.{index}.weight"] = conv.weight
+                wanted[f"features.{index}.bias"] = conv.bias
+            wanted[f"features.{index + 1}.weight"] = norm.weight
+            wanted[f"features.{index + 1}.bias"] = norm.bias
+            wanted[f"features.{index + 1}.running_mean"] = norm._mean
+            wanted[f"features.{index + 1}.running_var"] = norm._variance
+        problems = []
+        for name, tensor in wanted.items():
+            found: Union[np.ndarray, None] = weights.get(name)
+            if found is None:
+                problems.append(f"{name} missing")
+            elif tuple(found.shape) != tuple(tensor.shape):
+                problems.append(f"{name} {tuple(found.shape)} instead of {tuple(tensor.shape)}")
+        if problems:
+            raise DataError("VGG16-BN weights do not fit", where="network.vgg_weights", got="; ".join(problems))
+        for name, tensor in wanted.items():
+            tensor.set_value(np.asarray(weights[name]).astype(str(tensor.dtype).split(".")[-1]))

@@ -1,0 +1,239 @@
+"""What a step of the optimisation is, and steps 1-3: the degradations learned before the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Optional, Union
+
+import paddle
+import paddle.nn.functional as F
+from paddle import nn
+from paddle.optimizer import Adam, AdamW
+from paddle.optimizer.lr import LambdaDecay, LRScheduler
+
+from paddle_umsft.config.umsft import StepRate, WarmUpConfig
+from paddle_umsft.methods.networks.losses import degradation_terms, negative_psnr, total
+from paddle_umsft.methods.networks.ops import MixedPrecision
+from paddle_umsft.methods.networks.psf_layers import KnownPsf, LearnedPsf
+from paddle_umsft.methods.networks.srf_layers import KnownSrf, LearnedSrf
+
+SpatialLayer = Union[LearnedPsf, KnownPsf]
+SpectralLayer = Union[LearnedSrf, KnownSrf]
+
+
+@dataclass(frozen=True)
+class Images:
+    """One scene's tensors.
+
+    Attributes:
+        lr_hsi: (1, C, h, w).
+        hr_msi: (1, M, H, W).
+        basis: (C, K) spectral subspace of the LR-HSI.
+        coeffs: (K, h*w).
+        scale: s.
+    """
+
+    lr_hsi: paddle.Tensor
+    hr_msi: paddle.Tensor
+    basis: paddle.Tensor
+    coeffs: paddle.Tensor
+    scale: int
+
+    def of_rank(self, rank: int) -> Images:
+        """The same with the leading `rank` vectors of the subspace, or all where there are fewer."""
+        return replace(self, basis=self.basis[:, :rank], coeffs=self.coeffs[:rank])
+
+
+class Moves:
+    """An optimiser with its schedule.
+
+    Args:
+        parameters: What it moves.
+        rate: Its settings.
+        decoupled: AdamW if true, else Adam with L2.
+        schedule: Another schedule than the stepwise one.
+    """
+
+    def __init__(
+        self,
+        parameters: list[paddle.Tensor],
+        rate: StepRate,
+        *,
+        decoupled: bool,
+        schedule: Optional[LRScheduler] = None,
+    ) -> None:
+        self.parameters = parameters
+        self.schedule = schedule or LambdaDecay(rate.lr, lambda done: rate.decay ** (done // rate.every))
+        if decoupled:
+            self.optimizer = AdamW(self.schedule, parameters=parameters, weight_decay=rate.weight_decay)
+        else:
+            self.optimizer = Adam(self.schedule, parameters=parameters, weight_decay=rate.weight_decay or None)
+
+    @property
+    def lr(self) -> float:
+        """The rate of the next step."""
+        return float(self.optimizer.get_lr())
+
+    def step(self) -> None:
+        """Move once; gradients and schedule stay."""
+        # The first step makes the moments, and names them: fresh names are the same in every process.
+        with paddle.utils.unique_name.guard():
+            self.optimizer.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Moments and schedule, for a checkpoint."""
+        return dict(self.optimizer.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up where `state_dict` left off."""
+        self.optimizer.set_state_dict(state)
+
+
+class Stage:
+    """A run of equal steps with its optimisers.
+
+    Attributes:
+        name: Name in records and logs.
+        iterations: How many steps it has.
+        moves: Its optimisers by name.
+        precision: Mixed precision around its steps, or none.
+    """
+
+    name = ""
+
+    def __init__(
+        self, iterations: int, moves: dict[str, Moves], precision: Optional[MixedPrecision] = None
+    ) -> None:
+        self.iterations = iterations
+        self.moves = moves
+        self.precision = precision or MixedPrecision("off")
+
+    def stage_at(self, iteration: int) -> str:
+        """Name of the stage that a step belongs to."""
+        return self.name
+
+    def step(self, iteration: int) -> dict[str, float]:
+        """Do one step; returns the loss and its terms."""
+        raise NotImplementedError
+
+    @property
+    def lr(self) -> float:
+        """Rate of the leading optimiser."""
+        return next(iter(self.moves.values())).lr
+
+    def _descend(
+        self,
+        terms: dict[str, paddle.Tensor],
+        moves: Optional[dict[str, Moves]] = None,
+        weights: Optional[Mapping[str, float]] = None,
+    ) -> dict[str, float]:
+        loss = total(terms, weights)
+        self.precision.backward(loss)
+        moving = list((self.moves if moves is None else moves).values())
+
+        def step_all() -> None:
+            for move in moving:
+                move.step()
+
+        self.precision.step((parameter for move in moving for parameter in move.parameters), step_all)
+        for move in moving:
+            move.schedule.step()
+        # Only after all have moved: two optimisers may share the SRF (P2), and whoever sits out forgets as well.
+        for move in self.moves.values():
+            move.optimizer.clear_grad()
+        values = {"loss": float(loss)}
+        if len(terms) > 1:
+            values.update({name: float(term) for name, term in terms.items()})
+        return values
+
+
+def _frozen(layer: nn.Layer, x: paddle.Tensor) -> paddle.Tensor:
+    with paddle.no_grad():
+        return layer(x)
+
+
+class SrfStage(Stage):
+    """Step 1, the SRF alone: both images brought to the LR grid by plain averages, which blur alike."""
+
+    name = "srf"
+
+    def __init__(self, images: Images, spectral: LearnedSrf, settings: WarmUpConfig) -> None:
+        parameters = spectral.parameters()
+        super().__init__(settings.iterations, {"srf": Moves(parameters, settings.srf, decoupled=False)})
+        scale = images.scale
+        # Reflection can only repeat what is there: a tiny image has less margin than the window wants.
+        margin = min(scale, min(images.hr_msi.shape[2:]) - 1)
+        padded = F.pad(images.hr_msi, [margin] * 4, mode="reflect")
+        self.target = F.avg_pool2d(padded, kernel_size=2 * margin + 1, stride=scale)
+        height, width = images.lr_hsi.shape[2:]
+        edge = "reflect" if min(height, width) > 1 else "replicate"
+        self.source = F.avg_pool2d(F.pad(images.lr_hsi, [1] * 4, mode=edge), kernel_size=3, stride=1)
+        self.spectral = spectral
+
+    def step(self, iteration: int) -> dict[str, float]:
+        return self._descend({"srf": F.l1_loss(self.spectral(self.source), self.target)})
+
+
+class PsfStage(Stage):
+    """Step 2, the PSF alone, against the MSI that the SRF makes of the LR-HSI."""
+
+    name = "psf"
+
+    def __init__(
+        self, images: Images, spatial: LearnedPsf, spectral: SpectralLayer, settings: WarmUpConfig
+    ) -> None:
+        super().__init__(settings.iterations, {"psf": Moves(spatial.parameters(), settings.psf, decoupled=False)})
+        self.images, self.spatial, self.spectral = images, spatial, spectral
+        self._target: Optional[paddle.Tensor] = None
+
+    def step(self, iteration: int) -> dict[str, float]:
+        if self._target is None:  # the SRF is only final once step 1 has run
+            self._target = _frozen(self.spectral, self.images.lr_hsi)
+        return self._descend({"psf": negative_psnr(self.spatial(self.images.hr_msi), self._target)})
+
+
+class DegradationStage(Stage):
+    """Step 3: PSF and SRF together, through the spectral subspace as well."""
+
+    name = "degradation"
+
+    def __init__(
+        self, images: Images, spatial: SpatialLayer, spectral: SpectralLayer, settings: WarmUpConfig
+    ) -> None:
+        layers = {"psf": spatial, "srf": spectral}
+        moves = {
+            name: Moves(layer.parameters(), settings.joint, decoupled=True)
+            for name, layer in layers.items()
+            if layer.parameters()
+        }
+        iterations = settings.iterations if settings.joint_iterations is None else settings.joint_iterations
+        super().__init__(iterations if moves else 0, moves)
+        self.images, self.spatial, self.spectral = images, spatial, spectral
+
+    def step(self, iteration: int) -> dict[str, float]:
+        return self._descend(current_degradation_terms(self.images, self.spatial, self.spectral))
+
+
+def current_degradation_terms(
+    images: Images, spatial: SpatialLayer, spectral: SpectralLayer
+) -> dict[str, paddle.Tensor]:
+    """Both losses of step 3 for the degradations as they are now."""
+    return degradation_terms(
+        spatial(images.hr_msi), spectral.response(), images.lr_hsi, images.basis, images.coeffs
+    )
+
+
+def warm_up_stages(
+    images: Images, spatial: SpatialLayer, spectral: SpectralLayer, settings: WarmUpConfig
+) -> list[Stage]:
+    """Steps 1-3 as far as there is something to learn: known degradations are left alone."""
+    stages: list[Stage] = []
+    if isinstance(spectral, LearnedSrf):
+        stages.append(SrfStage(images, spectral, settings))
+    if isinstance(spatial, LearnedPsf):
+        stages.append(PsfStage(images, spatial, spectral, settings))
+    stages.append(DegradationStage(images, spatial, spectral, settings))
+    return stages
+
+

@@ -1,0 +1,1 @@
+"""UMSFT: the published network, its model and its fit to one scene."""

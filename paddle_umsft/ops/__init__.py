@@ -1,8 +1,0 @@
-"""Fast paths on the CPU behind the networks' layers, and the switch between them and plain Paddle."""
-
-from __future__ import annotations
-
-from paddle_umsft.ops.mode import active, set_mode, set_recompute, set_threads, threads
-from paddle_umsft.ops.precision import MixedPrecision, set_cudnn
-
-__all__ = ["MixedPrecision", "active", "set_cudnn", "set_mode", "set_recompute", "set_threads", "threads"]

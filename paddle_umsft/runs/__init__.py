@@ -1,0 +1,1 @@
+"""A run from scenes to results: folder, log, callbacks, checkpoints, VisualDL, report."""

@@ -1,0 +1,1 @@
+"""Weight files of other programs, read without those programs: PyTorch, pickle, zip, safetensors, npz."""
