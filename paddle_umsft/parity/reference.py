@@ -14,7 +14,9 @@ import numpy as np
 
 from paddle_umsft.errors import DataError
 
-BUILT_IN = Path(__file__).resolve().parent / "data" / "umsft_reference"
+DATA = Path(__file__).resolve().parent / "data"
+BUILT_IN = DATA / "umsft_reference"
+BUILT_IN_UHNTC = DATA / "uhntc_reference"
 # Network -> the seams that its golden files have, in the order of the data flow.
 SEAMS = {
     "umsft": (

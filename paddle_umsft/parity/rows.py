@@ -96,7 +96,7 @@ def compare_gradients(outcome: Outcome, found: Mapping[str, Optional[np.ndarray]
         norms["psf"] = outcome.case.figures["psf_grad_l2"]
     outcome.absent += [
         name
-        for name in ("grad_l2", "grad_samples", "psf_grad_l2", "params_without_grad")
+        for name in ("grad_l2", "grad_samples", "params_without_grad", *(["psf_grad_l2"] if "psf" in found else []))
         if name not in outcome.case.figures
     ]
     worst: dict[str, Row] = {}

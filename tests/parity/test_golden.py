@@ -19,11 +19,12 @@ from paddle_umsft.parity import __main__ as command
 from paddle_umsft.parity import golden
 from paddle_umsft.parity.fill import every_kth, fill, make_scene, observe
 from paddle_umsft.parity.golden import check_case
-from paddle_umsft.parity.reference import BUILT_IN, SEAMS, GoldenCase, read_golden
+from paddle_umsft.parity.reference import BUILT_IN, BUILT_IN_UHNTC, SEAMS, GoldenCase, read_golden
 from paddle_umsft.parity.rows import Outcome, Row
 from paddle_umsft.parity.table import case_table, verdict
 
 CASES = read_golden().cases
+UHNTC = read_golden(BUILT_IN_UHNTC).cases
 SLOW = [pytest.param(case, id=case.name, marks=pytest.mark.slow) for case in CASES[1:]]
 
 
@@ -38,6 +39,16 @@ def test_published_numbers(case: GoldenCase) -> None:
     assert set(SEAMS["umsft"]) < set(names)
     assert [f"step {n}" in names for n in range(1, 6)] == [True] * 5
     assert paddle.get_default_dtype() == before
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in UHNTC])
+def test_published_numbers_of_uhntc(case: GoldenCase) -> None:
+    """Names, every seam, the loss, all gradients, the float32 output; the file says nothing of optimisers."""
+    outcome = check_case(case)
+    assert not [f"{row.name}: {row.difference:.1e} > {row.limit:.0e} {row.note}" for row in outcome.rows if not row.ok]
+    assert set(outcome.absent) == {"grad_samples", "adamw_losses"}
+    names = [row.name for row in outcome.rows]
+    assert {*SEAMS["uhntc"], "loss", "norm", "state_dict", "which parameters have one", "output, max"} <= set(names)
 
 
 @pytest.fixture
@@ -198,7 +209,7 @@ def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--list"]) == 0
     assert "odd_136x152_sf8: 31 bands, 136x152, scale 8, 3 MSI bands, UMSFT" in capsys.readouterr().out
     assert command.main(["--case", "nope"]) == 2
-    assert "no such case, expected cave_128_sf8, odd_136x152_sf8, sf32_256, got nope" in capsys.readouterr().err
+    assert "no such case, expected cave_128_sf8, odd_136x152_sf8, sf32_256, uhntc_31_128_sf8, got nope" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stop:
         command.main(["--golden"])
     assert stop.value.code == 2
