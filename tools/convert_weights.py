@@ -26,6 +26,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--to", choices=("paddle", "torch"), help="whose names to write; default: as DST's ending says")
     parser.add_argument("--key", help="entry of a checkpoint to take, for instance model")
     parser.add_argument("--part", choices=PARTS, help="network to take, if SRC holds several")
+    parser.add_argument(
+        "--image-size",
+        nargs=2,
+        type=int,
+        metavar=("H", "W"),
+        help="towards PyTorch: for which image uHNTC's unused attentions are filled in (else as they were, or 128 128)",
+    )
     parser.add_argument("--all", action="store_true", help="list every tensor in the table")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
@@ -49,7 +56,12 @@ def main(argv: Optional[list[str]] = None) -> int:
 
         screen_may_close()
         report = convert_file(
-            arguments.source, arguments.target, to=arguments.to, key=arguments.key, part=arguments.part
+            arguments.source,
+            arguments.target,
+            to=arguments.to,
+            key=arguments.key,
+            part=arguments.part,
+            image_size=tuple(arguments.image_size) if arguments.image_size else None,
         )
     except KeyboardInterrupt:
         print("interrupted; nothing was written", file=sys.stderr)

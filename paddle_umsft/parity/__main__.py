@@ -22,7 +22,9 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         epilog="Exit codes: 0 all holds, 1 a tolerance is broken, 2 bad usage, 3 files that cannot be used.",
     )
     parser.add_argument(
-        "--golden", metavar="STEM", help="check STEM.npz and STEM.json (UMSFT's or uHNTC's) instead of the built-in pairs"
+        "--golden",
+        metavar="STEM",
+        help="check STEM.npz and STEM.json, of UMSFT or uHNTC, instead of the built-in pairs",
     )
     parser.add_argument("--case", action="append", metavar="NAME", help="only this case; repeatable")
     parser.add_argument("--quick", action="store_true", help="the smallest case, without the AdamW steps")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from paddle_umsft.weights import names, shapes
+import numpy as np
+
+from paddle_umsft.weights import names, names_uhntc, shapes, shapes_uhntc
 from paddle_umsft.weights.formats.reader import ASIDE_PREFIX
 from paddle_umsft.weights.formats.values import Leaf
 from paddle_umsft.weights.mapping import to_published_layout
@@ -20,11 +22,12 @@ class Network:
     """One network under its published names.
 
     Args:
-        kind: ``umsft``, ``vgg``, ``psf`` or ``srf``.
+        kind: ``umsft``, ``uhntc``, ``vgg``, ``psf`` or ``srf``.
         tensors: By published name, in the published order once checked.
         source_names: Published name -> its name in the file.
         source_shapes: Published name -> its shape in the file.
         ours: Whether the file has this package's names and layout.
+        unused: By published name, the tensors of uHNTC's attentions that are never called.
     """
 
     kind: str
@@ -32,6 +35,11 @@ class Network:
     source_names: dict[str, str] = field(default_factory=dict)
     source_shapes: dict[str, shapes.Shape] = field(default_factory=dict)
     ours: bool = False
+    unused: dict[str, Leaf] = field(default_factory=dict)
+
+    def source_of(self, name: str) -> str:
+        """Returns how a tensor is called in the file."""
+        return self.source_names.get(name, name)
 
     def put(self, name: str, leaf: Leaf, source_name: str, report: Report) -> None:
         """Adds a tensor; one that is there already must be the same to the last bit."""
@@ -53,7 +61,7 @@ def checked_networks(found: Recognised, report: Report) -> dict[str, Network]:
     """
     report.rows += [Row("extra", name) for name in found.extra]
     networks: dict[str, Network] = {}
-    for kind in ("umsft", "vgg", "psf", "srf"):
+    for kind in ("umsft", "uhntc", "vgg", "psf", "srf"):
         part = found.parts.get(kind)
         if part is None:
             continue
@@ -61,7 +69,7 @@ def checked_networks(found: Recognised, report: Report) -> dict[str, Network]:
         network = home or networks.setdefault(kind, Network(kind, ours=found.grammar == "paddle"))
         for name, leaf in part.tensors.items():
             _put_under_published_name(network, part, name, leaf, report)
-        if kind == "umsft":
+        if kind in ("umsft", "uhntc"):
             for name, leaf in found.aside.items():
                 network.put(name, leaf, ASIDE_PREFIX + name, report)
     for network in networks.values():
@@ -73,11 +81,13 @@ def wanted_shapes(kind: str, found: Mapping[str, shapes.Shape]) -> shapes.Shapes
     """Returns what a network must have, by the sizes that its own tensors show.
 
     Args:
-        kind: ``umsft``, ``vgg``, ``psf`` or ``srf``.
+        kind: ``umsft``, ``uhntc``, ``vgg``, ``psf`` or ``srf``.
         found: Shapes by published name.
     """
     if kind == "umsft":
         return shapes.umsft_shapes(shapes.umsft_sizes(found))
+    if kind == "uhntc":
+        return shapes_uhntc.uhntc_shapes(shapes_uhntc.uhntc_sizes(found), query=True)
     if kind == "vgg":
         return shapes.vgg_shapes()
     if kind == "srf":
@@ -100,6 +110,10 @@ def _put_under_published_name(network: Network, part: Part, name: str, leaf: Lea
         except KeyError:
             report.rows.append(Row("extra", source_name))
             return
+    if part.kind == "uhntc" and key in shapes_uhntc.UNUSED_KEYS:
+        network.unused[key] = leaf
+        network.source_names[key] = source_name
+        return
     if part.kind == "srf":
         key = key[len("rm.srf.") :] if key.startswith("rm.srf.") else key
         key = f"rm.srf.{key}" if network.kind == "umsft" else key
@@ -116,15 +130,17 @@ def _check(network: Network, report: Report) -> None:
     found = {name: tuple(leaf.array.shape) for name, leaf in tensors.items() if leaf.array is not None}
     wanted = wanted_shapes(network.kind, found)
     optional = _optional(network.kind, wanted, found)
+    if not network.ours:  # no published checkpoint has it (P12); one that was made by others may
+        optional.update(names_uhntc.QUERY_KEYS)
     for name, shape in wanted.items():
-        source_name = network.source_names.get(name, name)
+        source_name = network.source_of(name)
         if name not in found:
             if name not in optional:
                 report.rows.append(Row("missing", _expected_name(network, name)))
         elif _layout(network, name, found[name]) != _wanted_layout(network, name, shape):
             note = f"{_layout(network, name, found[name])} instead of {_wanted_layout(network, name, shape)}"
             report.rows.append(Row("wrong shape", source_name, note))
-        elif not _right_type(name, tensors[name].dtype):
+        elif not _right_type(name, tensors[name]):
             report.rows.append(Row("wrong type", source_name, tensors[name].dtype))
     report.rows += [Row("extra", network.source_names[name]) for name in tensors if name not in wanted]
     kernels = [tensors[key] for key in names.PSF_KEYS if key in tensors]
@@ -165,10 +181,16 @@ def _is_dead(kind: str, name: str) -> bool:
     return names.is_dead(name)
 
 
-def _right_type(name: str, dtype: str) -> bool:
-    if name.endswith(".num_batches_tracked"):
-        return "int" in dtype
-    return dtype in _FLOATS
+def _right_type(name: str, leaf: Leaf) -> bool:
+    if not name.endswith(".num_batches_tracked"):
+        return leaf.dtype in _FLOATS
+    if "int" in leaf.dtype:
+        return True
+    if leaf.dtype not in _FLOATS:
+        return False
+    # Who makes every tensor of a state_dict half makes the counts half too.
+    counts = leaf.values()
+    return bool(np.all(np.isfinite(counts)) and np.all(counts == np.trunc(counts)))
 
 
 def _same(first: Leaf, second: Leaf) -> bool:

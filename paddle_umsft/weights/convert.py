@@ -10,21 +10,27 @@ from typing import Optional, Union
 import numpy as np
 
 from paddle_umsft.errors import ConfigError, ConversionError
-from paddle_umsft.weights import names
+from paddle_umsft.weights import names, names_uhntc, shapes_uhntc
 from paddle_umsft.weights.atomic import write_atomically
 from paddle_umsft.weights.check import Network, checked_networks, wanted_shapes
 from paddle_umsft.weights.formats.reader import ASIDE_PREFIX, read_weights
 from paddle_umsft.weights.formats.values import WeightFile, narrow_bfloat16
 from paddle_umsft.weights.formats.writers import save
-from paddle_umsft.weights.mapping import Arrays, dead_layer_start, published_to_ours
+from paddle_umsft.weights.mapping import Arrays, declared_start, published_to_ours, query_start
 from paddle_umsft.weights.recognise import Recognised, recognise
 from paddle_umsft.weights.report import Report, Row
+from paddle_umsft.weights.shapes import Shapes
 
-PARTS = ("umsft", "vgg", "psf", "srf")
+PARTS = ("umsft", "uhntc", "vgg", "psf", "srf")
+NETWORKS = ("umsft", "uhntc")
 _GRAMMAR_OF_ENDING = {".pdparams": "paddle", ".pth": "torch", ".pt": "torch", ".safetensors": None}
 _COUNT_NOTE = "num_batches_tracked, which Paddle does not count"
 _DEAD_NOTE = "VGG layers that nobody listens to (P4)"
-_START_NOTE = "VGG layers that nobody listens to (P4): PyTorch's default start, seed = CRC-32 of the name"
+_UNUSED_NOTE = "an attention of uHNTC that is never called"
+_QUERY_NOTE = "the query convolution is in no published checkpoint (P12)"
+_DEFAULT_START = "PyTorch's default start, seed = CRC-32 of the name"
+_START_NOTE = f"{_DEAD_NOTE}: {_DEFAULT_START}"
+_LONGEST_SIDE = 4096  # of an image that unused attentions are filled in for: 3 GB of them
 
 
 class IncompleteError(ConversionError):
@@ -46,6 +52,7 @@ def convert_file(
     to: Optional[str] = None,
     key: Optional[str] = None,
     part: Optional[str] = None,
+    image_size: Optional[tuple[int, int]] = None,
 ) -> Report:
     """Converts a weight file.
 
@@ -55,7 +62,9 @@ def convert_file(
         to: ``paddle`` or ``torch``: whose names to write. By default what the ending says; for ``.safetensors``, the
             other one than the source's.
         key: Which entry of a checkpoint to take, if it holds the network several times.
-        part: Which network to take, if the file holds several: ``umsft``, ``vgg``, ``psf`` or ``srf``.
+        part: Which network to take, if the file holds several: ``umsft``, ``uhntc``, ``vgg``, ``psf`` or ``srf``.
+        image_size: (H, W) for which uHNTC's unused attentions are filled in towards PyTorch; None: as the published
+            file had them that the source was made from, else 128×128, the published script's crop.
 
     Returns:
         What became of each tensor.
@@ -66,7 +75,7 @@ def convert_file(
         ConversionError: The source cannot be read or understood, or the target cannot be written.
     """
     source, target = Path(source), Path(target)
-    wanted = _check_usage(source, target, to, part)
+    wanted = _check_usage(source, target, to, part, image_size)
     file = read_weights(source)
     found = recognise(file, key)
     grammar = wanted or ("paddle" if found.grammar == "torch" else "torch")
@@ -82,16 +91,21 @@ def convert_file(
     if grammar == "paddle":
         output = _to_paddle(networks, published, report)
         metadata["narrowed"] = json.dumps(narrowed, sort_keys=True)
+        pixels = _unused_pixels(networks)
+        if pixels is not None:
+            metadata["unused_pixels"] = json.dumps(pixels, sort_keys=True)
         tensors = {name: (array, array.dtype.name) for name, array in output.items()}
     else:
-        output = _to_torch(networks, published, report)
+        output = _to_torch(networks, published, report, _pixels_to_fill(file, networks, image_size))
         tensors = _narrow_all(output, narrowed)
     report.result = (target.name, save(target, tensors, metadata))
     _write_sidecar(target, report)
     return report
 
 
-def _check_usage(source: Path, target: Path, to: Optional[str], part: Optional[str]) -> Optional[str]:
+def _check_usage(
+    source: Path, target: Path, to: Optional[str], part: Optional[str], image_size: Optional[tuple[int, int]]
+) -> Optional[str]:
     ending = target.suffix.lower()
     if ending not in _GRAMMAR_OF_ENDING:
         raise ConfigError("unknown kind of weight file", where=target, expected=", ".join(_GRAMMAR_OF_ENDING))
@@ -102,6 +116,9 @@ def _check_usage(source: Path, target: Path, to: Optional[str], part: Optional[s
         raise ConfigError("unknown network", where="part", expected=", ".join(PARTS), got=part)
     if to and implied and to != implied:
         raise ConfigError(f"a {ending} holds {implied}'s names", where=target, got=f"--to {to}")
+    if image_size is not None and not 4 <= min(image_size) <= max(image_size) <= _LONGEST_SIDE:
+        got = "x".join(str(side) for side in image_size)
+        raise ConfigError("size of the image", where="image_size", expected=f"4 to {_LONGEST_SIDE}", got=got)
     if source.exists() and target.exists() and source.samefile(target):
         raise ConfigError("source and result are the same file", where=target)
     return to or implied
@@ -115,6 +132,8 @@ def _choose_parts(found: Recognised, part: Optional[str], grammar: str, report: 
         keep = {part}
     elif grammar == "torch" and "umsft" in found.parts:
         keep = {"umsft", "srf"}
+    elif grammar == "torch" and "uhntc" in found.parts:
+        keep = {"uhntc"}  # its SRF net has a state_dict of its own there
     elif grammar == "torch" and len(found.parts) > 1:
         raise ConversionError("it holds several networks", where=source, hint="say which with --part")
     else:
@@ -177,7 +196,9 @@ def _to_paddle(networks: Mapping[str, Network], published: Arrays, report: Repor
         else:
             how = "Linear, transposed" if names.is_linear(name) else "renamed"
             report.rows.append(Row("converted", name, f"{how}, made float32" if name in short else how))
-    if len(networks) == 1 and "umsft" not in networks:  # a net alone has its layer's own names
+    if "uhntc" in networks:
+        ours.update(_filled_query(networks["uhntc"], report))
+    if len(networks) == 1 and not any(kind in networks for kind in NETWORKS):  # a net alone has its layer's own names
         ours = {name.partition(".")[2]: array for name, array in ours.items()}
     return {**ours, **{ASIDE_PREFIX + name: array for name, array in aside.items()}}
 
@@ -194,16 +215,76 @@ def _vgg_to_paddle(published: Arrays, report: Report) -> Arrays:
     return output
 
 
-def _to_torch(networks: Mapping[str, Network], published: Arrays, report: Report) -> Arrays:
+def _filled_query(network: Network, report: Report) -> Arrays:
+    """The query convolution by our names where the file has none, and what is dropped of the file, as rows."""
+    report.rows += [Row("dropped", network.source_of(name), _UNUSED_NOTE) for name in network.unused]
+    missing = [name for name in names_uhntc.QUERY_KEYS if name not in network.tensors]
+    start = query_start(_bands(network))
+    report.rows += [Row("filled", name, f"{_QUERY_NOTE}: {_DEFAULT_START}") for name in missing]
+    ours, _ = published_to_ours({name: start[name] for name in missing})
+    return ours
+
+
+def _bands(network: Network) -> int:
+    return shapes_uhntc.uhntc_sizes({name: leaf.values().shape for name, leaf in network.tensors.items()}).bands
+
+
+def _unused_pixels(networks: Mapping[str, Network]) -> Optional[dict[str, int]]:
+    """Pixels of the unused attentions that a published file of uHNTC holds."""
+    if "uhntc" not in networks:
+        return None
+    unused = networks["uhntc"].unused
+    return shapes_uhntc.pixels_of_file({name: leaf.values().shape for name, leaf in unused.items()})
+
+
+def _pixels_to_fill(
+    file: WeightFile, networks: Mapping[str, Network], image_size: Optional[tuple[int, int]]
+) -> dict[str, int]:
+    """For which sizes uHNTC's unused attentions are filled in."""
+    if image_size is not None:
+        return shapes_uhntc.pixels_of_image(*image_size)
+    own = _unused_pixels(networks)
+    if own is not None:
+        return own
+    try:
+        recorded = json.loads(file.metadata.get("unused_pixels", "{}"))
+    except (ValueError, RecursionError):
+        recorded = {}
+    whole = isinstance(recorded, dict) and all(type(recorded.get(tap)) is int for tap in shapes_uhntc.TAPS)
+    if whole and all(0 < recorded[tap] <= _LONGEST_SIDE**2 for tap in shapes_uhntc.TAPS):
+        return {tap: recorded[tap] for tap in shapes_uhntc.TAPS}
+    return shapes_uhntc.pixels_of_image(*shapes_uhntc.PUBLISHED_CROP)
+
+
+def _wanted_by_torch(network: Network, published: Arrays, pixels: Mapping[str, int]) -> Shapes:
+    found = {name: array.shape for name, array in published.items()}
+    if network.kind != "uhntc":
+        return wanted_shapes(network.kind, found)
+    return shapes_uhntc.uhntc_shapes(shapes_uhntc.uhntc_sizes(found), query=False, pixels=pixels)
+
+
+def _to_torch(
+    networks: Mapping[str, Network], published: Arrays, report: Report, pixels: Mapping[str, int]
+) -> Arrays:
     """Returns the full published state_dict; what our files do not have is filled in."""
     network = next(iter(networks.values()))
     output: Arrays = {}
-    for name, shape in wanted_shapes(network.kind, {name: a.shape for name, a in published.items()}).items():
+    for name in names_uhntc.QUERY_KEYS:
         if name in published:
+            report.rows.append(Row("dropped", network.source_of(name), _QUERY_NOTE))
+    for name, shape in _wanted_by_torch(network, published, pixels).items():
+        unused = network.unused.get(name)
+        if unused is not None and unused.values().shape == shape:
+            output[name] = unused.values()
+            report.rows.append(Row("converted", name, "as it is"))
+        elif names_uhntc.is_unused(name):
+            output[name] = declared_start(name, shape)
+            report.rows.append(Row("filled", name, f"{_UNUSED_NOTE}: {_DEFAULT_START}"))
+        elif name in published:
             output[name] = published[name]
             report.rows.append(Row("converted", name, _how(network, name)))
         elif network.kind == "umsft" and names.is_dead(name):
-            output[name] = dead_layer_start(name, shape)
+            output[name] = declared_start(name, shape)
             report.rows.append(Row("filled", name, _START_NOTE))
         elif name.replace("num_batches_tracked", "running_mean") in published:
             output[name] = np.zeros((), np.int64)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping
 from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.weights import names, shapes
+from paddle_umsft.weights import names, names_uhntc, shapes
 
 Arrays = dict[str, np.ndarray]
 
@@ -78,24 +79,46 @@ def to_published_layout(published: str, array: np.ndarray) -> np.ndarray:
     return turned
 
 
-def dead_layer_start(key: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Makes the declared start of a VGG layer that nobody listens to: PyTorch's default, the key's CRC as the seed.
+def declared_start(key: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Makes the declared start of a tensor that one side has and the other has not: PyTorch's default.
+
+    Such are the VGG layers that nobody listens to, uHNTC's attentions that are never called, and its query convolution.
 
     Args:
-        key: Its published name.
-        shape: Its shape.
+        key: Its published name; its CRC-32 is the seed.
+        shape: Its published shape.
 
     Returns:
-        float32 (int64 for a count of batches): a convolution's weight and bias uniform in ±1/sqrt(fan_in), a BN's
-        weight and variance 1, bias and mean 0.
+        float32 (int64 for a count of batches): the weight and bias of a convolution and the weight of a Linear layer
+        uniform in ±1/sqrt(fan_in), a BN's weight and variance 1, bias and mean 0.
     """
     leaf = key.rpartition(".")[2]
-    index = int(key.split(".")[2])
     if leaf == "num_batches_tracked":
         return np.zeros(shape, np.int64)
-    convolutions = {place: before for place, before, _ in shapes.VGG_CONVOLUTIONS}
-    if index not in convolutions:
+    fan_in = _fan_in(key, shape)
+    if fan_in is None:
         return np.full(shape, 1.0 if leaf in ("weight", "running_var") else 0.0, np.float32)
-    bound = 1.0 / np.sqrt(9.0 * convolutions[index])
+    bound = 1.0 / np.sqrt(fan_in)
     random = np.random.RandomState(zlib.crc32(key.encode()))
     return random.uniform(-bound, bound, shape).astype(np.float32)
+
+
+def query_start(bands: int) -> Arrays:
+    """Makes the start of uHNTC's query convolution by published name, for a checkpoint that cannot have it (P12)."""
+    channels = shapes.VGG_CONVOLUTIONS[0][2]
+    weight, bias = names_uhntc.QUERY_KEYS
+    start = declared_start(weight, (channels, bands, 3, 3))
+    bound = 1.0 / np.sqrt(9.0 * bands)
+    random = np.random.RandomState(zlib.crc32(bias.encode()))
+    return {weight: start, bias: random.uniform(-bound, bound, channels).astype(np.float32)}
+
+
+def _fan_in(key: str, shape: tuple[int, ...]) -> Optional[float]:
+    """Numbers that go into one of a layer's outputs; None for a BN."""
+    if len(shape) > 1:
+        return float(np.prod(shape[1:]))
+    convolutions = {place: before for place, before, _ in shapes.VGG_CONVOLUTIONS}
+    found = re.search(r"\.extractor\.(\d+)\.bias$", key)
+    if found is None or int(found[1]) not in convolutions:
+        return None
+    return 9.0 * convolutions[int(found[1])]

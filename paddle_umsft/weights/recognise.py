@@ -20,6 +20,12 @@ _ANCHORS: tuple[tuple[str, str, str], ...] = (
         r"(?:attention[23]?\.(?:w_qs|w_ks|w_vs|fc)|super[23]?\.\d|FeatureMerge\d|[HM]SIFE\.extractor|rm\.(?:refine|srf))\.",
     ),
     ("umsft", "paddle", r"(?:levels\.\d+|hsi_encoder|msi_encoder|spatial_fusion)\."),
+    ("uhntc", "torch", r"(?:up_16|up_4|skip[hml]|FTB_[hml]2|HSIconv|FE\.model)\."),
+    (
+        "uhntc",
+        "paddle",
+        r"(?:encoder\.(?:conv\d+|norm\d+|query)|upsample_(?:high|middle)|skip_(?:high|middle|low))\.",
+    ),
     ("vgg", "", r"(?:features\.\d+|classifier\.\d+)\."),
     ("psf", "torch", r"net\.(?:down|spadown)\."),
     ("psf", "paddle", r"kernel$"),
@@ -27,12 +33,12 @@ _ANCHORS: tuple[tuple[str, str, str], ...] = (
     ("srf", "paddle", r"responses\.\d+\."),
 )
 _PATTERNS = [(kind, grammar, re.compile(rf"(?:^|(?<=\.)){anchor}")) for kind, grammar, anchor in _ANCHORS]
-_FOREIGN = re.compile(r"(?:^|\.)(?:HSIconv\.|FTB_[hml]2?\.|skip[hml]\.)")
 _USUAL_PREFIXES = ("", names.NETWORK_PREFIX, names.SRF_PREFIX, names.PSF_PREFIX)
 _LONGEST_NAME = 300
 _PADDLE_TABLES = ("StructuredToParameterName@@", "UnpackBigParamInfor@@")
 _KINDS = {
     "umsft": "UMSFT network",
+    "uhntc": "uHNTC (FeafusFormer) network",
     "vgg": "VGG16-BN",
     "psf": "PSF net",
     "srf": "SRF net",
@@ -44,7 +50,7 @@ class Part:
     """One network found in a file.
 
     Args:
-        kind: ``umsft``, ``vgg``, ``psf`` or ``srf``.
+        kind: ``umsft``, ``uhntc``, ``vgg``, ``psf`` or ``srf``.
         grammar: ``torch`` or ``paddle``: whose names it uses; empty where both are the same.
         prefix: What stands before every name.
         tensors: By name without the prefix.
@@ -130,12 +136,6 @@ def recognise(file: WeightFile, key: Optional[str] = None) -> Recognised:
 
 def _place(file: WeightFile, name: str, leaf: Leaf, found: dict[tuple[str, str, str], Part], others: list[str]) -> None:
     """Puts a tensor with the network that its name speaks for; of several anchors the first in the name counts."""
-    if _FOREIGN.search(name):
-        raise ConversionError(
-            f"a checkpoint of FeafusFormer (uHNTC), the method's first form ({name[:60]!r})",
-            where=file.path,
-            hint="this package has the network of its successor, UMSFT, only",
-        )
     best: Optional[tuple[int, str, str]] = None
     for kind, grammar, pattern in _PATTERNS:
         match = pattern.search(name)
@@ -161,7 +161,7 @@ def _is_training_state(name: str) -> bool:
 def _one_of_each(file: WeightFile, found: dict[tuple[str, str, str], Part]) -> dict[str, Part]:
     if not found:
         raise ConversionError(
-            "no network known is in it", where=file.path, expected="UMSFT, VGG16-BN, or the PSF or SRF net"
+            "no network known is in it", where=file.path, expected="UMSFT, uHNTC, VGG16-BN, or the PSF or SRF net"
         )
     parts: dict[str, Part] = {}
     for part in found.values():

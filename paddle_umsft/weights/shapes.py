@@ -60,13 +60,13 @@ def umsft_shapes(sizes: Sizes) -> Shapes:
         shapes.update(_hourglass(f"super{suffix}.", level, sizes))
     for number in range(1, 7):
         channels, size = _TAPS[(number - 1) // 2], 3 if number == 1 else 1
-        shapes.update(_conv(f"FeatureMerge{number}.0", channels, bands, size))
-        shapes.update(_conv(f"FeatureMerge{number}.2", bands, bands, 3))
+        shapes.update(conv_shapes(f"FeatureMerge{number}.0", channels, bands, size))
+        shapes.update(conv_shapes(f"FeatureMerge{number}.2", bands, bands, 3))
     for encoder, channels in (("HSIFE", bands), ("MSIFE", msi_bands)):
         shapes.update(vgg_shapes(f"{encoder}.extractor", channels))
     shapes.update(srf_shapes(sizes.supports, "rm.srf."))
-    shapes.update(_conv("rm.refine.0", msi_bands, 2 * msi_bands, 1))
-    shapes.update(_conv("rm.refine.2", 2 * msi_bands, bands, 1))
+    shapes.update(conv_shapes("rm.refine.0", msi_bands, 2 * msi_bands, 1))
+    shapes.update(conv_shapes("rm.refine.2", 2 * msi_bands, bands, 1))
     return shapes
 
 
@@ -81,8 +81,8 @@ def vgg_shapes(prefix: str = "features", channels: int = 3, dead: bool = True) -
     shapes: Shapes = {}
     for index, before, after in VGG_CONVOLUTIONS:
         if dead or index < DEAD_FROM:
-            shapes.update(_conv(f"{prefix}.{index}", channels if index == 0 else before, after, 3))
-            shapes.update(_norm(f"{prefix}.{index + 1}", after))
+            shapes.update(conv_shapes(f"{prefix}.{index}", channels if index == 0 else before, after, 3))
+            shapes.update(norm_shapes(f"{prefix}.{index + 1}", after))
     return shapes
 
 
@@ -90,7 +90,7 @@ def vgg19_shapes() -> Shapes:
     """Returns the keys of VGG19's feature stack up to layer 14."""
     shapes: Shapes = {}
     for index, before, after in VGG19_CONVOLUTIONS:
-        shapes.update(_conv(f"features.{index}", before, after, 3))
+        shapes.update(conv_shapes(f"features.{index}", before, after, 3))
     return shapes
 
 
@@ -117,7 +117,7 @@ def umsft_sizes(found: Mapping[str, Shape]) -> Sizes:
     Args:
         found: Shapes by published key; some may be missing or wrong.
     """
-    bands = _majority(found, [f"FeatureMerge{n}.2.bias" for n in range(1, 7)] + ["rm.refine.2.bias"], 31)
+    bands = majority(found, [f"FeatureMerge{n}.2.bias" for n in range(1, 7)] + ["rm.refine.2.bias"], 31)
     # Three witnesses; the number of srf_list entries is none, as a missing one must show as missing.
     votes = [found[key][1] for key in ("rm.refine.0.weight", "MSIFE.extractor.0.weight") if len(found.get(key, ())) > 1]
     votes += [found[key][0] // 2 for key in ("rm.refine.0.bias",) if found.get(key)]
@@ -127,12 +127,12 @@ def umsft_sizes(found: Mapping[str, Shape]) -> Sizes:
     attention, widths, skips = [], [], []
     for suffix, level in LEVELS.items():
         rows = [f"attention{suffix}.{name}.weight" for name in ("w_qs", "w_ks", "w_vs")]
-        attention.append(_majority(found, rows, 5 * (bands // 5)))
+        attention.append(majority(found, rows, 5 * (bands // 5)))
         top = f"super{suffix}."
         norms = [f"{top}{place}.bias" for place in ("1.1.2", "1.1.5", "4", "7")]
-        widths.append(_majority(found, norms, 191))
+        widths.append(majority(found, norms, 191))
         step = conv_step(level)
-        skips.append(_majority(found, [f"{top}1.0.1.{step}.bias", f"{top}1.0.2.bias", f"{top}1.0.2.weight"], 20))
+        skips.append(majority(found, [f"{top}1.0.1.{step}.bias", f"{top}1.0.2.bias", f"{top}1.0.2.weight"], 20))
     return Sizes(bands, lengths, tuple(attention), tuple(widths), tuple(skips))
 
 
@@ -147,7 +147,8 @@ def _first(found: Mapping[str, Shape], key: str) -> int:
     return shape[0] if len(shape) == 1 else 1
 
 
-def _majority(found: Mapping[str, Shape], keys: list[str], default: int, axis: int = 0) -> int:
+def majority(found: Mapping[str, Shape], keys: list[str], default: int, axis: int = 0) -> int:
+    """Reads a size off several tensors; the most frequent counts."""
     sizes = Counter(found[key][axis] for key in keys if len(found.get(key, ())) > axis)
     return sizes.most_common(1)[0][0] if sizes else default
 
@@ -155,32 +156,47 @@ def _majority(found: Mapping[str, Shape], keys: list[str], default: int, axis: i
 def _hourglass(prefix: str, level: int, sizes: Sizes) -> Iterator[tuple[str, Shape]]:
     width = sizes.widths[level]
     channels = sizes.bands + len(sizes.supports)
-    yield from _scale(prefix, level, _HOURGLASS_SCALES[level], channels, width, sizes.skips[level])
-    yield from _conv(f"{prefix}9.{conv_step(level)}", width, sizes.bands, 1)
+    yield from scale_shapes(
+        prefix, conv_step(level), _HOURGLASS_SCALES[level], channels, width, sizes.skips[level]
+    )
+    yield from conv_shapes(f"{prefix}9.{conv_step(level)}", width, sizes.bands, 1)
 
 
-def _scale(prefix: str, level: int, scales: int, channels: int, width: int, skip: int) -> Iterator[tuple[str, Shape]]:
-    step = conv_step(level)
-    yield from _conv(f"{prefix}1.0.1.{step}", channels, skip, 1)
-    yield from _norm(f"{prefix}1.0.2", skip)
-    yield from _conv(f"{prefix}1.1.1.{step}", channels, width, 3)
-    yield from _norm(f"{prefix}1.1.2", width)
-    yield from _conv(f"{prefix}1.1.4.{step}", width, width, 3)
-    yield from _norm(f"{prefix}1.1.5", width)
+def scale_shapes(
+    prefix: str, step: str, scales: int, channels: int, width: int, skip: int
+) -> Iterator[tuple[str, Shape]]:
+    """Yields the keys of an hourglass's scale and of those inside it.
+
+    Args:
+        prefix: What stands before the scale's positions.
+        step: Index of a convolution behind its place (``names.conv_step``).
+        scales: How many there are.
+        channels: Coming in.
+        width: Of the deeper branch.
+        skip: Of the thin branch.
+    """
+    yield from conv_shapes(f"{prefix}1.0.1.{step}", channels, skip, 1)
+    yield from norm_shapes(f"{prefix}1.0.2", skip)
+    yield from conv_shapes(f"{prefix}1.1.1.{step}", channels, width, 3)
+    yield from norm_shapes(f"{prefix}1.1.2", width)
+    yield from conv_shapes(f"{prefix}1.1.4.{step}", width, width, 3)
+    yield from norm_shapes(f"{prefix}1.1.5", width)
     if scales > 1:
-        yield from _scale(f"{prefix}1.1.7.", level, scales - 1, width, width, skip)
-    yield from _norm(f"{prefix}2", width + skip)
-    yield from _conv(f"{prefix}3.{step}", width + skip, width, 3)
-    yield from _norm(f"{prefix}4", width)
-    yield from _conv(f"{prefix}6.{step}", width, width, 1)
-    yield from _norm(f"{prefix}7", width)
+        yield from scale_shapes(f"{prefix}1.1.7.", step, scales - 1, width, width, skip)
+    yield from norm_shapes(f"{prefix}2", width + skip)
+    yield from conv_shapes(f"{prefix}3.{step}", width + skip, width, 3)
+    yield from norm_shapes(f"{prefix}4", width)
+    yield from conv_shapes(f"{prefix}6.{step}", width, width, 1)
+    yield from norm_shapes(f"{prefix}7", width)
 
 
-def _conv(name: str, before: int, after: int, size: int) -> list[tuple[str, Shape]]:
+def conv_shapes(name: str, before: int, after: int, size: int) -> list[tuple[str, Shape]]:
+    """Returns the keys of a convolution."""
     return [(f"{name}.weight", (after, before, size, size)), (f"{name}.bias", (after,))]
 
 
-def _norm(name: str, channels: int) -> list[tuple[str, Shape]]:
+def norm_shapes(name: str, channels: int) -> list[tuple[str, Shape]]:
+    """Returns the keys of a batch normalisation."""
     parts: list[tuple[str, Shape]] = [
         (f"{name}.{part}", (channels,)) for part in ("weight", "bias", "running_mean", "running_var")
     ]

@@ -10,10 +10,11 @@ import numpy as np
 from paddle_umsft.errors import ConversionError
 from paddle_umsft.weights.check import checked_networks
 from paddle_umsft.weights.formats.reader import read_weights
-from paddle_umsft.weights.mapping import Arrays, published_to_ours
+from paddle_umsft.weights.mapping import Arrays, published_to_ours, query_start
 from paddle_umsft.weights.names import SRF_PREFIX
 from paddle_umsft.weights.recognise import recognise
 from paddle_umsft.weights.report import Report
+from paddle_umsft.weights.shapes_uhntc import uhntc_sizes
 
 
 def load_start(path: Union[str, Path]) -> Arrays:
@@ -32,7 +33,8 @@ def load_start(path: Union[str, Path]) -> Arrays:
     file = read_weights(path)
     found = recognise(file)
     if "vgg" in found.parts:
-        raise ConversionError("VGG16-BN alone", where=path, expected="UMSFT", hint="give it as network.vgg_weights")
+        hint = "give it as network.vgg_weights or uhntc.vgg_weights"
+        raise ConversionError("VGG16-BN alone", where=path, expected="UMSFT or uHNTC", hint=hint)
     report = Report(found.describe(), (file.path.name, file.sha256))
     networks = checked_networks(found, report)
     if found.grammar == "paddle" and "srf" not in found.parts:  # a run that knew the SRF has none to offer
@@ -40,6 +42,9 @@ def load_start(path: Union[str, Path]) -> Arrays:
     if report.problems():
         raise ConversionError("weights do not fit", where=path, got=report.problems())
     published = {name: leaf.values() for network in networks.values() for name, leaf in network.tensors.items()}
+    if "uhntc" in networks:
+        sizes = uhntc_sizes({name: array.shape for name, array in published.items()})
+        published = {**query_start(sizes.bands), **published}
     ours, _ = published_to_ours(published)
     # Copies, so that the file need not stay open.
     return {name: np.array(a, np.float64 if a.dtype == np.float64 else np.float32) for name, a in ours.items()}
