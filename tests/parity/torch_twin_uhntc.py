@@ -245,12 +245,16 @@ class Fusion:
         """The loss of the present phase and the fused image."""
         fused = self.net()
         hsi, msi = fusion_losses(fused, self.psf, self.srf, self.lr_hsi, self.hr_msi)
-        through, direct = both_losses(self.psf, self.srf, self.lr_hsi, self.hr_msi, self.basis, self.coeffs)
-        terms = {"hsi": hsi, "msi": msi, "subspace": through, "degradation": direct}
-        terms["band_difference"] = band_difference(fused)
-        if self.perceptual is not None:
+        terms = {"hsi": hsi, "msi": msi}
+        weights = self.phase()[1]
+        if "degradation" in weights:
+            both = both_losses(self.psf, self.srf, self.lr_hsi, self.hr_msi, self.basis, self.coeffs)
+            terms["subspace"], terms["degradation"] = both
+        if "band_difference" in weights:
+            terms["band_difference"] = band_difference(fused)
+        if "perceptual" in weights and self.perceptual is not None:
             terms["perceptual"] = self.perceptual(self.srf(fused))
-        return sum(w * terms[name] for name, w in self.phase()[1].items() if name in terms), fused.detach()
+        return sum(w * terms[name] for name, w in weights.items() if name in terms), fused.detach()
 
     def step(self) -> tuple[float, Tensor]:
         """One update; returns its loss and its fused image, both from before the update."""

@@ -93,7 +93,7 @@ def conv(
         plan: Where to write.
         x: The map.
         weight: (C_out, C_in, k, k); (C, 1, 1, k, k) gives each channel a kernel of its own.
-        bias: (C_out,), or None.
+        bias: (C_out,), or None; it gets a gradient if the weight does.
         stride: Of the kernel.
         padding: Pixels of zeros on each side.
         order: Where the weight's channels lie in a joined map (see `_Weights`).
@@ -129,16 +129,18 @@ def conv(
     def undo() -> None:
         assert y.grad is not None
         slope = y.grad.memory
-        by_weight = lib.primitive(
-            "convolution_backward_weights", dnnl.CONVOLUTION_DIRECT, x.desc, free, bias_desc, y.desc, *geometry, forward
-        )
-        gradient, buffer = plan.temporary(by_weight.query(dnnl.Q_DIFF_WEIGHTS))
-        args = {dnnl.SRC: plan.saved(x), dnnl.DIFF_DST: slope, dnnl.DIFF_WEIGHTS: gradient}
-        if bias:
-            args[dnnl.DIFF_BIAS] = bias.grad
-        plan.backward.append(("conv by weight", by_weight.bind(args)))
-        weights.send(gradient)
-        plan.pool.give(buffer)
+        if not weight.frozen:
+            kind = "convolution_backward_weights"
+            by_weight = lib.primitive(
+                kind, dnnl.CONVOLUTION_DIRECT, x.desc, free, bias_desc, y.desc, *geometry, forward
+            )
+            gradient, buffer = plan.temporary(by_weight.query(dnnl.Q_DIFF_WEIGHTS))
+            args = {dnnl.SRC: plan.saved(x), dnnl.DIFF_DST: slope, dnnl.DIFF_WEIGHTS: gradient}
+            if bias:
+                args[dnnl.DIFF_BIAS] = bias.grad
+            plan.backward.append(("conv by weight", by_weight.bind(args)))
+            weights.send(gradient)
+            plan.pool.give(buffer)
         if x.needs_grad:
             by_data = lib.primitive(
                 "convolution_backward_data", dnnl.CONVOLUTION_DIRECT, x.desc, free, y.desc, *geometry, forward
