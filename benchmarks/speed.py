@@ -4,9 +4,9 @@
                                [--clock cpu] [--json FILE]
 
 One process per program: this project, the PyTorch twin with all layers of the published encoders, and the twin with
-the dead ones cut (uHNTC has none). They take turns step by step, so that other work on the machine falls on all alike; medians over
-the repeats, and the ratio of each turn with its spread. On a busy machine take `--threads 1 --clock cpu`: waiting
-for a processor does not count then. Needs torch beside paddlepaddle.
+the dead ones cut (uHNTC has none). They take turns step by step, so that other work on the machine falls on all alike;
+medians over the repeats, and the ratio of each turn with its spread. On a busy machine take `--threads 1 --clock cpu`:
+waiting for a processor does not count then. Needs torch beside paddlepaddle.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ from __future__ import annotations
 import paddle
 import paddle.nn.functional as F
 
+from paddle_umsft.methods.networks.ops.small import FixedKeyAttention, usable
+
 
 def channel_attention(query: paddle.Tensor, key: paddle.Tensor, value: paddle.Tensor) -> paddle.Tensor:
     """Let the channels of three maps attend to each other; there is nothing to learn in it.
@@ -17,6 +19,9 @@ def channel_attention(query: paddle.Tensor, key: paddle.Tensor, value: paddle.Te
     Returns:
         (B, K, H, W): value + softmax(query keyᵀ / √(H·W)) value, each map seen as (K, H·W).
     """
+    fixed = key.stop_gradient and value.stop_gradient
+    if fixed and query.shape[0] == 1 and usable(query, key, value):
+        return FixedKeyAttention.apply(query, key, value)
     q, k, v = (tap.flatten(2) for tap in (query, key, value))  # (B, K, H·W)
     pixels = int(q.shape[2])
     likeness = paddle.matmul(q, k, transpose_y=True) / pixels**0.5  # (B, K, K)

@@ -93,7 +93,7 @@ def conv(
         plan: Where to write.
         x: The map.
         weight: (C_out, C_in, k, k); (C, 1, 1, k, k) gives each channel a kernel of its own.
-        bias: (C_out,), or None; it gets a gradient if the weight does.
+        bias: (C_out,), or None.
         stride: Of the kernel.
         padding: Pixels of zeros on each side.
         order: Where the weight's channels lie in a joined map (see `_Weights`).
@@ -129,7 +129,7 @@ def conv(
     def undo() -> None:
         assert y.grad is not None
         slope = y.grad.memory
-        if not weight.frozen:
+        if not (weight.frozen and (bias is None or bias.frozen)):
             kind = "convolution_backward_weights"
             by_weight = lib.primitive(
                 kind, dnnl.CONVOLUTION_DIRECT, x.desc, free, bias_desc, y.desc, *geometry, forward
@@ -335,23 +335,28 @@ def relu(plan: Plan, x: Value) -> Value:
 
 
 def sigmoid(plan: Plan, x: Value) -> Value:
-    """Logistic function."""
+    """Logistic function, for what leaves the plan: it makes the unused channels of a block one half, not zero."""
     return _pointwise(plan, x, dnnl.LOGISTIC, 0.0)
 
 
 def _pointwise(plan: Plan, x: Value, kind: int, alpha: float) -> Value:
+    channels, height, width = x.shape
     y = plan.map(*x.shape)
-    forward = plan.lib.primitive("eltwise_forward", dnnl.FORWARD, kind, x.desc, y.desc, alpha, 0.0)
-    plan.forward.append(("activation", forward.bind({dnnl.SRC: x.memory, dnnl.DST: y.memory})))
+    # Over whole blocks: what does not keep their unused channels zero has a slow kernel only where it must mind them.
+    full = -(-channels // BLOCK) * BLOCK
+    dense = plan.lib.desc((1, full, height, width), dnnl.TAG_NCHW16C)
+    forward = plan.lib.primitive("eltwise_forward", dnnl.FORWARD, kind, dense, dense, alpha, 0.0)
+    ends = {dnnl.SRC: recast(x.memory, dense), dnnl.DST: recast(y.memory, dense)}
+    plan.forward.append(("activation", forward.bind(ends)))
 
     def undo() -> None:
         assert y.grad is not None
-        g = y.grad.memory
-        back = plan.lib.primitive("eltwise_backward", kind, x.desc, y.desc, x.desc, alpha, 0.0, forward)
+        g = recast(y.grad.memory, dense)
+        back = plan.lib.primitive("eltwise_backward", kind, dense, dense, dense, alpha, 0.0, forward)
 
         def write(memory: Memory) -> None:
-            step = back.bind({dnnl.SRC: plan.saved(x), dnnl.DIFF_DST: g, dnnl.DIFF_SRC: memory})
-            plan.backward.append(("activation", step))
+            args = {dnnl.SRC: recast(plan.saved(x), dense), dnnl.DIFF_DST: g, dnnl.DIFF_SRC: recast(memory, dense)}
+            plan.backward.append(("activation", back.bind(args)))
 
         if plan.pass_grad(y, x):
             write(g)
