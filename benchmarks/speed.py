@@ -1,12 +1,12 @@
 """Seconds and memory of one fusion step: this project beside the published network in PyTorch, on this machine.
 
-    python benchmarks/speed.py [--size 128 ...] [--case 128x4@128] [--repeats 10] [--threads 2] [--clock cpu]
-                               [--json FILE]
+    python benchmarks/speed.py [--network uhntc] [--size 128 ...] [--case 128x4@128] [--repeats 10] [--threads 2]
+                               [--clock cpu] [--json FILE]
 
 One process per program: this project, the PyTorch twin with all layers of the published encoders, and the twin with
-the dead ones cut. They take turns step by step, so that other work on the machine falls on all alike; medians over
-the repeats, and the ratio of each turn with its spread. On a busy machine take `--threads 1 --clock cpu`: waiting
-for a processor does not count then. Needs torch beside paddlepaddle.
+the dead ones cut (uHNTC has none). They take turns step by step, so that other work on the machine falls on all alike;
+medians over the repeats, and the ratio of each turn with its spread. On a busy machine take `--threads 1 --clock cpu`:
+waiting for a processor does not count then. Needs torch beside paddlepaddle.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 ROOT = Path(__file__).resolve().parents[1]
-PROGRAMS = ("ours", "published", "trimmed")
+PROGRAMS = {"umsft": ("ours", "published", "trimmed"), "uhntc": ("ours", "published")}
 PARTS = ("forward", "backward", "update")
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 CAVE_SPANS = ((20, 31), (10, 23), (0, 12))
@@ -94,6 +94,34 @@ class Ours:
         return [forward - start, backward - forward, clock() - backward]
 
 
+class OursUhntc(Ours):
+    """One fusion step of this project's uHNTC."""
+
+    def __init__(self, bands: int, msi_bands: int, size: int, scale: int, _: str) -> None:
+        import paddle
+
+        from paddle_umsft.methods.networks import ops
+        from paddle_umsft.methods.networks.psf_layers import LearnedPsf
+        from paddle_umsft.methods.networks.srf_layers import LearnedSrf
+        from paddle_umsft.methods.uhntc.network import UHNTC
+
+        paddle.seed(1)
+        self.paddle, self.note = paddle, ops.active()
+        self.low, self.msi = (paddle.to_tensor(a) for a in scene(bands, msi_bands, size, scale))
+        network = UHNTC(bands=bands, msi_bands=msi_bands)
+        self.inputs = network.prepare(self.low, self.msi)
+        self.net = lambda inputs, srf: network(inputs)
+        self.srf = LearnedSrf(bands=bands, supports=spans_of(bands, msi_bands))
+        self.psf = LearnedPsf(scale=scale)
+        parameters = [p for p in network.parameters() if not p.stop_gradient]
+        self.optimizer = paddle.optimizer.AdamW(8e-3, parameters=parameters, weight_decay=0.01)
+
+    def step(self) -> list[float]:
+        seconds = super().step()
+        self.srf.clear_gradients()
+        return seconds
+
+
 class Torch:
     """One fusion step of the PyTorch twin."""
 
@@ -122,7 +150,29 @@ class Torch:
         return [forward - start, backward - forward, clock() - backward]
 
 
-def work(program: str, case: tuple[int, int, int, int]) -> int:
+class TorchUhntc(Torch):
+    """One fusion step of uHNTC's PyTorch twin."""
+
+    def __init__(self, bands: int, msi_bands: int, size: int, scale: int, _: str) -> None:
+        sys.path.insert(0, str(ROOT / "tests" / "parity"))
+        import torch
+        import torch_twin
+        import torch_twin_uhntc
+
+        torch.manual_seed(1)
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        self.note = f"PyTorch {torch.__version__}, {torch.get_num_threads()} thread(s)"
+        low, msi = (torch.from_numpy(a) for a in scene(bands, msi_bands, size, scale))
+        net = torch_twin_uhntc.Uhntc(low, msi)
+        psf, srf = torch_twin.PsfNet(scale), torch_twin.SrfNet(spans_of(bands, msi_bands))
+        phases = [(10**9, {"hsi": 1.0, "msi": 1.0}, False)]
+        self.fusion = torch_twin_uhntc.Fusion(net, psf, srf, low, msi, phases)
+
+
+RUNNERS = {"umsft": (Ours, Torch), "uhntc": (OursUhntc, TorchUhntc)}
+
+
+def work(network: str, program: str, case: tuple[int, int, int, int]) -> int:
     """A worker: one step per line read, one line of JSON back."""
     sys.path.insert(0, str(ROOT))
     answers, sys.stdout = sys.stdout, sys.stderr
@@ -130,7 +180,8 @@ def work(program: str, case: tuple[int, int, int, int]) -> int:
         from paddle_umsft.machine.environment import prepare_environment
 
         prepare_environment()
-    runner = (Ours if program == "ours" else Torch)(*case, program)
+    ours, twin = RUNNERS[network]
+    runner = (ours if program == "ours" else twin)(*case, program)
     print(json.dumps({"note": runner.note}), file=answers, flush=True)
     for _ in sys.stdin:
         seconds = runner.step()
@@ -142,9 +193,9 @@ def work(program: str, case: tuple[int, int, int, int]) -> int:
 class Worker:
     """A process that steps on demand."""
 
-    def __init__(self, program: str, case: tuple[int, int, int, int], threads: int) -> None:
+    def __init__(self, network: str, program: str, case: tuple[int, int, int, int], threads: int) -> None:
         command = [sys.executable, "-W", "ignore", str(Path(__file__).resolve()), "--worker", program]
-        command += ["--case", case_name(case)]
+        command += ["--network", network, "--case", case_name(case)]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
@@ -189,9 +240,11 @@ def quartiles(values: list[float]) -> list[float]:
     return statistics.quantiles(values, n=4, method="inclusive")
 
 
-def measure(case: tuple[int, int, int, int], repeats: int, threads: int, programs: tuple[str, ...]) -> dict[str, Any]:
+def measure(
+    network: str, case: tuple[int, int, int, int], repeats: int, threads: int, programs: tuple[str, ...]
+) -> dict[str, Any]:
     """Let the programs take turns; medians, ratios with quartiles, peak memory."""
-    workers = {name: Worker(name, case, threads) for name in programs}
+    workers = {name: Worker(network, name, case, threads) for name in programs}
     try:
         for _ in range(2):
             for worker in workers.values():
@@ -250,7 +303,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
         cells += [f"{peak:{8 if i == 0 else 7}.0f}" if peak else "-".rjust(7) for i, peak in enumerate(peaks)]
         lines.append(" ".join(cells))
     for name, r in results.items():
-        for program in PROGRAMS:
+        for program in PROGRAMS["umsft"]:
             if f"{program}_parts_s" in r:
                 parts = ", ".join(f"{part} {s:.3f}" for part, s in r[f"{program}_parts_s"].items())
                 lines.append(f"{name:>18} {program:>9}: {parts}")
@@ -260,6 +313,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 def main(argv: Optional[list[str]] = None) -> int:
     """Parse, measure, print, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--network", choices=list(PROGRAMS), default="umsft", help="which one (default umsft)")
     parser.add_argument("--size", type=int, nargs="*", help="sizes of 31x3-band scenes, x8 (default 128 256 512)")
     parser.add_argument("--case", nargs="*", default=[], help="others, bands x msi @ size [s scale], e.g. 128x4@128")
     parser.add_argument("--repeats", type=int, default=10)
@@ -267,10 +321,10 @@ def main(argv: Optional[list[str]] = None) -> int:
     parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="cpu: processor time, with 1 thread")
     parser.add_argument("--only-ours", action="store_true", help="leave PyTorch out")
     parser.add_argument("--json", type=Path, help="write the figures here")
-    parser.add_argument("--worker", choices=PROGRAMS, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", choices=PROGRAMS["umsft"], help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.worker:
-        return work(options.worker, parse_case(options.case[0]))
+        return work(options.network, options.worker, parse_case(options.case[0]))
     os.environ["SPEED_CLOCK"] = options.clock
     sys.path.insert(0, str(ROOT))
     from paddle_umsft.machine.environment import physical_cores
@@ -282,8 +336,10 @@ def main(argv: Optional[list[str]] = None) -> int:
         for threads in options.threads or [physical_cores()]:
             plain = case[:2] == (31, 3) and case[3] == 8 and len(options.threads or [0]) == 1
             key = str(case[2]) if plain else f"{case_name(case)}/{threads}"
-            programs = PROGRAMS[:1] if options.only_ours else PROGRAMS
-            results[key] = measure(case, options.repeats, threads, programs)
+            key = key if options.network == "umsft" else f"{options.network} {key}"
+            programs = PROGRAMS[options.network]
+            programs = programs[:1] if options.only_ours else programs
+            results[key] = measure(options.network, case, options.repeats, threads, programs)
             print(table({key: results[key]}), flush=True)
             if options.json:
                 options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

@@ -24,6 +24,13 @@ def parse(argv: Optional[Sequence[str]], parts: Sequence[str]) -> argparse.Names
     parser.add_argument("target", metavar="DST", help=".pdparams (this package's names), .pth or .pt (the published)")
     parser.add_argument("--key", help="entry of a checkpoint to take, for instance model")
     parser.add_argument("--part", choices=parts, help="network to take, if SRC holds several")
+    parser.add_argument(
+        "--image-size",
+        nargs=2,
+        type=int,
+        metavar=("H", "W"),
+        help="towards PyTorch: for which image uHNTC's unused attentions are filled in (else as they were, or 128 128)",
+    )
     parser.add_argument("--all", action="store_true", help="list every tensor in the table")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser.parse_args(argv)
@@ -54,8 +61,18 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return 2
     arguments = parse(argv, PARTS)
     screen_may_close()
+    image_size = None
+    if arguments.image_size is not None:
+        height, width = arguments.image_size
+        image_size = (height, width)
     try:
-        report = convert_file(arguments.source, arguments.target, key=arguments.key, part=arguments.part)
+        report = convert_file(
+            arguments.source,
+            arguments.target,
+            key=arguments.key,
+            part=arguments.part,
+            image_size=image_size,
+        )
     except KeyboardInterrupt:
         print("interrupted; nothing was written", file=sys.stderr)
         return 130

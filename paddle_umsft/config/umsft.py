@@ -32,6 +32,7 @@ class WarmUpConfig(Section):
 
     Attributes:
         iterations: Of each of the three steps.
+        joint_iterations: Of step 3, where it has another number; None: as the others.
         rank: K of the subspace that step 3 compares in; cut to what the LR-HSI has.
         srf: Step 1, the SRF alone (Adam).
         psf: Step 2, the PSF alone (Adam).
@@ -40,6 +41,7 @@ class WarmUpConfig(Section):
 
     # As published, with the rates below (docs/porting.md).
     iterations: int = Field(default=500, ge=0)
+    joint_iterations: Optional[int] = Field(default=None, ge=0)
     rank: int = Field(default=3, ge=1)
     srf: StepRate = StepRate(lr=1e-2, decay=0.9, weight_decay=1e-4)
     psf: StepRate = StepRate(lr=5e-4, decay=0.5)

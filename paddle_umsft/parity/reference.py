@@ -14,14 +14,22 @@ import numpy as np
 
 from paddle_umsft.errors import DataError
 
-BUILT_IN = Path(__file__).resolve().parent / "data" / "umsft_reference"
-SEAMS = (
-    *(f"{side}_feature{tap}" for tap in range(3) for side in ("hsi", "msi")),
-    *(f"level{level}_{step}" for level in (1, 2, 3) for step in ("denoiser", "attention", "spafm")),
-    "output",
-    "recon_hsi",
-    "recon_msi",
-)
+DATA = Path(__file__).resolve().parent / "data"
+BUILT_IN = DATA / "umsft_reference"
+BUILT_IN_UHNTC = DATA / "uhntc_reference"
+# Network -> the seams that its golden files have, in the order of the data flow.
+SEAMS = {
+    "umsft": (
+        *(f"{side}_feature{tap}" for tap in range(3) for side in ("hsi", "msi")),
+        *(f"level{level}_{step}" for level in (1, 2, 3) for step in ("denoiser", "attention", "spafm")),
+        "output",
+        "recon_hsi",
+        "recon_msi",
+    ),
+    "uhntc": ("coarse", "FTB_h", "FTB_m", "FTB_l", "up_16", "skiph", "up_4", "skipm", "skipl", "output"),
+}
+COMMON_SEAM = "output"  # what any network has
+NETWORK_NAMES = {"umsft": "UMSFT", "uhntc": "uHNTC"}
 NEEDED = ("bands", "height", "width", "scale_factor", "spans", "scene_seed")
 
 
@@ -40,6 +48,7 @@ class GoldenCase:
         figures: Everything else that the json says about it; any of it may be absent.
         arrays: Samples from the npz by seam; any of them may be absent.
         shapes: Published shapes by published name, if the file lists them for these band counts.
+        network: Whose figures they are, "umsft" or "uhntc".
     """
 
     name: str
@@ -52,12 +61,13 @@ class GoldenCase:
     figures: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray]
     shapes: Optional[Mapping[str, tuple[int, ...]]] = None
+    network: str = "umsft"
 
     def describe(self) -> str:
         """Sizes in a line."""
         return (
             f"{self.bands} bands, {self.height}x{self.width}, scale {self.scale}, "
-            f"{len(self.supports)} MSI band{'s' if len(self.supports) > 1 else ''}"
+            f"{len(self.supports)} MSI band{'s' if len(self.supports) > 1 else ''}, {NETWORK_NAMES[self.network]}"
         )
 
 
@@ -81,7 +91,7 @@ def read_golden(stem: Union[str, Path] = BUILT_IN) -> GoldenFile:
         stem: Path of both without their endings; either ending may be there.
 
     Raises:
-        DataError: A file is missing or cannot be read, or what is in it does not describe cases of UMSFT.
+        DataError: A file is missing or cannot be read, or what is in it does not describe cases of UMSFT or uHNTC.
     """
     stem = Path(stem)
     base = stem.with_suffix("") if stem.suffix in (".json", ".npz") else stem
@@ -133,7 +143,7 @@ def _case(
     where = f"{path}: {name}"
     missing = [key for key in NEEDED if not isinstance(figures, dict) or key not in figures]
     if missing:
-        raise DataError("not a case of UMSFT", where=where, expected=", ".join(missing))
+        raise DataError("not a case of UMSFT or uHNTC", where=where, expected=", ".join(missing))
     bands, height, width, scale, seed = (
         _whole(figures, key, where) for key in ("bands", "height", "width", "scale_factor", "scene_seed")
     )
@@ -146,13 +156,37 @@ def _case(
             got=f"bands {bands}, {height}x{width}, scale_factor {scale}",
         )
     own = {key[len(name) + 1 :]: array for key, array in arrays.items() if key.startswith(f"{name}/")}
-    known = {*SEAMS, *(f"initial_srf_{j}" for j in range(len(supports))), "initial_psf"} - {"output"}
-    if own and not known.intersection(own):  # "output" is what any network has
+    network = _network(figures, own)
+    starts = {"initial_psf", *(f"initial_srf_{j}" for j in range(len(supports)))} if network == "umsft" else set()
+    known = {*SEAMS[network], *starts} - {COMMON_SEAM}
+    if own and not known.intersection(own):
         some = ", ".join(list(own)[:3])
-        raise DataError("numbers of another network", where=where, expected=f"{SEAMS[0]}, ...", got=f"{some}, ...")
-    listed = shapes.get(f"{bands}x{len(supports)}")
+        expected = f"{SEAMS[network][0]}, ..."
+        raise DataError("numbers of another network", where=where, expected=expected, got=f"{some}, ...")
+    # uHNTC's attentions that are never called make its list depend on the image's size too.
+    sizes = f"{bands}x{len(supports)}" + (f"_{height}x{width}" if network == "uhntc" else "")
+    listed = shapes.get(sizes)
     listed = {key: tuple(shape) for key, shape in listed.items()} if isinstance(listed, dict) else None
-    return GoldenCase(name, bands, height, width, scale, supports, seed, figures, own, listed)
+    return GoldenCase(
+        name=name,
+        bands=bands,
+        height=height,
+        width=width,
+        scale=scale,
+        supports=supports,
+        seed=seed,
+        figures=figures,
+        arrays=own,
+        shapes=listed,
+        network=network,
+    )
+
+
+def _network(figures: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    """Whose figures a case holds: by the seams that its json names, or where it names none, its npz."""
+    stats = figures.get("stats")
+    seams = set(stats) if isinstance(stats, dict) and stats else set(arrays)
+    return "uhntc" if seams.intersection(SEAMS["uhntc"]) - {COMMON_SEAM} else "umsft"
 
 
 def _whole(figures: Mapping[str, Any], key: str, where: str) -> int:

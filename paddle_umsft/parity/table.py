@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paddle_umsft.parity.golden import Outcome, Row
+from paddle_umsft.parity.rows import Outcome, Row
 
 WIDTH = 28
 

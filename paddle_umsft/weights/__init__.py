@@ -8,13 +8,14 @@ from paddle_umsft.weights.mapping import ours_to_published, published_to_ours
 from paddle_umsft.weights.names import our_key, published_key
 from paddle_umsft.weights.report import Report
 from paddle_umsft.weights.start import load_start
-from paddle_umsft.weights.vgg import load_vgg_features
+from paddle_umsft.weights.vgg import load_vgg19_features, load_vgg_features
 
 __all__ = [
     "IncompleteError",
     "Report",
     "convert_file",
     "load_start",
+    "load_vgg19_features",
     "load_vgg_features",
     "our_key",
     "ours_to_published",

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from paddle_umsft.weights import names, shapes
+import numpy as np
+
+from paddle_umsft.weights import names, names_uhntc, shapes, shapes_uhntc
 from paddle_umsft.weights.fit import Shape, misfits
 from paddle_umsft.weights.formats.reader import ASIDE_PREFIX
 from paddle_umsft.weights.formats.values import Leaf
 from paddle_umsft.weights.mapping import to_published_layout
 from paddle_umsft.weights.recognise import Part, Recognised
 from paddle_umsft.weights.report import Report
-from paddle_umsft.weights.sizes import srf_supports, umsft_sizes
+from paddle_umsft.weights.sizes import srf_supports, uhntc_sizes, umsft_sizes
+from paddle_umsft.weights.unused import UNUSED_KEYS
 
-# Types that weights may have; counts of batches are integers.
+# The networks that fuse; what only their published form has is kept aside in our files.
+FUSION_NETWORKS = ("umsft", "uhntc")
+# Types that weights may have.
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 _COUNT = ".num_batches_tracked"
 
@@ -24,11 +29,12 @@ class Network:
     """One network under its published names.
 
     Args:
-        kind: `umsft`, `vgg`, `psf` or `srf`.
+        kind: `umsft`, `uhntc`, `vgg`, `psf` or `srf`.
         tensors: By published name, in the published order once checked.
         source_names: Published name -> its name in the file.
         source_shapes: Published name -> its shape in the file.
         ours: Whether the file has this package's names and layout.
+        unused: By published name, the tensors of uHNTC's attentions that are never called.
     """
 
     kind: str
@@ -36,6 +42,7 @@ class Network:
     source_names: dict[str, str] = field(default_factory=dict)
     source_shapes: dict[str, Shape] = field(default_factory=dict)
     ours: bool = False
+    unused: dict[str, Leaf] = field(default_factory=dict)
 
     def put(
         self,
@@ -86,7 +93,7 @@ def checked_networks(found: Recognised, report: Report) -> dict[str, Network]:
     ours = found.grammar == "paddle"
     networks: dict[str, Network] = {}
     # UMSFT first, so that the SRF net finds it.
-    for kind in ("umsft", "vgg", "psf", "srf"):
+    for kind in (*FUSION_NETWORKS, "vgg", "psf", "srf"):
         part = found.parts.get(kind)
         if part is None:
             continue
@@ -97,7 +104,7 @@ def checked_networks(found: Recognised, report: Report) -> dict[str, Network]:
             networks[kind] = network
         for name, leaf in part.tensors.items():
             _put_under_published_name(network, part, name, leaf, report)
-        if kind == "umsft":
+        if kind in FUSION_NETWORKS:
             for name, leaf in found.aside.items():
                 network.put(name, leaf, f"{ASIDE_PREFIX}{name}", report)
     for network in networks.values():
@@ -109,11 +116,13 @@ def wanted_shapes(kind: str, found: Mapping[str, Shape]) -> shapes.Shapes:
     """Return what a network must have, by the sizes that its own tensors show.
 
     Args:
-        kind: `umsft`, `vgg`, `psf` or `srf`.
+        kind: `umsft`, `uhntc`, `vgg`, `psf` or `srf`.
         found: Shapes by published name.
     """
     if kind == "umsft":
         return shapes.umsft_shapes(umsft_sizes(found))
+    if kind == "uhntc":
+        return shapes_uhntc.uhntc_shapes(uhntc_sizes(found), query=True)
     if kind == "vgg":
         return shapes.vgg_shapes()
     if kind == "srf":
@@ -146,6 +155,10 @@ def _put_under_published_name(
         except KeyError:
             report.add("extra", source_name)
             return
+    if part.kind == "uhntc" and key in UNUSED_KEYS:
+        network.unused[key] = leaf
+        network.source_names[key] = source_name
+        return
     if part.kind == "srf":
         # The SRF net alone has no prefix; inside UMSFT it has one.
         key = names.without_prefix(key, names.PUBLISHED_SRF_PREFIX)
@@ -175,6 +188,9 @@ def _check(network: Network, report: Report) -> None:
         found_there[name] = network.source_shapes.get(name, shape)
     misshapen = set()
     optional = _optional(network.kind, wanted, found)
+    if not network.ours:
+        # No published checkpoint has it (P12); one that others made may.
+        optional.update(names_uhntc.QUERY_KEYS)
     for problem in misfits(wanted_there, found_there, optional=optional):
         name = problem.name
         if problem.kind == "missing":
@@ -188,9 +204,9 @@ def _check(network: Network, report: Report) -> None:
         # One complaint a tensor.
         if name in misshapen or name not in network.tensors:
             continue
-        dtype = network.tensors[name].dtype
-        if not _right_type(name, dtype):
-            report.add("wrong type", network.source_names[name], dtype)
+        leaf = network.tensors[name]
+        if not _right_type(name, leaf):
+            report.add("wrong type", network.source_names[name], leaf.dtype)
     _check_kernels(network, report)
     in_order = {}
     for name in wanted:
@@ -231,10 +247,18 @@ def _is_dead(kind: str, name: str) -> bool:
     return int(index) >= names.DEAD_FROM
 
 
-def _right_type(name: str, dtype: str) -> bool:
-    if name.endswith(_COUNT):
-        return "int" in dtype
-    return dtype in FLOATS
+def _right_type(name: str, leaf: Leaf) -> bool:
+    """Tell whether a tensor has a type that it may have: weights are floats, counts of batches whole numbers."""
+    if not name.endswith(_COUNT):
+        return leaf.dtype in FLOATS
+    if "int" in leaf.dtype:
+        return True
+    if leaf.dtype not in FLOATS:
+        return False
+    # Who makes every tensor of a state_dict half makes the counts half too.
+    counts = leaf.values()
+    whole = np.isfinite(counts) & (counts == np.trunc(counts))
+    return bool(np.all(whole))
 
 
 def _same(first: Leaf, second: Leaf) -> bool:

@@ -8,24 +8,38 @@ from typing import Optional, Union
 
 from paddle_umsft.errors import ConfigError, ConversionError
 from paddle_umsft.machine.files import write_json
-from paddle_umsft.weights.check import Network, checked_networks
+from paddle_umsft.weights.check import FUSION_NETWORKS, Network, checked_networks
+from paddle_umsft.weights.fit import shapes_of
 from paddle_umsft.weights.formats.reader import read_weights
+from paddle_umsft.weights.formats.values import WeightFile
 from paddle_umsft.weights.formats.writers import save
 from paddle_umsft.weights.narrowing import narrow_all, narrowed_types, recorded_as_text, stored_types
 from paddle_umsft.weights.recognise import Recognised, recognise
 from paddle_umsft.weights.report import Report
 from paddle_umsft.weights.translate import to_paddle, to_torch
+from paddle_umsft.weights.unused import (
+    PIXELS_ENTRY,
+    PUBLISHED_CROP,
+    Pixels,
+    check_image_size,
+    known_pixels,
+    pixels_as_text,
+    pixels_of_image,
+)
 
 # Networks that a file may hold.
-PARTS = ("umsft", "vgg", "psf", "srf")
+PARTS = (*FUSION_NETWORKS, "vgg", "psf", "srf")
 # Whose names a result has, by its ending.
 _GRAMMAR_OF_ENDING = {
     ".pdparams": "paddle",
     ".pth": "torch",
     ".pt": "torch",
 }
-# Towards PyTorch, one state_dict: the SRF net is a child of UMSFT there.
-_ONE_PUBLISHED_NETWORK = ("umsft", "srf")
+# Towards PyTorch, one state_dict: the SRF net is a child of UMSFT there, and stands beside uHNTC.
+_ONE_PUBLISHED_NETWORK = {
+    "umsft": ("umsft", "srf"),
+    "uhntc": ("uhntc",),
+}
 
 
 class IncompleteError(ConversionError):
@@ -46,6 +60,7 @@ def convert_file(
     *,
     key: Optional[str] = None,
     part: Optional[str] = None,
+    image_size: Optional[tuple[int, int]] = None,
 ) -> Report:
     """Convert a weight file.
 
@@ -54,7 +69,9 @@ def convert_file(
         target: A `.pdparams` (this package's names), or a `.pth` or `.pt` (the published ones); beside it,
             `<target>.json` says what was done.
         key: Which entry of a checkpoint to take, if it holds the network several times.
-        part: Which network to take, if the file holds several: `umsft`, `vgg`, `psf` or `srf`.
+        part: Which network to take, if the file holds several: `umsft`, `uhntc`, `vgg`, `psf` or `srf`.
+        image_size: (H, W) for which uHNTC's unused attentions are filled in towards PyTorch; None: as they were in the
+            published file that the source is or came from, else 128×128, the published script's crop.
 
     Returns:
         What became of each tensor.
@@ -67,6 +84,8 @@ def convert_file(
     source = Path(source)
     target = Path(target)
     grammar = _check_usage(source, target, part)
+    if image_size is not None:
+        check_image_size(image_size)
     file = read_weights(source)
     found = recognise(file, key)
     report = Report(
@@ -87,11 +106,15 @@ def convert_file(
         "written_by": "paddle_umsft",
     }
     narrowed = narrowed_types(file, networks)
+    pixels = _unused_pixels(file, networks, image_size)
     if grammar == "paddle":
         tensors = stored_types(to_paddle(networks, report))
         metadata["narrowed"] = recorded_as_text(narrowed)
+        if pixels is not None:
+            metadata[PIXELS_ENTRY] = pixels_as_text(pixels)
     else:
-        tensors = narrow_all(to_torch(_only(networks), report), narrowed)
+        pixels = pixels or pixels_of_image(*PUBLISHED_CROP)
+        tensors = narrow_all(to_torch(_only(networks), report, pixels), narrowed)
     digest = save(target, tensors, metadata)
     report.result = (target.name, digest)
     _write_sidecar(target, report)
@@ -131,6 +154,7 @@ def _choose_parts(
 ) -> None:
     """Leave the networks to convert. Towards PyTorch a file is one state_dict, and there the PSF net has its own."""
     kept: tuple[str, ...] = tuple(found.parts)
+    fusion_networks = [kind for kind in FUSION_NETWORKS if kind in found.parts]
     if part is not None:
         if part not in found.parts:
             raise ConversionError(
@@ -139,8 +163,8 @@ def _choose_parts(
                 got=found.summary(),
             )
         kept = (part,)
-    elif report.grammar == "torch" and "umsft" in found.parts:
-        kept = _ONE_PUBLISHED_NETWORK
+    elif report.grammar == "torch" and len(fusion_networks) == 1:
+        kept = _ONE_PUBLISHED_NETWORK[fusion_networks[0]]
     elif report.grammar == "torch" and len(found.parts) > 1:
         raise ConversionError(
             "it holds several networks",
@@ -154,6 +178,20 @@ def _choose_parts(
         for name in dropped.tensors:
             why = f"a network of its own; for it, convert again with --part {kind}"
             report.add("dropped", f"{dropped.prefix}{name}", why)
+
+
+def _unused_pixels(
+    file: WeightFile,
+    networks: Mapping[str, Network],
+    image_size: Optional[tuple[int, int]],
+) -> Optional[Pixels]:
+    """Return for how many pixels uHNTC's unused attentions are, as the user or the file says; else None."""
+    if "uhntc" not in networks:
+        return None
+    if image_size is not None:
+        return pixels_of_image(*image_size)
+    unused = {name: leaf.values() for name, leaf in networks["uhntc"].unused.items()}
+    return known_pixels(shapes_of(unused), file.metadata)
 
 
 def _only(networks: Mapping[str, Network]) -> Network:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from typing import Optional
 
 import numpy as np
 
 from paddle_umsft.weights import names
-from paddle_umsft.weights.vgg_stacks import KERNEL_SIZE, VGG16_BN
 
 Arrays = dict[str, np.ndarray]
 
@@ -96,35 +94,3 @@ def to_published_layout(published: str, array: np.ndarray) -> np.ndarray:
         # (1, 1, n) -> (n,)
         turned = array.reshape(array.shape[2:])
     return turned
-
-
-def dead_layer_start(key: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Make the declared start of a VGG layer that nobody listens to: PyTorch's default, the key's CRC as the seed.
-
-    Args:
-        key: Its published name.
-        shape: Its shape.
-
-    Returns:
-        float32 (int64 for a count of batches): a convolution's weight and bias uniform in ±1/sqrt(fan_in), a BN's
-        weight and variance 1, bias and mean 0.
-    """
-    # HSIFE.extractor.<index>.<leaf>
-    _, _, index, leaf = key.split(".")
-    if leaf == "num_batches_tracked":
-        return np.zeros(shape, np.int64)
-    channels_in: dict[int, int] = {}
-    for layer in VGG16_BN.convolutions():
-        channels_in[layer.index] = layer.channels_in
-    if int(index) not in channels_in:
-        # A batch normalisation that changes nothing.
-        if leaf in ("weight", "running_var"):
-            return np.ones(shape, np.float32)
-        return np.zeros(shape, np.float32)
-    # Numbers that each output is made of.
-    fan_in = KERNEL_SIZE**2 * channels_in[int(index)]
-    bound = 1.0 / np.sqrt(fan_in)
-    seed = zlib.crc32(key.encode())
-    random = np.random.RandomState(seed)
-    drawn = random.uniform(-bound, bound, shape)
-    return drawn.astype(np.float32)

@@ -1,4 +1,6 @@
-"""The two grammars of names: the published network's state_dict and this package's, each from the other.
+"""The two grammars of names: the published networks' state_dicts and this package's, each from the other.
+
+UMSFT's stand here, uHNTC's in `names_uhntc`; no name of one network is one of the other.
 
 `attention2.w_qs.weight` there is `levels.1.attention.query.weight` here. The learned SRF, a child of the network there
 (`rm.srf.*`, P2), is a layer of its own here. In a file, as in `FusionModel`, the network's names begin with `network.`,
@@ -13,15 +15,14 @@ from __future__ import annotations
 import re
 from typing import Optional
 
+from paddle_umsft.weights import names_uhntc
+from paddle_umsft.weights.places import LIVE_BLOCKS, inverse, our_hourglass, our_vgg_layer, published_hourglass
 from paddle_umsft.weights.vgg_stacks import VGG16_BN
 
 # Suffix of super, super2, super3 and attention, attention2, attention3 -> level.
 LEVELS = {"": 0, "2": 1, "3": 2}
-# The encoders end with VGG's third block: the taps lie in it and before it (P4).
-LIVE_BLOCKS = 3
-_LIVE_CONVOLUTIONS = tuple(layer.index for layer in VGG16_BN.convolutions(LIVE_BLOCKS))
-# The first VGG layer that nobody listens to: the one behind the third block.
-DEAD_FROM = VGG16_BN.convolutions()[len(_LIVE_CONVOLUTIONS)].index
+# The first VGG layer that nobody listens to: the one behind the last block in use.
+DEAD_FROM = VGG16_BN.convolutions()[len(VGG16_BN.convolutions(LIVE_BLOCKS))].index
 NETWORK_PREFIX = "network."
 SRF_PREFIX = "spectral."
 PSF_PREFIX = "spatial."
@@ -37,21 +38,6 @@ _MERGE = {"0": "reduce", "2": "refine"}
 _ENCODERS = {"HSIFE": "hsi_encoder", "MSIFE": "msi_encoder"}
 # FeatureMerge1 to FeatureMerge6: of each level one for the HSI's features and one for the MSI's.
 _MERGE_KINDS = ("merge_hsi", "merge_msi")
-# Position inside one scale of an hourglass -> our name; "#" is where a convolution sits one step deeper.
-_SCALE = {
-    "1.0.1.#": "skip.conv",
-    "1.0.2": "skip.norm",
-    "1.1.1.#": "down.conv",
-    "1.1.2": "down.norm",
-    "1.1.4.#": "deep.conv",
-    "1.1.5": "deep.norm",
-    "2": "norm",
-    "3.#": "merge.conv",
-    "4": "merge.norm",
-    "6.#": "mix.conv",
-    "7": "mix.norm",
-}
-_NEXT_SCALE = "1.1.7."
 _STATISTICS = {"running_mean": "_mean", "running_var": "_variance"}
 _LEAVES = ("weight", "bias", "_mean", "_variance")
 
@@ -76,11 +62,11 @@ def our_key(published: str) -> Optional[str]:
     """Translate a published name.
 
     Args:
-        published: A name of the published network's state_dict, or of its SRF or PSF net alone.
+        published: A name of a published network's state_dict, or of its SRF or PSF net alone.
 
     Returns:
         Our name, as in `FusionModel`; None where we have no such tensor: the count of batches of a BN, a VGG layer
-        that nobody listens to, or a name that is not in the grammar.
+        that nobody listens to, an attention that is never called, or a name that is not in the grammar.
     """
     if published in PSF_KEYS:
         return f"{PSF_PREFIX}kernel"
@@ -122,7 +108,7 @@ def published_key(ours: str) -> str:
     module = _published_module(stem)
     if module is None:
         raise KeyError(ours)
-    leaf = _inverse(_STATISTICS).get(leaf, leaf)
+    leaf = inverse(_STATISTICS).get(leaf, leaf)
     return f"{module}.{leaf}"
 
 
@@ -186,12 +172,6 @@ def conv_step(level: int) -> str:
     return "1"
 
 
-def scale_places(level: int) -> dict[str, str]:
-    """Return position in one scale of an hourglass -> our name, for a level (0, 1, 2)."""
-    step = conv_step(level)
-    return {place.replace("#", step): name for place, name in _SCALE.items()}
-
-
 def _our_module(stem: str) -> Optional[str]:
     """Return our name of a published layer, None where we have none."""
     found = _ATTENTION_LAYER.fullmatch(stem)
@@ -210,8 +190,8 @@ def _our_module(stem: str) -> Optional[str]:
         return f"spatial_fusion.{_REFINE[found[1]]}"
     found = _ENCODER_LAYER.fullmatch(stem)
     if found:
-        return _our_vgg_layer(_ENCODERS[found[1]], int(found[2]))
-    return None
+        return _our_encoder_layer(_ENCODERS[found[1]], int(found[2]))
+    return names_uhntc.our_module(stem)
 
 
 def _our_attention(level: int, place: str) -> Optional[str]:
@@ -222,25 +202,17 @@ def _our_attention(level: int, place: str) -> Optional[str]:
 
 
 def _our_hourglass(level: int, place: str) -> Optional[str]:
-    prefix = f"levels.{level}.hourglass"
-    if place == f"9.{conv_step(level)}":
-        return f"{prefix}.head"
-    prefix += ".outer"
-    while place.startswith(_NEXT_SCALE):
-        prefix += ".inner"
-        place = place[len(_NEXT_SCALE) :]
-    name = scale_places(level).get(place)
+    name = our_hourglass(place, conv_step(level))
     if name is None:
         return None
-    return f"{prefix}.{name}"
+    return f"levels.{level}.hourglass.{name}"
 
 
-def _our_vgg_layer(encoder: str, index: int) -> Optional[str]:
-    if index >= DEAD_FROM:
+def _our_encoder_layer(encoder: str, index: int) -> Optional[str]:
+    layer = our_vgg_layer(index)
+    if layer is None:
         return None
-    if index in _LIVE_CONVOLUTIONS:
-        return f"{encoder}.conv{index}"
-    return f"{encoder}.norm{index}"
+    return f"{encoder}.{layer}"
 
 
 def _published_module(stem: str) -> Optional[str]:
@@ -250,13 +222,13 @@ def _published_module(stem: str) -> Optional[str]:
         return _published_level(int(found[1]), found[2], found[3])
     found = _OUR_ENCODER_LAYER.fullmatch(stem)
     if found:
-        encoder = _inverse(_ENCODERS)[found[1]]
+        encoder = inverse(_ENCODERS)[found[1]]
         return f"{encoder}.extractor.{found[2]}"
     head, _, name = stem.partition(".")
-    place = _inverse(_REFINE).get(name)
-    if head != "spatial_fusion" or place is None:
-        return None
-    return f"rm.refine.{place}"
+    place = inverse(_REFINE).get(name)
+    if head == "spatial_fusion" and place is not None:
+        return f"rm.refine.{place}"
+    return names_uhntc.published_module(stem)
 
 
 def _published_level(
@@ -268,10 +240,10 @@ def _published_level(
     if kind == "hourglass":
         return _published_hourglass(level, name)
     if kind == "attention":
-        place = _inverse(_ATTENTION).get(name)
+        place = inverse(_ATTENTION).get(name)
         prefix = f"attention{_SUFFIX[level]}"
     elif kind in _MERGE_KINDS:
-        place = _inverse(_MERGE).get(name)
+        place = inverse(_MERGE).get(name)
         number = 1 + level * len(_MERGE_KINDS) + _MERGE_KINDS.index(kind)
         prefix = f"FeatureMerge{number}"
     else:
@@ -282,20 +254,7 @@ def _published_level(
 
 
 def _published_hourglass(level: int, name: str) -> Optional[str]:
-    prefix = f"super{_SUFFIX[level]}."
-    if name == "head":
-        return f"{prefix}9.{conv_step(level)}"
-    head, _, name = name.partition(".")
-    if head != "outer":
-        return None
-    while name.startswith("inner."):
-        prefix += _NEXT_SCALE
-        name = name[len("inner.") :]
-    place = _inverse(scale_places(level)).get(name)
+    place = published_hourglass(name, conv_step(level))
     if place is None:
         return None
-    return prefix + place
-
-
-def _inverse(table: dict[str, str]) -> dict[str, str]:
-    return {ours: theirs for theirs, ours in table.items()}
+    return f"super{_SUFFIX[level]}.{place}"

@@ -22,6 +22,12 @@ _ANCHORS: tuple[tuple[str, str, str], ...] = (
     ("umsft", "torch", r"[HM]SIFE\.extractor\."),
     ("umsft", "torch", r"rm\.(?:refine|srf)\."),
     ("umsft", "paddle", r"(?:levels\.\d+|hsi_encoder|msi_encoder|spatial_fusion)\."),
+    ("uhntc", "torch", r"(?:up_16|up_4)\."),
+    ("uhntc", "torch", r"skip[hml]\."),
+    ("uhntc", "torch", r"FTB_[hml]2\."),
+    ("uhntc", "torch", r"(?:HSIconv|FE\.model)\."),
+    ("uhntc", "paddle", r"encoder\.(?:conv\d+|norm\d+|query)\."),
+    ("uhntc", "paddle", r"(?:upsample_(?:high|middle)|skip_(?:high|middle|low))\."),
     ("vgg", "", r"(?:features\.\d+|classifier\.\d+)\."),
     ("psf", "torch", r"net\.(?:down|spadown)\."),
     ("psf", "paddle", r"kernel$"),
@@ -30,11 +36,10 @@ _ANCHORS: tuple[tuple[str, str, str], ...] = (
 )
 # An anchor begins a name, or one of its parts.
 _PATTERNS = [(kind, grammar, re.compile(rf"(?:^|(?<=\.)){anchor}")) for kind, grammar, anchor in _ANCHORS]
-# Layers of FeafusFormer, UMSFT's first form.
-_FOREIGN = re.compile(r"(?:^|\.)(?:HSIconv\.|FTB_[hml]2?\.|skip[hml]\.)")
 _USUAL_PREFIXES = ("", names.NETWORK_PREFIX, names.SRF_PREFIX, names.PSF_PREFIX)
 _KINDS = {
     "umsft": "UMSFT network",
+    "uhntc": "uHNTC (FeafusFormer) network",
     "vgg": "VGG16-BN",
     "psf": "PSF net",
     "srf": "SRF net",
@@ -53,7 +58,7 @@ class Part:
     """One network found in a file.
 
     Args:
-        kind: `umsft`, `vgg`, `psf` or `srf`.
+        kind: `umsft`, `uhntc`, `vgg`, `psf` or `srf`.
         grammar: `torch` or `paddle`: whose names it uses; empty where both are the same.
         prefix: What stands before every name.
         tensors: By name without the prefix.
@@ -152,14 +157,8 @@ class _Search:
         """Put a tensor with the network that its name speaks for.
 
         Raises:
-            ConversionError: It belongs to FeafusFormer, or there is another one of its name.
+            ConversionError: There is another one of its name.
         """
-        if _FOREIGN.search(name):
-            raise ConversionError(
-                f"a checkpoint of FeafusFormer (uHNTC), the method's first form ({name[:_SHOWN_NAME]!r})",
-                where=self.where,
-                hint="this package has the network of its successor, UMSFT, only",
-            )
         anchor = _first_anchor(name)
         if anchor is None:
             self._others.append(name)
@@ -207,7 +206,7 @@ class _Search:
 
     def _one_of_each(self) -> dict[str, Part]:
         if not self._found:
-            expected = "UMSFT, VGG16-BN, or the PSF or SRF net"
+            expected = "UMSFT, uHNTC, VGG16-BN, or the PSF or SRF net"
             raise ConversionError(
                 "no network known is in it",
                 where=self.where,

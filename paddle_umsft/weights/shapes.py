@@ -11,7 +11,7 @@ from typing import Optional
 
 from paddle_umsft.weights.fit import Shape
 from paddle_umsft.weights.names import LEVELS, PSF_KEYS, PUBLISHED_SRF_PREFIX, conv_step
-from paddle_umsft.weights.vgg_stacks import KERNEL_SIZE, VGG16_BN
+from paddle_umsft.weights.vgg_stacks import KERNEL_SIZE, VGG16_BN, vgg19_convolutions
 
 Shapes = dict[str, Shape]
 
@@ -44,7 +44,7 @@ class Sizes:
     skips: tuple[int, ...]
 
 
-class _Table:
+class Table:
     """A state_dict's shapes in the making, layer by layer.
 
     Args:
@@ -109,7 +109,7 @@ def vgg_shapes(
         channels: Of the input, if it is no picture.
         blocks: Of how many blocks, None: of all, also of those that nobody listens to.
     """
-    table = _Table(f"{prefix}.")
+    table = Table(f"{prefix}.")
     for layer in VGG16_BN.convolutions(blocks):
         channels_in = layer.channels_in
         if layer.index == 0 and channels is not None:
@@ -119,9 +119,17 @@ def vgg_shapes(
     return table.shapes
 
 
+def vgg19_shapes() -> Shapes:
+    """Return the keys of VGG19's feature stack as far as the perceptual term uses it."""
+    table = Table("features.")
+    for layer in vgg19_convolutions():
+        table.conv(f"{layer.index}", layer.channels_in, layer.channels_out, KERNEL_SIZE)
+    return table.shapes
+
+
 def srf_shapes(supports: tuple[int, ...], prefix: str = "") -> Shapes:
     """Return the keys of the SRF net for supports of these lengths."""
-    table = _Table(prefix)
+    table = Table(prefix)
     # All starts first, then all convolutions: two lists of modules there.
     for band, length in enumerate(supports):
         table.put(f"srf_list.{band}", length)
@@ -133,7 +141,7 @@ def srf_shapes(supports: tuple[int, ...], prefix: str = "") -> Shapes:
 
 def psf_shapes(size: int) -> Shapes:
     """Return the keys of the PSF net for a kernel of this size."""
-    table = _Table()
+    table = Table()
     for name in PSF_KEYS:
         table.put(name, 1, 1, size, size)
     return table.shapes
@@ -144,7 +152,7 @@ def _attention(
     bands: int,
     inner: int,
 ) -> Shapes:
-    table = _Table(prefix)
+    table = Table(prefix)
     # PyTorch's Linear layers: (out, in).
     table.put("w_qs.weight", inner, bands)
     table.put("w_ks.weight", inner, bands)
@@ -155,7 +163,7 @@ def _attention(
 
 def _merges(bands: int) -> Shapes:
     """Return the keys of FeatureMerge1 to FeatureMerge6: a pair a level, for the HSI's features and the MSI's."""
-    table = _Table("FeatureMerge")
+    table = Table("FeatureMerge")
     number = 0
     for channels in _TAPS:
         for _ in range(2):
@@ -170,7 +178,7 @@ def _merges(bands: int) -> Shapes:
 
 
 def _refine(bands: int, msi_bands: int) -> Shapes:
-    table = _Table("rm.refine.")
+    table = Table("rm.refine.")
     widened = _REFINE_WIDENING * msi_bands
     table.conv("0", msi_bands, widened, 1)
     table.conv("2", widened, bands, 1)
@@ -183,8 +191,8 @@ def _hourglass(
     sizes: Sizes,
 ) -> Shapes:
     width = sizes.widths[level]
-    table = _Table(prefix)
-    _put_scale(
+    table = Table(prefix)
+    put_scale(
         table,
         place="",
         step=conv_step(level),
@@ -198,8 +206,8 @@ def _hourglass(
     return table.shapes
 
 
-def _put_scale(
-    table: _Table,
+def put_scale(
+    table: Table,
     *,
     place: str,
     step: str,
@@ -228,7 +236,7 @@ def _put_scale(
     table.conv(f"{place}1.1.4.{step}", width, width, 3)
     table.norm(f"{place}1.1.5", width)
     if scales > 1:
-        _put_scale(
+        put_scale(
             table,
             place=f"{place}1.1.7.",
             step=step,

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from paddle_umsft.weights.fit import Shape
 from paddle_umsft.weights.names import LEVELS, PUBLISHED_SRF_PREFIX, conv_step
 from paddle_umsft.weights.shapes import Sizes
+from paddle_umsft.weights.shapes_uhntc import SKIP_BLOCKS, UhntcSizes
 
-# The published network's sizes, for files that show none of their own.
+# The published networks' sizes, for files that show none of their own.
 _BANDS = 31
 _MSI_BANDS = 3
 _HEADS = 5
@@ -75,6 +76,28 @@ def umsft_sizes(found: Mapping[str, Shape]) -> Sizes:
         attention=tuple(attention),
         widths=tuple(widths),
         skips=tuple(skips),
+    )
+
+
+def uhntc_sizes(found: Mapping[str, Shape]) -> UhntcSizes:
+    """Read the sizes off a checkpoint's shapes; as in `umsft_sizes` the majority counts.
+
+    Args:
+        found: Shapes by published key; some may be missing or wrong.
+    """
+    witnesses = [f"{block.name}.0.weight" for block in SKIP_BLOCKS]
+    bands = _majority(
+        found,
+        [*witnesses, "up_16.11.weight", "up_4.6.weight"],
+        default=_BANDS,
+    )
+    msi_bands = _MSI_BANDS
+    first_layer = found.get("FE.model.0.weight", ())
+    if len(first_layer) > 1:
+        msi_bands = first_layer[1]
+    return UhntcSizes(
+        bands=bands,
+        msi_bands=msi_bands,
     )
 
 

@@ -9,11 +9,14 @@ import numpy as np
 
 from paddle_umsft.errors import ConversionError
 from paddle_umsft.weights.check import checked_networks
+from paddle_umsft.weights.declared import query_start
+from paddle_umsft.weights.fit import shapes_of
 from paddle_umsft.weights.formats.reader import read_weights
 from paddle_umsft.weights.mapping import Arrays, published_to_ours
 from paddle_umsft.weights.names import SRF_PREFIX
 from paddle_umsft.weights.recognise import recognise
 from paddle_umsft.weights.report import Report, TensorFate
+from paddle_umsft.weights.sizes import uhntc_sizes
 
 
 def load_start(path: Union[str, Path]) -> Arrays:
@@ -35,8 +38,8 @@ def load_start(path: Union[str, Path]) -> Arrays:
         raise ConversionError(
             "VGG16-BN alone",
             where=path,
-            expected="UMSFT",
-            hint="give it as network.vgg_weights",
+            expected="UMSFT or uHNTC",
+            hint="give it as network.vgg_weights or uhntc.vgg_weights",
         )
     report = Report(
         recognised=found.summary(),
@@ -56,6 +59,10 @@ def load_start(path: Union[str, Path]) -> Arrays:
     for network in networks.values():
         for name, leaf in network.tensors.items():
             published[name] = leaf.values()
+    if "uhntc" in networks:
+        # No published checkpoint has the query convolution (P12).
+        sizes = uhntc_sizes(shapes_of(published))
+        published = {**query_start(sizes.bands), **published}
     ours, _ = published_to_ours(published)
     start: Arrays = {}
     for name, array in ours.items():

@@ -17,6 +17,8 @@ from typing import Optional
 _PICTURE_CHANNELS = 3
 # Every convolution of every VGG network is 3 x 3.
 KERNEL_SIZE = 3
+# uHNTC's perceptual term listens to VGG19 up to this layer, a convolution in its third block (P18).
+VGG19_LAST = 14
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,28 @@ class VggStack:
             index += 1
         return tuple(found)
 
+    def weighted_layers(self) -> set[int]:
+        """Return the numbers of all layers that have weights."""
+        layers: set[int] = set()
+        for layer in self.convolutions():
+            layers.add(layer.index)
+            if self.batch_norm:
+                layers.add(layer.index + 1)
+        return layers
+
+
+def vgg19_convolutions() -> tuple[VggConvolution, ...]:
+    """Return the convolutions of VGG19 that the perceptual term goes through."""
+    return tuple(layer for layer in VGG19.convolutions() if layer.index <= VGG19_LAST)
+
 
 VGG16_BN = VggStack(
     name="VGG16-BN",
     blocks=((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)),
     batch_norm=True,
+)
+VGG19 = VggStack(
+    name="VGG19",
+    blocks=((2, 64), (2, 128), (4, 256), (4, 512), (4, 512)),
+    batch_norm=False,
 )

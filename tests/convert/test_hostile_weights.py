@@ -291,7 +291,6 @@ FILES: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
     ),
     "no network known": (pickle.dumps({"fc.weight": np.zeros(3)}), "no network known"),
     "the network twice": (pickle.dumps({"a": {"kernel": np.ones(1)}, "b": {"kernel": np.ones(1)}}), "--key"),
-    "FeafusFormer": (pickle.dumps({"FTB_h2.w.weight": np.zeros(3)}), "FeafusFormer"),
     "a tensor alone": (wf.zip_bytes(psf()["net.down.weight"], {"0": NINE}), "single tensor"),
     "a list": (pickle.dumps([np.zeros(1)]), "not a set"),
     "terminal codes in a name": (pickle.dumps({"kernel": np.ones(1), "\x1b[2J": np.ones(1)}), "unprintable"),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 import pytest
 import weight_files as wf
 
 from paddle_umsft.errors import ConversionError
-from paddle_umsft.weights import convert_file, load_vgg_features, shapes
-from paddle_umsft.weights.vgg_stacks import VGG16_BN, VggStack
+from paddle_umsft.weights import convert_file, load_vgg19_features, load_vgg_features, shapes
+from paddle_umsft.weights.vgg_stacks import VGG16_BN, VGG19, vgg19_convolutions
 
 
 def vgg(classifier: bool = True) -> dict[str, np.ndarray]:
@@ -57,9 +58,12 @@ def test_layers_are_where_torchvision_has_them() -> None:
         (24, 256, 512), (27, 512, 512), (30, 512, 512), (34, 512, 512), (37, 512, 512), (40, 512, 512),
     ]  # fmt: skip
     assert [layer.index for layer in VGG16_BN.convolutions() if layer.pooled] == [3, 10, 20, 30, 40]
-    vgg19 = VggStack(name="VGG19", blocks=((2, 64), (2, 128), (4, 256), (4, 512), (4, 512)), batch_norm=False)
-    indices = [layer.index for layer in vgg19.convolutions()]
+    indices = [layer.index for layer in VGG19.convolutions()]
     assert indices == [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34]
+    found = [(layer.index, layer.channels_in, layer.channels_out) for layer in vgg19_convolutions()]
+    assert found == [
+        (0, 3, 64), (2, 64, 64), (5, 64, 128), (7, 128, 128), (10, 128, 256), (12, 256, 256), (14, 256, 256),
+    ]  # fmt: skip
 
 
 def test_layers_are_those_that_the_encoders_use() -> None:
@@ -95,6 +99,41 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").write_bytes(wf.safetensors_of({"kernel": np.zeros((1, 1, 3, 3))}))
     with pytest.raises(ConversionError, match="no VGG16-BN"):
         load_vgg_features(tmp_path / "a.safetensors")
+
+
+def vgg19() -> dict[str, np.ndarray]:
+    """The layers 0 to 14, and one behind them, as a file of torchvision has it."""
+    random = np.random.default_rng(1)
+    made = {name: random.random(shape, np.float32) for name, shape in shapes.vgg19_shapes().items()}
+    made["features.16.bias"] = np.zeros(256, np.float32)
+    return made
+
+
+@pytest.mark.parametrize("name", ["new.pth", "old.pth", "a.pdparams", "a.safetensors"])
+def test_vgg19(name: str, tmp_path: Path) -> None:
+    arrays = vgg19()
+    found = load_vgg19_features(write(tmp_path / name, arrays))
+    assert sorted(found) == sorted(set(arrays) - {"features.16.bias"})
+    assert all(np.array_equal(array, arrays[key]) for key, array in found.items())
+
+
+@pytest.mark.parametrize(
+    ("load", "layer", "message"),
+    [
+        (load_vgg19_features, 17, "not VGG19's weights"),  # VGG16, where VGG19 has a ReLU
+        (load_vgg19_features, 1, "not VGG19's weights"),  # any with batch normalisation
+        (load_vgg_features, 2, "not VGG16-BN's weights"),  # any without
+        (load_vgg_features, 23, "not VGG16-BN's weights"),  # VGG19 with batch normalisation
+    ],
+)
+def test_another_vgg_is_told_by_its_layers(
+    load: Callable[[Path], dict[str, np.ndarray]], layer: int, message: str, tmp_path: Path
+) -> None:
+    """Up to the third block the networks have the same layers, and a wrong one would start from foreign weights."""
+    arrays = vgg19() if load is load_vgg19_features else vgg()
+    arrays[f"features.{layer}.weight"] = np.zeros(3, np.float32)
+    with pytest.raises(ConversionError, match=message):
+        load(write(tmp_path / "a.pth", arrays))
 
 
 def test_half_precision_is_widened(tmp_path: Path) -> None:

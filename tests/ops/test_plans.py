@@ -277,6 +277,23 @@ def test_frozen_parts_and_no_grad() -> None:
     np.testing.assert_allclose(conv.layer.bias.grad.numpy(), np.full(31, 36.0), rtol=1e-6)
 
 
+def test_wholly_frozen_convolution_still_hands_the_gradient_on() -> None:
+    conv = Wrapped(single(builders.conv), lambda c, x: c(x), Conv2D(20, 31, 3, padding=1))
+    gradients = []
+    for frozen in (False, True, False):
+        for parameter in conv.layer.parameters():
+            parameter.stop_gradient = frozen
+        x = paddle.to_tensor(made((1, 20, 6, 7), 1), stop_gradient=False)
+        conv(x).sum().backward()
+        gradients.append(x.grad.numpy())
+        slope = conv.layer.weight.grad
+        learns = slope is not None and bool(np.abs(slope.numpy()).max() > 0)
+        assert learns != frozen  # a plan for the one is not taken for the other
+        conv.layer.clear_gradients()
+    np.testing.assert_array_equal(gradients[0], gradients[1])
+    np.testing.assert_array_equal(gradients[0], gradients[2])
+
+
 def test_plain_where_plans_cannot_be() -> None:
     conv = Wrapped(single(builders.conv), lambda c, x: c(x), Conv2D(20, 31, 3, padding=1))
     two = paddle.to_tensor(made((2, 20, 6, 6), 1))

@@ -18,11 +18,13 @@ from paddle_umsft.methods.umsft.model import build_model
 from paddle_umsft.parity import __main__ as command
 from paddle_umsft.parity import golden
 from paddle_umsft.parity.fill import every_kth, fill, make_scene, observe
-from paddle_umsft.parity.golden import Outcome, Row, check_case
-from paddle_umsft.parity.reference import BUILT_IN, SEAMS, GoldenCase, read_golden
+from paddle_umsft.parity.golden import check_case
+from paddle_umsft.parity.reference import BUILT_IN, BUILT_IN_UHNTC, SEAMS, GoldenCase, read_golden
+from paddle_umsft.parity.rows import Outcome, Row
 from paddle_umsft.parity.table import case_table, verdict
 
 CASES = read_golden().cases
+UHNTC = read_golden(BUILT_IN_UHNTC).cases
 SLOW = [pytest.param(case, id=case.name, marks=pytest.mark.slow) for case in CASES[1:]]
 
 
@@ -34,9 +36,19 @@ def test_published_numbers(case: GoldenCase) -> None:
     assert not [f"{row.name}: {row.difference:.1e} > {row.limit:.0e} {row.note}" for row in outcome.rows if not row.ok]
     assert not outcome.absent
     names = [row.name for row in outcome.rows]
-    assert set(SEAMS) < set(names)
+    assert set(SEAMS["umsft"]) < set(names)
     assert [f"step {n}" in names for n in range(1, 6)] == [True] * 5
     assert paddle.get_default_dtype() == before
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in UHNTC])
+def test_published_numbers_of_uhntc(case: GoldenCase) -> None:
+    """Names, every seam, the loss, all gradients, the float32 output; the file says nothing of optimisers."""
+    outcome = check_case(case)
+    assert not [f"{row.name}: {row.difference:.1e} > {row.limit:.0e} {row.note}" for row in outcome.rows if not row.ok]
+    assert set(outcome.absent) == {"grad_samples", "adamw_losses"}
+    names = [row.name for row in outcome.rows]
+    assert {*SEAMS["uhntc"], "loss", "norm", "state_dict", "which parameters have one", "output, max"} <= set(names)
 
 
 @pytest.fixture
@@ -151,7 +163,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "npz is npy": (lambda s: s.with_suffix(".npz").write_bytes(b"\x93NUMPY junk"), "as .npz"),
     "npz of objects": (npz_of_objects, "as .npz"),
     "no cases": (damage(lambda all: all["content"].pop("cases")), "holds no cases"),
-    "no bands": (damage(lambda all: all["case"].pop("bands")), "not a case of UMSFT, expected bands"),
+    "no bands": (damage(lambda all: all["case"].pop("bands")), "not a case of UMSFT or uHNTC, expected bands"),
     "half a band": (damage(lambda all: all["case"].update(bands=3.5)), "bands is not a whole number"),
     "NaN": (damage(lambda all: all["case"].update(height=float("nan"))), "height is not a whole number"),
     "scale": (damage(lambda all: all["case"].update(scale_factor=7)), "sizes do not go together"),
@@ -195,9 +207,10 @@ def test_exit_code(
 
 def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--list"]) == 0
-    assert "odd_136x152_sf8: 31 bands, 136x152, scale 8, 3 MSI bands" in capsys.readouterr().out
+    assert "odd_136x152_sf8: 31 bands, 136x152, scale 8, 3 MSI bands, UMSFT" in capsys.readouterr().out
     assert command.main(["--case", "nope"]) == 2
-    assert "no such case, expected cave_128_sf8, odd_136x152_sf8, sf32_256, got nope" in capsys.readouterr().err
+    known = "cave_128_sf8, odd_136x152_sf8, sf32_256, uhntc_31_128_sf8"
+    assert f"no such case, expected {known}, got nope" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stop:
         command.main(["--golden"])
     assert stop.value.code == 2

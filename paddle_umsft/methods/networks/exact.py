@@ -20,6 +20,8 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 
+_CUBIC = -0.75  # Keys' parameter, as PyTorch and Paddle have it
+
 
 def leaky_relu(x: paddle.Tensor, negative_slope: float) -> paddle.Tensor:
     """LeakyReLU with the slope in the type of x, any shape."""
@@ -100,9 +102,40 @@ def bilinear_matrix(length: int, new_length: int) -> np.ndarray:
     return matrix
 
 
+def bicubic_matrix(length: int, new_length: int) -> np.ndarray:
+    """Weights that resize a line by Keys' cubic with a = -0.75, corners not aligned, borders repeated.
+
+    Shrinking takes the same four neighbours as enlarging: nothing is averaged, as in PyTorch.
+
+    Returns:
+        (new_length, length) float64, each row sums to 1.
+    """
+    position = (np.arange(new_length) + 0.5) * (length / new_length) - 0.5
+    first = np.floor(position).astype(int) - 1
+    matrix = np.zeros((new_length, length))
+    rows = np.arange(new_length)
+    for tap in range(4):
+        column = first + tap
+        distance = np.abs(position - column)
+        near = ((_CUBIC + 2) * distance - (_CUBIC + 3)) * distance**2 + 1
+        far = _CUBIC * (((distance - 5) * distance + 8) * distance - 4)
+        weight = np.where(distance <= 1, near, far)
+        np.add.at(matrix, (rows, np.clip(column, 0, length - 1)), weight)
+    return matrix
+
+
 def resize_bilinear(x: paddle.Tensor, height: int, width: int) -> paddle.Tensor:
-    """Resize (B, C, H, W) to (B, C, height, width) without aligned corners: two matrix products."""
+    """Resize (B, C, H, W) to (B, C, height, width), linear, without aligned corners."""
+    return _resize(x, bilinear_matrix(int(x.shape[2]), height), bilinear_matrix(int(x.shape[3]), width))
+
+
+def resize_bicubic(x: paddle.Tensor, height: int, width: int) -> paddle.Tensor:
+    """Resize (B, C, H, W) to (B, C, height, width), cubic, without aligned corners."""
+    return _resize(x, bicubic_matrix(int(x.shape[2]), height), bicubic_matrix(int(x.shape[3]), width))
+
+
+def _resize(x: paddle.Tensor, rows: np.ndarray, columns: np.ndarray) -> paddle.Tensor:
+    """Two matrix products, in the type of x."""
     dtype = str(x.dtype).rsplit(".", 1)[-1]
-    rows = paddle.to_tensor(bilinear_matrix(int(x.shape[2]), height).astype(dtype))
-    columns = paddle.to_tensor(bilinear_matrix(int(x.shape[3]), width).astype(dtype))
-    return paddle.matmul(rows, paddle.matmul(x, columns, transpose_y=True))
+    across = paddle.matmul(x, paddle.to_tensor(columns.astype(dtype)), transpose_y=True)  # (B, C, H, width)
+    return paddle.matmul(paddle.to_tensor(rows.astype(dtype)), across)  # (B, C, height, width)

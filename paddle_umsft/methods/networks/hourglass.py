@@ -1,4 +1,4 @@
-"""The hourglass: a U-shaped net with thin skip branches, used once per level of UMSFT."""
+"""The hourglass: a U-shaped net with thin skip branches, used once per level of UMSFT and of uHNTC."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class HourglassScale(nn.Layer):
         inner: The next scale, working at half the resolution; None at the innermost.
         padding_mode: "zeros" or "reflect", of every 3×3 convolution.
         upsampling: "bilinear" or "bicubic".
+        activation: "leaky_relu" or "elu".
     """
 
     def __init__(
@@ -35,15 +36,22 @@ class HourglassScale(nn.Layer):
         inner: Optional[HourglassScale],
         padding_mode: str,
         upsampling: str,
+        activation: str,
     ) -> None:
         super().__init__()
-        self.skip = ConvNormAct(in_channels, skip, 1)
-        self.down = ConvNormAct(in_channels, width, 3, stride=2, padding_mode=padding_mode)
-        self.deep = ConvNormAct(width, width, 3, padding_mode=padding_mode)
+
+        def block(before: int, after: int, kernel_size: int, stride: int = 1) -> ConvNormAct:
+            return ConvNormAct(
+                before, after, kernel_size, stride=stride, padding_mode=padding_mode, activation=activation
+            )
+
+        self.skip = block(in_channels, skip, 1)
+        self.down = block(in_channels, width, 3, stride=2)
+        self.deep = block(width, width, 3)
         self.inner = inner
         self.norm = BatchNorm(skip + width)
-        self.merge = ConvNormAct(skip + width, width, 3, padding_mode=padding_mode)
-        self.mix = ConvNormAct(width, width, 1)
+        self.merge = block(skip + width, width, 3)
+        self.mix = block(width, width, 1)
         self.upsampling = upsampling
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
@@ -62,13 +70,14 @@ class Hourglass(nn.Layer):
     """The published code's deep-image-prior net (`super`, `super2`, `super3` there).
 
     Args:
-        in_channels: C + M in UMSFT.
+        in_channels: C + M in UMSFT, C in uHNTC.
         out_channels: C.
         scales: How many times the resolution is halved.
         width: Channels at every scale.
         skip: Channels of the skip branches.
         padding_mode: "zeros" or "reflect".
         upsampling: "bilinear" or "bicubic".
+        activation: "leaky_relu" (slope 0.2) or "elu".
         sigmoid: Whether the result goes through a sigmoid.
 
     References:
@@ -85,6 +94,7 @@ class Hourglass(nn.Layer):
         skip: int = 20,
         padding_mode: str = "reflect",
         upsampling: str = "bilinear",
+        activation: str = "leaky_relu",
         sigmoid: bool = False,
     ) -> None:
         super().__init__()
@@ -97,6 +107,7 @@ class Hourglass(nn.Layer):
                 inner=scale,
                 padding_mode=padding_mode,
                 upsampling=upsampling,
+                activation=activation,
             )
         self.outer = scale
         self.head = Conv2D(width, out_channels, 1)

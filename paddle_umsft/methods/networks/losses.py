@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Optional
+
 import paddle
 import paddle.nn.functional as F
 
@@ -67,10 +70,24 @@ def observation_terms(
     return {"hsi": F.l1_loss(seen_hsi, lr_hsi), "msi": F.l1_loss(seen_msi, hr_msi)}
 
 
-def total(terms: dict[str, paddle.Tensor]) -> paddle.Tensor:
-    """Sum of the terms."""
-    values = list(terms.values())
-    loss = values[0]
-    for value in values[1:]:
-        loss = loss + value
+def band_difference(fused: paddle.Tensor) -> paddle.Tensor:
+    """Mean |difference of neighbouring bands| of (B, C, H, W); zero where there is one band only."""
+    if fused.shape[1] < 2:
+        return (fused * 0.0).sum()
+    return (fused[:, 1:] - fused[:, :-1]).abs().mean()
+
+
+def total(terms: Mapping[str, paddle.Tensor], weights: Optional[Mapping[str, float]] = None) -> paddle.Tensor:
+    """Sum of the terms.
+
+    Args:
+        terms: By name, one at least.
+        weights: By name; a term without one counts once.
+    """
+    loss: Optional[paddle.Tensor] = None
+    for name, term in terms.items():
+        weight = 1.0 if weights is None else weights.get(name, 1.0)
+        weighted = term if weight == 1.0 else weight * term
+        loss = weighted if loss is None else loss + weighted
+    assert loss is not None
     return loss

@@ -15,7 +15,7 @@ from paddle_umsft.methods.networks.ops import builders
 from paddle_umsft.methods.networks.ops.autograd import run
 from paddle_umsft.methods.networks.ops.precision import recomputed
 from paddle_umsft.weights.fit import misfits, shapes_of
-from paddle_umsft.weights.names import LIVE_BLOCKS
+from paddle_umsft.weights.places import LIVE_BLOCKS
 from paddle_umsft.weights.vgg_stacks import VGG16_BN
 
 _LAYERS = VGG16_BN.convolutions(LIVE_BLOCKS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Optional, Union
 
 import paddle
@@ -39,6 +40,10 @@ class Images:
     basis: paddle.Tensor
     coeffs: paddle.Tensor
     scale: int
+
+    def of_rank(self, rank: int) -> Images:
+        """The same with the leading `rank` vectors of the subspace, or all where there are fewer."""
+        return replace(self, basis=self.basis[:, :rank], coeffs=self.coeffs[:rank])
 
 
 class Moves:
@@ -121,9 +126,12 @@ class Stage:
         return next(iter(self.moves.values())).lr
 
     def _descend(
-        self, terms: dict[str, paddle.Tensor], moves: Optional[dict[str, Moves]] = None
+        self,
+        terms: dict[str, paddle.Tensor],
+        moves: Optional[dict[str, Moves]] = None,
+        weights: Optional[Mapping[str, float]] = None,
     ) -> dict[str, float]:
-        loss = total(terms)
+        loss = total(terms, weights)
         self.precision.backward(loss)
         moving = list((self.moves if moves is None else moves).values())
 
@@ -202,7 +210,8 @@ class DegradationStage(Stage):
             for name, layer in layers.items()
             if layer.parameters()
         }
-        super().__init__(settings.iterations if moves else 0, moves)
+        iterations = settings.iterations if settings.joint_iterations is None else settings.joint_iterations
+        super().__init__(iterations if moves else 0, moves)
         self.images, self.spatial, self.spectral = images, spatial, spectral
 
     def step(self, iteration: int) -> dict[str, float]:

@@ -114,7 +114,9 @@ def run(layer: Any, build: Builder, inputs: Sequence[paddle.Tensor]) -> Optional
         return None
     recording = paddle.is_grad_enabled()
     wanted = tuple(recording and not x.stop_gradient for x in inputs)
-    key = (build, tuple(tuple(x.shape) for x in inputs), wanted, mode.threads(), mode.lean(inputs[0]))
+    # A plan leaves out the gradients of what is frozen: to be thawed later takes another plan.
+    frozen = tuple(bool(p.stop_gradient) for p in layer.parameters())
+    key = (build, tuple(tuple(x.shape) for x in inputs), wanted, mode.threads(), mode.lean(inputs[0]), frozen)
     lease = _lease(library, layer, build, key)
     if lease is None:
         return None

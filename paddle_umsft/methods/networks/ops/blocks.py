@@ -35,8 +35,10 @@ class _Weights:
 
     def __init__(self, plan: Plan, param: Param, in_channels: int, order: Sequence[tuple[int, int, int]]) -> None:
         self.plan, self.param, self.order = plan, param, order
-        outside, _, high, wide = param.shape
-        self.shape = (outside, in_channels, high, wide)
+        self.shape = param.shape
+        if order:
+            outside, _, high, wide = param.shape
+            self.shape = (outside, in_channels, high, wide)
         self.plain = plan.lib.desc(self.shape, dnnl.TAG_NCHW)
         self.staged = plan.keep(self.plain) if order else param.memory
 
@@ -85,12 +87,28 @@ def conv(
     padding: int = 0,
     order: Sequence[tuple[int, int, int]] = (),
 ) -> Value:
-    """Convolution with zero padding."""
+    """Convolution with zero padding.
+
+    Args:
+        plan: Where to write.
+        x: The map.
+        weight: (C_out, C_in, k, k); (C, 1, 1, k, k) gives each channel a kernel of its own.
+        bias: (C_out,), or None.
+        stride: Of the kernel.
+        padding: Pixels of zeros on each side.
+        order: Where the weight's channels lie in a joined map (see `_Weights`).
+
+    Raises:
+        OneDnnError: If there is no fast kernel for it.
+    """
     lib = plan.lib
-    outside, inside, size, _ = weight.shape
+    depthwise = len(weight.shape) == 5
+    outside, inside, size = weight.shape[0], weight.shape[-3], weight.shape[-1]
     if x.shape[0] <= 3:
         raise OneDnnError("no fast kernel for so few channels")
-    if x.shape[0] != inside and not order:
+    if depthwise and x.shape[0] != outside:
+        raise OneDnnError("an input filled up to a block has more channels than there are kernels")
+    if x.shape[0] != inside and not order and not depthwise:
         order = ((0, inside, 0),)  # an input of few channels, filled up to a block
     height, width = ((n + 2 * padding - size) // stride + 1 for n in x.shape[1:])
     y = plan.map(outside, height, width)
@@ -111,16 +129,18 @@ def conv(
     def undo() -> None:
         assert y.grad is not None
         slope = y.grad.memory
-        by_weight = lib.primitive(
-            "convolution_backward_weights", dnnl.CONVOLUTION_DIRECT, x.desc, free, bias_desc, y.desc, *geometry, forward
-        )
-        gradient, buffer = plan.temporary(by_weight.query(dnnl.Q_DIFF_WEIGHTS))
-        args = {dnnl.SRC: plan.saved(x), dnnl.DIFF_DST: slope, dnnl.DIFF_WEIGHTS: gradient}
-        if bias:
-            args[dnnl.DIFF_BIAS] = bias.grad
-        plan.backward.append(("conv by weight", by_weight.bind(args)))
-        weights.send(gradient)
-        plan.pool.give(buffer)
+        if not (weight.frozen and (bias is None or bias.frozen)):
+            kind = "convolution_backward_weights"
+            by_weight = lib.primitive(
+                kind, dnnl.CONVOLUTION_DIRECT, x.desc, free, bias_desc, y.desc, *geometry, forward
+            )
+            gradient, buffer = plan.temporary(by_weight.query(dnnl.Q_DIFF_WEIGHTS))
+            args = {dnnl.SRC: plan.saved(x), dnnl.DIFF_DST: slope, dnnl.DIFF_WEIGHTS: gradient}
+            if bias:
+                args[dnnl.DIFF_BIAS] = bias.grad
+            plan.backward.append(("conv by weight", by_weight.bind(args)))
+            weights.send(gradient)
+            plan.pool.give(buffer)
         if x.needs_grad:
             by_data = lib.primitive(
                 "convolution_backward_data", dnnl.CONVOLUTION_DIRECT, x.desc, free, y.desc, *geometry, forward
@@ -195,6 +215,7 @@ def norm(
     *,
     start: int = 0,
     slope: Optional[float] = None,
+    bend: int = dnnl.RELU_FROM_OUTPUT,
     out: Optional[Value] = None,
 ) -> Value:
     """Batch normalisation by the map's own statistics, then LeakyReLU where `slope` is given (0: ReLU).
@@ -206,7 +227,8 @@ def norm(
         shift: (C,) bias, likewise.
         layer: The BatchNorm layer: its epsilon, momentum and running statistics.
         start: First channel of the layer that x stands for.
-        slope: Negative slope of the activation, None for no activation.
+        slope: Negative slope of the activation (of an ELU its alpha), None for no activation.
+        bend: Kind of the activation: LeakyReLU or ELU, by its result.
         out: Write the result here (a part of a joined map).
     """
     lib = plan.lib
@@ -222,9 +244,9 @@ def norm(
     plan.forward.append(("norm", forward.bind(args)))
     plan.statistics.append((lambda: layer._mean, start, mean_view, layer._momentum))
     plan.statistics.append((lambda: layer._variance, start, variance_view, layer._momentum))
-    leaky = lib.primitive("eltwise_forward", dnnl.FORWARD, dnnl.RELU_FROM_OUTPUT, y.desc, y.desc, slope or 0.0, 0.0)
+    bent = lib.primitive("eltwise_forward", dnnl.FORWARD, bend, y.desc, y.desc, slope or 0.0, 0.0)
     if slope:
-        plan.forward.append(("activation", leaky.bind({dnnl.SRC: y.memory, dnnl.DST: y.memory})))
+        plan.forward.append(("activation", bent.bind({dnnl.SRC: y.memory, dnnl.DST: y.memory})))
 
     def remake(memory: Memory) -> None:
         again = lib.primitive(
@@ -233,7 +255,7 @@ def norm(
         step = again.bind({**known, dnnl.SRC: plan.saved(x), dnnl.SHIFT: shift.memory, dnnl.DST: memory})
         plan.backward.append(("norm again", step))
         if slope:
-            plan.backward.append(("activation again", leaky.bind({dnnl.SRC: memory, dnnl.DST: memory})))
+            plan.backward.append(("activation again", bent.bind({dnnl.SRC: memory, dnnl.DST: memory})))
 
     if plan.lean:
         y.remake = remake
@@ -242,8 +264,8 @@ def norm(
         assert y.grad is not None
         g = y.grad.memory
         if slope:
-            bent = lib.primitive("eltwise_backward", dnnl.RELU_FROM_OUTPUT, y.desc, y.desc, y.desc, slope, 0.0, leaky)
-            step = bent.bind({dnnl.DST: plan.saved(y), dnnl.DIFF_DST: g, dnnl.DIFF_SRC: g})
+            back = lib.primitive("eltwise_backward", bend, y.desc, y.desc, y.desc, slope, 0.0, bent)
+            step = back.bind({dnnl.DST: plan.saved(y), dnnl.DIFF_DST: g, dnnl.DIFF_SRC: g})
             plan.backward.append(("activation", step))
         plan.forget(y)
         kind = dnnl.BACKWARD
@@ -264,29 +286,77 @@ def norm(
     return y
 
 
+def standardise(plan: Plan, x: Value, epsilon: float) -> Value:
+    """Each channel to mean 0 and deviation 1: instance normalisation of the one image, without parameters."""
+    lib = plan.lib
+    y = plan.passing(*x.shape)
+    (mean, _), (variance, _) = plan.vector(x.shape[0]), plan.vector(x.shape[0])
+    known = {dnnl.MEAN: mean, dnnl.VARIANCE: variance}
+    forward = lib.primitive("batch_normalization_forward", dnnl.FORWARD, x.desc, y.desc, epsilon, 0)
+    plan.forward.append(("norm", forward.bind({**known, dnnl.SRC: x.memory, dnnl.DST: y.memory})))
+
+    def remake(memory: Memory) -> None:
+        flags = dnnl.GLOBAL_STATISTICS
+        again = lib.primitive("batch_normalization_forward", dnnl.INFERENCE, x.desc, y.desc, epsilon, flags)
+        plan.backward.append(("norm again", again.bind({**known, dnnl.SRC: plan.saved(x), dnnl.DST: memory})))
+
+    if plan.lean:
+        y.remake = remake
+
+    def undo() -> None:
+        assert y.grad is not None
+        g = y.grad.memory
+        plan.forget(y)
+        kind = dnnl.BACKWARD_DATA
+        back = lib.primitive("batch_normalization_backward", kind, x.desc, y.desc, x.desc, epsilon, 0, forward)
+        args = {**known, dnnl.SRC: plan.saved(x), dnnl.DIFF_DST: g}
+
+        def write(memory: Memory) -> None:
+            plan.backward.append(("norm", back.bind({**args, dnnl.DIFF_SRC: memory})))
+
+        if plan.pass_grad(y, x):
+            write(g)
+        else:
+            plan.add_grad(x, "norm", write)
+            plan.drop_grad(y)
+
+    plan.on_backward(undo)
+    return y
+
+
 def elu(plan: Plan, x: Value) -> Value:
     """ELU, alpha 1."""
     return _pointwise(plan, x, dnnl.ELU, 1.0)
 
 
+def relu(plan: Plan, x: Value) -> Value:
+    """Rectifier."""
+    return _pointwise(plan, x, dnnl.RELU, 0.0)
+
+
 def sigmoid(plan: Plan, x: Value) -> Value:
-    """Logistic function."""
+    """Logistic function, for what leaves the plan: it makes the unused channels of a block one half, not zero."""
     return _pointwise(plan, x, dnnl.LOGISTIC, 0.0)
 
 
 def _pointwise(plan: Plan, x: Value, kind: int, alpha: float) -> Value:
+    channels, height, width = x.shape
     y = plan.map(*x.shape)
-    forward = plan.lib.primitive("eltwise_forward", dnnl.FORWARD, kind, x.desc, y.desc, alpha, 0.0)
-    plan.forward.append(("activation", forward.bind({dnnl.SRC: x.memory, dnnl.DST: y.memory})))
+    # Over whole blocks: what does not keep their unused channels zero has a slow kernel only where it must mind them.
+    full = -(-channels // BLOCK) * BLOCK
+    dense = plan.lib.desc((1, full, height, width), dnnl.TAG_NCHW16C)
+    forward = plan.lib.primitive("eltwise_forward", dnnl.FORWARD, kind, dense, dense, alpha, 0.0)
+    ends = {dnnl.SRC: recast(x.memory, dense), dnnl.DST: recast(y.memory, dense)}
+    plan.forward.append(("activation", forward.bind(ends)))
 
     def undo() -> None:
         assert y.grad is not None
-        g = y.grad.memory
-        back = plan.lib.primitive("eltwise_backward", kind, x.desc, y.desc, x.desc, alpha, 0.0, forward)
+        g = recast(y.grad.memory, dense)
+        back = plan.lib.primitive("eltwise_backward", kind, dense, dense, dense, alpha, 0.0, forward)
 
         def write(memory: Memory) -> None:
-            step = back.bind({dnnl.SRC: plan.saved(x), dnnl.DIFF_DST: g, dnnl.DIFF_SRC: memory})
-            plan.backward.append(("activation", step))
+            args = {dnnl.SRC: recast(plan.saved(x), dense), dnnl.DIFF_DST: g, dnnl.DIFF_SRC: recast(memory, dense)}
+            plan.backward.append(("activation", back.bind(args)))
 
         if plan.pass_grad(y, x):
             write(g)

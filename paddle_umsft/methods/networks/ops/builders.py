@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from paddle_umsft.methods.networks.ops import blocks, resizing
+from paddle_umsft.methods.networks.ops import onednn as dnnl
 from paddle_umsft.methods.networks.ops.onednn import OneDnnError
 from paddle_umsft.methods.networks.ops.plan import BLOCK, Plan, Value
 
 
 def conv(plan: Plan, x: Value, layer: Any, order: Sequence[tuple[int, int, int]] = ()) -> Value:
     """A `networks.layers.Conv2D`, padding and all."""
-    weight, bias = plan.parameter(layer, "weight"), plan.parameter(layer, "bias")
+    outside, inside, high, wide = layer.weight.shape
+    shape = (outside, 1, 1, high, wide) if layer.by_channel else (outside, inside, high, wide)
+    weight = plan.parameter(layer, "weight", shape)
+    bias = None if layer.bias is None else plan.parameter(layer, "bias")
     if layer.border == 1 and layer.border_mode == "reflect":
         padded = blocks.reflect(plan, x)
         y = blocks.conv(plan, padded, weight, bias, stride=layer.step, order=order)
@@ -24,14 +28,18 @@ def conv(plan: Plan, x: Value, layer: Any, order: Sequence[tuple[int, int, int]]
 
 
 def norm(plan: Plan, x: Value, layer: Any, slope: Optional[float]) -> Value:
-    """A `networks.layers.BatchNorm` with an activation behind it."""
+    """A `networks.layers.BatchNorm` with a LeakyReLU behind it where there is a slope."""
     weight, bias = plan.parameter(layer, "weight"), plan.parameter(layer, "bias")
     return blocks.norm(plan, x, weight, bias, layer, slope=slope)
 
 
 def conv_norm_act(plan: Plan, x: Value, layer: Any, order: Sequence[tuple[int, int, int]] = ()) -> Value:
     """A `networks.layers.ConvNormAct`."""
-    return norm(plan, conv(plan, x, layer.conv, order), layer.norm, layer.negative_slope)
+    x = conv(plan, x, layer.conv, order)
+    if layer.activation == "leaky_relu":
+        return norm(plan, x, layer.norm, layer.negative_slope)
+    weight, bias = plan.parameter(layer.norm, "weight"), plan.parameter(layer.norm, "bias")
+    return blocks.norm(plan, x, weight, bias, layer.norm, slope=1.0, bend=dnnl.ELU_FROM_OUTPUT)
 
 
 def hourglass_scale(plan: Plan, x: Value, layer: Any) -> Value:
@@ -69,7 +77,20 @@ def hourglass_scale(plan: Plan, x: Value, layer: Any) -> Value:
 
 def hourglass(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     """A `networks.hourglass.Hourglass`."""
-    body = hourglass_scale(plan, inputs[0], layer.outer)
+    _hourglass(plan, layer, inputs[0])
+
+
+def skip_block(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+    """A `methods.uhntc.skip_block.SkipBlock` behind its concatenation."""
+    entered = conv(plan, inputs[0], layer.entry)
+    normal = blocks.standardise(plan, entered, layer.epsilon)
+    bent = blocks.elu(plan, normal)
+    plan.done(normal)
+    _hourglass(plan, layer.hourglass, bent)
+
+
+def _hourglass(plan: Plan, layer: Any, x: Value) -> None:
+    body = hourglass_scale(plan, x, layer.outer)
     x = conv(plan, body, layer.head)
     plan.done(body)
     plan.output(blocks.sigmoid(plan, x) if layer.sigmoid else x)
@@ -77,17 +98,51 @@ def hourglass(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
 
 def vgg(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     """A `networks.vgg.VggFeatures` behind its input scaling, with its three taps as outputs."""
-    x = inputs[0]
-    for index, pool, tap in layer.stages():
-        x, before = conv(plan, x, getattr(layer, f"conv{index}")), x
+    _vgg_behind(plan, layer, inputs[0], layer.conv0)
+
+
+def vgg_query(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+    """The same of a `methods.uhntc.encoder.SharedEncoder` behind its query convolution."""
+    _vgg_behind(plan, layer, inputs[0], layer.query)
+
+
+def _vgg_behind(plan: Plan, layer: Any, x: Value, first: Any) -> None:
+    """VGG with `first` in place of its first convolution."""
+    for stage in layer.stages():
+        convolution = first if stage.index == 0 else getattr(layer, f"conv{stage.index}")
+        x, before = conv(plan, x, convolution), x
         plan.done(before)
-        x = norm(plan, x, getattr(layer, f"norm{index + 1}"), 0.0)
-        if tap:
+        x = norm(plan, x, getattr(layer, f"norm{stage.index + 1}"), 0.0 if stage.relu else None)
+        if stage.tap:
             plan.output(x)
-        if pool:
+        if stage.pool:
             x, before = resizing.max_pool(plan, x), x
             plan.done(before)
     plan.output(x)
+
+
+def spread_channels(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+    """Both convolutions of a `methods.uhntc.upsampling.Doubling`, without the shuffle behind them."""
+    filtered = blocks.elu(plan, conv(plan, inputs[0], layer.depthwise))
+    plan.output(blocks.elu(plan, conv(plan, filtered, layer.pointwise)))
+
+
+def filter_bands(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+    """A `methods.uhntc.upsampling.BandFilter`."""
+    plan.output(blocks.elu(plan, conv(plan, conv(plan, inputs[0], layer.depthwise), layer.pointwise)))
+
+
+def vgg19(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+    """A `methods.uhntc.perceptual.Vgg19Features` behind its input scaling, with its taps as outputs."""
+    x = inputs[0]
+    for stage in layer.stages():
+        x = conv(plan, x, getattr(layer, f"conv{stage.index}"))
+        if stage.relu:
+            x = blocks.relu(plan, x)
+        if stage.weight > 0:
+            plan.output(x)
+        if stage.pool:
+            x = resizing.max_pool(plan, x)
 
 
 def merge(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:

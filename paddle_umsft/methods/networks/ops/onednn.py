@@ -19,9 +19,11 @@ from typing import Any, Optional
 F32, S32, U8 = 3, 4, 6
 TAG_ANY, TAG_NCHW, TAG_NHWC, TAG_NCHW16C = 1, 5, 22, 78
 FORWARD, BACKWARD = 64, 128  # forward with training in view; backward of data and weights together
+BACKWARD_DATA = 160
 CONVOLUTION_DIRECT = 1
 GLOBAL_STATISTICS, INFERENCE = 1, 96
-RELU, ELU, LOGISTIC, RELU_FROM_OUTPUT = 0x20, 0x22, 0x29, 0x100
+RELU, ELU, LOGISTIC = 0x20, 0x22, 0x29
+RELU_FROM_OUTPUT, ELU_FROM_OUTPUT = 0x100, 0x102  # what bends backward reads the result, not what came in
 MAX_POOL = 0x1FF
 ADD, MUL, SUB = 0x1FFF0, 0x1FFF1, 0x1FFF5
 RESAMPLE_LINEAR = 0x2FFF1

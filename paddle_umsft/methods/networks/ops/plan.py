@@ -88,11 +88,14 @@ class Param:
         shape: As Paddle has it.
         index: Its place among the layer's parameters.
         start: First element, for a part of a vector.
+        frozen: Whether nobody wants its gradient.
     """
 
-    def __init__(self, plan: Plan, shape: Sequence[int], index: int, start: int = 0) -> None:
+    def __init__(
+        self, plan: Plan, shape: Sequence[int], index: int, start: int = 0, *, frozen: bool = False
+    ) -> None:
         desc = plan.lib.desc(tuple(shape), dnnl.TAG_NCHW)
-        self.plan, self.shape, self.index = plan, tuple(shape), index
+        self.plan, self.shape, self.index, self.frozen = plan, tuple(shape), index, frozen
         self.memory = Memory(plan.lib, desc, 0)
         self.grad = Memory(plan.lib, desc, 0)
         plan.bound_params.append((index, 4 * start, self.memory, self.grad))
@@ -265,13 +268,15 @@ class Plan:
 
     # -- the border to Paddle -------------------------------------------------------------------------------
 
-    def parameter(self, layer: Any, name: str) -> Param:
-        """The layer's parameter of that name."""
+    def parameter(self, layer: Any, name: str, shape: Optional[Sequence[int]] = None) -> Param:
+        """The layer's parameter of that name, seen in another shape where one is given."""
         key = (id(layer), name)
         if key not in self._indices:
             self._indices[key] = len(self.params)
             self.params.append(lambda: getattr(layer, name))
-        return Param(self, getattr(layer, name).shape, self._indices[key])
+        tensor = getattr(layer, name)
+        seen = tensor.shape if shape is None else shape
+        return Param(self, seen, self._indices[key], frozen=bool(tensor.stop_gradient))
 
     def input(self, channels: int, height: int, width: int, needs_grad: bool) -> Value:
         """A map that comes from Paddle."""

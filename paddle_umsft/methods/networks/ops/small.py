@@ -85,3 +85,38 @@ class LearnedBlur(PyLayer):
             of_x = paddle.empty([b, c, h * s, w * s], "float32")
             view(of_x).reshape(b * c, h, s, w, s)[...] = cube.transpose(0, 1, 3, 2, 4)
         return of_x, of_kernel
+
+
+class FixedKeyAttention(PyLayer):
+    """value + softmax(query keyᵀ / √pixels) value among channels, where only the query wants a gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, query: paddle.Tensor, key: paddle.Tensor, value: paddle.Tensor) -> paddle.Tensor:
+        """Three maps (1, K, H, W) -> (1, K, H, W)."""
+        query, key, value = contiguous(query), contiguous(key), contiguous(value)
+        channels = int(query.shape[1])
+        q, k, v = (view(tap).reshape(channels, -1) for tap in (query, key, value))  # (K, H·W)
+        scale = np.float32(q.shape[1] ** -0.5)
+        likeness = (q @ k.T) * scale  # (K, K)
+        likeness -= likeness.max(axis=1, keepdims=True)
+        weights = np.exp(likeness)
+        weights /= weights.sum(axis=1, keepdims=True)
+        out = paddle.empty(value.shape, "float32")
+        flat = view(out).reshape(channels, -1)
+        np.matmul(weights, v, out=flat)
+        flat += v
+        ctx.saved = (key, value, weights, scale)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, slope: paddle.Tensor) -> tuple[Any, Any, Any]:
+        """Gradient of the query."""
+        key, value, weights, scale = ctx.saved
+        channels = weights.shape[0]
+        slope = contiguous(slope)
+        g, k, v = (view(tap).reshape(channels, -1) for tap in (slope, key, value))
+        of_weights = g @ v.T
+        of_likeness = weights * (of_weights - (of_weights * weights).sum(axis=1, keepdims=True)) * scale
+        of_query = paddle.empty(slope.shape, "float32")
+        np.matmul(of_likeness, k, out=view(of_query).reshape(channels, -1))
+        return of_query, None, None

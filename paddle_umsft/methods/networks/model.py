@@ -1,0 +1,114 @@
+"""Network and degradations as one model: what a checkpoint holds and the converter reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Optional, Union
+
+import numpy as np
+import paddle
+from paddle import nn
+
+from paddle_umsft.data.scene import Supports
+from paddle_umsft.errors import DataError
+from paddle_umsft.methods.networks.psf_layers import KnownPsf, LearnedPsf
+from paddle_umsft.methods.networks.srf_layers import KnownSrf, LearnedSrf
+
+SpatialLayer = Union[LearnedPsf, KnownPsf]
+SpectralLayer = Union[LearnedSrf, KnownSrf]
+
+
+class FusionModel(nn.Layer):
+    """A fusion network with its two degradations.
+
+    Attributes:
+        network: The fusion network.
+        spatial: `LearnedPsf` or `KnownPsf`.
+        spectral: `LearnedSrf` or `KnownSrf`.
+        started: Which of the three started from given weights.
+    """
+
+    def __init__(self, network: nn.Layer, spatial: SpatialLayer, spectral: SpectralLayer) -> None:
+        super().__init__()
+        self.network = network
+        self.spatial = spatial
+        self.spectral = spectral
+        self.started: tuple[str, ...] = ()
+
+    def start_from(self, path: Union[str, Path]) -> None:
+        """Start from weights instead of random numbers: the network and what is learned of the cameras.
+
+        Args:
+            path: A published checkpoint or a `model.pdparams`. What is not in it starts as before; a known PSF or
+                SRF stays as it is.
+
+        Raises:
+            ConversionError: It cannot be read, or is not whole.
+            DataError: It belongs to another network or other bands; nothing is changed.
+        """
+        from paddle_umsft.weights import load_start
+
+        given = load_start(path)
+        parts = {"network": self.network, "spatial": self.spatial, "spectral": self.spectral}
+        found: dict[str, np.ndarray] = {}
+        wanted: dict[str, paddle.Tensor] = {}
+        started = []
+        for part, layer in parts.items():
+            tensors = {name: array for name, array in given.items() if name.startswith(f"{part}.")}
+            if tensors and not isinstance(layer, (KnownPsf, KnownSrf)):
+                started.append(part)
+                found.update(tensors)
+                wanted.update({f"{part}.{name}": tensor for name, tensor in layer.state_dict().items()})
+        if not started:
+            got, hint = "PSF or SRF alone, which are known here", "leave network.weights out"
+            raise DataError("nothing to start from", where=path, got=got, hint=hint)
+        problems = state_problems(wanted, found)
+        if problems:
+            hint = "bands, scale, observe.supports and network sizes must be those of the weights"
+            raise DataError("weights of another network or scene", where=path, got="; ".join(problems), hint=hint)
+        for name, tensor in wanted.items():
+            tensor.set_value(found[name].astype(str(tensor.dtype).split(".")[-1]))
+        self.started = tuple(started)
+
+
+def state_problems(wanted: Mapping[str, Any], found: Mapping[str, Any], most: int = 5) -> list[str]:
+    """What keeps a state_dict from fitting: Paddle's own set_state_dict accepts anything in silence.
+
+    Returns:
+        Lines on missing, extra and mis-shaped tensors; empty if it fits.
+    """
+    problems = [f"{name} missing" for name in wanted if name not in found]
+    problems += [f"{name} not known" for name in found if name not in wanted]
+    problems += [
+        f"{name} {list(found[name].shape)} instead of {list(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in found and list(found[name].shape) != list(tensor.shape)
+    ]
+    rest = len(problems) - most
+    return problems[:most] + ([f"and {rest} more"] if rest > 0 else [])
+
+
+def build_cameras(
+    *,
+    bands: int,
+    msi_bands: int,
+    scale: int,
+    supports: Optional[Supports] = None,
+    psf: Optional[np.ndarray] = None,
+    srf: Optional[np.ndarray] = None,
+) -> tuple[SpatialLayer, SpectralLayer]:
+    """Build both degradations; what is known of the cameras is held fixed, the rest is learned.
+
+    Args:
+        bands: C.
+        msi_bands: M.
+        scale: s.
+        supports: Per MSI band the half-open range of HSI bands it sees; None: all of them.
+        psf: (k, k) known PSF.
+        srf: (M, C) known SRF.
+    """
+    spatial = LearnedPsf(scale=scale) if psf is None else KnownPsf(psf, scale=scale)
+    if srf is not None:
+        return spatial, KnownSrf(srf)
+    return spatial, LearnedSrf(bands=bands, supports=supports or ((0, bands),) * msi_bands)

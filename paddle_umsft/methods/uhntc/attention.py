@@ -1,0 +1,29 @@
+"""Attention among the channels of a tap: which texture of the sharp image belongs to which of the coarse one."""
+
+from __future__ import annotations
+
+import paddle
+import paddle.nn.functional as F
+
+from paddle_umsft.methods.networks.ops.small import FixedKeyAttention, usable
+
+
+def channel_attention(query: paddle.Tensor, key: paddle.Tensor, value: paddle.Tensor) -> paddle.Tensor:
+    """Let the channels of three maps attend to each other; there is nothing to learn in it.
+
+    Args:
+        query: (B, K, H, W), of the enlarged LR-HSI.
+        key: (B, K, H, W), of the HR-MSI made as coarse as the LR-HSI.
+        value: (B, K, H, W), of the HR-MSI.
+
+    Returns:
+        (B, K, H, W): value + softmax(query keyᵀ / √(H·W)) value, each map seen as (K, H·W).
+    """
+    fixed = key.stop_gradient and value.stop_gradient
+    if fixed and query.shape[0] == 1 and usable(query, key, value):
+        return FixedKeyAttention.apply(query, key, value)
+    q, k, v = (tap.flatten(2) for tap in (query, key, value))  # (B, K, H·W)
+    pixels = int(q.shape[2])
+    likeness = paddle.matmul(q, k, transpose_y=True) / pixels**0.5  # (B, K, K)
+    attended = paddle.matmul(F.softmax(likeness, axis=-1), v)  # (B, K, H·W)
+    return value + attended.reshape(value.shape)

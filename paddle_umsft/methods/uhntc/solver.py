@@ -1,0 +1,158 @@
+"""uHNTC's step 4, and its solver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Callable, Optional
+
+import paddle
+
+from paddle_umsft.config.run import Config
+from paddle_umsft.config.uhntc import PhaseConfig, UhntcSettings
+from paddle_umsft.config.umsft import StepRate
+from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.methods.networks.fusion_phases import FusionPhase, FusionTerms, PhasedFusion
+from paddle_umsft.methods.networks.model import FusionModel
+from paddle_umsft.methods.networks.ops import MixedPrecision
+from paddle_umsft.methods.networks.solver import Recipe, Record, SceneSolver, run_all
+from paddle_umsft.methods.networks.warm_up import Images, Moves
+from paddle_umsft.methods.uhntc.model import build_uhntc
+from paddle_umsft.methods.uhntc.network import UHNTC
+from paddle_umsft.methods.uhntc.perceptual import CHANNELS, PerceptualDistance, Vgg19Features
+
+
+def fusion_phases(settings: UhntcSettings) -> tuple[FusionPhase, ...]:
+    """The phases of the settings, stretched to `settings.iterations` where it is given."""
+    counts = _stretched([phase.iterations for phase in settings.phases], settings.iterations)
+    return tuple(_phase(phase, count) for phase, count in zip(settings.phases, counts))
+
+
+def _phase(settings: PhaseConfig, iterations: int) -> FusionPhase:
+    weights = {str(name): weight for name, weight in settings.weights.items()}
+    return FusionPhase(
+        name=settings.name, iterations=iterations, weights=weights, moves=tuple(str(name) for name in settings.moves)
+    )
+
+
+def _stretched(counts: Sequence[int], wanted: Optional[int]) -> list[int]:
+    """Whole numbers in about the same proportions that add up to `wanted`."""
+    total = sum(counts)
+    if wanted is None or total == 0:
+        return list(counts)
+    ends = [round(wanted * sum(counts[: i + 1]) / total) for i in range(len(counts))]
+    return [end - begin for begin, end in zip([0, *ends[:-1]], ends)]
+
+
+def perceptual_notice(settings: UhntcSettings, msi_bands: int) -> Optional[str]:
+    """Why there is no perceptual term, or None if there is one."""
+    if not any(phase.weights.get("perceptual", 0.0) > 0 for phase in settings.phases):
+        return None  # nobody asked for it
+    if settings.perceptual_weights is None:
+        return "no perceptual term: it needs VGG19's weights (uhntc.perceptual_weights)"
+    if msi_bands != CHANNELS:
+        return f"no perceptual term: VGG19 sees {CHANNELS} bands, and the MSI has {msi_bands}"
+    return None
+
+
+def perceptual_term(settings: UhntcSettings, hr_msi: paddle.Tensor) -> Optional[PerceptualDistance]:
+    """The term where its weights are given and the MSI has three bands.
+
+    Args:
+        settings: Section `uhntc`.
+        hr_msi: (1, M, H, W).
+
+    Raises:
+        ConversionError: If the weights cannot be read, or are not VGG19's.
+    """
+    if settings.perceptual_weights is None or hr_msi.shape[1] != CHANNELS:
+        return None
+    from paddle_umsft.weights import load_vgg19_features
+
+    features = Vgg19Features(load_vgg19_features(settings.perceptual_weights))
+    return PerceptualDistance(features, hr_msi)
+
+
+def build_fusion(
+    images: Images, model: FusionModel, settings: UhntcSettings, precision: Optional[MixedPrecision] = None
+) -> PhasedFusion:
+    """Make step 4.
+
+    Args:
+        images: Of the scene.
+        model: Network and degradations.
+        settings: Section `uhntc`.
+        precision: Mixed precision around the steps, or none.
+
+    Raises:
+        DataError: If the image is too small for the network.
+        ConversionError: If the perceptual term's weights cannot be used.
+    """
+    inputs = UHNTC.prepare(images.lr_hsi, images.hr_msi)
+    moves = {"network": Moves(list(model.network.parameters()), settings.rate, decoupled=True)}
+    joint = StepRate(lr=settings.joint_lr, weight_decay=settings.joint_weight_decay)
+    for name, layer in (("psf", model.spatial), ("srf", model.spectral)):
+        if layer.parameters():
+            moves[name] = Moves(layer.parameters(), joint, decoupled=True)
+    perceptual = perceptual_term(settings, images.hr_msi)
+    return PhasedFusion(
+        phases=fusion_phases(settings),
+        forward=lambda: model.network(inputs),
+        terms=FusionTerms(images.of_rank(settings.rank), model.spatial, model.spectral, perceptual),
+        moves=moves,
+        precision=precision,
+        average=settings.average,
+    )
+
+
+class UhntcSolver(SceneSolver):
+    """Fits uHNTC to one observation.
+
+    Args:
+        observation: What the two cameras saw. The truth is never given to it.
+        config: All settings.
+        weights: Whether to read the weights that the network starts from; a checkpoint to come makes them needless.
+            Those of the perceptual term are in no checkpoint, and read in any case.
+    """
+
+    def __init__(self, observation: Observation, config: Config, *, weights: bool = True) -> None:
+        settings = config.uhntc
+        if not weights:
+            settings = settings.model_copy(update={"weights": None, "vgg_weights": None})
+        notice = perceptual_notice(settings, observation.msi_bands)
+        recipe = Recipe(
+            method="uhntc",
+            warm_up=settings.warm_up,
+            build=lambda seen: _build(seen, settings),
+            fusion=lambda images, model: build_fusion(images, model, settings, MixedPrecision(config.runtime.amp)),
+            rate_key="uhntc.rate.lr",
+            notes=() if notice is None else (notice,),
+        )
+        super().__init__(observation, config, recipe)
+
+
+def _build(observation: Observation, settings: UhntcSettings) -> FusionModel:
+    return build_uhntc(
+        bands=observation.bands,
+        msi_bands=observation.msi_bands,
+        scale=observation.scale,
+        supports=observation.supports,
+        psf=observation.psf,
+        srf=observation.srf,
+        settings=settings,
+    )
+
+
+def fuse_uhntc(
+    observation: Observation, config: Config, on_record: Optional[Callable[[Record], None]] = None
+) -> FusionResult:
+    """Fuse with uHNTC: learn both degradations, then the network, from nothing but the two images.
+
+    Args:
+        observation: LR-HSI (h, w, C) and HR-MSI (H, W, M), H, W >= 33.
+        config: All settings.
+        on_record: Called with every record.
+
+    Raises:
+        DataError: If the image is too small, or the loss is no longer a finite number.
+    """
+    return run_all(UhntcSolver(observation, config), on_record)

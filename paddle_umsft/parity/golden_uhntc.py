@@ -1,0 +1,116 @@
+"""uHNTC's part of a golden case: the network alone, its loss the mean |output - scene|."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+import numpy as np
+import paddle
+from paddle.optimizer import AdamW
+
+from paddle_umsft.config.uhntc import UhntcSettings
+from paddle_umsft.methods.uhntc.network import UHNTC
+from paddle_umsft.parity.fill import make_scene, observe
+from paddle_umsft.parity.fill_model import fill_by_name
+from paddle_umsft.parity.reference import SEAMS, GoldenCase
+from paddle_umsft.parity.rows import Outcome, Row, compare_gradients, compare_number, compare_seam, compare_single
+from paddle_umsft.parity.tolerances import TOLERANCES, adamw
+from paddle_umsft.weights import names, names_uhntc
+
+
+def check_double(outcome: Outcome, steps: int) -> None:
+    """Names, every seam, the loss, all gradients, and AdamW's steps as far as the file has them."""
+    case = outcome.case
+    network = _network(case)
+    scene, lr_hsi, hr_msi = _images(case)
+    _compare_names(outcome, network)
+    inputs = network.prepare(lr_hsi, hr_msi)
+    seams: dict[str, paddle.Tensor] = {}
+    fused = network(inputs, seams)
+    for seam in SEAMS["uhntc"]:
+        compare_seam(outcome, seam, seams[seam].numpy())
+    seams.clear()
+    loss = (fused - scene).abs().mean()
+    wanted = case.figures.get("loss_l1_to_scene")
+    compare_number(outcome, "forward", "loss", float(loss), wanted, TOLERANCES["loss"])
+    loss.backward()
+    compare_gradients(outcome, _gradients(case, network))
+    _compare_steps(outcome, network, lambda: (network(inputs) - scene).abs().mean(), float(loss), steps)
+
+
+def check_single(outcome: Outcome) -> None:
+    """The float32 output, by the layers' fast path where the machine has one."""
+    if "output" not in outcome.case.arrays:
+        return
+    network = _network(outcome.case)
+    _, lr_hsi, hr_msi = _images(outcome.case)
+    with paddle.no_grad():
+        fused = network(network.prepare(lr_hsi, hr_msi))
+    compare_single(outcome, fused.numpy())
+
+
+def _network(case: GoldenCase) -> UHNTC:
+    """The network in Paddle's default type, filled by names."""
+    network = UHNTC(bands=case.bands, msi_bands=len(case.supports))
+    network.train()
+    fill_by_name(network)
+    return network
+
+
+def _images(case: GoldenCase) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
+    """Scene, LR-HSI and HR-MSI in Paddle's default type."""
+    dtype = paddle.get_default_dtype()
+    scene = make_scene(case.bands, case.height, case.width, case.seed)
+    lr_hsi, hr_msi = observe(scene, case.scale, case.supports)
+    return tuple(paddle.to_tensor(image.astype(dtype)) for image in (scene[None], lr_hsi, hr_msi))
+
+
+def _compare_names(outcome: Outcome, network: UHNTC) -> None:
+    """Our tensors under their published names against the published list."""
+    listed = outcome.case.shapes
+    if listed is None:
+        outcome.absent.append("state_dict_shapes")
+        return
+    ours = {names.published_key(name): tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    published = {key: shape for key, shape in ours.items() if key not in names_uhntc.QUERY_KEYS}
+    wrong = [key for key, shape in published.items() if listed.get(key) != shape]
+    for key in listed:
+        without_effect = key.endswith(".num_batches_tracked") or names_uhntc.is_unused(key)
+        if key not in ours and not without_effect:
+            wrong.append(key)
+    note = f"{len(published)} of {len(listed)}; the others are counters and attentions without effect"
+    outcome.rows.append(Row("names", "state_dict", float(len(wrong)), 0.0, ", ".join(wrong[:3]) or note))
+
+
+def _gradients(case: GoldenCase, network: UHNTC) -> dict[str, Optional[np.ndarray]]:
+    """By published name. The query convolution was no parameter where the published code made the file (P12)."""
+    listed = case.figures.get("grad_l2")
+    found: dict[str, Optional[np.ndarray]] = {}
+    for name, parameter in network.named_parameters():
+        key = names.published_key(name)
+        unlisted = isinstance(listed, dict) and key not in listed
+        if parameter.stop_gradient or (key in names_uhntc.QUERY_KEYS and unlisted):
+            continue
+        found[key] = None if parameter.grad is None else parameter.grad.numpy()
+    return found
+
+
+def _compare_steps(
+    outcome: Outcome, network: UHNTC, loss_now: Callable[[], paddle.Tensor], first: float, steps: int
+) -> None:
+    """The loss of each AdamW step; the gradients of the first are there already."""
+    wanted = outcome.case.figures.get("adamw_losses")
+    if not isinstance(wanted, list) or not wanted:
+        outcome.absent.append("adamw_losses")
+        return
+    rate = UhntcSettings().rate
+    optimizer = AdamW(rate.lr, parameters=network.parameters(), weight_decay=rate.weight_decay)
+    losses = [first]
+    while len(losses) < min(steps, len(wanted)):
+        optimizer.step()
+        optimizer.clear_grad()
+        loss = loss_now()
+        losses.append(float(loss))
+        loss.backward()
+    for step, value in enumerate(losses[: max(steps, 0)], start=1):
+        compare_number(outcome, "AdamW", f"step {step}", value, wanted[step - 1], adamw(step))
