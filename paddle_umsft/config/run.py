@@ -15,6 +15,7 @@ from paddle_umsft.config.data import DataConfig, ObserveConfig
 from paddle_umsft.config.ensemble import EnsembleSettings
 from paddle_umsft.config.runtime import RuntimeConfig
 from paddle_umsft.config.subspace import SubspaceSettings
+from paddle_umsft.config.uhntc import UhntcSettings
 from paddle_umsft.config.umsft import NetworkConfig, SolverConfig, WarmUpConfig
 
 
@@ -69,6 +70,7 @@ class Config(Section):
     warm_up: WarmUpConfig = Field(default_factory=WarmUpConfig)
     solver: SolverConfig = Field(default_factory=SolverConfig)
     network: NetworkConfig = Field(default_factory=NetworkConfig)
+    uhntc: UhntcSettings = Field(default_factory=UhntcSettings)
     subspace: SubspaceSettings = Field(default_factory=SubspaceSettings)
     ensemble: EnsembleSettings = Field(default_factory=EnsembleSettings)
     evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)

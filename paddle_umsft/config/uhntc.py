@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, Optional
 
 from pydantic import Field, field_validator
 
 from paddle_umsft.config.base import Section
+from paddle_umsft.config.runtime import RuntimeConfig
 from paddle_umsft.config.umsft import StepRate, WarmUpConfig
 
 Term = Literal["hsi", "msi", "subspace", "degradation", "perceptual", "band_difference"]
@@ -80,7 +82,7 @@ class UhntcSettings(Section):
         joint_lr: AdamW rate of the degradations, while they learn along.
         joint_weight_decay: Their AdamW decay.
         average: Weight of the past in a moving average of the outputs; 0: the last output, as published (P10).
-        vgg_weights: VGG16-BN weights to start the encoder from (.pth, .pdparams, .npz, .safetensors).
+        vgg_weights: VGG16-BN weights to start the encoder from (.pth, .pdparams, .safetensors).
         perceptual_weights: VGG19 weights for the perceptual term; None: there is no such term.
         weights: uHNTC weights to start from, a published checkpoint or a run's model.pdparams, as far as they are in
             it; what is in it goes before `vgg_weights`.
@@ -97,3 +99,24 @@ class UhntcSettings(Section):
     vgg_weights: Optional[str] = None
     perceptual_weights: Optional[str] = None
     weights: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class UhntcInput:
+    """What `method: uhntc` takes out of a configuration.
+
+    Attributes:
+        uhntc: Schedule and start.
+        runtime: Device, type and precision.
+    """
+
+    uhntc: UhntcSettings
+    runtime: RuntimeConfig
+
+    @property
+    def headline(self) -> dict[str, float]:
+        """The settings that people compare runs by."""
+        iterations = self.uhntc.iterations
+        if iterations is None:
+            iterations = sum(phase.iterations for phase in self.uhntc.phases)
+        return {"iterations": iterations, "lr": self.uhntc.rate.lr}

@@ -13,6 +13,7 @@ from typing import Any, Callable, Optional, Union
 
 from paddle_umsft.config.ensemble import EnsembleInput
 from paddle_umsft.config.run import Config
+from paddle_umsft.config.uhntc import UhntcInput
 from paddle_umsft.config.umsft import UmsftInput
 from paddle_umsft.data.checks import MINIMUM_SIZE
 from paddle_umsft.data.records import OnRecord
@@ -20,6 +21,9 @@ from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.machine.environment import import_paddle
 from paddle_umsft.methods.networks.trained import Trained
+
+# Five halvings in the deepest hourglass of uHNTC must leave more than one pixel.
+UHNTC_MINIMUM_SIZE = 33
 
 # Where something lives, imported only when it is called for: "module:name"; or the thing itself.
 Source = Union[str, Callable[..., Any]]
@@ -36,6 +40,10 @@ def _umsft_input(config: Config) -> UmsftInput:
         network=config.network,
         runtime=config.runtime,
     )
+
+
+def _uhntc_input(config: Config) -> UhntcInput:
+    return UhntcInput(uhntc=config.uhntc, runtime=config.runtime)
 
 
 def _ensemble_input(config: Config) -> EnsembleInput:
@@ -71,6 +79,13 @@ METHODS: dict[str, Method] = {
         needs_paddle=True,
         trained="paddle_umsft.methods.umsft.solver:UmsftSolver",
         smallest=MINIMUM_SIZE,
+    ),
+    "uhntc": Method(
+        fuse="paddle_umsft.methods.uhntc.solver:fuse_uhntc",
+        settings=_uhntc_input,
+        needs_paddle=True,
+        trained="paddle_umsft.methods.uhntc.solver:UhntcSolver",
+        smallest=UHNTC_MINIMUM_SIZE,
     ),
     "subspace": Method(
         fuse="paddle_umsft.methods.subspace.method:fuse_subspace",

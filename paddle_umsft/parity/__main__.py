@@ -21,7 +21,11 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         "what the published code gave.",
         epilog="Exit codes: 0 all holds, 1 a tolerance is broken, 2 bad usage, 3 files that cannot be used.",
     )
-    parser.add_argument("--golden", metavar="STEM", help="check STEM.npz and STEM.json instead of the built-in pair")
+    parser.add_argument(
+        "--golden",
+        metavar="STEM",
+        help="check STEM.npz and STEM.json, of UMSFT or uHNTC, instead of the built-in pairs",
+    )
     parser.add_argument("--case", action="append", metavar="NAME", help="only this case; repeatable")
     parser.add_argument("--quick", action="store_true", help="the smallest case, without the AdamW steps")
     parser.add_argument("--list", action="store_true", help="list the cases and stop")
@@ -35,10 +39,11 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UmsftError: If files or arguments cannot be used.
     """
-    from paddle_umsft.parity.reference import BUILT_IN, GoldenCase, read_golden
+    from paddle_umsft.parity.reference import BUILT_IN, BUILT_IN_UHNTC, GoldenCase, read_golden
 
-    golden = read_golden(args.golden or BUILT_IN)
-    cases = golden.cases
+    stems = [args.golden] if args.golden else [BUILT_IN, BUILT_IN_UHNTC]
+    files = [read_golden(stem) for stem in stems]
+    cases = [case for golden in files for case in golden.cases]
     if args.case:
         known = [case.name for case in cases]
         unknown = [name for name in args.case if name not in known]
@@ -64,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
     from paddle_umsft.parity.table import case_table, verdict
 
     paddle.set_device("cpu")
-    print(f"reference: {golden.source}")
+    for golden in files:
+        print(f"reference: {golden.source}")
     print(f"here: paddlepaddle {paddle.__version__}, CPU; {thread_facts()}")
     print(f"float32 rows: {mode.active()}\n", flush=True)
     outcomes = []

@@ -106,6 +106,7 @@ class PhasedFusion(Stage):
     """
 
     name = "fuse"
+    is_main = True
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from paddle_umsft.methods.networks.exact import for_batch_norm, leaky_relu, resize_bilinear
+from paddle_umsft.methods.networks.exact import for_batch_norm, leaky_relu, resize_bicubic, resize_bilinear
 
 
 def uniform_start(fan_in: int) -> paddle.ParamAttr:
@@ -19,7 +19,18 @@ def uniform_start(fan_in: int) -> paddle.ParamAttr:
 
 
 class Conv2D(nn.Conv2D):
-    """Convolution whose sizes come by keyword and whose fresh start is uniform in ±1/sqrt(fan_in)."""
+    """Convolution whose sizes come by keyword and whose fresh start is uniform in ±1/sqrt(fan_in).
+
+    Args:
+        in_channels: Channels coming in.
+        out_channels: Channels going out.
+        kernel_size: Height and width of the kernel.
+        stride: Of the kernel.
+        padding: Pixels added on each side.
+        padding_mode: "zeros" or "reflect".
+        groups: 1, or as many as channels: each has a kernel of its own then.
+        bias: Whether there is one.
+    """
 
     def __init__(
         self,
@@ -30,8 +41,10 @@ class Conv2D(nn.Conv2D):
         stride: int = 1,
         padding: int = 0,
         padding_mode: str = "zeros",
+        groups: int = 1,
+        bias: bool = True,
     ) -> None:
-        fan_in = in_channels * kernel_size * kernel_size
+        fan_in = in_channels // groups * kernel_size * kernel_size
         super().__init__(
             in_channels,
             out_channels,
@@ -39,10 +52,12 @@ class Conv2D(nn.Conv2D):
             stride=stride,
             padding=padding,
             padding_mode=padding_mode if padding else "zeros",
+            groups=groups,
             weight_attr=uniform_start(fan_in),
-            bias_attr=uniform_start(fan_in),
+            bias_attr=uniform_start(fan_in) if bias else False,
         )
         self.step, self.border = stride, padding
+        self.by_channel = groups > 1
         self.border_mode = padding_mode if padding else "zeros"
 
 
@@ -69,7 +84,17 @@ class BatchNorm(nn.BatchNorm2D):
 
 
 class ConvNormAct(nn.Layer):
-    """Convolution, batch normalisation, LeakyReLU: (B, C_in, H, W) -> (B, C_out, H/stride, W/stride)."""
+    """Convolution, batch normalisation, activation: (B, C_in, H, W) -> (B, C_out, H/stride, W/stride).
+
+    Args:
+        in_channels: C_in.
+        out_channels: C_out.
+        kernel_size: Odd.
+        stride: Of the convolution.
+        padding_mode: "zeros" or "reflect".
+        activation: "leaky_relu" or "elu".
+        negative_slope: Of the LeakyReLU.
+    """
 
     def __init__(
         self,
@@ -79,6 +104,7 @@ class ConvNormAct(nn.Layer):
         *,
         stride: int = 1,
         padding_mode: str = "zeros",
+        activation: str = "leaky_relu",
         negative_slope: float = 0.2,
     ) -> None:
         super().__init__()
@@ -91,11 +117,15 @@ class ConvNormAct(nn.Layer):
             padding_mode=padding_mode,
         )
         self.norm = BatchNorm(out_channels)
+        self.activation = activation
         self.negative_slope = negative_slope
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """The plain path; hourglasses on the fast path read the parts instead."""
-        return leaky_relu(self.norm(self.conv(x)), self.negative_slope)
+        x = self.norm(self.conv(x))
+        if self.activation == "elu":
+            return F.elu(x)
+        return leaky_relu(x, self.negative_slope)
 
 
 def zero_mean(x: paddle.Tensor) -> paddle.Tensor:
@@ -104,15 +134,24 @@ def zero_mean(x: paddle.Tensor) -> paddle.Tensor:
     return x - x.flatten(2).mean(axis=2).reshape([x.shape[0], x.shape[1], 1, 1])
 
 
+def instance_norm(x: paddle.Tensor, epsilon: float) -> paddle.Tensor:
+    """Each channel of (B, C, H, W) to mean 0 and deviation 1, without parameters.
+
+    Written out, because Paddle's own keeps epsilon in float32 whatever the tensor's type.
+    """
+    centred = zero_mean(x)
+    variance = (centred * centred).flatten(2).mean(axis=2).reshape([x.shape[0], x.shape[1], 1, 1])
+    return centred * paddle.rsqrt(variance + epsilon)
+
+
 def resize(x: paddle.Tensor, height: int, width: int, mode: str = "nearest") -> paddle.Tensor:
     """Resize (B, C, H, W) to (B, C, height, width) without aligned corners; the same size comes back untouched."""
     if (height, width) == tuple(x.shape[2:]):
         return x
     if mode == "nearest":
         return F.interpolate(x, size=[height, width], mode="nearest")
-    if mode == "bilinear":
-        return resize_bilinear(x, height, width)
-    return F.interpolate(x, size=[height, width], mode=mode, align_corners=False)
+    resample = {"bilinear": resize_bilinear, "bicubic": resize_bicubic}[mode]
+    return resample(x, height, width)
 
 
 def upsample_twice(x: paddle.Tensor, mode: str) -> paddle.Tensor:

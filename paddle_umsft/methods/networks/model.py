@@ -14,6 +14,7 @@ from paddle_umsft.data.scene import Supports
 from paddle_umsft.errors import DataError
 from paddle_umsft.methods.networks.psf_layers import KnownPsf, LearnedPsf
 from paddle_umsft.methods.networks.srf_layers import KnownSrf, LearnedSrf
+from paddle_umsft.weights.fit import first_lines, misfits, shapes_of
 
 SpatialLayer = Union[LearnedPsf, KnownPsf]
 SpectralLayer = Union[LearnedSrf, KnownSrf]
@@ -73,20 +74,18 @@ class FusionModel(nn.Layer):
 
 
 def state_problems(wanted: Mapping[str, Any], found: Mapping[str, Any], most: int = 5) -> list[str]:
-    """What keeps a state_dict from fitting: Paddle's own set_state_dict accepts anything in silence.
+    """Return what keeps a state_dict from fitting: Paddle's own set_state_dict accepts anything in silence.
+
+    Args:
+        wanted: Name -> tensor, of the layer.
+        found: Name -> tensor or array, of the state.
+        most: How many lines to give at most.
 
     Returns:
         Lines on missing, extra and mis-shaped tensors; empty if it fits.
     """
-    problems = [f"{name} missing" for name in wanted if name not in found]
-    problems += [f"{name} not known" for name in found if name not in wanted]
-    problems += [
-        f"{name} {list(found[name].shape)} instead of {list(tensor.shape)}"
-        for name, tensor in wanted.items()
-        if name in found and list(found[name].shape) != list(tensor.shape)
-    ]
-    rest = len(problems) - most
-    return problems[:most] + ([f"and {rest} more"] if rest > 0 else [])
+    problems = misfits(shapes_of(wanted), shapes_of(found))
+    return first_lines(problems, most)
 
 
 def build_cameras(

@@ -1,34 +1,147 @@
-"""The steps of a trained method, one stage after another, whatever its network is."""
+"""The optimisation of one scene, step by step: warm-up of the degradations, then the fusion."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Callable, Optional
 
-from paddle_umsft.data.records import Record
+import numpy as np
+import paddle
+
+from paddle_umsft.config.runtime import RuntimeConfig
+from paddle_umsft.config.umsft import WarmUpConfig
+from paddle_umsft.data.records import OnRecord, Record
+from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import DataError
-from paddle_umsft.methods.networks.warm_up import Stage
+from paddle_umsft.machine.environment import thread_facts
+from paddle_umsft.methods.networks.fusion_phases import PhasedFusion
+from paddle_umsft.methods.networks.model import FusionModel, state_problems
+from paddle_umsft.methods.networks.ops import active
+from paddle_umsft.methods.networks.runtime import computing_in, place_and_seed
+from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
+from paddle_umsft.methods.networks.warm_up import Images, Stage, warm_up_stages
+
+MB_PER_GB = 1024
 
 
-class StagedSolver:
-    """Works through stages and knows where it is.
+def make_images(observation: Observation, rank: int) -> Images:
+    """Turn (H, W, C) arrays into the tensors of one scene, in Paddle's default type."""
+    dtype = paddle.get_default_dtype()
+    lr_hsi = np.ascontiguousarray(observation.lr_hsi.transpose(2, 0, 1)).astype(dtype)
+    hr_msi = np.ascontiguousarray(observation.hr_msi.transpose(2, 0, 1)).astype(dtype)
+    basis, coeffs = spectral_subspace(lr_hsi, rank)
+    return Images(
+        lr_hsi=paddle.to_tensor(lr_hsi[None]),
+        hr_msi=paddle.to_tensor(hr_msi[None]),
+        basis=paddle.to_tensor(basis),
+        coeffs=paddle.to_tensor(coeffs),
+        scale=observation.scale,
+    )
 
-    Args:
-        name: The scene, for messages.
-        stages: In the order in which they run.
+
+@dataclass(frozen=True)
+class Start:
+    """What a network starts from, as the settings have it.
 
     Attributes:
-        stages: As given.
+        weights: File of the network's own weights; None: none.
+        vgg_weights: File of the encoders'; None: none.
+        vgg_key: The setting that would name the latter.
+    """
+
+    weights: Optional[str]
+    vgg_weights: Optional[str]
+    vgg_key: str
+
+    def lines(self, started: tuple[str, ...]) -> list[str]:
+        """Lines for the log.
+
+        Args:
+            started: Parts of the model that started from `weights`.
+        """
+        lines = []
+        if started:
+            lines.append(f"start      {self.weights}: {', '.join(started)}")
+        if "network" not in started:
+            random = f"random (no {self.vgg_key}: published results start from ImageNet's VGG16-BN)"
+            lines.append(f"encoders   {self.vgg_weights or random}")
+        return lines
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a trained method brings to the solver.
+
+    Attributes:
+        method: Its name.
+        warm_up: Settings of steps 1-3.
+        build: Makes the model of an observation, in Paddle's default type.
+        fusion: Makes step 4 of a scene's images and its model.
+        rate_key: Which setting holds the network's rate, for who has to lower it.
+        start: What the encoders and the rest start from, as the settings have it; for the log.
+        memory_mb: Peak memory that the fit is likely to want; None: nobody has measured it.
+        notes: What the user should know of the result, a line each.
+    """
+
+    method: str
+    warm_up: WarmUpConfig
+    build: Callable[[Observation], FusionModel]
+    fusion: Callable[[Images, FusionModel], PhasedFusion]
+    rate_key: str
+    start: Start
+    memory_mb: Optional[float] = None
+    notes: tuple[str, ...] = field(default=())
+
+
+class SceneSolver:
+    """Fits a network to one observation.
+
+    Args:
+        observation: What the two cameras saw. The truth is never given to it.
+        recipe: What to fit and how.
+        runtime: Device, type and precision.
+        seed: Of the network's start.
+
+    Attributes:
+        model: Network and degradations.
+        stages: The warm-up stages that apply, then the fusion.
+        device: "cpu" or "gpu".
         position: (stage index, iteration) of the next step.
         seconds: Time spent in steps so far.
     """
 
-    def __init__(self, name: str, stages: Sequence[Stage]) -> None:
-        self.name = name
-        self.stages = list(stages)
+    def __init__(self, observation: Observation, recipe: Recipe, *, runtime: RuntimeConfig, seed: int) -> None:
+        self.device = place_and_seed(runtime, seed)
+        self.observation = observation
+        self.recipe = recipe
+        self.seed = seed
+        with computing_in(runtime):
+            self.images = make_images(observation, recipe.warm_up.rank)
+            self.model = recipe.build(observation)
+            self.model.train()
+            warm_up = warm_up_stages(self.images, self.model.spatial, self.model.spectral, recipe.warm_up)
+            self.fusion = recipe.fusion(self.images, self.model)
+        self.stages: list[Stage] = [*warm_up, self.fusion]
         self.position = (0, 0)
         self.seconds = 0.0
+
+    def announce(self, *, resumed: bool) -> list[str]:
+        """Lines for the log: on what machine, for how long, with how much memory, from what start."""
+        memory = ""
+        if self.recipe.memory_mb is not None:
+            memory = f"; about {self.recipe.memory_mb / MB_PER_GB:.1f} GB of memory"
+        lines = [f"device     {self.device}{memory}"]
+        if self.device == "cpu":
+            lines.append(f"operators  {active()}")
+            lines.append(f"threads    {thread_facts()}")
+        steps = ", ".join(f"{stage.name} {stage.iterations}" for stage in self.stages)
+        lines.append(f"steps      {steps}; seed {self.seed}")
+        if not resumed:
+            lines += self.recipe.start.lines(self.model.started)
+        return lines
 
     def run(self) -> Iterator[Record]:
         """Go on from `position` to the end, yielding a record after every step.
@@ -66,7 +179,81 @@ class StagedSolver:
             return
         raise DataError(
             "the loss is no longer a finite number",
-            where=f"{self.name}, step {step} of {stage}",
+            where=f"{self.observation.name}, step {step} of {stage}",
             got=loss,
-            hint="try a lower rate (solver.rate.lr), another seed, runtime.amp=off",
+            hint=f"try a lower rate ({self.recipe.rate_key}), another seed, runtime.amp=off",
         )
+
+    def result(self, history: list[Record]) -> FusionResult:
+        """The outcome as arrays."""
+        srf = self.model.spectral.effective_srf()
+        return FusionResult(
+            fused=self.fusion.result().astype(np.float32),
+            psf=self.model.spatial.effective_psf(),
+            srf=srf,
+            history=history,
+            method=self.recipe.method,
+            seconds=self.seconds,
+            notes=self.recipe.notes + unused_bands(srf),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that moves: `model`, the tensors by name, and the state of what moves them."""
+        optimizers = [{name: move.state_dict() for name, move in stage.moves.items()} for stage in self.stages]
+        state: dict[str, Any] = {"model": self.model.state_dict(), "optimizers": optimizers}
+        # The outputs too: a run killed after its last step has nothing else to take its result from.
+        outputs = {"fused": self.fusion.fused, "average": self.fusion.average}
+        state.update({name: output for name, output in outputs.items() if output is not None})
+        scaling = self.fusion.precision.state_dict()
+        if scaling:
+            state["loss_scaling"] = scaling
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up where `state_dict` left off.
+
+        Raises:
+            DataError: Tensors are missing, not known or of another shape; nothing is changed.
+        """
+        problems = state_problems(self.model.state_dict(), state["model"])
+        if problems:
+            raise DataError("another network or scene", got="; ".join(problems))
+        self.model.set_state_dict(state["model"])
+        for stage, moves in zip(self.stages, state["optimizers"]):
+            for name, move_state in moves.items():
+                stage.moves[name].load_state_dict(move_state)
+        self.fusion.fused = state.get("fused")
+        self.fusion.average = state.get("average")
+        self.fusion.precision.load_state_dict(state.get("loss_scaling", {}))
+
+
+def unused_bands(srf: np.ndarray) -> tuple[str, ...]:
+    """Return a note on every MSI band whose learned response is zero everywhere.
+
+    Args:
+        srf: (M, C).
+    """
+    silent = np.flatnonzero(~srf.any(axis=1))
+    return tuple(
+        f"the learned response of MSI band {band} is zero everywhere, so that band was not used: "
+        "give more iterations of the warm-up, another seed, or the SRF (observe.known_srf)"
+        for band in silent
+    )
+
+
+def run_all(solver: SceneSolver, on_record: Optional[OnRecord] = None) -> FusionResult:
+    """Run a solver to its end.
+
+    Args:
+        solver: Fresh, or brought to where a checkpoint was taken.
+        on_record: Called with every record.
+
+    Raises:
+        DataError: If the loss is no longer a finite number.
+    """
+    history = []
+    for record in solver.run():
+        history.append(record)
+        if on_record is not None:
+            on_record(record)
+    return solver.result(history)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Callable
 
 import numpy as np
 import paddle
@@ -12,7 +14,7 @@ from paddle import nn
 from paddle_umsft.errors import DataError
 from paddle_umsft.methods.networks.layers import BatchNorm, Conv2D
 from paddle_umsft.methods.networks.ops import builders
-from paddle_umsft.methods.networks.ops.autograd import run
+from paddle_umsft.methods.networks.ops.autograd import Builder, run
 from paddle_umsft.methods.networks.ops.precision import recomputed
 from paddle_umsft.weights.fit import misfits, shapes_of
 from paddle_umsft.weights.places import LIVE_BLOCKS
@@ -26,6 +28,23 @@ TAP_AFTER_CONVOLUTION = (3, 10)
 TAP_CHANNELS = (64, 128, 256)
 
 
+@dataclass(frozen=True)
+class NormedConvolution:
+    """A convolution with its batch normalisation.
+
+    Attributes:
+        index: The convolution's, among torchvision's `features`.
+        relu: Whether a ReLU follows.
+        pool: Whether a max-pool follows that.
+        tap: Whether somebody listens in before the pool.
+    """
+
+    index: int
+    relu: bool
+    pool: bool
+    tap: bool
+
+
 class VggFeatures(nn.Layer):
     """VGG16-BN up to its third max-pool, with the three taps that UMSFT uses (`HSIFE`, `MSIFE` there).
 
@@ -33,42 +52,74 @@ class VggFeatures(nn.Layer):
 
     Args:
         bands: Channels coming in. Three use VGG's own first convolution; any other count gets a fresh one.
+        stop_at_norm: End with the last batch normalisation, before its ReLU and the third max-pool, as uHNTC does.
 
     References:
         Simonyan and Zisserman, Very Deep Convolutional Networks, ICLR 2015.
     """
 
-    def __init__(self, *, bands: int) -> None:
+    def __init__(self, *, bands: int, stop_at_norm: bool = False) -> None:
         super().__init__()
         self.bands = bands
+        self.stop_at_norm = stop_at_norm
         for index, in_channels, out_channels in CONVOLUTIONS:
             first = bands if index == 0 else in_channels
             self.add_sublayer(f"conv{index}", Conv2D(first, out_channels, 3, padding=1))
             self.add_sublayer(f"norm{index + 1}", BatchNorm(out_channels))
 
     def forward(self, x: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
-        """(B, bands, H, W) in about [0, 1] -> (B, 64, H, W), (B, 128, H//2, W//2), (B, 256, H//8, W//8)."""
+        """Take the taps.
+
+        Args:
+            x: (B, bands, H, W) in about [0, 1].
+
+        Returns:
+            (B, 64, H, W), (B, 128, H//2, W//2), and (B, 256, H//8, W//8), or H//4, W//4 with `stop_at_norm`.
+        """
+        return self._taps(x, builders.vgg, self._plain)
+
+    def _taps(
+        self, x: paddle.Tensor, build: Builder, plain: Callable[[paddle.Tensor], tuple[paddle.Tensor, ...]]
+    ) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
         x = (x - 0.5) / 0.5
-        fast = run(self, builders.vgg, [x])
-        if fast is not None:
-            return fast[0], fast[1], fast[2]
-        taps = recomputed(self._plain, x)
+        taps = run(self, build, [x])
+        if taps is None:
+            taps = recomputed(plain, x)
         return taps[0], taps[1], taps[2]
 
     def _plain(self, x: paddle.Tensor) -> tuple[paddle.Tensor, ...]:
+        return self._after_first(self.conv0(x))
+
+    def _after_first(self, x: paddle.Tensor) -> tuple[paddle.Tensor, ...]:
+        """All that follows the first convolution."""
         taps = []
-        for index, pool, tap in self.stages():
-            x = F.relu(getattr(self, f"norm{index + 1}")(getattr(self, f"conv{index}")(x)))
-            if tap:
+        for stage in self.stages():
+            if stage.index > 0:
+                x = getattr(self, f"conv{stage.index}")(x)
+            x = getattr(self, f"norm{stage.index + 1}")(x)
+            if stage.relu:
+                x = F.relu(x)
+            if stage.tap:
                 taps.append(x)
-            if pool:
+            if stage.pool:
                 x = F.max_pool2d(x, kernel_size=2, stride=2)
         return (*taps, x)
 
-    @staticmethod
-    def stages() -> list[tuple[int, bool, bool]]:
-        """Per convolution its index, whether a max-pool follows, and whether its activation is a tap."""
-        return [(index, index in POOL_AFTER, index in TAP_AFTER_CONVOLUTION) for index, _, _ in CONVOLUTIONS]
+    def stages(self) -> list[NormedConvolution]:
+        """What follows each convolution."""
+        last = CONVOLUTIONS[-1][0]
+        stages = []
+        for index, _, _ in CONVOLUTIONS:
+            cut = self.stop_at_norm and index == last
+            stages.append(
+                NormedConvolution(
+                    index=index,
+                    relu=not cut,
+                    pool=index in POOL_AFTER and not cut,
+                    tap=index in TAP_AFTER_CONVOLUTION,
+                )
+            )
+        return stages
 
     def load_vgg(self, weights: Mapping[str, np.ndarray]) -> None:
         """Start from VGG16-BN weights named as torchvision names them.

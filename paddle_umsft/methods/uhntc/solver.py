@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Callable, Optional
+from typing import Optional
 
 import paddle
 
-from paddle_umsft.config.run import Config
-from paddle_umsft.config.uhntc import PhaseConfig, UhntcSettings
+from paddle_umsft.config.uhntc import PhaseConfig, UhntcInput, UhntcSettings
 from paddle_umsft.config.umsft import StepRate
+from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.networks.fusion_phases import FusionPhase, FusionTerms, PhasedFusion
 from paddle_umsft.methods.networks.model import FusionModel
 from paddle_umsft.methods.networks.ops import MixedPrecision
-from paddle_umsft.methods.networks.solver import Recipe, Record, SceneSolver, run_all
+from paddle_umsft.methods.networks.solver import Recipe, SceneSolver, Start, run_all
 from paddle_umsft.methods.networks.warm_up import Images, Moves
 from paddle_umsft.methods.uhntc.model import build_uhntc
 from paddle_umsft.methods.uhntc.network import UHNTC
@@ -108,26 +108,45 @@ class UhntcSolver(SceneSolver):
     """Fits uHNTC to one observation.
 
     Args:
-        observation: What the two cameras saw. The truth is never given to it.
-        config: All settings.
+        observation: What the two cameras saw, H, W >= 33. The truth is never given to it.
+        settings: See `UhntcInput`.
+        seed: Of the network's start.
         weights: Whether to read the weights that the network starts from; a checkpoint to come makes them needless.
             Those of the perceptual term are in no checkpoint, and read in any case.
+
+    Raises:
+        DataError: The image is too small, or weights to start from cannot be read or do not fit.
     """
 
-    def __init__(self, observation: Observation, config: Config, *, weights: bool = True) -> None:
-        settings = config.uhntc
+    def __init__(
+        self, observation: Observation, settings: UhntcInput, *, seed: int = 1, weights: bool = True
+    ) -> None:
+        section = settings.uhntc
         if not weights:
-            settings = settings.model_copy(update={"weights": None, "vgg_weights": None})
-        notice = perceptual_notice(settings, observation.msi_bands)
+            section = section.model_copy(update={"weights": None, "vgg_weights": None})
+        runtime = settings.runtime
+        notice = perceptual_notice(section, observation.msi_bands)
+
+        def build(seen: Observation) -> FusionModel:
+            return _build(seen, section)
+
+        def fusion(images: Images, model: FusionModel) -> PhasedFusion:
+            return build_fusion(images, model, section, MixedPrecision(runtime.amp))
+
         recipe = Recipe(
             method="uhntc",
-            warm_up=settings.warm_up,
-            build=lambda seen: _build(seen, settings),
-            fusion=lambda images, model: build_fusion(images, model, settings, MixedPrecision(config.runtime.amp)),
+            warm_up=section.warm_up,
+            build=build,
+            fusion=fusion,
             rate_key="uhntc.rate.lr",
+            start=Start(
+                weights=section.weights,
+                vgg_weights=section.vgg_weights,
+                vgg_key="uhntc.vgg_weights",
+            ),
             notes=() if notice is None else (notice,),
         )
-        super().__init__(observation, config, recipe)
+        super().__init__(observation, recipe, runtime=runtime, seed=seed)
 
 
 def _build(observation: Observation, settings: UhntcSettings) -> FusionModel:
@@ -143,16 +162,17 @@ def _build(observation: Observation, settings: UhntcSettings) -> FusionModel:
 
 
 def fuse_uhntc(
-    observation: Observation, config: Config, on_record: Optional[Callable[[Record], None]] = None
+    observation: Observation, settings: UhntcInput, *, seed: int = 1, on_record: Optional[OnRecord] = None
 ) -> FusionResult:
     """Fuse with uHNTC: learn both degradations, then the network, from nothing but the two images.
 
     Args:
         observation: LR-HSI (h, w, C) and HR-MSI (H, W, M), H, W >= 33.
-        config: All settings.
+        settings: See `UhntcInput`.
+        seed: Of the network's start.
         on_record: Called with every record.
 
     Raises:
         DataError: If the image is too small, or the loss is no longer a finite number.
     """
-    return run_all(UhntcSolver(observation, config), on_record)
+    return run_all(UhntcSolver(observation, settings, seed=seed), on_record)

@@ -1,92 +1,15 @@
-"""Network and degradations as one model: what a checkpoint holds and the converter reads and writes."""
+"""UMSFT with its two degradations."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Optional
 
 import numpy as np
-import paddle
-from paddle import nn
 
 from paddle_umsft.config.umsft import NetworkConfig
 from paddle_umsft.data.scene import Supports
-from paddle_umsft.errors import DataError
-from paddle_umsft.methods.networks.psf_layers import KnownPsf, LearnedPsf
-from paddle_umsft.methods.networks.srf_layers import KnownSrf, LearnedSrf
+from paddle_umsft.methods.networks.model import FusionModel, build_cameras
 from paddle_umsft.methods.umsft.network import UMSFT
-from paddle_umsft.weights.fit import first_lines, misfits, shapes_of
-
-
-class FusionModel(nn.Layer):
-    """UMSFT with its two degradations.
-
-    Attributes:
-        network: The fusion network.
-        spatial: `LearnedPsf` or `KnownPsf`.
-        spectral: `LearnedSrf` or `KnownSrf`.
-        started: Which of the three started from given weights.
-    """
-
-    def __init__(
-        self, network: UMSFT, spatial: LearnedPsf | KnownPsf, spectral: LearnedSrf | KnownSrf
-    ) -> None:
-        super().__init__()
-        self.network = network
-        self.spatial = spatial
-        self.spectral = spectral
-        self.started: tuple[str, ...] = ()
-
-    def start_from(self, path: Union[str, Path]) -> None:
-        """Start from weights instead of random numbers: the network and what is learned of the cameras.
-
-        Args:
-            path: A published checkpoint or a `model.pdparams`. What is not in it starts as before; a known PSF or
-                SRF stays as it is.
-
-        Raises:
-            ConversionError: It cannot be read, or is not whole.
-            DataError: It belongs to another network or other bands; nothing is changed.
-        """
-        from paddle_umsft.weights import load_start
-
-        given = load_start(path)
-        parts = {"network": self.network, "spatial": self.spatial, "spectral": self.spectral}
-        found: dict[str, np.ndarray] = {}
-        wanted: dict[str, paddle.Tensor] = {}
-        started = []
-        for part, layer in parts.items():
-            tensors = {name: array for name, array in given.items() if name.startswith(f"{part}.")}
-            if tensors and not isinstance(layer, (KnownPsf, KnownSrf)):
-                started.append(part)
-                found.update(tensors)
-                wanted.update({f"{part}.{name}": tensor for name, tensor in layer.state_dict().items()})
-        if not started:
-            got, hint = "PSF or SRF alone, which are known here", "leave network.weights out"
-            raise DataError("nothing to start from", where=path, got=got, hint=hint)
-        problems = state_problems(wanted, found)
-        if problems:
-            hint = "bands, scale, observe.supports and network sizes must be those of the weights"
-            raise DataError("weights of another network or scene", where=path, got="; ".join(problems), hint=hint)
-        for name, tensor in wanted.items():
-            tensor.set_value(found[name].astype(str(tensor.dtype).split(".")[-1]))
-        self.started = tuple(started)
-
-
-def state_problems(wanted: Mapping[str, Any], found: Mapping[str, Any], most: int = 5) -> list[str]:
-    """Return what keeps a state_dict from fitting: Paddle's own set_state_dict accepts anything in silence.
-
-    Args:
-        wanted: Name -> tensor, of the layer.
-        found: Name -> tensor or array, of the state.
-        most: How many lines to give at most.
-
-    Returns:
-        Lines on missing, extra and mis-shaped tensors; empty if it fits.
-    """
-    problems = misfits(shapes_of(wanted), shapes_of(found))
-    return first_lines(problems, most)
 
 
 def build_model(
@@ -126,12 +49,9 @@ def build_model(
         from paddle_umsft.weights import load_vgg_features
 
         net.load_vgg(load_vgg_features(settings.vgg_weights))
-    spatial = LearnedPsf(scale=scale) if psf is None else KnownPsf(psf, scale=scale)
-    spectral: LearnedSrf | KnownSrf
-    if srf is None:
-        spectral = LearnedSrf(bands=bands, supports=supports or ((0, bands),) * msi_bands)
-    else:
-        spectral = KnownSrf(srf)
+    spatial, spectral = build_cameras(
+        bands=bands, msi_bands=msi_bands, scale=scale, supports=supports, psf=psf, srf=srf
+    )
     model = FusionModel(net, spatial, spectral)
     if settings.weights is not None:
         model.start_from(settings.weights)

@@ -1,41 +1,34 @@
-"""The optimisation of one scene, step by step: warm-up of the degradations, then the fusion."""
+"""UMSFT's step 4, and its solver."""
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Optional
 
-import numpy as np
-import paddle
 from paddle.optimizer.lr import LRScheduler, OneCycleLR
 
-from paddle_umsft.config.umsft import SolverConfig, StepRate, UmsftInput
+from paddle_umsft.config.umsft import NetworkConfig, SolverConfig, StepRate, UmsftInput
 from paddle_umsft.data.checks import check_minimum_size
-from paddle_umsft.data.records import OnRecord, Record
+from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.errors import DataError
-from paddle_umsft.machine.environment import thread_facts
-from paddle_umsft.methods.networks.losses import observation_terms
-from paddle_umsft.methods.networks.ops import MixedPrecision, active
-from paddle_umsft.methods.networks.runtime import computing_in, estimated_memory_mb, place_and_seed
-from paddle_umsft.methods.networks.solver import StagedSolver
-from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
-from paddle_umsft.methods.networks.warm_up import Images, Moves, Stage, current_degradation_terms, warm_up_stages
-from paddle_umsft.methods.umsft.model import FusionModel, build_model, state_problems
+from paddle_umsft.methods.networks.fusion_phases import FusionPhase, FusionTerms, PhasedFusion
+from paddle_umsft.methods.networks.model import FusionModel
+from paddle_umsft.methods.networks.ops import MixedPrecision
+from paddle_umsft.methods.networks.runtime import estimated_memory_mb
+from paddle_umsft.methods.networks.solver import Recipe, SceneSolver, Start, run_all
+from paddle_umsft.methods.networks.warm_up import Images, Moves
+from paddle_umsft.methods.umsft.model import build_model
 from paddle_umsft.methods.umsft.network import UMSFT
 
-MB_PER_GB = 1024
 
-
-class FusionStage(Stage):
+class FusionStage(PhasedFusion):
     """Step 4: the network is fitted; from some point on the degradations learn along.
 
-    Attributes:
-        fused: (1, C, H, W), the last forward pass, taken before the update that follows it (P10).
-        average: Moving average of the outputs, if asked for.
+    Args:
+        images: Of the scene.
+        model: Network and degradations.
+        settings: Section `solver`.
+        precision: Mixed precision around the steps, or none.
     """
-
-    name = "fuse"
-    is_main = True
 
     def __init__(
         self, images: Images, model: FusionModel, settings: SolverConfig, precision: Optional[MixedPrecision] = None
@@ -48,39 +41,30 @@ class FusionStage(Stage):
         for name, layer in (("psf", model.spatial), ("srf", model.spectral)):
             if layer.parameters():
                 moves[name] = Moves(layer.parameters(), joint, decoupled=True)
-        super().__init__(settings.iterations, moves, precision)
-        self.images, self.model, self.settings = images, model, settings
         self.inputs = UMSFT.prepare(images.lr_hsi, images.hr_msi)
-        self.joint_from = int(settings.iterations * settings.joint_after + 1e-9)
-        self.fused: Optional[paddle.Tensor] = None
-        self.average: Optional[paddle.Tensor] = None
+        super().__init__(
+            phases=phases(settings),
+            forward=lambda: model.network(self.inputs, model.spectral),
+            terms=FusionTerms(images, model.spatial, model.spectral),
+            moves=moves,
+            precision=precision,
+            average=settings.average,
+        )
 
-    def stage_at(self, iteration: int) -> str:
-        return "fuse" if iteration < self.joint_from else "joint"
 
-    def step(self, iteration: int) -> dict[str, float]:
-        model, images = self.model, self.images
-        joint = iteration >= self.joint_from
-        with self.precision.forward():
-            fused = model.network(self.inputs, model.spectral)
-            terms = observation_terms(model.spatial(fused), images.lr_hsi, model.spectral(fused), images.hr_msi)
-            if joint:
-                terms.update(current_degradation_terms(images, model.spatial, model.spectral))
-        self._keep(fused.detach())
-        return self._descend(terms, self.moves if joint else {"network": self.moves["network"]})
-
-    def _keep(self, fused: paddle.Tensor) -> None:
-        self.fused = fused
-        past = self.settings.average
-        if past > 0:
-            self.average = fused if self.average is None else past * self.average + (1 - past) * fused
-
-    def result(self) -> np.ndarray:
-        """(H, W, C) of the type computed in."""
-        best = self.average if self.average is not None else self.fused
-        if best is None:
-            raise RuntimeError("no step was done")
-        return np.ascontiguousarray(best.numpy()[0].transpose(1, 2, 0))
+def phases(settings: SolverConfig) -> tuple[FusionPhase, FusionPhase]:
+    """The network alone, then all together."""
+    alone = int(settings.iterations * settings.joint_after + 1e-9)
+    observed = {"hsi": 1.0, "msi": 1.0}
+    return (
+        FusionPhase(name="fuse", iterations=alone, weights=observed, moves=("network",)),
+        FusionPhase(
+            name="joint",
+            iterations=settings.iterations - alone,
+            weights={**observed, "subspace": 1.0, "degradation": 1.0},
+            moves=("network", "psf", "srf"),
+        ),
+    )
 
 
 def _schedule(settings: SolverConfig) -> Optional[LRScheduler]:
@@ -89,22 +73,7 @@ def _schedule(settings: SolverConfig) -> Optional[LRScheduler]:
     return None
 
 
-def make_images(observation: Observation, rank: int) -> Images:
-    """Turn (H, W, C) arrays into the tensors of one scene, in Paddle's default type."""
-    dtype = paddle.get_default_dtype()
-    lr_hsi = np.ascontiguousarray(observation.lr_hsi.transpose(2, 0, 1)).astype(dtype)
-    hr_msi = np.ascontiguousarray(observation.hr_msi.transpose(2, 0, 1)).astype(dtype)
-    basis, coeffs = spectral_subspace(lr_hsi, rank)
-    return Images(
-        lr_hsi=paddle.to_tensor(lr_hsi[None]),
-        hr_msi=paddle.to_tensor(hr_msi[None]),
-        basis=paddle.to_tensor(basis),
-        coeffs=paddle.to_tensor(coeffs),
-        scale=observation.scale,
-    )
-
-
-class UmsftSolver(StagedSolver):
+class UmsftSolver(SceneSolver):
     """Fits UMSFT to one observation.
 
     Args:
@@ -113,11 +82,6 @@ class UmsftSolver(StagedSolver):
         seed: Of the network's start.
         weights: Whether to read the weights that the configuration starts from; a checkpoint to come makes them
             needless, and their file may be gone by then.
-
-    Attributes:
-        model: Network and degradations.
-        stages: The warm-up stages that apply, then the fusion.
-        device: "cpu" or "gpu".
 
     Raises:
         DataError: The image is too small, or weights to start from cannot be read or do not fit.
@@ -130,108 +94,41 @@ class UmsftSolver(StagedSolver):
         network = settings.network
         if not weights:
             network = network.model_copy(update={"weights": None, "vgg_weights": None})
-        self.device = place_and_seed(settings.runtime, seed)
-        self.observation = observation
-        self.settings = settings
-        self.seed = seed
-        with computing_in(settings.runtime):
-            self.images = make_images(observation, settings.warm_up.rank)
-            self.model = build_model(
-                bands=observation.bands,
-                msi_bands=observation.msi_bands,
-                scale=observation.scale,
-                supports=observation.supports,
-                psf=observation.psf,
-                srf=observation.srf,
-                network=network,
-            )
-            self.model.train()
-            warm_up = warm_up_stages(self.images, self.model.spatial, self.model.spectral, settings.warm_up)
-            precision = MixedPrecision(settings.runtime.amp)
-            self.fusion = FusionStage(self.images, self.model, settings.solver, precision)
-        super().__init__(observation.name, [*warm_up, self.fusion])
+        runtime = settings.runtime
 
-    def announce(self, *, resumed: bool) -> list[str]:
-        """Lines for the log: on what machine, for how long, with how much memory, from what start."""
-        seen = self.observation
-        double = self.settings.runtime.dtype == "float64"
-        memory_gb = estimated_memory_mb(*seen.shape, seen.bands, seen.msi_bands, double=double) / MB_PER_GB
-        lines = [f"device     {self.device}; about {memory_gb:.1f} GB of memory"]
-        if self.device == "cpu":
-            lines.append(f"operators  {active()}")
-            lines.append(f"threads    {thread_facts()}")
-        steps = ", ".join(f"{stage.name} {stage.iterations}" for stage in self.stages)
-        lines.append(f"steps      {steps}; seed {self.seed}")
-        if not resumed:
-            lines += self._start_lines()
-        return lines
+        def build(seen: Observation) -> FusionModel:
+            return _build(seen, network)
 
-    def _start_lines(self) -> list[str]:
-        """Where network and encoders start."""
-        network = self.settings.network
-        started = self.model.started
-        lines = []
-        if started:
-            lines.append(f"start      {network.weights}: {', '.join(started)}")
-        if "network" not in started:
-            random = "random (no network.vgg_weights: published results start from ImageNet's VGG16-BN)"
-            lines.append(f"encoders   {network.vgg_weights or random}")
-        return lines
+        def fusion(images: Images, model: FusionModel) -> FusionStage:
+            return FusionStage(images, model, settings.solver, MixedPrecision(runtime.amp))
 
-    def result(self, history: list[Record]) -> FusionResult:
-        """The outcome as arrays."""
-        srf = self.model.spectral.effective_srf()
-        return FusionResult(
-            fused=self.fusion.result().astype(np.float32),
-            psf=self.model.spatial.effective_psf(),
-            srf=srf,
-            history=history,
+        double = runtime.dtype == "float64"
+        height, width = observation.shape
+        recipe = Recipe(
             method="umsft",
-            seconds=self.seconds,
-            notes=unused_bands(srf),
+            warm_up=settings.warm_up,
+            build=build,
+            fusion=fusion,
+            rate_key="solver.rate.lr",
+            start=Start(
+                weights=network.weights,
+                vgg_weights=network.vgg_weights,
+                vgg_key="network.vgg_weights",
+            ),
+            memory_mb=estimated_memory_mb(height, width, observation.bands, observation.msi_bands, double=double),
         )
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that moves."""
-        optimizers = [{name: move.state_dict() for name, move in stage.moves.items()} for stage in self.stages]
-        state: dict[str, Any] = {"model": self.model.state_dict(), "optimizers": optimizers}
-        # The outputs too: a run killed after its last step has nothing else to take its result from.
-        outputs = {"fused": self.fusion.fused, "average": self.fusion.average}
-        state.update({name: output for name, output in outputs.items() if output is not None})
-        scaling = self.fusion.precision.state_dict()
-        if scaling:
-            state["loss_scaling"] = scaling
-        return state
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up where `state_dict` left off.
-
-        Raises:
-            DataError: Tensors are missing, not known or of another shape; nothing is changed.
-        """
-        problems = state_problems(self.model.state_dict(), state["model"])
-        if problems:
-            raise DataError("another network or scene", got="; ".join(problems))
-        self.model.set_state_dict(state["model"])
-        for stage, moves in zip(self.stages, state["optimizers"]):
-            for name, move_state in moves.items():
-                stage.moves[name].load_state_dict(move_state)
-        self.fusion.fused = state.get("fused")
-        self.fusion.average = state.get("average")
-        self.fusion.precision.load_state_dict(state.get("loss_scaling", {}))
+        super().__init__(observation, recipe, runtime=runtime, seed=seed)
 
 
-def unused_bands(srf: np.ndarray) -> tuple[str, ...]:
-    """Notes on MSI bands whose learned response is zero everywhere.
-
-    Args:
-        srf: (M, C).
-    """
-    silent = np.flatnonzero(~srf.any(axis=1))
-    return tuple(
-        f"the learned response of MSI band {band} is zero everywhere, so that band was not used: "
-        "give more warm_up.iterations, another seed, or the SRF (observe.known_srf)"
-        for band in silent
+def _build(observation: Observation, network: NetworkConfig) -> FusionModel:
+    return build_model(
+        bands=observation.bands,
+        msi_bands=observation.msi_bands,
+        scale=observation.scale,
+        supports=observation.supports,
+        psf=observation.psf,
+        srf=observation.srf,
+        network=network,
     )
 
 
@@ -249,10 +146,4 @@ def fuse_umsft(
     Raises:
         DataError: If the image is too small, or the loss is no longer a finite number.
     """
-    solver = UmsftSolver(observation, settings, seed=seed)
-    history = []
-    for record in solver.run():
-        history.append(record)
-        if on_record is not None:
-            on_record(record)
-    return solver.result(history)
+    return run_all(UmsftSolver(observation, settings, seed=seed), on_record)
