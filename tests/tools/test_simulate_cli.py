@@ -20,7 +20,7 @@ from paddle_umsft.runs.pairs import read_back
 from paddle_umsft.runs.run import open_run
 from paddle_umsft.runs.scene import make_case
 
-MAIN = runpy.run_path(str(Path(__file__).resolve().parents[1] / "tools" / "simulate.py"))["main"]
+MAIN = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools" / "simulate.py"))["main"]
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import paddle
 import pytest
-from test_solver import make_case
+from made_up_cases import make_case
 
 from paddle_umsft.config.load import load_config
 from paddle_umsft.config.uhntc import UhntcSettings
 from paddle_umsft.data.scene import FusionResult
 from paddle_umsft.errors import ConfigError, ConversionError, DataError
-from paddle_umsft.methods.table import run_method
-from paddle_umsft.methods.uhntc.solver import UhntcSolver, fusion_phases
+from paddle_umsft.methods.table import run_method, start_trained
+from paddle_umsft.methods.uhntc.solver import fusion_phases
 from paddle_umsft.weights.shapes import vgg19_shapes
 
 SMALL = ["uhntc.warm_up.iterations=3", "uhntc.warm_up.joint_iterations=4", "uhntc.iterations=6", "method=uhntc"]
@@ -58,7 +58,7 @@ def test_any_size(height: int, width: int, bands: int, observe: dict[str, Any]) 
 
 def test_it_learns() -> None:
     case = make_case(64, 64, 8)
-    solver = UhntcSolver(case.observation, load_config("uhntc.yml", [*SMALL, "uhntc.iterations=30"]))
+    solver = start_trained(case.observation, load_config("uhntc.yml", [*SMALL, "uhntc.iterations=30"]))
     losses = [record["hsi"] + record["msi"] for record in solver.run() if "hsi" in record]
     assert losses[-1] < 0.7 * losses[0]
 
@@ -72,7 +72,7 @@ def test_the_published_schedule_is_what_the_file_says() -> None:
 
 def test_degradations_stand_still_in_the_first_phase() -> None:
     case = make_case(64, 64, 8)
-    solver = UhntcSolver(case.observation, load_config("uhntc.yml", [*SMALL, "uhntc.iterations=12"]))
+    solver = start_trained(case.observation, load_config("uhntc.yml", [*SMALL, "uhntc.iterations=12"]))
     tables: dict[str, list[np.ndarray]] = {"fuse": [], "joint": [], "refine": []}
     for record in solver.run():
         if record["stage"] in tables:
@@ -85,17 +85,15 @@ def test_degradations_stand_still_in_the_first_phase() -> None:
 def test_resumed_run_is_the_same_to_the_last_bit() -> None:
     case = make_case(64, 72, 8)
     config = load_config("uhntc.yml", SMALL)
-    whole = UhntcSolver(case.observation, config)
+    whole = start_trained(case.observation, config)
     wanted = whole.result(list(whole.run())).fused
 
-    first = UhntcSolver(case.observation, config)
+    first = start_trained(case.observation, config)
     for record in first.run():
         if record["stage"] == "joint":
             break
-    model = {name: tensor.numpy() for name, tensor in first.model.state_dict().items()}
     state = pickle.loads(pickle.dumps(_arrays(first.state_dict())))
-    second = UhntcSolver(case.observation, config, weights=False)
-    second.model.set_state_dict({name: paddle.to_tensor(array) for name, array in model.items()})
+    second = start_trained(case.observation, config, weights=False)
     second.load_state_dict(_tensors(state))
     second.position = first.position
     assert np.array_equal(second.result(list(second.run())).fused, wanted)
@@ -122,14 +120,14 @@ def test_perceptual_term_is_off_without_a_file_and_says_so(tmp_path: Path) -> No
     path = vgg19_file(tmp_path / "vgg19.pdparams")
     given = [*SMALL, f"uhntc.perceptual_weights={path}"]
     for one, overrides, notes in (
-        (case, SMALL, [f"{OFF}: it needs VGG19's weights (uhntc.perceptual_weights)"]),
-        (two, given, [f"{OFF}: VGG19 sees 3 bands, and the MSI has 2"]),
-        (case, given, None),
+        (case, SMALL, (f"{OFF}: it needs VGG19's weights (uhntc.perceptual_weights)",)),
+        (two, given, (f"{OFF}: VGG19 sees 3 bands, and the MSI has 2",)),
+        (case, given, ()),
     ):
-        solver = UhntcSolver(one.observation, load_config("uhntc.yml", overrides))
+        solver = start_trained(one.observation, load_config("uhntc.yml", overrides))
         records = [record for record in solver.run() if "hsi" in record]
-        assert solver.result(records).extras.get("notes") == notes
-        assert all(("perceptual" in record) == (notes is None) for record in records)
+        assert solver.result(records).notes == notes
+        assert all(("perceptual" in record) == (notes == ()) for record in records)
 
 
 @pytest.mark.parametrize(
@@ -143,21 +141,21 @@ def test_perceptual_weights_that_do_not_fit(change: dict[str, Any], message: str
     path = vgg19_file(tmp_path / "vgg19.pdparams", change)
     config = load_config("uhntc.yml", [*SMALL, f"uhntc.perceptual_weights={path}"])
     with pytest.raises(ConversionError, match=message):
-        UhntcSolver(make_case(64, 64, 8).observation, config)
+        start_trained(make_case(64, 64, 8).observation, config)
 
 
 def test_without_a_step_the_network_is_applied_as_it_stands() -> None:
     case = make_case(64, 64, 8)
     config = load_config("uhntc.yml", [*SMALL, "uhntc.warm_up.iterations=0", "uhntc.iterations=0"])
     config.uhntc.warm_up.joint_iterations = 0
-    solver = UhntcSolver(case.observation, config)
+    solver = start_trained(case.observation, config)
     assert list(solver.run()) == []
     assert solver.result([]).fused.shape == (64, 64, 8)
 
 
 def test_what_is_refused() -> None:
     with pytest.raises(DataError, match="image too small"):
-        UhntcSolver(make_case(32, 64, 8).observation, load_config("uhntc.yml", SMALL))
+        start_trained(make_case(32, 64, 8).observation, load_config("uhntc.yml", SMALL))
     bad = "[{name: a, iterations: 1, weights: {hsi: 1}, moves: [psf]}]"
     with pytest.raises(ConfigError, match="must have network among them"):
         load_config("uhntc.yml", [f"uhntc.phases={bad}"])

@@ -12,7 +12,7 @@ from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
 from paddle_umsft.errors import ConfigError
 
-CONFIGS = sorted(path.name for path in (Path(__file__).parents[1] / "configs").glob("*.yml"))
+CONFIGS = sorted(path.name for path in (Path(__file__).parents[2] / "configs").glob("*.yml"))
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -27,7 +27,7 @@ from paddle_umsft.runs import checkpoint
 from paddle_umsft.runs.checkpoint import latest_checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
 
 SMALL = ["network.width=4", "network.skip=2", "warm_up.iterations=2", "solver.iterations=4"]
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def config_of(*overrides: str) -> Config:

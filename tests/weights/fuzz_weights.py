@@ -1,6 +1,6 @@
 """Damages weight files at random and reads them: whatever comes, an error of our own or an answer, soon and small.
 
-``python tests/convert/fuzz_weights.py --minutes 10`` runs it for long; the test suite runs a few seconds of it.
+``python tests/weights/fuzz_weights.py --minutes 10`` runs it for long; the test suite runs a few seconds of it.
 """
 
 from __future__ import annotations

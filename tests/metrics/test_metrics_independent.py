@@ -1,6 +1,6 @@
 """Every metric against an independent program, or against its definition written out pixel by pixel.
 
-`python tests/test_metrics_independent.py` prints the table of docs/metrics.md.
+`python tests/metrics/test_metrics_independent.py` prints the table of docs/metrics.md.
 """
 
 from __future__ import annotations

@@ -7,24 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up_cases import make_case
 
 from paddle_umsft.cameras.observe import simulate
 from paddle_umsft.config.data import ObserveConfig
 from paddle_umsft.config.load import load_config
-from paddle_umsft.data.scene import Case, Scene
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.errors import DataError
 from paddle_umsft.methods.table import start_trained
 
 SMALL = ["network.width=6", "network.skip=2", "warm_up.iterations=4", "solver.iterations=3"]
-
-
-def make_case(height: int, width: int, bands: int, **observe: Any) -> Case:
-    scene = dead_leaves_scene(height, width, 31)
-    picked = np.linspace(0, 30, bands).round().astype(int)
-    cube = Scene(np.ascontiguousarray(scene.hr_hsi[:, :, picked]), "leaves")
-    settings = {"srf": "uniform", "msi_bands": min(3, bands), "scale": 8, **observe}
-    return simulate(cube, ObserveConfig(**settings))
 
 
 @pytest.mark.parametrize(
