@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -117,7 +117,11 @@ def add_row(path: Path, row: dict[str, str]) -> None:
         writer.writerow(row)
 
 
-def measure(case: Case, config: Config, convention: str) -> dict[str, str]:
+def measure(
+    case: Case,
+    config: Config,
+    convention: str,
+) -> dict[str, str]:
     """Fuse one case and return its figures and seconds."""
     started = time.perf_counter()
     result = run_method(case.observation, config)
@@ -131,6 +135,7 @@ def table(rows: Iterable[dict[str, str]]) -> str:
     """Return Markdown: one line per preset, size, scale, noise and options."""
     groups: dict[tuple[str, ...], list[dict[str, float]]] = {}
     for row in rows:
+        # A measurement that failed has no figures.
         if not row["error"]:
             key = tuple(row[name] for name in GROUP)
             figures = {name: float(row[name]) for name in AVERAGED}
@@ -149,7 +154,7 @@ def table(rows: Iterable[dict[str, str]]) -> str:
     return TextTable(head, lines, words=len(GROUP)).markdown()
 
 
-def _by_scale(item: tuple[tuple[str, ...], list[dict[str, float]]]) -> tuple[int, tuple[str, ...]]:
+def _by_scale(item: tuple[tuple[str, ...], Any]) -> tuple[int, tuple[str, ...]]:
     """Return what groups are sorted by: the scale as a number, then the rest as text."""
     scale, *rest = item[0]
     return int(scale), tuple(rest)
@@ -171,7 +176,12 @@ class Job:
     scale: int
     seed: int
 
-    def keys(self, preset: Preset, options: str, convention: str) -> dict[str, str]:
+    def keys(
+        self,
+        preset: Preset,
+        options: str,
+        convention: str,
+    ) -> dict[str, str]:
         """Return what tells the measurement of a preset from all others."""
         observe = self.config.observe
         values = {
@@ -203,7 +213,12 @@ def jobs_of(args: argparse.Namespace, common: Sequence[str]) -> Iterable[Job]:
                     observing.append(f"observe.psf.sigma={args.sigma * scale}")
                 for seed in args.seeds:
                     config = load_config(None, [*observing, f"seed={seed}"])
-                    yield Job(scene=scene, config=config, scale=scale, seed=seed)
+                    yield Job(
+                        scene=scene,
+                        config=config,
+                        scale=scale,
+                        seed=seed,
+                    )
 
 
 @dataclass
@@ -281,7 +296,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         if min(args.scales) < 2 or args.crop < 0:
             got = f"{args.scales} {args.crop}"
-            raise ConfigError("scales begin at 2, crops at 0", where="--scales, --crop", got=got)
+            raise ConfigError(
+                "scales begin at 2, crops at 0",
+                where="--scales, --crop",
+                got=got,
+            )
         return run(args)
     except UmsftError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -9,6 +9,8 @@ import pytest
 
 from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.metrics import CONVENTIONS, band_uiqi, consistency, evaluate, evaluate_bands, q2n, qnr
+from paddle_umsft.metrics.figures import MEASURES, number_of, title_of, words_of
+from paddle_umsft.metrics.summary import mean_over_scenes, mean_words, means_over_scenes
 
 
 def _pair(noise: float, shape: tuple[int, int, int] = (48, 40, 5)) -> tuple[np.ndarray, np.ndarray]:
@@ -52,7 +54,47 @@ def test_perfect_and_worse(convention: str) -> None:
     rows = [evaluate(truth, _pair(noise)[1], scale=4, convention=convention) for noise in (0.01, 0.05, 0.2)]
     for key in best:
         series = [row[key] for row in rows]
-        assert series == sorted(series, reverse=perfect[key] != 0), key
+        assert series == sorted(series, reverse=bool(MEASURES[key].higher_is_better)), key
+
+
+def test_every_figure_has_its_measure() -> None:
+    """What is measured is listed, and of what is measured without a truth the direction holds too."""
+    truth, fused = _pair(0.05)
+    low, msi = truth.reshape(12, 4, 10, 4, 5).mean(axis=(1, 3)), truth[:, :, :2]
+    found = {**qnr(truth, low, msi, scale=4), **consistency(low, msi, degraded_hsi=low, degraded_msi=msi)}
+    worse = qnr(fused, low, msi, scale=4)
+    worse.update(consistency(low, msi, degraded_hsi=low + _pair(0.1)[1][:12, :10], degraded_msi=fused[:, :, 1:3]))
+    for name in found:
+        assert (found[name] > worse[name]) == MEASURES[name].higher_is_better, name
+    for convention in CONVENTIONS:
+        found.update(evaluate(truth, fused, scale=4, convention=convention))
+    assert set(MEASURES) == {*found, "seconds"}
+
+
+def test_figures_in_words() -> None:
+    assert title_of("PSNR") == "PSNR (dB)"
+    assert title_of("ERGAS") == "ERGAS"
+    assert title_of("of_nobody") == "of_nobody"
+    assert words_of("PSNR", 40.126) == "PSNR 40.13 dB"
+    assert words_of("SAM", 1.234) == "SAM 1.23°"  # a sign stands at its number
+    assert words_of("RMSE", 2.0, digits=2) == "RMSE 2.00"
+    assert [number_of("PSNR", value) for value in (None, math.nan, math.inf)] == ["–", "–", "∞"]
+
+
+def test_means_over_scenes() -> None:
+    """By hand: 1, 2, 4 have the mean 7/3 and the sample variance 7/3; what is no finite number does not count."""
+    rows = [{"a": 1.0, "b": "word", "c": None}, {"a": 2, "b": "", "d": 5.0}, {"a": 4.0, "d": math.inf}, {"a": math.nan}]
+    means = means_over_scenes(rows)
+    assert list(means) == ["a", "d"]
+    assert means["a"].mean == pytest.approx(7 / 3)
+    assert means["a"].std == pytest.approx(math.sqrt(7 / 3))
+    assert means["a"].count == 3
+    assert means["d"].std is None
+    assert mean_over_scenes([None, math.inf]) is None
+    assert mean_words("ERGAS", means["a"], 3) == "2.333 ± 1.528"
+    assert mean_words("ERGAS", means["a"], 4) == "2.333 ± 1.528 (of 3)"
+    assert mean_words("ERGAS", means["d"], 1) == "5.000"
+    assert mean_words("ERGAS", None, 4) == "–"
 
 
 @pytest.mark.parametrize("convention", list(CONVENTIONS))

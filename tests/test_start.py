@@ -135,8 +135,8 @@ def test_a_resumed_run_needs_its_weights_no_more(tmp_path: Path) -> None:
     ("sizes", "problem"),
     [
         ({"bands": 12}, r"instead of"),
-        ({"scale": 4}, r"spatial\.kernel \[1, 1, 9, 9\] instead of \[1, 1, 5, 5\]"),
-        ({"supports": ((0, 4), (3, 6), (6, 9))}, r"spectral\.responses\.0\.start \[1, 1, 3\] instead of \[1, 1, 4\]"),
+        ({"scale": 4}, r"spatial\.kernel \(1, 1, 9, 9\) instead of \(1, 1, 5, 5\)"),
+        ({"supports": ((0, 4), (3, 6), (6, 9))}, r"spectral\.responses\.0\.start \(1, 1, 3\) instead of \(1, 1, 4\)"),
     ],
 )
 def test_weights_of_another_scene_are_refused(tmp_path: Path, sizes: dict[str, Any], problem: str) -> None:

@@ -93,7 +93,15 @@ def score(
     if settings.without_truth:
         of_observation = _figures_without_truth(case, fused)
     if case.reference is None:
-        return [ScoredResult(file=file, group=group, scene=scene, convention="", figures=of_observation)]
+        return [
+            ScoredResult(
+                file=file,
+                group=group,
+                scene=scene,
+                convention="",
+                figures=of_observation,
+            )
+        ]
 
     scored = []
     for convention in settings.conventions:
@@ -113,7 +121,12 @@ def score(
 def _figures_without_truth(case: Case, fused: np.ndarray) -> dict[str, float]:
     """Return QNR and its parts, and agreement with the observation where PSF and SRF are known."""
     seen = case.observation
-    figures = qnr(fused, seen.lr_hsi, seen.hr_msi, scale=seen.scale)
+    figures = qnr(
+        fused,
+        seen.lr_hsi,
+        seen.hr_msi,
+        scale=seen.scale,
+    )
     # What the simulation used is right; what the method was told need not be.
     psf = case.true_psf
     if psf is None:
@@ -126,11 +139,21 @@ def _figures_without_truth(case: Case, fused: np.ndarray) -> dict[str, float]:
     cube = fused.astype(np.float64)
     low = SpatialDegradation(psf, seen.scale).forward(cube)  # (h, w, C)
     msi = SpectralDegradation(srf).forward(cube)  # (H, W, M)
-    figures.update(consistency(seen.lr_hsi, seen.hr_msi, degraded_hsi=low, degraded_msi=msi))
+    figures.update(
+        consistency(
+            seen.lr_hsi,
+            seen.hr_msi,
+            degraded_hsi=low,
+            degraded_msi=msi,
+        )
+    )
     return figures
 
 
-def compare_files(settings: Settings, failed: list[UmsftError]) -> Iterator[ScoredResult]:
+def compare_files(
+    settings: Settings,
+    failed: list[UmsftError],
+) -> Iterator[ScoredResult]:
     """Compare files and run folders with their truths; one that cannot be used does not stop the others.
 
     Args:
@@ -156,7 +179,11 @@ def compare_files(settings: Settings, failed: list[UmsftError]) -> Iterator[Scor
         yield from scored
 
 
-def _compare_file(found: FoundResult, group: str, truths: Truths) -> list[ScoredResult]:
+def _compare_file(
+    found: FoundResult,
+    group: str,
+    truths: Truths,
+) -> list[ScoredResult]:
     """Return the figures of one file.
 
     Raises:

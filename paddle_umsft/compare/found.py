@@ -104,9 +104,18 @@ def _single_file(file: Path, overrides: Sequence[str]) -> FoundResult:
     return _foreign(file, file.parent, file.stem)
 
 
-def _foreign(file: Path, folder: Path, scene: str) -> FoundResult:
+def _foreign(
+    file: Path,
+    folder: Path,
+    scene: str,
+) -> FoundResult:
     """Return a file that no run's config belongs to."""
-    return FoundResult(file=file, folder=folder.resolve(), scene=scene, config=None)
+    return FoundResult(
+        file=file,
+        folder=folder.resolve(),
+        scene=scene,
+        config=None,
+    )
 
 
 def _in_scene_folder(folder: Path, overrides: Sequence[str]) -> Optional[FoundResult]:
@@ -118,4 +127,9 @@ def _in_scene_folder(folder: Path, overrides: Sequence[str]) -> Optional[FoundRe
     if (folder / CONFIG).is_file():
         config = load_config(folder / CONFIG, overrides)
     whole = folder.resolve()  # "." has no name
-    return FoundResult(file=files[0], folder=whole.parent, scene=whole.name, config=config)
+    return FoundResult(
+        file=files[0],
+        folder=whole.parent,
+        scene=whole.name,
+        config=config,
+    )

@@ -102,10 +102,19 @@ def divisor(text: str, option: str = "--normalise") -> Any:
         return float(text)
     except ValueError:
         expected = "max, dtype, none or a number"
-        raise ConfigError("no such normalisation", where=option, expected=expected, got=repr(text)) from None
+        raise ConfigError(
+            "no such normalisation",
+            where=option,
+            expected=expected,
+            got=repr(text),
+        ) from None
 
 
-def changed_data(base: DataConfig, changes: dict[str, Any], option_prefix: str = "--") -> DataConfig:
+def changed_data(
+    base: DataConfig,
+    changes: dict[str, Any],
+    option_prefix: str = "--",
+) -> DataConfig:
     """Return a checked copy of a `data` section with some settings changed.
 
     Args:

@@ -31,7 +31,11 @@ Say = Callable[[str], None]
 Keep = Callable[[Case, dict[str, FusionResult]], None]
 
 
-def candidates(base: Config, presets: Sequence[str], overrides: Sequence[str] = ()) -> list[tuple[str, Config]]:
+def candidates(
+    base: Config,
+    presets: Sequence[str],
+    overrides: Sequence[str] = (),
+) -> list[tuple[str, Config]]:
     """Return baselines and presets, each as a configuration with the data and observation of `base`.
 
     Args:
@@ -46,7 +50,11 @@ def candidates(base: Config, presets: Sequence[str], overrides: Sequence[str] = 
         ConfigError: No such configuration, or a method among the overrides.
     """
     if any(_key(override) == "method" for override in overrides):
-        raise ConfigError("every method has its own row", where="-o method", hint="choose with --presets")
+        raise ConfigError(
+            "every method has its own row",
+            where="-o method",
+            hint="choose with --presets",
+        )
     chosen = [(name, base.model_copy(update={"method": name})) for name in BASELINES]
     same = {
         "data": base.data,
@@ -169,9 +177,18 @@ def evaluate_all(
     for name in settings.conventions:
         if name not in CONVENTIONS:
             expected = " | ".join(CONVENTIONS)
-            raise ConfigError("unknown convention", where="--convention", expected=expected, got=name)
+            raise ConfigError(
+                "unknown convention",
+                where="--convention",
+                expected=expected,
+                got=name,
+            )
     if not settings.results and not settings.baselines:
-        raise ConfigError("nothing to compare", where="results", hint="name files or run folders, or --baselines")
+        raise ConfigError(
+            "nothing to compare",
+            where="results",
+            hint="name files or run folders, or --baselines",
+        )
 
     failed: list[UmsftError] = []
     rows: list[ScoredResult] = []

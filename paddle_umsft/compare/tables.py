@@ -32,6 +32,7 @@ def results_table(rows: Sequence[ScoredResult]) -> TextTable:
     for row in rows:
         cells = [number_of(name, row.figures.get(name)) for name in names]
         lines.append([row.file, row.scene, row.convention or MISSING, *cells])
+    # Below the results, what they come to.
     for group in _groups(rows):
         means = _means(group)
         scenes = len(group)
@@ -114,6 +115,7 @@ def write_tables(
 
 def _columns(rows: Sequence[ScoredResult]) -> list[str]:
     """Return the names of all figures, in the order of the columns."""
+    # A dict keeps the order in which the names appear.
     names = dict.fromkeys(name for row in rows for name in row.figures)
     first = [name for name in _FIRST if name in names]
     last = [name for name in _LAST if name in names]
@@ -135,7 +137,11 @@ def _means(group: Sequence[ScoredResult]) -> dict[str, SceneMean]:
     return {name: mean for name, mean in means.items() if mean.count > 1}
 
 
-def _band_cell(row: ScoredResult, name: str, band: int) -> str:
+def _band_cell(
+    row: ScoredResult,
+    name: str,
+    band: int,
+) -> str:
     """Return the figure of one band, or the sign for none."""
     if name not in row.bands:
         return MISSING

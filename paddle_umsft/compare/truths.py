@@ -51,7 +51,11 @@ class Truths:
             hint = "give --reference FILE"
             if data.is_pair:
                 hint = "a given pair has none: --without-truth, or give --reference FILE"
-            raise ConfigError("no truth to compare with", where="--reference", hint=hint)
+            raise ConfigError(
+                "no truth to compare with",
+                where="--reference",
+                hint=hint,
+            )
         return config
 
     def entry(self, config: Config, scene: str) -> SceneEntry:
@@ -71,7 +75,12 @@ class Truths:
             if entry.name == scene:
                 return entry
         got = ", ".join(entry.name for entry in entries[:_NAMES_SHOWN])
-        raise DataError("no truth of that name", where=config.data.path, expected=scene, got=got)
+        raise DataError(
+            "no truth of that name",
+            where=config.data.path,
+            expected=scene,
+            got=got,
+        )
 
     def case(self, found: FoundResult, observed: bool) -> Case:
         """Return the truth of a result, with its simulated observation if asked for.
@@ -112,7 +121,12 @@ class Truths:
             return config
         if settings.scale < _SMALLEST_SCALE:
             expected = f"a whole number >= {_SMALLEST_SCALE}"
-            raise ConfigError("not a scale factor", where="--scale", expected=expected, got=settings.scale)
+            raise ConfigError(
+                "not a scale factor",
+                where="--scale",
+                expected=expected,
+                got=settings.scale,
+            )
         observe = config.observe.model_copy(update={"scale": settings.scale})
         return config.model_copy(update={"observe": observe})
 
@@ -145,7 +159,11 @@ class Truths:
         is_pair = config.data.is_pair
         of_simulation = found.config is not None and not found.config.data.is_pair
         if not is_pair and not of_simulation:
-            raise ConfigError("the scale is not known", where="--scale", hint="ERGAS needs it: --scale S")
+            raise ConfigError(
+                "the scale is not known",
+                where="--scale",
+                hint="ERGAS needs it: --scale S",
+            )
 
 
 def _truth_only(entry: SceneEntry, config: Config) -> Case:

@@ -38,7 +38,12 @@ _SPREAD = (5 / 6, 1 / 2, 1 / 6)
 _HAZE = 0.15
 
 
-def _lobe(x: np.ndarray, peak: float, left: float, right: float) -> np.ndarray:
+def _lobe(
+    x: np.ndarray,
+    peak: float,
+    left: float,
+    right: float,
+) -> np.ndarray:
     """Return a Gaussian with one width on each side of its peak, all in nm."""
     width = np.where(x < peak, left, right)
     return np.asarray(np.exp(-0.5 * ((x - peak) / width) ** 2))
@@ -112,12 +117,17 @@ def _pick_bands(bands: int, wavelengths_nm: Optional[np.ndarray]) -> _Bands:
         return _Bands(numbers=[0, 1, 2], label="bands R, G, B", false_colour=False)
     chosen = [int(bands * part) for part in _SPREAD]
     counted = "/".join(str(band + 1) for band in chosen)
-    return _Bands(numbers=chosen, label=f"false colour, bands {counted}", false_colour=True)
+    return _Bands(
+        numbers=chosen,
+        label=f"false colour, bands {counted}",
+        false_colour=True,
+    )
 
 
 def _pick_by_wavelength(wavelengths_nm: np.ndarray) -> _Bands:
     """Return the bands nearest to red, green and blue where there are such, else three spread over the range."""
     chosen = [int(np.argmin(np.abs(wavelengths_nm - nm))) for nm in _PRIMARIES_NM]
+    # Two colours from one band, or a colour from a band far off, would be a lie.
     misses = [abs(wavelengths_nm[band] - nm) for band, nm in zip(chosen, _PRIMARIES_NM)]
     word = "RGB"
     false_colour = len(set(chosen)) < len(chosen) or max(misses) > _FARTHEST_NM
@@ -126,7 +136,11 @@ def _pick_by_wavelength(wavelengths_nm: np.ndarray) -> _Bands:
         order = np.argsort(wavelengths_nm)
         chosen = [int(order[int(len(order) * part)]) for part in _SPREAD]
     places = "/".join(f"{wavelengths_nm[band]:.0f}" for band in chosen)
-    return _Bands(numbers=chosen, label=f"{word} {places} nm", false_colour=false_colour)
+    return _Bands(
+        numbers=chosen,
+        label=f"{word} {places} nm",
+        false_colour=false_colour,
+    )
 
 
 def _encode(linear: np.ndarray) -> np.ndarray:
@@ -155,7 +169,13 @@ class RgbView:
     label: str
 
     @classmethod
-    def fit(cls, cube: np.ndarray, wavelengths_nm: Wavelengths = None, *, percentile: float = 99.5) -> RgbView:
+    def fit(
+        cls,
+        cube: np.ndarray,
+        wavelengths_nm: Wavelengths = None,
+        *,
+        percentile: float = 99.5,
+    ) -> RgbView:
         """Choose colours by the wavelengths, and brightness by the cube.
 
         sRGB goes through the CIE 1931 matching functions with a flat spectrum as white, one gain for all colours.

@@ -27,7 +27,11 @@ _HEIGHT = 2.3
 Points = tuple[list[int], list[float]]
 
 
-def _points(history: Sequence[Mapping[str, Any]], name: str, stages: Sequence[str]) -> Points:
+def _points(
+    history: Sequence[Mapping[str, Any]],
+    name: str,
+    stages: Sequence[str],
+) -> Points:
     """Return place and value of every finite number of this name; a place counts all records of the run from 1."""
     places = []
     values = []

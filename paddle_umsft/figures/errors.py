@@ -18,14 +18,13 @@ from paddle_umsft.figures.style import (
     show_picture,
     styled,
 )
-from paddle_umsft.metrics.common import spectral_angles
+from paddle_umsft.metrics.common import EIGHT_BIT, spectral_angles
 from paddle_umsft.metrics.figures import MISSING, measure_of, words_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-EIGHT_BIT = 255.0  # errors are told on the scale of 8-bit images
 ERROR_LABEL = "RMSE over bands (values × 255)"
 ANGLE_LABEL = f"spectral angle ({measure_of('SAM').unit})"
 
@@ -80,7 +79,10 @@ def angle_words(values: np.ndarray) -> str:
     return words_of("SAM", float(np.nanmean(values)), PICTURE_DIGITS)
 
 
-def common_limit(maps: Sequence[np.ndarray], percentile: float = _SCALE_PERCENTILE) -> float:
+def common_limit(
+    maps: Sequence[np.ndarray],
+    percentile: float = _SCALE_PERCENTILE,
+) -> float:
     """Return the upper end of the colour scale that several maps share.
 
     The median of the maps' own percentiles: one method far off (bicubic, mostly) runs into the scale's end and does not
@@ -136,7 +138,15 @@ def _maps_beside_each_other(
         figure = new_figure(map_width * columns + _BAR_WIDTH, (map_height + _TITLE_HEIGHT) * rows + _HEAD_HEIGHT)
         axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
         used = axes[: len(maps)]
-        draw_maps(used, list(maps.values()), colours, label=label, ax=axes, fraction=0.04, pad=0.01)
+        draw_maps(
+            used,
+            list(maps.values()),
+            colours,
+            label=label,
+            ax=axes,
+            fraction=0.04,
+            pad=0.01,
+        )
         for place, name, average in zip(used, maps, averages):
             place.set_title(f"{name}, {average}")
         for place in axes[len(maps) :]:
@@ -146,7 +156,11 @@ def _maps_beside_each_other(
     return figure
 
 
-def error_maps(fused: Mapping[str, np.ndarray], reference: np.ndarray, title: str = "") -> Figure:
+def error_maps(
+    fused: Mapping[str, np.ndarray],
+    reference: np.ndarray,
+    title: str = "",
+) -> Figure:
     """Draw error maps of several methods side by side, one colour scale.
 
     Args:
@@ -162,7 +176,11 @@ def error_maps(fused: Mapping[str, np.ndarray], reference: np.ndarray, title: st
     return _maps_beside_each_other(maps, averages, colours=ERROR_COLOURS, label=ERROR_LABEL, title=title)
 
 
-def sam_maps(fused: Mapping[str, np.ndarray], reference: np.ndarray, title: str = "") -> Figure:
+def sam_maps(
+    fused: Mapping[str, np.ndarray],
+    reference: np.ndarray,
+    title: str = "",
+) -> Figure:
     """Draw spectral angle maps of several methods side by side, one colour scale; pixels without an angle are grey.
 
     Args:

@@ -2,55 +2,125 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
 from paddle_umsft.figures.composites import Wavelengths
 from paddle_umsft.figures.spectra import band_axis
-from paddle_umsft.figures.style import KERNEL_COLOURS, LINES, TRUTH_LINE, line, new_figure, styled
+from paddle_umsft.figures.style import KERNEL_COLOURS, LINES, TITLE_SIZE, TRUTH_LINE, line, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Red, green and blue cameras are drawn in their colours, with the dashes of the style so that they differ in grey.
-_RGB = ("#C62828", "#2E7D32", "#1565C0")
+_RGB_COLOURS = ("#C62828", "#2E7D32", "#1565C0")
+_RGB_NAMES = ("R", "G", "B")
+_OUTSIDE_COLOUR = "0.25"  # dark grey: where a kernel has no taps
+
+# Widths of the parts, in inches, and how they share the figure.
+_KERNEL_WIDTH = 2.0
+_PROFILE_WIDTH = 2.2
+_SRF_WIDTH = 3.0
+_LEAST_WIDTH = 3.0
+_HEIGHT = 2.3
+_KERNEL_RATIO = 1.0
+_PROFILE_RATIO = 1.1
+_SRF_RATIO = 1.5
+
+# Room above the curves for the legend, more where it has several lines.
+_ROOM_FOR_LEGEND = 1.15
+_ROOM_FOR_LONG_LEGEND = 1.4
 
 
 def _offsets(size: int, scale: int) -> np.ndarray:
-    """Places of a kernel's taps along one axis, in HR pixels from the centre of the LR pixel.
+    """Return the places of a kernel's taps along one axis, in HR pixels from the centre of the LR pixel.
 
     LR pixel i reaches from i·s + first with first = (s − k)//2, and its centre lies at i·s + (s − 1)/2.
     """
-    return np.asarray((scale - size) // 2 + np.arange(size) - (scale - 1) / 2.0)
+    first = (scale - size) // 2
+    centre = (scale - 1) / 2.0
+    return np.asarray(first + np.arange(size) - centre)
 
 
-def _draw_kernel(axes: Axes, psf: np.ndarray, scale: int, title: str, limit: float) -> Any:
-    """Draws a kernel over its LR pixel, the dashed square."""
+def _draw_kernel(
+    axes: Axes,
+    psf: np.ndarray,
+    scale: int,
+    title: str,
+    limit: float,
+) -> Any:
+    """Draw a kernel over its LR pixel, the dashed square; returns what a colour bar needs."""
     from matplotlib.patches import Rectangle
 
     at = _offsets(psf.shape[0], scale)
-    extent = (at[0] - 0.5, at[-1] + 0.5, at[-1] + 0.5, at[0] - 0.5)
-    drawn = axes.imshow(psf, cmap=KERNEL_COLOURS, vmin=min(0.0, float(psf.min())), vmax=limit, extent=extent)
-    axes.add_patch(
-        Rectangle((-scale / 2, -scale / 2), scale, scale, fill=False, edgecolor="white", linewidth=0.8, linestyle="--")
+    low = at[0] - 0.5
+    high = at[-1] + 0.5
+    drawn = axes.imshow(
+        psf,
+        cmap=KERNEL_COLOURS,
+        vmin=min(0.0, float(psf.min())),
+        vmax=limit,
+        extent=(low, high, high, low),
     )
+    pixel = Rectangle(
+        (-scale / 2, -scale / 2),
+        scale,
+        scale,
+        fill=False,
+        edgecolor="white",
+        linewidth=0.8,
+        linestyle="--",
+    )
+    axes.add_patch(pixel)
     axes.set_title(title)
     axes.set_xlabel("column offset (HR pixels)")
-    axes.set_facecolor("0.25")
+    axes.set_facecolor(_OUTSIDE_COLOUR)
     return drawn
 
 
-def _draw_profiles(axes: Axes, kernels: dict[str, np.ndarray], scale: int) -> None:
-    """Sums over columns and rows: a kernel's shape along each axis, whatever its size."""
+def _draw_kernels(
+    places: Sequence[Axes],
+    kernels: Mapping[str, np.ndarray],
+    scale: int,
+) -> None:
+    """Draw kernels beside each other on one scale of colours and of sizes."""
+    limit = max(float(kernel.max()) for kernel in kernels.values())
+    # All reach as far as the largest, and beyond the LR pixel.
+    reaches = [np.abs(_offsets(kernel.shape[0], scale)).max() + 1.0 for kernel in kernels.values()]
+    reach = max(*reaches, scale / 2 + 0.5)
+    drawn: Any = None
+    for place, (name, kernel) in zip(places, kernels.items()):
+        size = kernel.shape[0]
+        drawn = _draw_kernel(
+            place,
+            kernel,
+            scale,
+            f"PSF, {name} ({size}×{size})",
+            limit,
+        )
+        place.set_xlim(-reach, reach)
+        place.set_ylim(reach, -reach)
+    places[0].set_ylabel("row offset (HR pixels)")
+    places[-1].figure.colorbar(drawn, ax=places[-1], fraction=0.05, pad=0.03)
+
+
+def _draw_profiles(
+    axes: Axes,
+    kernels: Mapping[str, np.ndarray],
+    scale: int,
+) -> None:
+    """Draw sums over columns and rows: a kernel's shape along each axis, whatever its size."""
+    # Summed over columns (axis 1), what is left runs down the rows.
+    directions = (("vertical", 1, "-"), ("horizontal", 0, "--"))
     for name, psf in kernels.items():
         at = _offsets(psf.shape[0], scale)
-        truth = name == "true"
-        for index, (axis, word) in enumerate(((1, "vertical"), (0, "horizontal"))):
-            look = dict(TRUTH_LINE) if truth else line(index, len(at))
-            if truth:
-                look["linestyle"] = ("-", "--")[index]
+        for index, (word, axis, dash) in enumerate(directions):
+            look = line(index, len(at))
+            if name == "true":
+                look = {**TRUTH_LINE, "linestyle": dash}
             axes.plot(at, psf.sum(axis=axis), label=f"{name}, {word}", **look)
     axes.set_xlabel("offset (HR pixels)")
     axes.set_ylabel("weight")
@@ -59,35 +129,57 @@ def _draw_profiles(axes: Axes, kernels: dict[str, np.ndarray], scale: int) -> No
     axes.legend(fontsize=6)
 
 
-def _draw_srf(axes: Axes, srf: np.ndarray, true_srf: np.ndarray | None, wavelengths_nm: Wavelengths) -> None:
-    order, positions, label = band_axis(srf.shape[1], wavelengths_nm)
-    names = ("R", "G", "B") if srf.shape[0] == 3 else tuple(f"band {j + 1}" for j in range(srf.shape[0]))
-    many = srf.shape[0] > 3
-    for j, name in enumerate(names):
-        look = line(j, len(positions))
-        look["color"] = _RGB[j] if srf.shape[0] == 3 else LINES[j % len(LINES)]["color"]
+def _draw_srf(
+    axes: Axes,
+    srf: np.ndarray,
+    true_srf: Optional[np.ndarray],
+    wavelengths_nm: Wavelengths,
+) -> None:
+    """Draw the response of each MSI band, over the true one where it is known."""
+    msi_bands, bands = srf.shape
+    order, positions, label = band_axis(bands, wavelengths_nm)
+    if msi_bands == len(_RGB_NAMES):
+        names = list(_RGB_NAMES)
+        colours = list(_RGB_COLOURS)
+    else:
+        names = [f"band {number}" for number in range(1, msi_bands + 1)]
+        colours = [LINES[index % len(LINES)]["color"] for index in range(msi_bands)]
+
+    for index, (name, colour) in enumerate(zip(names, colours)):
         if true_srf is not None:
-            axes.plot(positions, true_srf[j][order], **{**TRUTH_LINE, "label": "true" if j == 0 else None})
-        axes.plot(positions, srf[j][order], label=name, **look)
+            legend_once = "true" if index == 0 else None
+            axes.plot(positions, true_srf[index][order], label=legend_once, **TRUTH_LINE)
+        look = {**line(index, len(positions)), "color": colour}
+        axes.plot(positions, srf[index][order], label=name, **look)
     axes.set_xlabel(label)
     axes.set_ylabel("response")
+    axes.set_title("SRF" if true_srf is None else "SRF, learned against true")
+    _make_room_for_legend(axes, many=msi_bands > len(_RGB_NAMES))
+
+
+def _make_room_for_legend(axes: Axes, *, many: bool) -> None:
+    """Draw the legend above the curves."""
+    room = _ROOM_FOR_LEGEND
+    letters = 7
+    if many:
+        room = _ROOM_FOR_LONG_LEGEND
+        letters = 6
     bottom, top = axes.get_ylim()
-    axes.set_ylim(min(0.0, bottom), bottom + (top - bottom) * (1.4 if many else 1.15))  # room for the legend
-    axes.set_title("SRF, learned against true" if true_srf is not None else "SRF")
-    axes.legend(ncols=4, fontsize=6 if many else 7, loc="upper center", columnspacing=0.8, handlelength=1.4)
+    axes.set_ylim(min(0.0, bottom), bottom + (top - bottom) * room)
+    axes.legend(ncols=4, fontsize=letters, loc="upper center", columnspacing=0.8, handlelength=1.4)
 
 
 def psf_srf(
-    psf: np.ndarray | None,
-    srf: np.ndarray | None,
+    psf: Optional[np.ndarray],
+    srf: Optional[np.ndarray],
     *,
     scale: int,
     wavelengths_nm: Wavelengths = None,
-    true_psf: np.ndarray | None = None,
-    true_srf: np.ndarray | None = None,
+    true_psf: Optional[np.ndarray] = None,
+    true_srf: Optional[np.ndarray] = None,
     title: str = "",
 ) -> Figure:
-    """Learned PSF and SRF; the true ones beside and behind them. The dashed square is the LR pixel.
+    """Draw learned PSF and SRF; the true ones beside and behind them. The dashed square is the LR pixel.
 
     Args:
         psf: (k, k) estimate in HR pixels, or None if the method has none.
@@ -101,31 +193,37 @@ def psf_srf(
     Returns:
         The figure.
     """
-    kernels = {name: np.asarray(k) for name, k in (("learned", psf), ("true", true_psf)) if k is not None}
-    parts = len(kernels) + (1 if kernels else 0)
+    kernels: dict[str, np.ndarray] = {}
+    if psf is not None:
+        kernels["learned"] = np.asarray(psf)
+    if true_psf is not None:
+        kernels["true"] = np.asarray(true_psf)
+
+    # From left to right: the kernels, their profiles, the SRF.
+    ratios = [_KERNEL_RATIO] * len(kernels)
+    width = _KERNEL_WIDTH * len(kernels)
+    if kernels:
+        ratios.append(_PROFILE_RATIO)
+        width += _PROFILE_WIDTH
+    if srf is not None:
+        ratios.append(_SRF_RATIO)
+        width += _SRF_WIDTH
+    nothing = not ratios
+    if nothing:
+        ratios.append(1.0)
+
     with styled():
-        width = 2.0 * len(kernels) + (2.2 if kernels else 0.0) + (3.0 if srf is not None else 0.0)
-        figure = new_figure(max(width, 3.0), 2.3)
-        columns = max(parts + (srf is not None), 1)
-        ratios = [1.0] * len(kernels) + ([1.1] if kernels else []) + ([1.5] if srf is not None else [])
-        axes = figure.subplots(1, columns, squeeze=False, gridspec_kw={"width_ratios": ratios or [1.0]})[0]
-        limit = max((float(k.max()) for k in kernels.values()), default=1.0)
-        drawn: Any = None
-        reach = max((np.abs(_offsets(k.shape[0], scale)).max() + 1.0 for k in kernels.values()), default=1.0)
-        reach = max(reach, scale / 2 + 0.5)
-        for place, (name, kernel) in zip(axes, kernels.items()):
-            drawn = _draw_kernel(place, kernel, scale, f"PSF, {name} ({kernel.shape[0]}×{kernel.shape[1]})", limit)
-            place.set_xlim(-reach, reach)
-            place.set_ylim(reach, -reach)
+        figure = new_figure(max(width, _LEAST_WIDTH), _HEIGHT)
+        axes = figure.subplots(1, len(ratios), squeeze=False, gridspec_kw={"width_ratios": ratios})[0]
         if kernels:
-            axes[0].set_ylabel("row offset (HR pixels)")
-            figure.colorbar(drawn, ax=axes[len(kernels) - 1], fraction=0.05, pad=0.03)
+            _draw_kernels(axes[: len(kernels)], kernels, scale)
             _draw_profiles(axes[len(kernels)], kernels, scale)
         if srf is not None:
-            _draw_srf(axes[-1], np.asarray(srf), None if true_srf is None else np.asarray(true_srf), wavelengths_nm)
-        if columns == 1 and srf is None:
+            truth = None if true_srf is None else np.asarray(true_srf)
+            _draw_srf(axes[-1], np.asarray(srf), truth, wavelengths_nm)
+        if nothing:
             axes[0].set_axis_off()
             axes[0].text(0.5, 0.5, "this method estimates neither PSF nor SRF", ha="center", va="center")
         if title:
-            figure.suptitle(title, fontsize=9)
+            figure.suptitle(title, fontsize=TITLE_SIZE)
     return figure

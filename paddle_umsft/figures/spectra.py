@@ -10,8 +10,8 @@ import numpy as np
 
 from paddle_umsft.errors import DataError
 from paddle_umsft.figures.composites import RgbView, Wavelengths
-from paddle_umsft.figures.errors import EIGHT_BIT
 from paddle_umsft.figures.style import PAGE, TITLE_SIZE, TRUTH_LINE, line, new_figure, show_picture, styled
+from paddle_umsft.metrics.common import EIGHT_BIT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,10 @@ _LEAST_HEIGHT = 2.2
 Pixel = tuple[int, int]
 
 
-def band_axis(bands: int, wavelengths_nm: Wavelengths) -> tuple[np.ndarray, np.ndarray, str]:
+def band_axis(
+    bands: int,
+    wavelengths_nm: Wavelengths,
+) -> tuple[np.ndarray, np.ndarray, str]:
     """Return the abscissa of a plot over bands: order to draw them in, positions, and label with the unit.
 
     Args:
@@ -178,7 +181,12 @@ def _check_pixels(pixels: Sequence[Pixel], shape: tuple[int, ...]) -> None:
         inside = 0 <= row < height and 0 <= column < width
         if not inside:
             expected = f"inside {height}×{width}"
-            raise DataError("outside the scene", where="pixels", expected=expected, got=(row, column))
+            raise DataError(
+                "outside the scene",
+                where="pixels",
+                expected=expected,
+                got=(row, column),
+            )
 
 
 def _draw_spectra(

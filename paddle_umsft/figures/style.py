@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
@@ -125,7 +125,12 @@ def show_picture(axes: Axes, image: np.ndarray, shape: Sequence[int], title: str
     return drawn
 
 
-def save_figure(fig: Figure, path: str | Path, *, dpi: int | None = None) -> list[Path]:
+def save_figure(
+    fig: Figure,
+    path: str | Path,
+    *,
+    dpi: Optional[int] = None,
+) -> list[Path]:
     """Save a figure as its name's ending says, whole or not at all; without an ending as PNG and PDF both.
 
     Args:
@@ -148,7 +153,11 @@ def save_figure(fig: Figure, path: str | Path, *, dpi: int | None = None) -> lis
     return targets
 
 
-def _save_one(fig: Figure, file: Path, dpi: int) -> None:
+def _save_one(
+    fig: Figure,
+    file: Path,
+    dpi: int,
+) -> None:
     """Save a figure as one file, whole or not at all.
 
     Raises:

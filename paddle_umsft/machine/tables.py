@@ -20,7 +20,13 @@ class TextTable:
             the right.
     """
 
-    def __init__(self, head: Sequence[str], lines: Sequence[Sequence[str]], *, words: int) -> None:
+    def __init__(
+        self,
+        head: Sequence[str],
+        lines: Sequence[Sequence[str]],
+        *,
+        words: int,
+    ) -> None:
         self.head = list(head)
         self.lines = [list(line) for line in lines]
         self.words = words
@@ -50,7 +56,12 @@ class TextTable:
             text = text.replace(sign, command)
         return text + "\n"
 
-    def _tabulated(self, form: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    def _tabulated(
+        self,
+        form: str,
+        head: Sequence[str],
+        lines: Sequence[Sequence[str]],
+    ) -> str:
         from tabulate import tabulate
 
         numbers = len(head) - self.words

@@ -39,11 +39,22 @@ CONVENTIONS: dict[str, Convention] = {
 def _convention(name: str) -> Convention:
     """Return the convention of a name."""
     if name not in CONVENTIONS:
-        raise ConfigError("unknown convention", where="convention", expected=" | ".join(CONVENTIONS), got=name)
+        raise ConfigError(
+            "unknown convention",
+            where="convention",
+            expected=" | ".join(CONVENTIONS),
+            got=name,
+        )
     return CONVENTIONS[name]
 
 
-def evaluate(reference: Any, fused: Any, *, scale: float, convention: str = "author") -> dict[str, float]:
+def evaluate(
+    reference: Any,
+    fused: Any,
+    *,
+    scale: float,
+    convention: str = "author",
+) -> dict[str, float]:
     """Compare a fused cube with the truth.
 
     Args:
@@ -63,7 +74,12 @@ def evaluate(reference: Any, fused: Any, *, scale: float, convention: str = "aut
     return chosen.cube(reference, fused, scale=scale)
 
 
-def evaluate_bands(reference: Any, fused: Any, *, convention: str = "author") -> dict[str, np.ndarray]:
+def evaluate_bands(
+    reference: Any,
+    fused: Any,
+    *,
+    convention: str = "author",
+) -> dict[str, np.ndarray]:
     """Return the figures of each band, (C,) by name, for the metrics that have such.
 
     Args:

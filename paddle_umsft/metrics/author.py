@@ -11,11 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from paddle_umsft.metrics.common import band_mse, check_pair, decibels, ergas, mean_angle, mean_correlation
-
-# Values lie in about [0, 1]; errors are told on the scale of 8-bit images, as the papers do.
-PEAK = 1.0
-EIGHT_BIT = 255.0
+from paddle_umsft.metrics.common import (
+    EIGHT_BIT,
+    PEAK,
+    band_mse,
+    check_pair,
+    decibels,
+    ergas,
+    mean_angle,
+    mean_correlation,
+)
 
 # Wang's constants, K1 and K2 squared for a range of 1: they keep dark and flat images from dividing by zero.
 _SSIM_C1 = 0.01**2
@@ -54,7 +59,12 @@ def global_ssim(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
     return np.asarray(np.minimum(numerator / denominator, 1.0))
 
 
-def author(reference: Any, fused: Any, *, scale: float) -> dict[str, float]:
+def author(
+    reference: Any,
+    fused: Any,
+    *,
+    scale: float,
+) -> dict[str, float]:
     """Return PSNR, SAM, ERGAS, SSIM, RMSE and CC in the convention `author`; values are expected in about [0, 1].
 
     | key | definition |

@@ -8,6 +8,11 @@ import numpy as np
 
 from paddle_umsft.errors import DataError
 
+# Values lie in about [0, 1].
+PEAK = 1.0
+# Many programs measure on the scale of 8-bit images, and papers tell their errors on it.
+EIGHT_BIT = 255.0
+
 # numpy's letters for floats, integers, unsigned integers and booleans.
 _REAL_KINDS = "fiub"
 
@@ -27,7 +32,12 @@ def check_cube(cube: Any, *, where: str) -> np.ndarray:
     """
     array = np.asarray(cube)
     if array.ndim != 3 or array.size == 0:
-        raise DataError("not a cube", where=where, expected="shape (H, W, C)", got=array.shape)
+        raise DataError(
+            "not a cube",
+            where=where,
+            expected="shape (H, W, C)",
+            got=array.shape,
+        )
     if array.dtype.kind not in _REAL_KINDS:
         raise DataError("not real numbers", where=where, got=f"dtype {array.dtype}")
     values = array.astype(np.float64)
@@ -56,7 +66,12 @@ def check_pair(reference: Any, fused: Any) -> tuple[np.ndarray, np.ndarray]:
     truth = check_cube(reference, where="reference")
     estimate = check_cube(fused, where="fused")
     if truth.shape != estimate.shape:
-        raise DataError("shape differs from the reference", where="fused", expected=truth.shape, got=estimate.shape)
+        raise DataError(
+            "shape differs from the reference",
+            where="fused",
+            expected=truth.shape,
+            got=estimate.shape,
+        )
     return truth, estimate
 
 
@@ -67,7 +82,12 @@ def check_scale(scale: float) -> float:
         DataError: It is not.
     """
     if not np.isfinite(scale) or scale <= 0:
-        raise DataError("not a scale factor", where="scale", expected="a positive number", got=scale)
+        raise DataError(
+            "not a scale factor",
+            where="scale",
+            expected="a positive number",
+            got=scale,
+        )
     return float(scale)
 
 
@@ -120,7 +140,12 @@ def mean_angle(truth: np.ndarray, estimate: np.ndarray) -> float:
     return mean_of_finite(spectral_angles(truth, estimate))
 
 
-def ergas(truth: np.ndarray, estimate: np.ndarray, *, scale: float) -> float:
+def ergas(
+    truth: np.ndarray,
+    estimate: np.ndarray,
+    *,
+    scale: float,
+) -> float:
     """Return ERGAS, the relative global error in synthesis: 100/s·√(mean_b(MSE_b/mean_b²)), mean_b of the reference.
 
     Bands whose reference has the mean zero (a dead band) have no relative error and are left out; NaN if all are.
@@ -180,3 +205,28 @@ def mean_of_finite(values: np.ndarray) -> float:
     if finite.size == 0:
         return float("nan")
     return float(finite.mean())
+
+
+def window_sums(
+    image: np.ndarray,
+    rows: int,
+    columns: int,
+) -> np.ndarray:
+    """Return the sums over all windows of one size that fit.
+
+    Args:
+        image: (H, W).
+        rows: Height of the windows.
+        columns: Their width.
+
+    Returns:
+        (H - rows + 1, W - columns + 1).
+    """
+    # Sums over everything above and to the left: four of them make the sum over a window, whatever its size.
+    sums = image.cumsum(axis=0).cumsum(axis=1)
+    sums = np.pad(sums, ((1, 0), (1, 0)))  # (H + 1, W + 1)
+    whole = sums[rows:, columns:]
+    above = sums[:-rows, columns:]
+    left = sums[rows:, :-columns]
+    corner = sums[:-rows, :-columns]  # taken away twice
+    return np.asarray(whole - above - left + corner)

@@ -7,11 +7,8 @@ from typing import Any
 import numpy as np
 
 from paddle_umsft.errors import DataError
-from paddle_umsft.metrics.common import band_mse, check_pair, decibels, ergas, mean_correlation
+from paddle_umsft.metrics.common import EIGHT_BIT, band_mse, check_pair, decibels, ergas, mean_correlation
 from paddle_umsft.metrics.quality_index import band_uiqi
-
-# These programs measure on the scale of 8-bit images.
-EIGHT_BIT = 255.0
 
 # Wang's window: 11 pixels a side, a Gaussian of this width.
 _WINDOW = 11
@@ -84,7 +81,12 @@ def _as_eight_bit(reference: Any, fused: Any) -> tuple[np.ndarray, np.ndarray]:
     return EIGHT_BIT * truth, EIGHT_BIT * estimate
 
 
-def dian(reference: Any, fused: Any, *, scale: float) -> dict[str, float]:
+def dian(
+    reference: Any,
+    fused: Any,
+    *,
+    scale: float,
+) -> dict[str, float]:
     """Return PSNR, SAM, ERGAS, SSIM, RMSE, UIQI, DD and CC in the convention `dian`.
 
     Values are expected in about [0, 1].

@@ -62,7 +62,11 @@ def title_of(name: str) -> str:
     return f"{name} ({unit})" if unit else name
 
 
-def number_of(name: str, value: Optional[float], digits: Optional[int] = None) -> str:
+def number_of(
+    name: str,
+    value: Optional[float],
+    digits: Optional[int] = None,
+) -> str:
     """Return a figure as text without its unit.
 
     Args:
@@ -79,7 +83,11 @@ def number_of(name: str, value: Optional[float], digits: Optional[int] = None) -
     return f"{value:.{digits}f}"
 
 
-def words_of(name: str, value: float, digits: Optional[int] = None) -> str:
+def words_of(
+    name: str,
+    value: float,
+    digits: Optional[int] = None,
+) -> str:
     """Return a figure with name and unit, as the title of a picture: `SAM 1.23°`.
 
     Args:

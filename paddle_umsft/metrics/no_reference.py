@@ -7,17 +7,21 @@ from typing import Any
 import numpy as np
 
 from paddle_umsft.errors import DataError
-from paddle_umsft.metrics.common import band_mse, check_cube, check_pair, decibels, mean_angle
+from paddle_umsft.metrics.common import PEAK, band_mse, check_cube, check_pair, decibels, mean_angle
 from paddle_umsft.metrics.quality_index import quality_ratio
-
-PEAK = 1.0
 
 # Blocks on which Q is taken: this many LR pixels a side, and no fewer HR pixels than the other.
 _LR_BLOCK = 8
 _SMALLEST_BLOCK = 32
 
 
-def consistency(lr_hsi: Any, hr_msi: Any, *, degraded_hsi: Any, degraded_msi: Any) -> dict[str, float]:
+def consistency(
+    lr_hsi: Any,
+    hr_msi: Any,
+    *,
+    degraded_hsi: Any,
+    degraded_msi: Any,
+) -> dict[str, float]:
     """Tell how well the degraded result agrees with both observations.
 
     PSNR has the peak 1, SAM is in degrees, both as in `author`. A low figure proves a result wrong; a high one proves
@@ -87,7 +91,13 @@ def _quality_of_pairs(values: np.ndarray) -> np.ndarray:
     )
 
 
-def qnr(fused: Any, lr_hsi: Any, hr_msi: Any, *, scale: int) -> dict[str, float]:
+def qnr(
+    fused: Any,
+    lr_hsi: Any,
+    hr_msi: Any,
+    *,
+    scale: int,
+) -> dict[str, float]:
     """Return D_lambda, D_s and QNR, for an MSI in the place of the panchromatic image.
 
     D_lambda = mean over band pairs of |Q(fused_l, fused_r) − Q(lr_l, lr_r)|: relations between bands should survive.
@@ -117,9 +127,19 @@ def qnr(fused: Any, lr_hsi: Any, hr_msi: Any, *, scale: int) -> dict[str, float]
     height, width, bands = sharp.shape
     low_height, low_width, low_bands = low.shape
     if (low_height * scale, low_width * scale, low_bands) != (height, width, bands):
-        raise DataError("does not agree with the fused cube", where="lr_hsi", expected=f"fused/{scale}", got=low.shape)
+        raise DataError(
+            "does not agree with the fused cube",
+            where="lr_hsi",
+            expected=f"fused/{scale}",
+            got=low.shape,
+        )
     if msi.shape[:2] != (height, width):
-        raise DataError("does not agree with the fused cube", where="hr_msi", expected=(height, width), got=msi.shape)
+        raise DataError(
+            "does not agree with the fused cube",
+            where="hr_msi",
+            expected=(height, width),
+            got=msi.shape,
+        )
     pixels_by_cell = msi.reshape(low_height, scale, low_width, scale, -1)  # (h, s, w, s, M)
     low_msi = pixels_by_cell.mean(axis=(1, 3))  # (h, w, M)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from paddle_umsft.metrics.common import check_pair
+from paddle_umsft.metrics.common import check_pair, window_sums
 
 # Below this part of the squared mean a variance is rounding, and the window counts as flat.
 _FLAT = 1e-12
@@ -46,16 +46,21 @@ def quality_ratio(
     return np.asarray(np.where(has_mean, luminance * structure, 1.0))
 
 
-def _window_means(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def _window_means(
+    image: np.ndarray,
+    rows: int,
+    columns: int,
+) -> np.ndarray:
     """Return the means over all windows of this size that fit, (H, W) to (H - rows + 1, W - columns + 1)."""
-    # Sums over everything above and to the left: four of them make the sum over a window, whatever its size.
-    sums = image.cumsum(axis=0).cumsum(axis=1)
-    sums = np.pad(sums, ((1, 0), (1, 0)))  # (H + 1, W + 1)
-    total = sums[rows:, columns:] - sums[:-rows, columns:] - sums[rows:, :-columns] + sums[:-rows, :-columns]
-    return np.asarray(total / (rows * columns))
+    return window_sums(image, rows, columns) / (rows * columns)
 
 
-def band_uiqi(reference: Any, fused: Any, *, block: int = 32) -> np.ndarray:
+def band_uiqi(
+    reference: Any,
+    fused: Any,
+    *,
+    block: int = 32,
+) -> np.ndarray:
     """Return UIQI of each band: mean of Q over all windows of block × block pixels, moved by one pixel.
 
     Args:
@@ -82,7 +87,11 @@ def band_uiqi(reference: Any, fused: Any, *, block: int = 32) -> np.ndarray:
     return np.array(values)
 
 
-def _quality_of_windows(truth: np.ndarray, estimate: np.ndarray, window: tuple[int, int]) -> np.ndarray:
+def _quality_of_windows(
+    truth: np.ndarray,
+    estimate: np.ndarray,
+    window: tuple[int, int],
+) -> np.ndarray:
     """Return Q of all windows of this size that fit into one band."""
     # Variances do not change when a constant is taken away first, and lose fewer digits.
     shift_a = truth.mean()
@@ -155,19 +164,25 @@ def _block_q2n(truth: np.ndarray, estimate: np.ndarray) -> float:
 
     a = a - mean_a
     b = b - mean_b
-    variance = float(np.sum(a * a) + np.sum(b * b)) / (pixels - 1)
+    freedom = pixels - 1
+    variance = float(np.sum(a * a) + np.sum(b * b)) / freedom
     if variance <= _FLAT:
         return float(bias)
 
     # The hypercomplex covariance: component k of a product collects the pairs (i, i xor k).
-    terms = a.T @ b / (pixels - 1) * _conjugate_signs(size) * _product_signs(size)  # (N, N)
+    terms = a.T @ b / freedom * _conjugate_signs(size) * _product_signs(size)  # (N, N)
     first = np.arange(size)[:, None]
     component = np.arange(size)[None, :]
     covariance = terms[first, first ^ component].sum(axis=0)  # (N,)
     return float(np.linalg.norm(covariance) * bias * 2.0 / variance)
 
 
-def q2n(reference: Any, fused: Any, *, block: int = 32) -> float:
+def q2n(
+    reference: Any,
+    fused: Any,
+    *,
+    block: int = 32,
+) -> float:
     """Return Q2n, the quality index of pixels seen as hypercomplex numbers, mean over distinct blocks.
 
     Bands are padded with zeros to a power of two; images that are no multiple of the block are mirrored at their lower
@@ -203,7 +218,11 @@ def q2n(reference: Any, fused: Any, *, block: int = 32) -> float:
     return float(np.mean(values))
 
 
-def _padded(cube: np.ndarray, side: int, size: int) -> np.ndarray:
+def _padded(
+    cube: np.ndarray,
+    side: int,
+    size: int,
+) -> np.ndarray:
     """Return a cube mirrored to whole blocks at its lower and right border, with bands of zeros up to `size`."""
     height, width, bands = cube.shape
     mirrored = np.pad(cube, ((0, -height % side), (0, -width % side), (0, 0)), mode="symmetric")

@@ -56,7 +56,12 @@ def means_over_scenes(rows: Sequence[Mapping[str, Any]]) -> dict[str, SceneMean]
     return {name: mean for name, mean in means.items() if mean is not None}
 
 
-def mean_words(name: str, found: Optional[SceneMean], scenes: int, digits: Optional[int] = None) -> str:
+def mean_words(
+    name: str,
+    found: Optional[SceneMean],
+    scenes: int,
+    digits: Optional[int] = None,
+) -> str:
     """Return mean ± standard deviation as text; where some scenes have no finite figure, of how many it is the mean.
 
     Args:

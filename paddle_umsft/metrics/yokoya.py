@@ -10,7 +10,12 @@ from paddle_umsft.metrics.common import band_mse, check_pair, decibels, ergas, m
 from paddle_umsft.metrics.quality_index import q2n
 
 
-def yokoya(reference: Any, fused: Any, *, scale: float) -> dict[str, float]:
+def yokoya(
+    reference: Any,
+    fused: Any,
+    *,
+    scale: float,
+) -> dict[str, float]:
     """Return PSNR, SAM, ERGAS and Q2n in the convention `yokoya`.
 
     | key | definition |

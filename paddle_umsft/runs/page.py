@@ -63,7 +63,12 @@ class PageTable:
     caption: str = ""
 
     @classmethod
-    def of(cls, columns: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> PageTable:
+    def of(
+        cls,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Any]],
+        caption: str = "",
+    ) -> PageTable:
         """Return a table of any values.
 
         Args:
@@ -99,7 +104,13 @@ def shown_facts(values: Mapping[str, Any]) -> dict[str, str]:
     return facts
 
 
-def picture_of(figure: Figure, title: str, *, caption: str = "", kind: str = "") -> PagePicture:
+def picture_of(
+    figure: Figure,
+    title: str,
+    *,
+    caption: str = "",
+    kind: str = "",
+) -> PagePicture:
     """Return a figure as a picture inside the page.
 
     Args:
@@ -111,7 +122,12 @@ def picture_of(figure: Figure, title: str, *, caption: str = "", kind: str = "")
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=_PICTURE_DPI)
     source = _data_uri(stream.getvalue(), "image/png")
-    return PagePicture(title=title, source=source, caption=caption, kind=kind)
+    return PagePicture(
+        title=title,
+        source=source,
+        caption=caption,
+        kind=kind,
+    )
 
 
 def thumbnail(path: Path) -> Optional[str]:

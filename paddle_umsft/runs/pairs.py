@@ -53,10 +53,19 @@ def write_pair(
     """
     if format not in FORMATS:
         expected = " or ".join(FORMATS)
-        raise ConfigError("unknown format", where="--format", expected=expected, got=format)
+        raise ConfigError(
+            "unknown format",
+            where="--format",
+            expected=expected,
+            got=format,
+        )
     seen = case.observation
     if case.reference is None or case.true_psf is None or case.true_srf is None:
-        raise ConfigError("a pair is given already", where="data.lr_hsi", hint="simulate from a scene: data.path")
+        raise ConfigError(
+            "a pair is given already",
+            where="data.lr_hsi",
+            hint="simulate from a scene: data.path",
+        )
     known: dict[str, np.ndarray] = {}
     if seen.wavelengths_nm is not None:
         known["wavelengths_nm"] = np.asarray(seen.wavelengths_nm, np.float64)
@@ -144,7 +153,11 @@ def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     write_whole(path, write, hint=_OUTPUT_HINT)
 
 
-def _facts(case: Case, config: Config, files: dict[str, str]) -> dict[str, Any]:
+def _facts(
+    case: Case,
+    config: Config,
+    files: dict[str, str],
+) -> dict[str, Any]:
     """Return what pair.json tells: whatever another program needs to use the pair, or to make it again."""
     seen = case.observation
     shapes: dict[str, Any] = {

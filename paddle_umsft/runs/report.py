@@ -97,7 +97,11 @@ def write_scene_report(folder: Path, text: str) -> None:
     write_text(folder / REPORT, text, hint=_OUTPUT_HINT)
 
 
-def write_run_report(folder: Path, config: Config, failed: Optional[Mapping[str, str]] = None) -> None:
+def write_run_report(
+    folder: Path,
+    config: Config,
+    failed: Optional[Mapping[str, str]] = None,
+) -> None:
     """Write the page of a whole run: a row per finished scene, their mean, and what failed.
 
     Args:
@@ -224,6 +228,7 @@ def _scenes_table(finished: Mapping[str, Mapping[str, Any]]) -> Optional[PageTab
         titles[bicubic_column(name)] = f"bicubic {title_of(name)}"
     titles["seconds"] = "seconds"
     cells = [[row.get(name, "") for name in titles] for row in rows]
+    # What a scene has not is an empty cell; what JSON could not hold (infinity) is shown by the sign for none.
     return PageTable.of(list(titles.values()), cells)
 
 
@@ -233,7 +238,13 @@ def _scene_links(folder: Path, names: Sequence[str]) -> list[SceneLink]:
     for name in names:
         picture = thumbnail(folder / name / "overview.png")
         if picture is not None:
-            links.append(SceneLink(name=name, address=f"{quote(name)}/{REPORT}", picture=picture))
+            links.append(
+                SceneLink(
+                    name=name,
+                    address=f"{quote(name)}/{REPORT}",
+                    picture=picture,
+                )
+            )
     return links
 
 

@@ -49,10 +49,12 @@ def mean_row(rows: Sequence[Mapping[str, Any]]) -> Optional[dict[str, Any]]:
     Returns:
         Scene (the word mean), method, convention, and the mean of every figure that all scenes have.
     """
+    # Decibels of two conventions have no mean that says anything.
     kinds = {(row["method"], row["convention"]) for row in rows}
     if len(kinds) != 1:
         return None
     means = means_over_scenes(rows)
+    # A mean that leaves a scene out would look better or worse than the run was.
     complete = {name: found.mean for name, found in means.items() if found.count == len(rows)}
     first = rows[0]
     return {"scene": "mean", "method": first["method"], "convention": first["convention"], **complete}

@@ -37,7 +37,13 @@ class Network:
     source_shapes: dict[str, Shape] = field(default_factory=dict)
     ours: bool = False
 
-    def put(self, name: str, leaf: Leaf, source_name: str, report: Report) -> None:
+    def put(
+        self,
+        name: str,
+        leaf: Leaf,
+        source_name: str,
+        report: Report,
+    ) -> None:
         """Add a tensor; one that is there already must be the same to the last bit."""
         known = self.tensors.setdefault(name, leaf)
         if known is not leaf and not _same(known, leaf):
@@ -46,7 +52,11 @@ class Network:
 
     def found_shapes(self) -> dict[str, Shape]:
         """Return published name -> shape, of the tensors that have their values."""
-        return {name: leaf.array.shape for name, leaf in self.tensors.items() if leaf.array is not None}
+        found: dict[str, Shape] = {}
+        for name, leaf in self.tensors.items():
+            if leaf.array is not None:
+                found[name] = leaf.array.shape
+        return found
 
     def expected_name(self, published: str) -> str:
         """Return how a missing tensor would be called in the file."""
@@ -115,7 +125,13 @@ def wanted_shapes(kind: str, found: Mapping[str, Shape]) -> shapes.Shapes:
     return shapes.psf_shapes(size)
 
 
-def _put_under_published_name(network: Network, part: Part, name: str, leaf: Leaf, report: Report) -> None:
+def _put_under_published_name(
+    network: Network,
+    part: Part,
+    name: str,
+    leaf: Leaf,
+    report: Report,
+) -> None:
     source_name = f"{part.prefix}{name}"
     if part.kind == "vgg":
         if name.startswith("classifier."):
@@ -137,7 +153,10 @@ def _put_under_published_name(network: Network, part: Part, name: str, leaf: Lea
             key = f"{names.PUBLISHED_SRF_PREFIX}{key}"
     if part.grammar == "paddle" and leaf.array is not None:
         network.source_shapes[key] = leaf.array.shape
-        leaf = Leaf(array=to_published_layout(key, leaf.array), dtype=leaf.dtype)
+        leaf = Leaf(
+            array=to_published_layout(key, leaf.array),
+            dtype=leaf.dtype,
+        )
     network.put(key, leaf, source_name, report)
     if part.kind == "psf" and part.grammar == "paddle":
         network.put(names.PSF_KEYS[1], leaf, source_name, report)
@@ -148,10 +167,15 @@ def _check(network: Network, report: Report) -> None:
     found = network.found_shapes()
     wanted = wanted_shapes(network.kind, found)
     # Compared as the file has them and should have them: a Linear layer of ours lies the other way round.
-    wanted_there = {name: network.as_in_file(name, shape) for name, shape in wanted.items()}
-    found_there = {name: network.source_shapes.get(name, shape) for name, shape in found.items()}
+    wanted_there: dict[str, Shape] = {}
+    for name, shape in wanted.items():
+        wanted_there[name] = network.as_in_file(name, shape)
+    found_there: dict[str, Shape] = {}
+    for name, shape in found.items():
+        found_there[name] = network.source_shapes.get(name, shape)
     misshapen = set()
-    for problem in misfits(wanted_there, found_there, optional=_optional(network.kind, wanted, found)):
+    optional = _optional(network.kind, wanted, found)
+    for problem in misfits(wanted_there, found_there, optional=optional):
         name = problem.name
         if problem.kind == "missing":
             report.add("missing", network.expected_name(name))
@@ -161,11 +185,18 @@ def _check(network: Network, report: Report) -> None:
             misshapen.add(name)
             report.add("wrong shape", network.source_names[name], f"{problem.found} instead of {problem.wanted}")
     for name in wanted:
-        leaf = network.tensors.get(name)
-        if leaf is not None and name not in misshapen and not _right_type(name, leaf.dtype):
-            report.add("wrong type", network.source_names[name], leaf.dtype)
+        # One complaint a tensor.
+        if name in misshapen or name not in network.tensors:
+            continue
+        dtype = network.tensors[name].dtype
+        if not _right_type(name, dtype):
+            report.add("wrong type", network.source_names[name], dtype)
     _check_kernels(network, report)
-    network.tensors = {name: network.tensors[name] for name in wanted if name in network.tensors}
+    in_order = {}
+    for name in wanted:
+        if name in network.tensors:
+            in_order[name] = network.tensors[name]
+    network.tensors = in_order
 
 
 def _check_kernels(network: Network, report: Report) -> None:
@@ -178,7 +209,11 @@ def _check_kernels(network: Network, report: Report) -> None:
         report.add("extra", network.source_names[second], note)
 
 
-def _optional(kind: str, wanted: shapes.Shapes, found: Mapping[str, Shape]) -> set[str]:
+def _optional(
+    kind: str,
+    wanted: shapes.Shapes,
+    found: Mapping[str, Shape],
+) -> set[str]:
     """Return what may be missing: counts of batches (PyTorch before 0.4.1 has none), and all dead layers or none."""
     counts = {name for name in wanted if name.endswith(_COUNT)}
     dead = {name for name in wanted if _is_dead(kind, name)}
@@ -206,4 +241,6 @@ def _same(first: Leaf, second: Leaf) -> bool:
     """Tell whether two tensors are equal to the last bit, NaN and the sign of zero included."""
     a = first.values()
     b = second.values()
-    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    return a.tobytes() == b.tobytes()

@@ -98,29 +98,55 @@ def convert_file(
     return report
 
 
-def _check_usage(source: Path, target: Path, part: Optional[str]) -> str:
+def _check_usage(
+    source: Path,
+    target: Path,
+    part: Optional[str],
+) -> str:
     """Return whose names the result gets, as its ending says."""
     grammar = _GRAMMAR_OF_ENDING.get(target.suffix.lower())
     if grammar is None:
-        raise ConfigError("unknown kind of weight file", where=target, expected=", ".join(_GRAMMAR_OF_ENDING))
+        raise ConfigError(
+            "unknown kind of weight file",
+            where=target,
+            expected=", ".join(_GRAMMAR_OF_ENDING),
+        )
     if part is not None and part not in PARTS:
-        raise ConfigError("unknown network", where="part", expected=", ".join(PARTS), got=part)
+        raise ConfigError(
+            "unknown network",
+            where="part",
+            expected=", ".join(PARTS),
+            got=part,
+        )
     if source.exists() and target.exists() and source.samefile(target):
         raise ConfigError("source and result are the same file", where=target)
     return grammar
 
 
-def _choose_parts(found: Recognised, part: Optional[str], report: Report, source: Path) -> None:
+def _choose_parts(
+    found: Recognised,
+    part: Optional[str],
+    report: Report,
+    source: Path,
+) -> None:
     """Leave the networks to convert. Towards PyTorch a file is one state_dict, and there the PSF net has its own."""
     kept: tuple[str, ...] = tuple(found.parts)
     if part is not None:
         if part not in found.parts:
-            raise ConversionError(f"it holds no {part}", where=source, got=found.summary())
+            raise ConversionError(
+                f"it holds no {part}",
+                where=source,
+                got=found.summary(),
+            )
         kept = (part,)
     elif report.grammar == "torch" and "umsft" in found.parts:
         kept = _ONE_PUBLISHED_NETWORK
     elif report.grammar == "torch" and len(found.parts) > 1:
-        raise ConversionError("it holds several networks", where=source, hint="say which with --part")
+        raise ConversionError(
+            "it holds several networks",
+            where=source,
+            hint="say which with --part",
+        )
     for kind in tuple(found.parts):
         if kind in kept:
             continue
@@ -151,4 +177,9 @@ def _write_sidecar(target: Path, report: Report) -> None:
         "filled": report.names("filled"),
         "dropped": {fate.name: fate.note for fate in report.fates if fate.status == "dropped"},
     }
-    write_json(target.with_name(f"{target.name}.json"), content, sort_keys=True, error=ConversionError)
+    write_json(
+        target.with_name(f"{target.name}.json"),
+        content,
+        sort_keys=True,
+        error=ConversionError,
+    )

@@ -51,19 +51,39 @@ def misfits(
     Returns:
         All that is missing, then all that is extra, then all of a wrong shape; empty if it fits.
     """
+    # Three lists, so that what is missing comes first in a message, however long it gets.
     missing = []
     wrong = []
     for name, shape in wanted.items():
         if name not in found:
             if name not in optional:
-                missing.append(Misfit(kind="missing", name=name, wanted=shape))
+                missing.append(
+                    Misfit(
+                        kind="missing",
+                        name=name,
+                        wanted=shape,
+                    )
+                )
         elif tuple(found[name]) != tuple(shape):
-            wrong.append(Misfit(kind="wrong shape", name=name, wanted=tuple(shape), found=tuple(found[name])))
+            wrong.append(
+                Misfit(
+                    kind="wrong shape",
+                    name=name,
+                    wanted=tuple(shape),
+                    found=tuple(found[name]),
+                )
+            )
     extra = []
     if not allow_extra:
         for name, shape in found.items():
             if name not in wanted:
-                extra.append(Misfit(kind="extra", name=name, found=shape))
+                extra.append(
+                    Misfit(
+                        kind="extra",
+                        name=name,
+                        found=shape,
+                    )
+                )
     return [*missing, *extra, *wrong]
 
 

@@ -31,7 +31,11 @@ def flatten(tree: Any, where: Path) -> Iterator[tuple[str, Any]]:
         ConversionError: It is no dict, too large or too deep, or has names that no weights have.
     """
     if not isinstance(tree, dict):
-        raise ConversionError("not a set of named weights", where=where, got=f"a {type(tree).__name__}")
+        raise ConversionError(
+            "not a set of named weights",
+            where=where,
+            got=f"a {type(tree).__name__}",
+        )
     pending: list[tuple[str, dict[Any, Any], int]] = [("", tree, 0)]
     entries = 0
     while pending:
@@ -52,7 +56,11 @@ def flatten(tree: Any, where: Path) -> Iterator[tuple[str, Any]]:
             yield full, _unwrapped(value)
 
 
-def _check_entry(name: str, value: Any, where: Path) -> None:
+def _check_entry(
+    name: str,
+    value: Any,
+    where: Path,
+) -> None:
     # A terminal may be steered by what is unprintable.
     if len(name) > _LONGEST_NAME or not name.isprintable():
         raise ConversionError("a name of more than 300 characters, or of unprintable ones", where=where)

@@ -113,13 +113,16 @@ def dead_layer_start(key: str, shape: tuple[int, ...]) -> np.ndarray:
     _, _, index, leaf = key.split(".")
     if leaf == "num_batches_tracked":
         return np.zeros(shape, np.int64)
-    channels_in = {layer.index: layer.channels_in for layer in VGG16_BN.convolutions()}
+    channels_in: dict[int, int] = {}
+    for layer in VGG16_BN.convolutions():
+        channels_in[layer.index] = layer.channels_in
     if int(index) not in channels_in:
         # A batch normalisation that changes nothing.
         if leaf in ("weight", "running_var"):
             return np.ones(shape, np.float32)
         return np.zeros(shape, np.float32)
-    fan_in = KERNEL_SIZE * KERNEL_SIZE * channels_in[int(index)]
+    # Numbers that each output is made of.
+    fan_in = KERNEL_SIZE**2 * channels_in[int(index)]
     bound = 1.0 / np.sqrt(fan_in)
     seed = zlib.crc32(key.encode())
     random = np.random.RandomState(seed)

@@ -55,6 +55,22 @@ _NEXT_SCALE = "1.1.7."
 _STATISTICS = {"running_mean": "_mean", "running_var": "_variance"}
 _LEAVES = ("weight", "bias", "_mean", "_variance")
 
+# Published names of tensors, with and without the SRF net's place in the network.
+_SRF_START = re.compile(r"(?:rm\.srf\.)?srf_list\.(\d+)")
+_SRF_CONVOLUTION = re.compile(r"(?:rm\.srf\.)?conv_lst\.(\d+)\.(weight|bias)")
+_LINEAR = re.compile(r"attention[23]?\.(w_qs|w_ks|w_vs|fc)\.weight")
+_ENCODER_TENSOR = re.compile(r"(?:HSIFE|MSIFE)\.extractor\.(\d+)\.")
+# Published names of layers.
+_ATTENTION_LAYER = re.compile(r"attention([23]?)\.(.+)")
+_HOURGLASS_LAYER = re.compile(r"super([23]?)\.(.+)")
+_MERGE_LAYER = re.compile(r"FeatureMerge([1-6])\.([02])")
+_REFINE_LAYER = re.compile(r"rm\.refine\.([02])")
+_ENCODER_LAYER = re.compile(r"(HSIFE|MSIFE)\.extractor\.(\d+)")
+# Our names: tensors of the SRF, layers of one level, layers of the encoders.
+_OUR_RESPONSE = re.compile(r"(?:spectral\.)?responses\.(\d+)\.(start|weight|bias)")
+_OUR_LEVEL_LAYER = re.compile(r"levels\.([012])\.([^.]+)\.(.+)")
+_OUR_ENCODER_LAYER = re.compile(r"(hsi_encoder|msi_encoder)\.(?:conv|norm)(\d+)")
+
 
 def our_key(published: str) -> Optional[str]:
     """Translate a published name.
@@ -68,10 +84,10 @@ def our_key(published: str) -> Optional[str]:
     """
     if published in PSF_KEYS:
         return f"{PSF_PREFIX}kernel"
-    found = re.fullmatch(r"(?:rm\.srf\.)?srf_list\.(\d+)", published)
+    found = _SRF_START.fullmatch(published)
     if found:
         return f"{SRF_PREFIX}responses.{found[1]}.start"
-    found = re.fullmatch(r"(?:rm\.srf\.)?conv_lst\.(\d+)\.(weight|bias)", published)
+    found = _SRF_CONVOLUTION.fullmatch(published)
     if found:
         return f"{SRF_PREFIX}responses.{found[1]}.{found[2]}"
     stem, _, leaf = published.rpartition(".")
@@ -97,7 +113,7 @@ def published_key(ours: str) -> str:
     """
     if ours in ("kernel", f"{PSF_PREFIX}kernel"):
         return PSF_KEYS[0]
-    found = re.fullmatch(r"(?:spectral\.)?responses\.(\d+)\.(start|weight|bias)", ours)
+    found = _OUR_RESPONSE.fullmatch(ours)
     if found and found[2] == "start":
         return f"{PUBLISHED_SRF_PREFIX}srf_list.{found[1]}"
     if found:
@@ -147,17 +163,17 @@ def our_shape(published: str, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def is_response(published: str) -> bool:
     """Tell whether a tensor is the start of an SRF row, (n,) there and (1, 1, n) here."""
-    return re.fullmatch(r"(?:rm\.srf\.)?srf_list\.\d+", published) is not None
+    return _SRF_START.fullmatch(published) is not None
 
 
 def is_linear(published: str) -> bool:
     """Tell whether a tensor is a Linear layer's weight, (out, in) there and (in, out) here."""
-    return re.fullmatch(r"attention[23]?\.(w_qs|w_ks|w_vs|fc)\.weight", published) is not None
+    return _LINEAR.fullmatch(published) is not None
 
 
 def is_dead(published: str) -> bool:
     """Tell whether a tensor belongs to a VGG layer that nobody listens to (P4)."""
-    found = re.match(r"(?:HSIFE|MSIFE)\.extractor\.(\d+)\.", published)
+    found = _ENCODER_TENSOR.match(published)
     if found is None:
         return False
     return int(found[1]) >= DEAD_FROM
@@ -178,21 +194,21 @@ def scale_places(level: int) -> dict[str, str]:
 
 def _our_module(stem: str) -> Optional[str]:
     """Return our name of a published layer, None where we have none."""
-    head, _, rest = stem.partition(".")
-    found = re.fullmatch(r"attention([23]?)", head)
+    found = _ATTENTION_LAYER.fullmatch(stem)
     if found:
-        return _our_attention(LEVELS[found[1]], rest)
-    found = re.fullmatch(r"super([23]?)", head)
+        return _our_attention(LEVELS[found[1]], found[2])
+    found = _HOURGLASS_LAYER.fullmatch(stem)
     if found:
-        return _our_hourglass(LEVELS[found[1]], rest)
-    found = re.fullmatch(r"FeatureMerge([1-6])\.([02])", stem)
+        return _our_hourglass(LEVELS[found[1]], found[2])
+    found = _MERGE_LAYER.fullmatch(stem)
     if found:
-        level, kind = divmod(int(found[1]) - 1, len(_MERGE_KINDS))
+        number = int(found[1]) - 1
+        level, kind = divmod(number, len(_MERGE_KINDS))
         return f"levels.{level}.{_MERGE_KINDS[kind]}.{_MERGE[found[2]]}"
-    found = re.fullmatch(r"rm\.refine\.([02])", stem)
+    found = _REFINE_LAYER.fullmatch(stem)
     if found:
         return f"spatial_fusion.{_REFINE[found[1]]}"
-    found = re.fullmatch(r"(HSIFE|MSIFE)\.extractor\.(\d+)", stem)
+    found = _ENCODER_LAYER.fullmatch(stem)
     if found:
         return _our_vgg_layer(_ENCODERS[found[1]], int(found[2]))
     return None
@@ -229,10 +245,10 @@ def _our_vgg_layer(encoder: str, index: int) -> Optional[str]:
 
 def _published_module(stem: str) -> Optional[str]:
     """Return the published name of one of our layers, None if it is none."""
-    found = re.fullmatch(r"levels\.([012])\.([^.]+)\.(.+)", stem)
+    found = _OUR_LEVEL_LAYER.fullmatch(stem)
     if found:
         return _published_level(int(found[1]), found[2], found[3])
-    found = re.fullmatch(r"(hsi_encoder|msi_encoder)\.(?:conv|norm)(\d+)", stem)
+    found = _OUR_ENCODER_LAYER.fullmatch(stem)
     if found:
         encoder = _inverse(_ENCODERS)[found[1]]
         return f"{encoder}.extractor.{found[2]}"
@@ -243,7 +259,11 @@ def _published_module(stem: str) -> Optional[str]:
     return f"rm.refine.{place}"
 
 
-def _published_level(level: int, kind: str, name: str) -> Optional[str]:
+def _published_level(
+    level: int,
+    kind: str,
+    name: str,
+) -> Optional[str]:
     """Return the published name of a layer of one level: `kind` is its first part, `name` the rest."""
     if kind == "hourglass":
         return _published_hourglass(level, name)

@@ -32,10 +32,12 @@ def narrowed_types(file: WeightFile, networks: Mapping[str, Network]) -> dict[st
     narrowed: dict[str, str] = {}
     for network in networks.values():
         for name, leaf in network.tensors.items():
-            if leaf.dtype in HALF_TYPES:
-                narrowed[name] = leaf.dtype
-            elif leaf.dtype == "float32" and recorded.get(name) in HALF_TYPES:
-                narrowed[name] = recorded[name]
+            dtype = leaf.dtype
+            if dtype == "float32":
+                # What this file came from may have had fewer bits.
+                dtype = recorded.get(name, dtype)
+            if dtype in HALF_TYPES:
+                narrowed[name] = dtype
     return narrowed
 
 
@@ -46,7 +48,10 @@ def recorded_as_text(narrowed: Mapping[str, str]) -> str:
 
 def stored_types(arrays: Arrays) -> dict[str, Typed]:
     """Return arrays with the names of the types that they have."""
-    return {name: (array, array.dtype.name) for name, array in arrays.items()}
+    typed: dict[str, Typed] = {}
+    for name, array in arrays.items():
+        typed[name] = (array, array.dtype.name)
+    return typed
 
 
 def narrow_all(arrays: Arrays, narrowed: Mapping[str, str]) -> dict[str, Typed]:
@@ -58,24 +63,33 @@ def narrow_all(arrays: Arrays, narrowed: Mapping[str, str]) -> dict[str, Typed]:
     """
     # One array under two names stays one, as the writer takes it for one storage.
     made: dict[int, Typed] = {}
+    output: dict[str, Typed] = {}
     for name, array in arrays.items():
-        if id(array) not in made:
-            made[id(array)] = _narrow(array, narrowed.get(name))
-    return {name: made[id(array)] for name, array in arrays.items()}
+        same = id(array)
+        if same not in made:
+            dtype = narrowed.get(name)
+            made[same] = _narrow(array, dtype)
+        output[name] = made[same]
+    return output
 
 
 def _narrow(array: np.ndarray, dtype: Optional[str]) -> Typed:
-    if array.dtype == np.float32 and dtype == "bfloat16":
+    """Return an array in a 16-bit type, or as it is if that would lose something."""
+    as_it_is = (array, array.dtype.name)
+    if array.dtype != np.float32:
+        return as_it_is
+    if dtype == "bfloat16":
         bits = narrow_bfloat16(array)
         if bits is not None:
             return bits, dtype
-    if array.dtype == np.float32 and dtype == "float16":
+    if dtype == "float16":
         # Numbers that do not fit overflow; the comparison below finds them.
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             half = array.astype(np.float16)
-        if half.astype(np.float32).tobytes() == array.tobytes():
+        back = half.astype(np.float32)
+        if back.tobytes() == array.tobytes():
             return half, dtype
-    return array, array.dtype.name
+    return as_it_is
 
 
 def _recorded(file: WeightFile) -> dict[str, str]:
@@ -86,4 +100,8 @@ def _recorded(file: WeightFile) -> dict[str, str]:
         return {}
     if not isinstance(recorded, dict):
         return {}
-    return {name: dtype for name, dtype in recorded.items() if isinstance(dtype, str)}
+    found: dict[str, str] = {}
+    for name, dtype in recorded.items():
+        if isinstance(dtype, str):
+            found[name] = dtype
+    return found

@@ -168,7 +168,11 @@ class _Search:
         prefix = name[:start]
         part = self._found.setdefault(
             (kind, grammar, prefix),
-            Part(kind=kind, grammar=grammar, prefix=prefix),
+            Part(
+                kind=kind,
+                grammar=grammar,
+                prefix=prefix,
+            ),
         )
         # Nested dicts and a name with dots in it can say the same.
         if part.tensors.setdefault(name[start:], leaf) is not leaf:
@@ -204,7 +208,11 @@ class _Search:
     def _one_of_each(self) -> dict[str, Part]:
         if not self._found:
             expected = "UMSFT, VGG16-BN, or the PSF or SRF net"
-            raise ConversionError("no network known is in it", where=self.where, expected=expected)
+            raise ConversionError(
+                "no network known is in it",
+                where=self.where,
+                expected=expected,
+            )
         parts: dict[str, Part] = {}
         for part in self._found.values():
             other = parts.setdefault(part.kind, part)
@@ -217,7 +225,11 @@ class _Search:
                 )
         if "vgg" in parts and len(parts) > 1:
             what = "VGG16-BN and another network in one file"
-            raise ConversionError(what, where=self.where, hint="say which with --key")
+            raise ConversionError(
+                what,
+                where=self.where,
+                hint="say which with --key",
+            )
         return parts
 
 
@@ -233,7 +245,11 @@ def _first_anchor(name: str) -> Optional[tuple[str, str, int]]:
     return best
 
 
-def _check_key(key: str, entries: Sequence[str], where: Path) -> None:
+def _check_key(
+    key: str,
+    entries: Sequence[str],
+    where: Path,
+) -> None:
     """Raise ConversionError if nothing stands under a key, and say what there is instead."""
     first_parts = []
     for name in entries:
@@ -244,7 +260,12 @@ def _check_key(key: str, entries: Sequence[str], where: Path) -> None:
     got = ", ".join(different[:_SHOWN_ENTRIES])
     if len(different) > _SHOWN_ENTRIES:
         got += " ..."
-    raise ConversionError(f"no entry {key!r}", where=where, got=got or "nothing", hint="give another --key")
+    raise ConversionError(
+        f"no entry {key!r}",
+        where=where,
+        got=got or "nothing",
+        hint="give another --key",
+    )
 
 
 def _is_training_state(name: str) -> bool:

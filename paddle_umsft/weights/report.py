@@ -51,13 +51,25 @@ class Report:
     grammar: str = ""
     fates: list[TensorFate] = field(default_factory=list)
 
-    def add(self, status: str, name: str, note: str = "") -> None:
+    def add(
+        self,
+        status: str,
+        name: str,
+        note: str = "",
+    ) -> None:
         """Note what became of a tensor."""
-        self.fates.append(TensorFate(status=status, name=name, note=note))
+        self.fates.append(
+            TensorFate(
+                status=status,
+                name=name,
+                note=note,
+            )
+        )
 
     def names(self, status: str) -> list[str]:
         """Return the names of one status."""
-        return [fate.name for fate in self._of(status)]
+        fates = self._of(status)
+        return [fate.name for fate in fates]
 
     def problems(self) -> str:
         """Return everything missing, extra or wrong in one line; empty if there is nothing."""
@@ -94,14 +106,21 @@ class Report:
         return [fate for fate in self.fates if fate.status == status]
 
 
-def _table_line(status: str, count: str, note: str) -> str:
+def _table_line(
+    status: str,
+    count: str,
+    note: str,
+) -> str:
     line = f"{status:<{_STATUS_WIDTH}}{count:>{_COUNT_WIDTH}}  {note}"
     return line.rstrip()
 
 
 def _counted_notes(fates: Sequence[TensorFate]) -> str:
-    notes = Counter(fate.note for fate in fates if fate.note)
-    common = notes.most_common(_MOST_NOTES)
+    counts: Counter[str] = Counter()
+    for fate in fates:
+        if fate.note:
+            counts[fate.note] += 1
+    common = counts.most_common(_MOST_NOTES)
     return "; ".join(f"{count} {note}" for note, count in common)
 
 

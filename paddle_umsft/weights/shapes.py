@@ -44,31 +44,64 @@ class Sizes:
     skips: tuple[int, ...]
 
 
+class _Table:
+    """A state_dict's shapes in the making, layer by layer.
+
+    Args:
+        prefix: What stands before every name.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self.shapes: Shapes = {}
+        self._prefix = prefix
+
+    def put(self, name: str, *shape: int) -> None:
+        """Add a tensor."""
+        self.shapes[f"{self._prefix}{name}"] = shape
+
+    def conv(
+        self,
+        name: str,
+        channels_in: int,
+        channels_out: int,
+        size: int,
+    ) -> None:
+        """Add a convolution of size x size."""
+        self.put(f"{name}.weight", channels_out, channels_in, size, size)
+        self.put(f"{name}.bias", channels_out)
+
+    def norm(self, name: str, channels: int) -> None:
+        """Add a batch normalisation."""
+        self.put(f"{name}.weight", channels)
+        self.put(f"{name}.bias", channels)
+        self.put(f"{name}.running_mean", channels)
+        self.put(f"{name}.running_var", channels)
+        self.put(f"{name}.num_batches_tracked")
+
+
 def umsft_shapes(sizes: Sizes) -> Shapes:
     """Return every key of the published network with its shape, in the published order."""
     bands = sizes.bands
     msi_bands = len(sizes.supports)
     shapes: Shapes = {}
     for suffix, level in LEVELS.items():
-        shapes.update(_attention(f"attention{suffix}", bands, sizes.attention[level]))
+        shapes.update(_attention(f"attention{suffix}.", bands, sizes.attention[level]))
     for suffix, level in LEVELS.items():
         shapes.update(_hourglass(f"super{suffix}.", level, sizes))
-    number = 0
-    for channels in _TAPS:
-        # One for the HSI's features, one for the MSI's.
-        for _ in range(2):
-            number += 1
-            shapes.update(_merge(f"FeatureMerge{number}", channels, bands, first=number == 1))
+    shapes.update(_merges(bands))
     shapes.update(vgg_shapes("HSIFE.extractor", channels=bands))
     shapes.update(vgg_shapes("MSIFE.extractor", channels=msi_bands))
     shapes.update(srf_shapes(sizes.supports, PUBLISHED_SRF_PREFIX))
-    widened = _REFINE_WIDENING * msi_bands
-    shapes.update(_conv("rm.refine.0", msi_bands, widened, size=1))
-    shapes.update(_conv("rm.refine.2", widened, bands, size=1))
+    shapes.update(_refine(bands, msi_bands))
     return shapes
 
 
-def vgg_shapes(prefix: str = "features", *, channels: Optional[int] = None, blocks: Optional[int] = None) -> Shapes:
+def vgg_shapes(
+    prefix: str = "features",
+    *,
+    channels: Optional[int] = None,
+    blocks: Optional[int] = None,
+) -> Shapes:
     """Return the keys of a VGG16-BN feature stack.
 
     Args:
@@ -76,91 +109,137 @@ def vgg_shapes(prefix: str = "features", *, channels: Optional[int] = None, bloc
         channels: Of the input, if it is no picture.
         blocks: Of how many blocks, None: of all, also of those that nobody listens to.
     """
-    shapes: Shapes = {}
+    table = _Table(f"{prefix}.")
     for layer in VGG16_BN.convolutions(blocks):
         channels_in = layer.channels_in
         if layer.index == 0 and channels is not None:
             channels_in = channels
-        shapes.update(_conv(f"{prefix}.{layer.index}", channels_in, layer.channels_out, size=KERNEL_SIZE))
-        shapes.update(_norm(f"{prefix}.{layer.index + 1}", layer.channels_out))
-    return shapes
+        table.conv(f"{layer.index}", channels_in, layer.channels_out, KERNEL_SIZE)
+        table.norm(f"{layer.index + 1}", layer.channels_out)
+    return table.shapes
 
 
 def srf_shapes(supports: tuple[int, ...], prefix: str = "") -> Shapes:
     """Return the keys of the SRF net for supports of these lengths."""
-    shapes: Shapes = {}
+    table = _Table(prefix)
+    # All starts first, then all convolutions: two lists of modules there.
     for band, length in enumerate(supports):
-        shapes[f"{prefix}srf_list.{band}"] = (length,)
+        table.put(f"srf_list.{band}", length)
     for band in range(len(supports)):
-        shapes[f"{prefix}conv_lst.{band}.weight"] = (1, 1, _SRF_TAPS)
-        shapes[f"{prefix}conv_lst.{band}.bias"] = (1,)
-    return shapes
+        table.put(f"conv_lst.{band}.weight", 1, 1, _SRF_TAPS)
+        table.put(f"conv_lst.{band}.bias", 1)
+    return table.shapes
 
 
 def psf_shapes(size: int) -> Shapes:
     """Return the keys of the PSF net for a kernel of this size."""
-    return dict.fromkeys(PSF_KEYS, (1, 1, size, size))
+    table = _Table()
+    for name in PSF_KEYS:
+        table.put(name, 1, 1, size, size)
+    return table.shapes
 
 
-def _attention(prefix: str, bands: int, inner: int) -> Shapes:
-    shapes: Shapes = {}
-    for name in ("w_qs", "w_ks", "w_vs"):
-        shapes[f"{prefix}.{name}.weight"] = (inner, bands)
-    shapes[f"{prefix}.fc.weight"] = (bands, inner)
-    return shapes
+def _attention(
+    prefix: str,
+    bands: int,
+    inner: int,
+) -> Shapes:
+    table = _Table(prefix)
+    # PyTorch's Linear layers: (out, in).
+    table.put("w_qs.weight", inner, bands)
+    table.put("w_ks.weight", inner, bands)
+    table.put("w_vs.weight", inner, bands)
+    table.put("fc.weight", bands, inner)
+    return table.shapes
 
 
-def _merge(prefix: str, channels: int, bands: int, *, first: bool) -> Shapes:
-    # Only the very first one looks at neighbours while it reduces the channels.
-    size = 1
-    if first:
-        size = 3
-    shapes = _conv(f"{prefix}.0", channels, bands, size=size)
-    shapes.update(_conv(f"{prefix}.2", bands, bands, size=3))
-    return shapes
+def _merges(bands: int) -> Shapes:
+    """Return the keys of FeatureMerge1 to FeatureMerge6: a pair a level, for the HSI's features and the MSI's."""
+    table = _Table("FeatureMerge")
+    number = 0
+    for channels in _TAPS:
+        for _ in range(2):
+            number += 1
+            # Only the very first one looks at neighbours while it reduces the channels.
+            size = 1
+            if number == 1:
+                size = 3
+            table.conv(f"{number}.0", channels, bands, size)
+            table.conv(f"{number}.2", bands, bands, 3)
+    return table.shapes
 
 
-def _hourglass(prefix: str, level: int, sizes: Sizes) -> Shapes:
+def _refine(bands: int, msi_bands: int) -> Shapes:
+    table = _Table("rm.refine.")
+    widened = _REFINE_WIDENING * msi_bands
+    table.conv("0", msi_bands, widened, 1)
+    table.conv("2", widened, bands, 1)
+    return table.shapes
+
+
+def _hourglass(
+    prefix: str,
+    level: int,
+    sizes: Sizes,
+) -> Shapes:
     width = sizes.widths[level]
-    # The HSI and the MSI, one upon the other.
-    channels = sizes.bands + len(sizes.supports)
-    shapes = _scale(prefix, level, _HOURGLASS_SCALES[level], channels, width, sizes.skips[level])
-    shapes.update(_conv(f"{prefix}9.{conv_step(level)}", width, sizes.bands, size=1))
-    return shapes
+    table = _Table(prefix)
+    _put_scale(
+        table,
+        place="",
+        step=conv_step(level),
+        scales=_HOURGLASS_SCALES[level],
+        # The HSI and the MSI, one upon the other.
+        channels=sizes.bands + len(sizes.supports),
+        width=width,
+        skip=sizes.skips[level],
+    )
+    table.conv(f"9.{conv_step(level)}", width, sizes.bands, 1)
+    return table.shapes
 
 
-def _scale(prefix: str, level: int, scales: int, channels: int, width: int, skip: int) -> Shapes:
-    """Return the keys of one scale of an hourglass and of those inside it."""
-    step = conv_step(level)
-    joined = width + skip
-    shapes = _conv(f"{prefix}1.0.1.{step}", channels, skip, size=1)
-    shapes.update(_norm(f"{prefix}1.0.2", skip))
-    shapes.update(_conv(f"{prefix}1.1.1.{step}", channels, width, size=3))
-    shapes.update(_norm(f"{prefix}1.1.2", width))
-    shapes.update(_conv(f"{prefix}1.1.4.{step}", width, width, size=3))
-    shapes.update(_norm(f"{prefix}1.1.5", width))
+def _put_scale(
+    table: _Table,
+    *,
+    place: str,
+    step: str,
+    scales: int,
+    channels: int,
+    width: int,
+    skip: int,
+) -> None:
+    """Add one scale of an hourglass and those inside it.
+
+    Args:
+        table: Where to.
+        place: Where the scale sits in the hourglass.
+        step: Where a convolution sits behind its own place.
+        scales: How many there are, with this one.
+        channels: Coming in.
+        width: Of the scale.
+        skip: Of its skip branch.
+    """
+    # The branch that stays at this scale.
+    table.conv(f"{place}1.0.1.{step}", channels, skip, 1)
+    table.norm(f"{place}1.0.2", skip)
+    # The branch that goes down, where the next scale sits, and up again.
+    table.conv(f"{place}1.1.1.{step}", channels, width, 3)
+    table.norm(f"{place}1.1.2", width)
+    table.conv(f"{place}1.1.4.{step}", width, width, 3)
+    table.norm(f"{place}1.1.5", width)
     if scales > 1:
-        shapes.update(_scale(f"{prefix}1.1.7.", level, scales - 1, width, width, skip))
-    shapes.update(_norm(f"{prefix}2", joined))
-    shapes.update(_conv(f"{prefix}3.{step}", joined, width, size=3))
-    shapes.update(_norm(f"{prefix}4", width))
-    shapes.update(_conv(f"{prefix}6.{step}", width, width, size=1))
-    shapes.update(_norm(f"{prefix}7", width))
-    return shapes
-
-
-def _conv(name: str, channels_in: int, channels_out: int, *, size: int) -> Shapes:
-    return {
-        f"{name}.weight": (channels_out, channels_in, size, size),
-        f"{name}.bias": (channels_out,),
-    }
-
-
-def _norm(name: str, channels: int) -> Shapes:
-    return {
-        f"{name}.weight": (channels,),
-        f"{name}.bias": (channels,),
-        f"{name}.running_mean": (channels,),
-        f"{name}.running_var": (channels,),
-        f"{name}.num_batches_tracked": (),
-    }
+        _put_scale(
+            table,
+            place=f"{place}1.1.7.",
+            step=step,
+            scales=scales - 1,
+            channels=width,
+            width=width,
+            skip=skip,
+        )
+    # Both joined.
+    table.norm(f"{place}2", width + skip)
+    table.conv(f"{place}3.{step}", width + skip, width, 3)
+    table.norm(f"{place}4", width)
+    table.conv(f"{place}6.{step}", width, width, 1)
+    table.norm(f"{place}7", width)

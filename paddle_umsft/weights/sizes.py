@@ -30,7 +30,11 @@ def umsft_sizes(found: Mapping[str, Shape]) -> Sizes:
         found: Shapes by published key; some may be missing or wrong.
     """
     witnesses = [f"FeatureMerge{number}.2.bias" for number in range(1, 7)]
-    bands = _majority(found, [*witnesses, "rm.refine.2.bias"], default=_BANDS)
+    bands = _majority(
+        found,
+        [*witnesses, "rm.refine.2.bias"],
+        default=_BANDS,
+    )
     supports = []
     for band in range(_msi_bands(found)):
         supports.append(_length(found, f"{PUBLISHED_SRF_PREFIX}srf_list.{band}"))
@@ -41,12 +45,30 @@ def umsft_sizes(found: Mapping[str, Shape]) -> Sizes:
     skips = []
     for suffix, level in LEVELS.items():
         layers = [f"attention{suffix}.{name}.weight" for name in ("w_qs", "w_ks", "w_vs")]
-        attention.append(_majority(found, layers, default=usual_attention))
+        attention.append(
+            _majority(
+                found,
+                layers,
+                default=usual_attention,
+            )
+        )
         top = f"super{suffix}."
         norms = [f"{top}{place}.bias" for place in ("1.1.2", "1.1.5", "4", "7")]
-        widths.append(_majority(found, norms, default=_WIDTH))
+        widths.append(
+            _majority(
+                found,
+                norms,
+                default=_WIDTH,
+            )
+        )
         branch = [f"{top}1.0.1.{conv_step(level)}.bias", f"{top}1.0.2.bias", f"{top}1.0.2.weight"]
-        skips.append(_majority(found, branch, default=_SKIP))
+        skips.append(
+            _majority(
+                found,
+                branch,
+                default=_SKIP,
+            )
+        )
     return Sizes(
         bands=bands,
         supports=tuple(supports),
@@ -88,7 +110,12 @@ def _length(found: Mapping[str, Shape], key: str) -> int:
     return shape[0]
 
 
-def _majority(found: Mapping[str, Shape], keys: Sequence[str], *, default: int) -> int:
+def _majority(
+    found: Mapping[str, Shape],
+    keys: Sequence[str],
+    *,
+    default: int,
+) -> int:
     """Return the first size that most of these tensors have."""
     votes = [found[key][0] for key in keys if found.get(key)]
     return _most_common(votes, default=default)

@@ -32,20 +32,35 @@ def load_start(path: Union[str, Path]) -> Arrays:
     file = read_weights(path)
     found = recognise(file)
     if "vgg" in found.parts:
-        raise ConversionError("VGG16-BN alone", where=path, expected="UMSFT", hint="give it as network.vgg_weights")
-    report = Report(recognised=found.summary(), source=(file.path.name, file.sha256))
+        raise ConversionError(
+            "VGG16-BN alone",
+            where=path,
+            expected="UMSFT",
+            hint="give it as network.vgg_weights",
+        )
+    report = Report(
+        recognised=found.summary(),
+        source=(file.path.name, file.sha256),
+    )
     networks = checked_networks(found, report)
     if found.grammar == "paddle" and "srf" not in found.parts:
         # A run that knew the SRF has none to offer.
         report.fates = [fate for fate in report.fates if not _is_missing_srf(fate)]
     if report.problems():
-        raise ConversionError("weights do not fit", where=path, got=report.problems())
+        raise ConversionError(
+            "weights do not fit",
+            where=path,
+            got=report.problems(),
+        )
     published: Arrays = {}
     for network in networks.values():
         for name, leaf in network.tensors.items():
             published[name] = leaf.values()
     ours, _ = published_to_ours(published)
-    return {name: _copy(array) for name, array in ours.items()}
+    start: Arrays = {}
+    for name, array in ours.items():
+        start[name] = _copy(array)
+    return start
 
 
 def _is_missing_srf(fate: TensorFate) -> bool:

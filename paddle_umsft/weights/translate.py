@@ -38,6 +38,7 @@ def to_paddle(networks: Mapping[str, Network], report: Report) -> Arrays:
     if "vgg" in networks:
         return _vgg_to_paddle(published, report)
     ours, aside = published_to_ours(published)
+    # In the published order, whichever way a tensor goes.
     for name in published:
         if name not in aside:
             note = _how_renamed(name)
@@ -72,6 +73,7 @@ def to_torch(network: Network, report: Report) -> Arrays:
         elif network.kind == "umsft" and names.is_dead(name):
             output[name] = dead_layer_start(name, shape)
             report.add("filled", name, _START_NOTE)
+        # A count whose layer is there; others are optional together with their layer.
         elif name.replace("num_batches_tracked", "running_mean") in published:
             output[name] = np.zeros((), np.int64)
             report.add("filled", name, "num_batches_tracked = 0")

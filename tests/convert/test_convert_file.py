@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import zlib
 from pathlib import Path
 from typing import Any, Callable
@@ -333,20 +332,22 @@ def test_neither_framework_is_needed(small: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads its peak memory from /proc")
-def test_published_size_in_five_seconds_and_600_megabytes(tmp_path: Path) -> None:
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="reads what it cost from /proc")
+def test_published_size_in_one_pass_and_600_megabytes(tmp_path: Path) -> None:
+    """Every byte is written once and none is read into a buffer and back: what makes it quick, counted."""
     source = store(tmp_path / "a.pth", checkpoint(FULL, dead=True))
     assert source.stat().st_size > 145e6
     code = (
         "import sys; sys.modules['torch'] = sys.modules['paddle'] = None; sys.path.insert(0, sys.argv[1]);"
-        "import convert_weights as tool; assert tool.main(sys.argv[2:]) == 0; print(open('/proc/self/status').read())"
+        "import convert_weights as tool; assert tool.main(sys.argv[2:]) == 0;"
+        "print(open('/proc/self/status').read(), open('/proc/self/io').read(), sep='')"
     )
     for begin, end in (("a.pth", "b.pdparams"), ("b.pdparams", "c.pth")):
         command = [sys.executable, "-c", code, str(ROOT / "tools"), str(tmp_path / begin), str(tmp_path / end)]
-        start = time.monotonic()
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        assert time.monotonic() - start < 5
+        cost = dict(line.split(":", 1) for line in done.stdout.splitlines() if ":" in line)
         # Not ru_maxrss: that of a child begins with what its parent had.
-        peak = next(line for line in done.stdout.splitlines() if line.startswith("VmHWM"))
-        assert int(peak.split()[1]) < 600e3
+        assert int(cost["VmHWM"].split()[0]) < 600e3
+        # Reading is mostly mapping, which these counts leave out; Python's own modules are 4 MB.
+        assert int(cost["rchar"]) + int(cost["wchar"]) < 1.1 * source.stat().st_size
     assert_same(arrays_of(tmp_path / "c.pth"), arrays_of(source))

@@ -146,7 +146,7 @@ def test_saves_png_and_pdf(scene: tuple[Observation, np.ndarray, np.ndarray], tm
     figures.save_figure(figures.overview(observation, fused, reference), tmp_path / "new" / "overview")
     assert written[1].read_bytes() == first
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot write the figure"):
+    with pytest.raises(DataError, match="cannot be written"):
         figures.save_figure(figure, tmp_path / "file" / "x.png")
 
 

@@ -61,5 +61,10 @@ def write_hashed(path: Path, write: Callable[[HashingFile], None]) -> str:
             os.fsync(file.fileno())
         digests.append(hashing.hexdigest())
 
-    write_whole(path, write_temporary, make_folder=False, error=ConversionError)
+    write_whole(
+        path,
+        write_temporary,
+        make_folder=False,
+        error=ConversionError,
+    )
     return digests[0]

@@ -95,7 +95,12 @@ class PickledArray(Leaf):
             if type(size) is not int or not 0 <= size < _SIZE_LIMIT:
                 raise ValueError("an array of impossible size")
         self.dtype = kind.name
-        self.array = plain_array(_as_bytes(data), kind.numpy(), shape, fortran=bool(fortran))
+        self.array = plain_array(
+            _as_bytes(data),
+            kind.numpy(),
+            shape,
+            fortran=bool(fortran),
+        )
 
     def values(self) -> np.ndarray:
         """Return the array.
@@ -174,7 +179,10 @@ def _scalar(kind: Any, data: Any = b"") -> Leaf:
     if not isinstance(kind, PickledType):
         raise ValueError("a damaged number")
     array = plain_array(_as_bytes(data), kind.numpy(), ())
-    return Leaf(array=array, dtype=kind.name)
+    return Leaf(
+        array=array,
+        dtype=kind.name,
+    )
 
 
 def _encode(text: Any, encoding: Any = "latin1") -> bytes:

@@ -16,29 +16,37 @@ _FOUR_BYTES = 1 << 31
 
 def global_name(module: str, name: str) -> bytes:
     """Return the opcodes that push a name."""
-    return pickle.GLOBAL + f"{module}\n{name}\n".encode()
+    lines = f"{module}\n{name}\n"
+    return pickle.GLOBAL + lines.encode()
 
 
 def text(value: str) -> bytes:
     """Return the opcodes that push a string."""
     raw = value.encode("utf-8")
-    return pickle.BINUNICODE + struct.pack("<I", len(raw)) + raw
+    length = struct.pack("<I", len(raw))
+    return pickle.BINUNICODE + length + raw
 
 
 def small_integer(value: int) -> bytes:
     """Return the opcodes that push an integer of 0 to 255."""
-    return pickle.BININT1 + struct.pack("<B", value)
+    one_byte = struct.pack("<B", value)
+    return pickle.BININT1 + one_byte
 
 
 def integer(value: int) -> bytes:
     """Return the opcodes that push an integer of 0 to 2**63 - 1."""
     if value < _FOUR_BYTES:
-        return pickle.BININT + struct.pack("<i", value)
+        four_bytes = struct.pack("<i", value)
+        return pickle.BININT + four_bytes
     eight_bytes = struct.pack("<q", value)
-    return pickle.LONG1 + struct.pack("<B", len(eight_bytes)) + eight_bytes
+    length = struct.pack("<B", len(eight_bytes))
+    return pickle.LONG1 + length + eight_bytes
 
 
 def integers(values: Iterable[int]) -> bytes:
     """Return the opcodes that push a tuple of integers."""
-    items = b"".join(integer(int(value)) for value in values)
-    return pickle.MARK + items + pickle.TUPLE
+    pieces = [pickle.MARK]
+    for value in values:
+        pieces.append(integer(int(value)))
+    pieces.append(pickle.TUPLE)
+    return b"".join(pieces)

@@ -69,7 +69,13 @@ def map_file(path: Path) -> memoryview:
         with open(path, "rb", opener=_open_plain) as file:
             if os.fstat(file.fileno()).st_size == 0:
                 raise ConversionError("an empty file", where=path)
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            return memoryview(
+                mmap.mmap(
+                    file.fileno(),
+                    0,
+                    access=mmap.ACCESS_READ,
+                )
+            )
     except FileNotFoundError:
         raise ConversionError("no such file", where=path) from None
     except (OSError, ValueError) as error:

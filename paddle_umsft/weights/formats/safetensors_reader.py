@@ -130,7 +130,13 @@ def _tensors(table: dict[str, Any], data: memoryview) -> dict[str, Leaf]:
     return tensors
 
 
-def _tensor(name: str, entry: dict[str, Any], begin: Any, end: Any, data: memoryview) -> Leaf:
+def _tensor(
+    name: str,
+    entry: dict[str, Any],
+    begin: Any,
+    end: Any,
+    data: memoryview,
+) -> Leaf:
     shown = repr(name[:_SHOWN_NAME])
     code = entry["dtype"]
     # Looked up as text only: what else stands there may not be hashable.
@@ -148,7 +154,10 @@ def _tensor(name: str, entry: dict[str, Any], begin: Any, end: Any, data: memory
         raise ValueError(f"tensor {shown} lies outside the file")
     kind = np.dtype(NUMPY_TYPES[dtype])
     array = plain_array(data[begin:end], kind, tuple(shape))
-    return Leaf(array=array, dtype=dtype)
+    return Leaf(
+        array=array,
+        dtype=dtype,
+    )
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -66,11 +66,19 @@ def read_zip(members: Mapping[str, Member], where: Union[Path, str]) -> Any:
             if known.dtype == dtype:
                 return known
             # The same bytes, looked at as another type.
-            return Storage(dtype, count, data=known.bytes())
+            return Storage(
+                dtype,
+                count,
+                data=known.bytes(),
+            )
         member = members.get(f"{root}/data/{key}")
         if member is None:
             raise ValueError(f"storage {key[:_SHOWN]!r} is missing")
-        made = Storage(dtype, count, data=unpack(member, where))
+        made = Storage(
+            dtype,
+            count,
+            data=unpack(member, where),
+        )
         reader.storages[key] = made
         return made
 
@@ -112,7 +120,13 @@ class _TorchReader:
         nested: Whether this file is a storage of another one.
     """
 
-    def __init__(self, where: Union[Path, str], budget: Optional[Budget] = None, *, nested: bool = False) -> None:
+    def __init__(
+        self,
+        where: Union[Path, str],
+        budget: Optional[Budget] = None,
+        *,
+        nested: bool = False,
+    ) -> None:
         self.where = where
         self.budget = budget
         self.storages: dict[str, Storage] = {}
@@ -189,7 +203,11 @@ class _TorchReader:
         end = whole_number(first, "offset") + whole_number(length, "size")
         if end > count:
             raise ValueError("a view that reaches beyond its storage")
-        return Storage(dtype, length, root=(storage, first))
+        return Storage(
+            dtype,
+            length,
+            root=(storage, first),
+        )
 
     def _names(self, budget: Budget) -> dict[tuple[str, str], Optional[Handler]]:
         names: dict[tuple[str, str], Optional[Handler]] = {
@@ -230,7 +248,14 @@ class _TorchReader:
             raise ValueError("a tensor of a type that has no NumPy counterpart")
         return self._keep_tensor(storage, offset, size, stride, name)
 
-    def _keep_tensor(self, storage: Any, offset: Any, size: Any, stride: Any, dtype: Optional[str]) -> TensorView:
+    def _keep_tensor(
+        self,
+        storage: Any,
+        offset: Any,
+        size: Any,
+        stride: Any,
+        dtype: Optional[str],
+    ) -> TensorView:
         if not isinstance(storage, Storage):
             raise TypeError("a tensor without a storage")
         tensor = TensorView(storage, offset, size, stride, dtype)
@@ -241,7 +266,11 @@ class _TorchReader:
         """Read the storage of a plainly pickled tensor: a whole file of the older format, inside the other."""
         if self._nested or not isinstance(data, (memoryview, bytes)):
             raise ValueError("a storage inside a storage")
-        inner = _TorchReader(self.where, self.budget, nested=True)
+        inner = _TorchReader(
+            self.where,
+            self.budget,
+            nested=True,
+        )
         view = memoryview(data)
         machine = inner.machine(view, None)
         if machine.load() != _LEGACY_MAGIC:

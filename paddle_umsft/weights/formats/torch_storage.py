@@ -107,8 +107,18 @@ class TensorView(Leaf):
         ValueError: The numbers are none, negative, or do not go together.
     """
 
-    def __init__(self, storage: Storage, offset: Any, size: Any, stride: Any, dtype: Optional[str] = None) -> None:
-        super().__init__(array=None, dtype=dtype or storage.dtype)
+    def __init__(
+        self,
+        storage: Storage,
+        offset: Any,
+        size: Any,
+        stride: Any,
+        dtype: Optional[str] = None,
+    ) -> None:
+        super().__init__(
+            array=None,
+            dtype=dtype or storage.dtype,
+        )
         for numbers in (size, stride):
             if not isinstance(numbers, (tuple, list)) or len(numbers) > _MAX_AXES:
                 raise ValueError("sizes or strides that are no short list")

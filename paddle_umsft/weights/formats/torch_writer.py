@@ -75,7 +75,11 @@ class _Written:
     start: int
 
 
-def write_torch(file: HashingFile, tensors: Tensors, metadata: Mapping[str, str]) -> None:
+def write_torch(
+    file: HashingFile,
+    tensors: Tensors,
+    metadata: Mapping[str, str],
+) -> None:
     """Write what `torch.load(weights_only=True)` opens: an ordered dict of tensors, in PyTorch's zip format.
 
     Names that share one array share one storage, as tied parameters do in PyTorch.
@@ -86,7 +90,11 @@ def write_torch(file: HashingFile, tensors: Tensors, metadata: Mapping[str, str]
         metadata: Kept as JSON in a record of its own, which PyTorch passes over.
     """
     program, storages = _pickled(tensors)
-    text = json.dumps(dict(metadata), sort_keys=True, ensure_ascii=True)
+    text = json.dumps(
+        dict(metadata),
+        sort_keys=True,
+        ensure_ascii=True,
+    )
     records: list[tuple[str, Union[bytes, np.ndarray]]] = [
         ("data.pkl", program),
         ("byteorder", b"little"),
@@ -112,7 +120,11 @@ def _pickled(tensors: Tensors) -> tuple[bytes, dict[str, np.ndarray]]:
     return b"".join(program), storages
 
 
-def _tensor(key: str, shape: tuple[int, ...], dtype: str) -> bytes:
+def _tensor(
+    key: str,
+    shape: tuple[int, ...],
+    dtype: str,
+) -> bytes:
     """Return the opcodes of one contiguous tensor that fills its storage."""
     count = 1
     strides: list[int] = []
@@ -125,23 +137,39 @@ def _tensor(key: str, shape: tuple[int, ...], dtype: str) -> bytes:
     no_gradient = pickle.NEWFALSE
     no_hooks = _empty_ordered_dict()
     # _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, backward_hooks)
-    made = write_as.global_name("torch._utils", "_rebuild_tensor_v2") + pickle.MARK
-    made += _storage(key, dtype, count)
-    made += write_as.integer(0)
-    made += write_as.integers(shape)
-    made += write_as.integers(strides)
-    made += no_gradient + no_hooks
-    return made + pickle.TUPLE + pickle.REDUCE
+    pieces = [
+        write_as.global_name("torch._utils", "_rebuild_tensor_v2"),
+        pickle.MARK,
+        _storage(key, dtype, count),
+        write_as.integer(0),
+        write_as.integers(shape),
+        write_as.integers(strides),
+        no_gradient,
+        no_hooks,
+        pickle.TUPLE,
+        pickle.REDUCE,
+    ]
+    return b"".join(pieces)
 
 
-def _storage(key: str, dtype: str, count: int) -> bytes:
+def _storage(
+    key: str,
+    dtype: str,
+    count: int,
+) -> bytes:
     """Return the opcodes of a storage's persistent id: ("storage", type, key, device, count)."""
-    made = pickle.MARK + write_as.text("storage")
-    made += write_as.global_name("torch", _STORAGES[dtype])
-    made += write_as.text(key)
-    made += write_as.text("cpu")
-    made += write_as.integer(count)
-    return made + pickle.TUPLE + pickle.BINPERSID
+    pieces = [
+        pickle.MARK,
+        write_as.text("storage"),
+        write_as.global_name("torch", _STORAGES[dtype]),
+        write_as.text(key),
+        # Where it lay; readers put it where they like.
+        write_as.text("cpu"),
+        write_as.integer(count),
+        pickle.TUPLE,
+        pickle.BINPERSID,
+    ]
+    return b"".join(pieces)
 
 
 def _empty_ordered_dict() -> bytes:
@@ -183,11 +211,19 @@ def _member_header(member: _Written) -> bytes:
     before_padding = member.start + _HEADER_BYTES + len(member.name) + len(wide) + padding_header
     padding = b"Z" * (-before_padding % _ALIGNMENT)
     extra = wide + _extra(_EXTRA_PADDING, padding)
-    # magic, version, flags, method (stored)
-    header = struct.pack("<4s3H", b"PK\3\4", _ZIP_VERSION, 0, 0)
-    # time, date, checksum, packed size, size, lengths of the name and of the extra field
-    header += struct.pack("<2H3L2H", 0, _DOS_DATE, member.crc, size, size, len(member.name), len(extra))
-    return header + member.name + extra
+    pieces = [
+        # magic, version, flags, method (stored)
+        struct.pack("<4s3H", b"PK\3\4", _ZIP_VERSION, 0, 0),
+        # time, date
+        struct.pack("<2H", 0, _DOS_DATE),
+        # checksum, packed size, size
+        struct.pack("<3L", member.crc, size, size),
+        # lengths of the name and of the extra field
+        struct.pack("<2H", len(member.name), len(extra)),
+        member.name,
+        extra,
+    ]
+    return b"".join(pieces)
 
 
 def _table_entry(member: _Written) -> bytes:
@@ -201,20 +237,34 @@ def _table_entry(member: _Written) -> bytes:
         extra = _extra(_EXTRA_WIDE, wide)
     size = min(member.size, _ELSEWHERE_32)
     start = min(member.start, _ELSEWHERE_32)
-    # magic, version made by, version needed, flags, method
-    entry = struct.pack("<4s4H", b"PK\1\2", _ZIP_VERSION, _ZIP_VERSION, 0, 0)
-    # time, date, checksum, packed size, size
-    entry += struct.pack("<2H3L", 0, _DOS_DATE, member.crc, size, size)
-    # lengths of name, extra field and comment, disk, attributes inside and outside, where the member begins
-    entry += struct.pack("<5H2L", len(member.name), len(extra), 0, 0, 0, 0, start)
-    return entry + member.name + extra
+    pieces = [
+        # magic, version made by, version needed, flags, method
+        struct.pack("<4s4H", b"PK\1\2", _ZIP_VERSION, _ZIP_VERSION, 0, 0),
+        # time, date
+        struct.pack("<2H", 0, _DOS_DATE),
+        # checksum, packed size, size
+        struct.pack("<3L", member.crc, size, size),
+        # lengths of name, extra field and comment
+        struct.pack("<3H", len(member.name), len(extra), 0),
+        # disk, attributes inside and outside
+        struct.pack("<2HL", 0, 0, 0),
+        # where the member begins
+        struct.pack("<L", start),
+        member.name,
+        extra,
+    ]
+    return b"".join(pieces)
 
 
 def _extra(kind: int, content: bytes) -> bytes:
     return struct.pack("<2H", kind, len(content)) + content
 
 
-def _write_end(file: HashingFile, count: int, begin: int) -> None:
+def _write_end(
+    file: HashingFile,
+    count: int,
+    begin: int,
+) -> None:
     """Write the record that says where the table is, before it a 64-bit one where the numbers do not fit."""
     end = file.position
     size = end - begin

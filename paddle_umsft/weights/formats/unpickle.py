@@ -95,7 +95,11 @@ class Unpickler:
 
     def error(self, what: str, hint: Optional[str] = None) -> ConversionError:
         """Return the error to raise for this file."""
-        return ConversionError(what, where=self.where, hint=hint)
+        return ConversionError(
+            what,
+            where=self.where,
+            hint=hint,
+        )
 
     def _run(self) -> Any:
         while True:
@@ -218,7 +222,13 @@ class Unpickler:
         if not 0 <= count <= _MAX_INTEGER_BYTES:
             raise ValueError(f"an integer of {count} bytes")
         raw = self.take(count)
-        self.push(int.from_bytes(raw, "little", signed=True))
+        self.push(
+            int.from_bytes(
+                raw,
+                "little",
+                signed=True,
+            )
+        )
 
     def push_name(self, module: Any, name: Any) -> None:
         """Push a name of the closed list.
@@ -235,7 +245,13 @@ class Unpickler:
                 hint = self._explain(module, name)
             raise self.error(f"refused: the pickle asks for {shown}, which a weight file has no need of", hint)
         handler = self._names[module, name]
-        self.push(ListedName(module=module, name=name, call=handler))
+        self.push(
+            ListedName(
+                module=module,
+                name=name,
+                call=handler,
+            )
+        )
 
     def push_persistent(self, pid: Any) -> None:
         """Push what a persistent id stands for."""
@@ -290,13 +306,13 @@ class Unpickler:
 
 def _printable(text: str) -> str:
     """Return a foreign text without what could steer a terminal."""
-    shown = []
+    shown = ""
     for character in text[:_SHOWN]:
         if character.isprintable():
-            shown.append(character)
+            shown += character
         else:
-            shown.append("?")
-    return "".join(shown)
+            shown += "?"
+    return shown
 
 
 def _one_line(error: Exception) -> str:

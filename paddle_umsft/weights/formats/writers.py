@@ -39,7 +39,11 @@ _TYPE_VERSION = 3
 _LOOK_UP = -1
 
 
-def save(path: Union[str, Path], tensors: Tensors, metadata: Mapping[str, str]) -> str:
+def save(
+    path: Union[str, Path],
+    tensors: Tensors,
+    metadata: Mapping[str, str],
+) -> str:
     """Write a weight file, whole or not at all.
 
     Args:
@@ -63,16 +67,28 @@ def save(path: Union[str, Path], tensors: Tensors, metadata: Mapping[str, str]) 
     }
     writer = writers.get(ending)
     if writer is None:
-        raise ConfigError("unknown kind of weight file", where=path, expected=", ".join(writers))
+        raise ConfigError(
+            "unknown kind of weight file",
+            where=path,
+            expected=", ".join(writers),
+        )
     for name in RESERVED.get(ending, ()):
         if name in tensors:
-            raise ConversionError("a tensor has a name that the format keeps for itself", where=path, got=name)
+            raise ConversionError(
+                "a tensor has a name that the format keeps for itself",
+                where=path,
+                got=name,
+            )
     # A NumPy scalar is no array yet.
     arrays = {name: (np.asarray(values), dtype) for name, (values, dtype) in tensors.items()}
     return write_hashed(path, lambda file: writer(file, arrays, metadata))
 
 
-def write_pdparams(file: HashingFile, tensors: Tensors, metadata: Mapping[str, str]) -> None:
+def write_pdparams(
+    file: HashingFile,
+    tensors: Tensors,
+    metadata: Mapping[str, str],
+) -> None:
     """Write what `paddle.load` (2.6 and 3.x) reads as a state_dict: a pickle of a dict of NumPy arrays.
 
     Names that begin with `published_only/` stay out of Paddle's table of parameters, so that `paddle.load` leaves them
@@ -83,7 +99,11 @@ def write_pdparams(file: HashingFile, tensors: Tensors, metadata: Mapping[str, s
         tensors: Name -> (values, dtype name).
         metadata: Kept as JSON in `published_only/meta` (uint8): a pickle has no other place that no loader trips on.
     """
-    text = json.dumps(dict(metadata), sort_keys=True, ensure_ascii=True)
+    text = json.dumps(
+        dict(metadata),
+        sort_keys=True,
+        ensure_ascii=True,
+    )
     meta = np.frombuffer(text.encode("ascii"), np.uint8)
     everything = {**tensors, META_KEY: (meta, "uint8")}
     file.write(pickle.PROTO + struct.pack("<B", _PROTOCOL))
@@ -102,22 +122,36 @@ def write_pdparams(file: HashingFile, tensors: Tensors, metadata: Mapping[str, s
     file.write(pickle.STOP)
 
 
-def _write_array(file: HashingFile, array: np.ndarray, kind: np.dtype) -> None:
+def _write_array(
+    file: HashingFile,
+    array: np.ndarray,
+    kind: np.dtype,
+) -> None:
     """Write one array as NumPy pickles it: made empty, then given its state."""
-    # The old module name: NumPy 1 and 2 both resolve it, Paddle 2.6 comes with NumPy 1.
-    file.write(write_as.global_name("numpy.core.multiarray", "_reconstruct"))
-    # _reconstruct(ndarray, (0,), b"b"): what NumPy itself asks for.
-    file.write(write_as.global_name("numpy", "ndarray"))
-    file.write(write_as.small_integer(0) + pickle.TUPLE1)
-    file.write(pickle.SHORT_BINBYTES + struct.pack("<B", 1) + b"b")
-    file.write(pickle.TUPLE3 + pickle.REDUCE)
-    # Its state: (version, shape, type, not in Fortran order, bytes).
-    file.write(pickle.MARK + write_as.small_integer(_ARRAY_VERSION))
-    file.write(write_as.integers(array.shape))
-    file.write(_pickled_type(kind))
-    file.write(pickle.NEWFALSE)
     data = contiguous_bytes(array)
-    file.write(pickle.BINBYTES8 + struct.pack("<Q", len(data)))
+    before = [
+        # The old module name: NumPy 1 and 2 both resolve it, Paddle 2.6 comes with NumPy 1.
+        write_as.global_name("numpy.core.multiarray", "_reconstruct"),
+        # _reconstruct(ndarray, (0,), b"b"): what NumPy itself asks for.
+        write_as.global_name("numpy", "ndarray"),
+        write_as.small_integer(0),
+        pickle.TUPLE1,
+        pickle.SHORT_BINBYTES,
+        struct.pack("<B", 1),
+        b"b",
+        pickle.TUPLE3,
+        pickle.REDUCE,
+        # Its state: (version, shape, type, not in Fortran order, bytes).
+        pickle.MARK,
+        write_as.small_integer(_ARRAY_VERSION),
+        write_as.integers(array.shape),
+        _pickled_type(kind),
+        pickle.NEWFALSE,
+        pickle.BINBYTES8,
+        struct.pack("<Q", len(data)),
+    ]
+    file.write(b"".join(before))
+    # Not joined with the rest, as it may be large.
     file.write(data)
     file.write(pickle.TUPLE + pickle.BUILD)
 
@@ -130,13 +164,25 @@ def _pickled_type(kind: np.dtype) -> bytes:
     if kind.itemsize == 1:
         order = "|"
     look_up = pickle.BININT + struct.pack("<i", _LOOK_UP)
-    made = write_as.global_name("numpy", "dtype")
-    made += write_as.text(code) + pickle.NEWFALSE + pickle.NEWTRUE
-    made += pickle.TUPLE3 + pickle.REDUCE
-    # (version, order, no subtype, no names, no fields, size, alignment, flags)
-    made += pickle.MARK + write_as.small_integer(_TYPE_VERSION)
-    made += write_as.text(order)
-    made += pickle.NONE + pickle.NONE + pickle.NONE
-    made += look_up + look_up
-    made += write_as.small_integer(0)
-    return made + pickle.TUPLE + pickle.BUILD
+    pieces = [
+        write_as.global_name("numpy", "dtype"),
+        write_as.text(code),
+        # Neither aligned nor copied from another type.
+        pickle.NEWFALSE,
+        pickle.NEWTRUE,
+        pickle.TUPLE3,
+        pickle.REDUCE,
+        # Its state: (version, order, no subtype, no names, no fields, size, alignment, flags).
+        pickle.MARK,
+        write_as.small_integer(_TYPE_VERSION),
+        write_as.text(order),
+        pickle.NONE,
+        pickle.NONE,
+        pickle.NONE,
+        look_up,
+        look_up,
+        write_as.small_integer(0),
+        pickle.TUPLE,
+        pickle.BUILD,
+    ]
+    return b"".join(pieces)
