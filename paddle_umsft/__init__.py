@@ -26,6 +26,7 @@ _EXPORTS = {
     "evaluate": "paddle_umsft.metrics",
     "run": "paddle_umsft.runs.run",
     "load_config": "paddle_umsft.config.load",
+    "qnr": "paddle_umsft.metrics",
     "convert_file": "paddle_umsft.weights",
     "Config": "paddle_umsft.config.run",
     "UMSFT": "paddle_umsft.methods.umsft.network",
