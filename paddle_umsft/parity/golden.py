@@ -17,7 +17,7 @@ from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
 from paddle_umsft.methods.networks.warm_up import Images
 from paddle_umsft.methods.umsft.model import build_model
 from paddle_umsft.methods.umsft.network import UMSFT
-from paddle_umsft.methods.umsft.solver import FusionStage
+from paddle_umsft.methods.umsft.solver import UmsftFusion
 from paddle_umsft.parity import golden_uhntc
 from paddle_umsft.parity.fill import make_scene, observe
 from paddle_umsft.parity.fill_model import fill_by_name
@@ -114,7 +114,7 @@ def _compare_names(outcome: Outcome, model: FusionModel) -> None:
 
 def _compare_training(outcome: Outcome, model: FusionModel, images: Images, steps: int) -> None:
     """Forward pass, gradients, and the AdamW steps of the fusion with the package's own optimiser."""
-    stage = FusionStage(images, model, SolverConfig())
+    stage = UmsftFusion(images, model, SolverConfig())
     seams: dict[str, paddle.Tensor] = {}
     fused = model.network(stage.inputs, model.spectral, seams)
     seams.update(output=fused, recon_hsi=model.spatial(fused), recon_msi=model.spectral(fused))

@@ -14,7 +14,7 @@ from paddle_umsft.data.records import POSITION_KEYS, Record
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.figures import error_maps, psf_srf, rgb_image, sam_maps, spectra
 from paddle_umsft.methods.table import find_method
-from paddle_umsft.runs.callbacks import Callback, SceneRun
+from paddle_umsft.runs.watching import Callback, SceneRun
 
 RESULT_METRICS = ("PSNR", "SAM")  # what the page of hyper-parameters compares runs by
 

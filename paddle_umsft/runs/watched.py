@@ -14,8 +14,9 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import StoppedError
 from paddle_umsft.methods.table import start_trained
-from paddle_umsft.runs.callbacks import Callback, Checkpoints, Evaluation, History, Progress, SceneRun
+from paddle_umsft.runs.callbacks import Checkpoints, Evaluation, History, Progress
 from paddle_umsft.runs.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from paddle_umsft.runs.watching import Callback, SceneRun
 
 
 def fuse_watched(

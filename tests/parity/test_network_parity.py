@@ -20,7 +20,7 @@ from pairs import Pair, difference, make_pair  # noqa: E402
 from paddle_umsft.config.umsft import SolverConfig  # noqa: E402
 from paddle_umsft.methods.networks.losses import observation_terms, total  # noqa: E402
 from paddle_umsft.methods.umsft.network import UMSFT  # noqa: E402
-from paddle_umsft.methods.umsft.solver import FusionStage  # noqa: E402
+from paddle_umsft.methods.umsft.solver import UmsftFusion  # noqa: E402
 from paddle_umsft.parity.golden import check_case  # noqa: E402
 from paddle_umsft.parity.reference import read_golden  # noqa: E402
 from paddle_umsft.parity.tolerances import TOLERANCES, ZERO_NORM, adamw  # noqa: E402
@@ -163,7 +163,7 @@ def test_weights_come_back_to_the_last_bit() -> None:
 def test_fusion_steps_with_adamw(bands: int, scale: int, size: tuple[int, int], supports: Any) -> None:
     """Step 4 of the method with its own optimisers, the joint stage included (P2: the SRF moves twice)."""
     pair = make_pair(bands, scale, size, supports, seed=5)
-    ours = FusionStage(pair.images, pair.model, SolverConfig(iterations=5))
+    ours = UmsftFusion(pair.images, pair.model, SolverConfig(iterations=5))
     theirs = twin.Fusion(pair.net, pair.psf, pair.lr_hsi, pair.hr_msi, steps=5)
     for step in range(1, 6):
         loss, (their_loss, fused) = ours.step(step - 1)["loss"], theirs.step()

@@ -162,6 +162,6 @@ def test_stopped_by_the_user(
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("paddle_umsft.runs.run.make_case", stopped)
+    monkeypatch.setattr("paddle_umsft.runs.scene.make_case", stopped)
     assert MAIN(["-c", config_file, "--output", str(tmp_path)]) == 130
     assert capsys.readouterr().err.startswith("interrupted")

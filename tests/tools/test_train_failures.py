@@ -81,7 +81,7 @@ def test_what_the_machine_refuses_is_one_line(
     error: Exception,
     words: str,
 ) -> None:
-    from paddle_umsft.runs import run as module
+    from paddle_umsft.runs import scene as module
 
     fuse = module.run_method
 
@@ -166,10 +166,12 @@ def test_a_report_that_cannot_be_written_leaves_no_scene_unfused(
     assert len(list(run.rglob("metrics.json"))) == 3
 
 
-def test_stopped_while_paddle_is_imported(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_while_paddle_is_imported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stopped() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("paddle_umsft.machine.environment.import_paddle", stopped)
-    assert train("-c", "demo.yml") == 130
+    monkeypatch.setattr("paddle_umsft.runs.scene.import_paddle", stopped)
+    assert train("-c", "demo_umsft.yml", "--output", str(tmp_path)) == 130
     assert one_line_error(capsys).startswith("interrupted")

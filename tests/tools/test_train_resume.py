@@ -99,7 +99,7 @@ def test_interrupt_saves_and_says_how_to_go_on(
     from paddle_umsft.methods.umsft import solver as module
 
     whole = run_demo(tmp_path / "whole")
-    step = module.FusionStage.step
+    step = module.UmsftFusion.step
     calls = []
 
     def interrupted_step(self: Any, iteration: int) -> dict[str, float]:
@@ -108,7 +108,7 @@ def test_interrupt_saves_and_says_how_to_go_on(
             os.kill(os.getpid(), signal.SIGINT)  # in the midst of a step, which is still finished
         return step(self, iteration)
 
-    monkeypatch.setattr(module.FusionStage, "step", interrupted_step)
+    monkeypatch.setattr(module.UmsftFusion, "step", interrupted_step)
     assert train("-c", "demo_umsft.yml", "-o", *TINY, "--output", str(tmp_path)) == 130
     assert "--resume" in one_line_error(capsys)
     monkeypatch.undo()

@@ -20,7 +20,7 @@ from paddle_umsft.methods.umsft.model import build_model
 from paddle_umsft.methods.umsft.network import UMSFT
 
 
-class FusionStage(PhasedFusion):
+class UmsftFusion(PhasedFusion):
     """Step 4: the network is fitted; from some point on the degradations learn along.
 
     Args:
@@ -99,8 +99,8 @@ class UmsftSolver(SceneSolver):
         def build(seen: Observation) -> FusionModel:
             return _build(seen, network)
 
-        def fusion(images: Images, model: FusionModel) -> FusionStage:
-            return FusionStage(images, model, settings.solver, MixedPrecision(runtime.amp))
+        def fusion(images: Images, model: FusionModel) -> UmsftFusion:
+            return UmsftFusion(images, model, settings.solver, MixedPrecision(runtime.amp))
 
         double = runtime.dtype == "float64"
         height, width = observation.shape
