@@ -26,7 +26,7 @@ def first_tap(size: int, scale: int) -> int:
     return (scale - size) // 2
 
 
-def windows(
+def tap_positions(
     size: int,
     scale: int,
     count: int,
@@ -63,7 +63,7 @@ def seen_positions(
     Returns:
         (length / scale, size) indices within [0, length).
     """
-    positions = windows(size, scale, length // scale)
+    positions = tap_positions(size, scale, length // scale)
     return continued(positions, length, border)
 
 
@@ -224,7 +224,7 @@ class SpatialDegradation:
 
     def _taps_inside(self, taps: np.ndarray, count: int) -> np.ndarray:
         """(count,) sum of the taps that fall on the image, for every LR row (or column)."""
-        positions = windows(taps.size, self.scale, count)  # (count, k)
+        positions = tap_positions(taps.size, self.scale, count)  # (count, k)
         is_inside = (positions >= 0) & (positions < count * self.scale)
         return np.asarray(is_inside @ taps)
 

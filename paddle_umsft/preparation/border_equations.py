@@ -22,8 +22,11 @@ from scipy.optimize import least_squares
 
 from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.psf_families import Family, trimmed
-from paddle_umsft.cameras.spatial import seen_positions, windows
+from paddle_umsft.cameras.spatial import seen_positions, tap_positions
+from paddle_umsft.preparation.srf_fit import projection_penalty
 
+# Rounding of inputs stored as float32, relative to their level: a few half units in the last place.
+STORAGE = 2e-7
 # How much worse than the noise the continued picture may be.
 DOUBTS = (0.0, *10.0 ** np.arange(0.0, 4.01, 0.5))
 # An LR pixel with no more than this share outside sees nothing of it: rounding of the sums.
@@ -116,7 +119,7 @@ class _Placement:
         length: int,
         border: Border,
     ) -> None:
-        positions = windows(size, scale, length // scale)[lines]  # (n, k)
+        positions = tap_positions(size, scale, length // scale)[lines]  # (n, k)
         is_inside = (positions >= 0) & (positions < length)
         self.is_inside = is_inside.astype(np.float64)
         self.shape = (len(lines), length)
@@ -255,7 +258,7 @@ class BorderEquations:
             return
         for low, high in self.supports:
             design = self.pixels[:, low:high] * roots[:, None]
-            penalised = np.concatenate([design, srf_penalty(design)])
+            penalised = np.concatenate([design, projection_penalty(design)])
             span, _ = np.linalg.qr(penalised)
             self._spans.append(span)
 
