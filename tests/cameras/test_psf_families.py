@@ -64,6 +64,21 @@ def test_inside_is_what_a_picture_of_ones_on_black_gives() -> None:
     assert np.all(SpatialDegradation(psf, 4).inside((6, 4)) == 1.0)
 
 
+@pytest.mark.parametrize("border", ["wrap", "reflect"])
+@pytest.mark.parametrize("shape", [(16, 24), (80, 96)])
+def test_many_separable_kernels_in_float32_are_those_in_float64(border: Border, shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(5)
+    psf = rng.random((19, 19))
+    operator = SpatialDegradation(psf / psf.sum(), 4, border)
+    image = rng.standard_normal((*shape, 3))
+    lr = operator.forward(image)
+    back = operator.adjoint(lr)
+    single = image.astype(np.float32)
+    np.testing.assert_allclose(operator.forward(single), lr, atol=1e-5)
+    np.testing.assert_allclose(operator.adjoint(lr.astype(np.float32)), back, atol=1e-5)
+    np.testing.assert_allclose(operator.forward_by_rows(lambda rows: single[rows], single.shape), lr, atol=1e-5)
+
+
 @pytest.mark.parametrize("family", [ROUND, *OTHERS], ids=lambda family: family.name)
 def test_every_family_sums_to_one_and_is_centred(family) -> None:
     parameters = family.start(np.array([0.0, 0.0, np.log(3.0)]))
