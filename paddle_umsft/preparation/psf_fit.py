@@ -356,19 +356,26 @@ def fit_psf(
     widths: Optional[BandWidths] = None
     if wide:
         uncut = search.rounds()
-        if search.is_exact(uncut):
+        narrow = _stand(search, found)
+        # Of two that leave next to nothing a smooth scene may still prefer the narrow one, and a box then is near.
+        if search.is_exact(uncut) and criterion_of(uncut) < criterion_of(narrow):
             return _of_wide(uncut)
         candidates.append(uncut)
         widths = _clear_widths(search, uncut)
         candidates += search.others()
     # What narrow windows offer has been judged without a border: the best of it competes under the better one.
     found += _richer_kernels(problems, found, scale, free)
-    narrow = min(found, key=_criterion_of)
-    candidates.append(search.stand(Known(narrow.family, narrow.psf, narrow.freedom)))
+    candidates.append(_stand(search, found))
     best = min(candidates, key=criterion_of)
     if widths is not None and criterion_of(widths.fit) < criterion_of(best):
         return _of_wide(widths.fit, widths)
     return _of_wide(best)
+
+
+def _stand(search: WideSearch, found: list[PsfFit]) -> WideFit:
+    """The best of the narrow kernels under the border that suits it better."""
+    best = min(found, key=_criterion_of)
+    return search.stand(Known(best.family, best.psf, best.freedom))
 
 
 def _clear_widths(search: WideSearch, uncut: WideFit) -> Optional[BandWidths]:
