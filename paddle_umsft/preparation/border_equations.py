@@ -35,8 +35,6 @@ WHOLE = 1e-9
 # fewer tell nothing of the blur along the columns.
 MOST_PIXELS = 1024
 LEAST_ROWS = 4
-# Steps of each descent; in between the doubt follows the kernel.
-STEPS = (6, 15)
 # Tolerances of a descent, and how much a parameter that starts near zero (a centre, an angle) is taken to vary.
 STEP_TOLERANCE = 1e-6
 COST_TOLERANCE = 1e-9
@@ -331,17 +329,20 @@ class BorderEquations:
             verdict=self.judge(known.psf, known.freedom),
         )
 
-    def fit(self, family: Family, start: np.ndarray) -> WideFit:
-        """The best kernel of one family; kernel and doubt in turn."""
+    def fit(
+        self,
+        family: Family,
+        start: np.ndarray,
+        steps: int,
+    ) -> WideFit:
+        """The best kernel of one family after some steps from `start`, at the doubt that is likeliest there."""
         size = self.window(family)
-        parameters = start
 
         def misfit(trial: np.ndarray) -> np.ndarray:
             return self.misfit(family.kernel(trial, size))
 
-        for steps in STEPS:
-            self.judge(family.kernel(parameters, size), len(start))
-            parameters = descend(misfit, parameters, steps)
+        self.judge(family.kernel(start, size), len(start))
+        parameters = descend(misfit, start, steps)
         psf = family.kernel(parameters, size)
         verdict = self.judge(psf, len(start))
         return WideFit(
