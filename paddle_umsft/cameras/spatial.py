@@ -212,8 +212,7 @@ class SpatialDegradation:
                     columns=self._strided(column_taps, width).astype(dtype),
                 )
                 made.append(pair)
-            # float64 is for simulations, which are made once: no need for speed.
-            if len(made) > 1 and dtype == np.float32:
+            if len(made) > 1:
                 self._made[key] = DensePairs(made)
             else:
                 self._made[key] = SparsePairs(made)

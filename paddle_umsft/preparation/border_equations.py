@@ -191,7 +191,7 @@ class BorderEquations:
     ) -> None:
         self.hr_msi = np.asarray(hr_msi, dtype=np.float64)
         self.scale = scale
-        self.supports = supports
+        self.supports = [(low, high) for low, high in supports]
         self.srf = srf
         self.border = border
         height, width, bands = lr_hsi.shape
@@ -251,14 +251,14 @@ class BorderEquations:
     def _weigh(self, roots: np.ndarray) -> None:
         """Weigh every LR pixel's equations; (n,) factors on the residuals."""
         self._roots = roots
-        self._spans: list[np.ndarray] = []
+        self._spans: dict[tuple[int, int], np.ndarray] = {}
         if self.srf is not None:
             return
-        for low, high in self.supports:
+        # Mostly all bands can see the whole range: one decomposition then serves them all.
+        for low, high in set(self.supports):
             design = self.pixels[:, low:high] * roots[:, None]
             penalised = np.concatenate([design, projection_penalty(design)])
-            span, _ = np.linalg.qr(penalised)
-            self._spans.append(span)
+            self._spans[low, high], _ = np.linalg.qr(penalised)
 
     def _rests(self, seen: np.ndarray) -> np.ndarray:
         """What no SRF explains of (n, M) blurred MSI pixels, weighted: one row per MSI band."""
@@ -266,7 +266,8 @@ class BorderEquations:
             apart = seen - self.pixels @ self.srf.T
             return np.asarray(apart.T * self._roots)
         rows = []
-        for band, span in enumerate(self._spans):
+        for band, support in enumerate(self.supports):
+            span = self._spans[support]
             wanted = self._roots * seen[:, band]
             inside = span[: len(wanted)].T @ wanted
             rest = -span @ inside

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 
 from paddle_umsft.cameras.border import Border, continued
-from paddle_umsft.cameras.psf_families import OTHERS, ROUND, airy, gaussian, moffat, scanner_down, trimmed
+from paddle_umsft.cameras.psf_families import OTHERS, ROUND, airy, gaussian, moffat, scanner_down, sharpness, trimmed
 from paddle_umsft.cameras.spatial import SpatialDegradation
 
 
@@ -123,3 +123,8 @@ def test_trimmed_keeps_parity_and_middle() -> None:
     assert kernel.shape in {(16, 16), (18, 18)}
     assert kernel.sum() == pytest.approx(1.0)
     assert np.allclose(kernel, kernel[::-1, ::-1])
+
+
+@pytest.mark.parametrize("sigma", [1.5, 4.0, 8.0])
+def test_sharpness_of_a_gaussian_is_its_sigma(sigma: float) -> None:
+    assert sharpness(gaussian(np.array([0.2, 0.0, np.log(sigma)]), 96)) == pytest.approx(sigma, rel=1e-3)
