@@ -223,16 +223,18 @@ def outside_weights(ground: Ground) -> np.ndarray:
 
 
 def notes_on(ground: Ground) -> tuple[str, ...]:
-    """What a user should know before trusting the result, and what was found that no simulator does; a line each."""
-    notes = []
+    """What a user should know before trusting the result, else what was found that no simulator does; a line each."""
     degradations = ground.degradations
     if degradations.agreement < AGREEMENT:
         percent = 100 * max(degradations.agreement, 0.0)
-        notes.append(
+        note = (
             f"PSF and SRF explain only {percent:.0f} % of what the two images share: are they of one "
             "scene, aligned, linear (no gamma) and, if PSF or SRF were given, on one scale? "
             "method=gsa depends less on that"
         )
+        # Whatever else was found would be an explanation of what is none.
+        return (note,)
+    notes = []
     if degradations.psf_family in UNCUT:
         sigma = sharpness(degradations.psf)
         relative = sigma / ground.operator.scale
