@@ -67,6 +67,26 @@ def seen_positions(
     return continued(positions, length, border)
 
 
+def whole_lines(
+    size: int,
+    scale: int,
+    count: int,
+) -> tuple[int, int]:
+    """Return the half-open range of LR rows (or columns) that see nothing beyond the picture.
+
+    Args:
+        size: k, length of the PSF.
+        scale: s.
+        count: h or w.
+    """
+    positions = tap_positions(size, scale, count)  # (count, k)
+    is_whole = (positions[:, 0] >= 0) & (positions[:, -1] < count * scale)
+    whole = np.flatnonzero(is_whole)
+    if not whole.size:
+        return 0, 0
+    return int(whole[0]), int(whole[-1]) + 1
+
+
 def patches(
     image: np.ndarray,
     size: int,
