@@ -74,20 +74,25 @@ class SparsePairs:
     def forward_by_rows(self, make_rows: Callable[[np.ndarray], np.ndarray], bands: int) -> np.ndarray:
         """`forward` of a float32 cube whose rows are made when they are seen; (h, w, C)."""
         scale = self.height // self.h
+        count = len(self.pairs)
+        length = self.width * bands
         row_maps = np.stack([pair.rows.toarray() for pair in self.pairs], axis=1)  # (h, pairs, H)
         sees = np.any(row_maps != 0, axis=1)  # (h, H)
-        last_seen = self.height - 1 - np.argmax(sees[:, ::-1], axis=1)
+        from_below = np.argmax(sees[:, ::-1], axis=1)
+        last_seen = self.height - 1 - from_below  # (h,)
         lr = np.zeros((self.h, self.w, bands), np.float32)
         unfinished: dict[int, np.ndarray] = {}
         # Windows overlap: every HR row is made once and added to all LR rows that see it, so that only those are held
         # at full width which are still to see more.
         for top in range(0, self.height, scale):
             index = np.arange(top, top + scale)
-            strip = make_rows(index).reshape(scale, self.width * bands)
-            taps = row_maps[:, :, index]  # (h, pairs, s)
-            touched = np.flatnonzero(np.any(taps != 0, axis=(1, 2)))
-            parts = taps[touched].reshape(-1, scale) @ strip
-            parts = parts.reshape(len(touched), len(self.pairs), self.width * bands)
+            strip = make_rows(index)
+            strip = strip.reshape(scale, length)
+            is_touched = np.any(sees[:, index], axis=1)
+            touched = np.flatnonzero(is_touched)
+            taps = row_maps[touched][:, :, index]  # (touched, pairs, s)
+            parts = taps.reshape(-1, scale) @ strip
+            parts = parts.reshape(len(touched), count, length)
             for row, part in zip(touched.tolist(), parts):
                 if row in unfinished:
                     unfinished[row] += part
@@ -96,7 +101,8 @@ class SparsePairs:
                 if last_seen[row] < top + scale:
                     lines = unfinished.pop(row)
                     for pair, line in zip(self.pairs, lines):
-                        lr[row] += pair.columns @ line.reshape(self.width, bands)
+                        line = line.reshape(self.width, bands)
+                        lr[row] += pair.columns @ line
         return lr  # (h, w, C)
 
 
@@ -121,9 +127,15 @@ def _blocks(maps: np.ndarray) -> list[_Block]:
     for first in range(0, maps.shape[1], BLOCK):
         lines = slice(first, first + BLOCK)
         part = maps[:, lines]
-        seen = np.flatnonzero(np.any(part != 0, axis=(0, 1)))
-        taps = part[:, :, seen].reshape(-1, len(seen))
-        blocks.append(_Block(lines, seen, taps))
+        is_seen = np.any(part != 0, axis=(0, 1))
+        seen = np.flatnonzero(is_seen)
+        taps = part[:, :, seen]
+        block = _Block(
+            lines=lines,
+            seen=seen,
+            taps=taps.reshape(-1, len(seen)),
+        )
+        blocks.append(block)
     return blocks
 
 
@@ -143,7 +155,8 @@ class DensePairs:
         self.row_blocks = _blocks(self.row_maps)
         self.column_blocks = _blocks(column_maps)
         # Side by side: the product along the columns adds the pairs up.
-        self.columns = np.ascontiguousarray(column_maps.transpose(1, 0, 2)).reshape(self.w, -1)  # (w, pairs * W)
+        side_by_side = np.ascontiguousarray(column_maps.transpose(1, 0, 2))
+        self.columns = side_by_side.reshape(self.w, -1)  # (w, pairs * W)
 
     def forward(self, hr: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (h, w, C)."""
@@ -187,9 +200,12 @@ class DensePairs:
                 part = block.taps @ strip[:, block.seen]
                 narrow[:, :, block.lines] = part.reshape(scale, self.count, -1, bands)
             taps = self.row_maps[:, :, index]  # (pairs, h, s)
-            touched = np.flatnonzero(np.any(taps != 0, axis=(0, 2)))
-            weights = taps[:, touched].transpose(1, 2, 0).reshape(len(touched), -1)  # (rows, s * pairs)
-            lr[touched] += weights @ narrow.reshape(scale * self.count, -1)
+            is_touched = np.any(taps != 0, axis=(0, 2))
+            touched = np.flatnonzero(is_touched)
+            weights = taps[:, touched].transpose(1, 2, 0)  # (touched, s, pairs)
+            weights = weights.reshape(len(touched), -1)
+            lines = narrow.reshape(scale * self.count, -1)
+            lr[touched] += weights @ lines
         return lr.reshape(self.h, self.w, bands)  # (h, w, C)
 
 
