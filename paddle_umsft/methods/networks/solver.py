@@ -210,19 +210,29 @@ class SceneSolver:
 
     def result(self, history: list[Record]) -> FusionResult:
         """The outcome as arrays."""
+        started = time.perf_counter()
+        fused = self.fusion.result()
+        seconds = self.seconds
+        if self.is_applied:  # the one forward pass is all there is
+            seconds += time.perf_counter() - started
         srf = self.model.spectral.effective_srf()
-        notes = self.recipe.notes
-        if self.is_applied:
-            notes = self.recipe.start.applied_notes(self.model)
         return FusionResult(
-            fused=self.fusion.result().astype(np.float32),
+            fused=fused.astype(np.float32),
             psf=self.model.spatial.effective_psf(),
             srf=srf,
             history=history,
             method=self.recipe.method,
-            seconds=self.seconds,
-            notes=notes + unused_bands(srf),
+            seconds=seconds,
+            notes=self._notes(srf),
         )
+
+    def _notes(self, srf: np.ndarray) -> tuple[str, ...]:
+        if not self.is_applied:
+            return self.recipe.notes + unused_bands(srf)
+        notes = self.recipe.start.applied_notes(self.model)
+        if "SRF" in self.model.not_learned():
+            return notes  # it is a start, of which nothing is to be said but that
+        return notes + unused_bands(srf)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that moves: `model`, the tensors by name, and the state of what moves them."""
