@@ -90,7 +90,7 @@ def unknown_name(
     names = list(known)
     listed = ", ".join(names)
     near = difflib.get_close_matches(name, names, n=1, cutoff=SIMILAR_NAME)
-    hint = f"known: {listed}"
+    hint = None
     if near:
         hint = f"did you mean {near[0]}?"
     return ConfigError(

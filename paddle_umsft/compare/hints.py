@@ -12,10 +12,10 @@ from paddle_umsft.errors import DataError
 MUCH_BETTER = 10.0
 # Swapping rows and columns of an upright result makes it worse, however poor it is; twice as good is no chance.
 CLEARLY_BETTER = 2.0
-# Numbers that programs multiply by: the largest of 8 and of 16 bits.
-USUAL_DIVISORS = (255.0, 65535.0)
-# A usual number is named instead of the best one where it fits nearly as well.
-NEARLY_AS_GOOD = 1.5
+# Numbers that programs multiply by: the largest of 8, 12 and 16 bits, and reflectance in hundredths of a per cent.
+USUAL_DIVISORS = (255.0, 4095.0, 10000.0, 65535.0)
+# A usual number is named instead of the best one where it fits nearly as well: noise shifts the best one a little.
+NEARLY_AS_GOOD = 1.1
 # Divisors as near to 1 as this are no units.
 SAME_UNITS = 0.01
 

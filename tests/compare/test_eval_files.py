@@ -12,6 +12,7 @@ import scipy.io
 from eval_calls import DEMO, demo_run, rows_of
 
 from paddle_umsft.compare.files import ScoredResult
+from paddle_umsft.compare.hints import hints
 from paddle_umsft.compare.settings import Settings
 from paddle_umsft.compare.side_by_side import evaluate_all
 from paddle_umsft.compare.tables import bands_table, csv_table, results_table
@@ -240,7 +241,7 @@ def said_of(
     return capsys.readouterr().err.splitlines()
 
 
-@pytest.mark.parametrize("largest", [255.0, 65535.0, 4095.0])
+@pytest.mark.parametrize("largest", [255.0, 65535.0, 4095.0, 3000.0])
 def test_values_in_other_units_are_said_with_the_way_out(
     tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], largest: float
 ) -> None:
@@ -249,8 +250,8 @@ def test_values_in_other_units_are_said_with_the_way_out(
     found = float(line.rpartition(" ")[2])
     assert "theirs.npy: it fits more than 10 times better divided by" in line
     assert "--result-normalise" in line
-    assert found == pytest.approx(largest, rel=0.002)
-    assert found == largest or largest == 4095.0  # what everybody multiplies by is named exactly
+    assert found == pytest.approx(largest, rel=0.01)
+    assert found == largest or largest == 3000.0  # what many multiply by is named exactly
     assert said_of(tool, tmp_path, capsys, np.round(result * largest), "--result-normalise", str(found)) == []
 
 
@@ -265,9 +266,9 @@ def test_a_result_on_its_side_is_said_with_the_way_out(
     assert len(said_of(tool, tmp_path, capsys, 255 * result.swapaxes(0, 1))) == 2
     table = ["--csv", str(tmp_path / "t.csv")]
     assert said_of(tool, tmp_path, capsys, result.swapaxes(0, 1), "--transposed", *table) == []
-    lying = rows_of(tmp_path / "t.csv")
+    lying = float(rows_of(tmp_path / "t.csv")[0]["PSNR"])
     assert said_of(tool, tmp_path, capsys, result, *table) == []
-    assert rows_of(tmp_path / "t.csv") == lying
+    assert float(rows_of(tmp_path / "t.csv")[0]["PSNR"]) == pytest.approx(lying) == pytest.approx(34, abs=0.1)
 
 
 def test_a_shape_on_its_side_is_refused_with_the_way_out(
@@ -280,10 +281,10 @@ def test_a_shape_on_its_side_is_refused_with_the_way_out(
     assert error.count("\n") == 1
     assert "expected (40, 56, 6), got (56, 40, 6); add --transposed" in error
     assert tool.main([*command, "--transposed"]) == 0
-    assert "inf" in capsys.readouterr().out
+    assert " 1.0000 " in capsys.readouterr().out  # SSIM
 
 
-@pytest.mark.parametrize("kind", ["poor", "dark", "zero", "negative", "perfect", "a hair too bright"])
+@pytest.mark.parametrize("kind", ["poor", "dark", "negative", "perfect", "a hair too bright"])
 def test_nothing_is_said_where_nothing_is_to_be_said(
     tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
@@ -291,9 +292,9 @@ def test_nothing_is_said_where_nothing_is_to_be_said(
     made = {
         "poor": np.random.default_rng(0).uniform(size=result.shape),
         "dark": 0.9 * result,
-        "zero": 0 * result,
         "negative": -result,
         "perfect": np.load(tmp_path / "truth.npy"),
         "a hair too bright": np.load(tmp_path / "truth.npy") * np.float32(1.001),
     }[kind]
     assert said_of(tool, tmp_path, capsys, made) == []
+    assert hints(result, 0 * result) == []  # nothing can be said of nothing

@@ -231,7 +231,7 @@ def test_bad_scale(scale: float) -> None:
 
 def test_other_bad_input() -> None:
     truth, fused = _pair(0.1)
-    with pytest.raises(ConfigError, match="unknown convention, expected author"):
+    with pytest.raises(ConfigError, match="unknown convention, expected one of author"):
         evaluate(truth, fused, scale=4, convention="matlab")
     with pytest.raises(DataError, match="11×11"):
         evaluate(truth[:10], fused[:10], scale=4, convention="dian")

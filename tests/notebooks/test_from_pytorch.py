@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import shlex
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def test_the_table_of_names_is_right(page: Path) -> None:
     for there, here in pairs:
         assert here in str(our_key(there)), there
         first = there.split(".")[0]
-        beginning = there.rsplit(".", 1)[0] if first in ("net", "rm") else first
+        beginning = ".".join(there.split(".")[:2]) if first in ("net", "rm") else first
         assert [row for row in rows if f"`{beginning}`" in row and here in row], there
     for network in (UMSFT, UHNTC):
         assert f"`{network.__name__}`" in text
@@ -150,8 +151,8 @@ def test_what_the_saving_lines_write_is_read(tmp_path: Path, monkeypatch: pytest
     assert {name.split(".")[0] for name in start} == {"network", "spatial", "spectral"}
     random = np.random.default_rng(0)
     arrays = random.uniform(size=(6, 8, 5)), random.uniform(size=(48, 64, 2))
-    with pytest.MonkeyPatch.context() as quiet:
-        quiet.setattr(paddle_umsft.api.warnings, "warn", lambda *_, **__: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # drawn at random, a response may be zero everywhere
         result = paddle_umsft.fuse(
             *arrays, supports=[[0, 3], [2, 5]], method="uhntc", weights=tmp_path / "network.pth", iterations=0
         )
