@@ -28,7 +28,7 @@ from paddle_umsft.errors import ConfigError, UmsftError
 from paddle_umsft.machine.files import write_text
 from paddle_umsft.machine.tables import TextTable
 from paddle_umsft.methods.table import METHODS, run_method
-from paddle_umsft.metrics import evaluate
+from paddle_umsft.metrics import evaluate, find_convention
 from paddle_umsft.metrics.figures import measure_of
 from paddle_umsft.metrics.summary import mean_words, means_over_scenes
 
@@ -82,7 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--seeds", nargs="+", type=int, default=[1])
     add("--crop", type=int, default=0, metavar="N", help="N x N from the centre; 0: the whole scene")
     add("--sigma", type=float, metavar="F", help="standard deviation of the PSF, as a fraction of the scale")
-    add("--convention", default="author", choices=("author", "dian", "yokoya"))
+    add("--convention", default="author", metavar="NAME", help="see docs/metrics.md")
     add("-o", "--override", action="append", nargs="+", default=[], metavar="KEY=VALUE", help="for every preset")
     add("--out", required=True, type=Path, metavar="FOLDER")
     return parser
@@ -265,6 +265,7 @@ class Campaign:
 
 def run(args: argparse.Namespace) -> int:
     """Measure what is missing and write the table."""
+    find_convention(args.convention, where="--convention")
     common = [item for group in args.override for item in group]
     presets = [Preset(label) for label in args.presets]
     for preset in presets:

@@ -26,7 +26,7 @@ from paddle_umsft.data.checks import (
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import Case, FusionResult, Observation, Scene
 from paddle_umsft.errors import ConfigError
-from paddle_umsft.methods.table import run_method
+from paddle_umsft.methods.table import METHODS, find_method, run_method
 
 
 def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
@@ -123,6 +123,8 @@ def fuse(
     config: Optional[Union[Config, str, Path]] = None,
     overrides: Iterable[str] = (),
     method: Optional[str] = None,
+    weights: Optional[Union[str, Path]] = None,
+    iterations: Optional[int] = None,
     seed: Optional[int] = None,
     on_record: Optional[OnRecord] = None,
 ) -> FusionResult:
@@ -140,6 +142,9 @@ def fuse(
         config: A `Config`, or the name of a configuration file; None: the published settings.
         overrides: `key.sub=value` on top of a named configuration.
         method: Instead of the configuration's.
+        weights: File of weights that a trained method starts from: a published checkpoint or a `model.pdparams`.
+        iterations: Steps of its fusion, instead of the configuration's; 0: the weights are applied as they are, with
+            the PSF and SRF that they bring, and nothing is trained.
         seed: Instead of the configuration's.
         on_record: Called with every record of an iterative method (stage, iteration, loss ...).
 
@@ -168,6 +173,7 @@ def fuse(
         wavelengths_nm=wavelengths_nm,
     )
     settings = _settings(config, overrides, {"method": method, "seed": seed})
+    settings = _with_start(settings, weights, iterations)
     result = run_method(observation, settings, on_record)
     for note in result.notes:
         warnings.warn(note, stacklevel=2)
@@ -233,3 +239,33 @@ def _settings(config: Optional[Union[Config, str, Path]], overrides: Iterable[st
         expected, got = "a Config or the name of one", repr(config)[:60]
         raise ConfigError("configuration", where="config", expected=expected, got=got)
     return load_config(config, [*overrides, *chosen])
+
+
+def _with_start(config: Config, weights: Optional[Union[str, Path]], iterations: Optional[int]) -> Config:
+    """Return a configuration whose method starts from these weights and takes so many steps.
+
+    Raises:
+        ConfigError: The method has no such setting, or it does not allow the value.
+    """
+    method = find_method(config.method)
+    if weights is not None:
+        config = _with_setting(config, "weights", method.weights_key, str(weights))
+    if iterations is not None:
+        config = _with_setting(config, "iterations", method.iterations_key, iterations)
+    return config
+
+
+def _with_setting(config: Config, argument: str, key: Optional[str], value: Any) -> Config:
+    """Return a configuration with one setting changed, the one that an argument of `fuse` stands for."""
+    if key is None:
+        having = [name for name, method in METHODS.items() if getattr(method, f"{argument}_key") is not None]
+        raise ConfigError(
+            "the method has none",
+            where=argument,
+            expected=f"method one of {', '.join(having)}",
+            got=config.method,
+        )
+    section_name, _, name = key.partition(".")
+    make_config({section_name: {name: value}}, where=argument)  # refuses what the setting does not allow
+    section = getattr(config, section_name).model_copy(update={name: value})
+    return config.model_copy(update={section_name: section})

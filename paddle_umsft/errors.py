@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import Any
+
+# Likeness from which on a name is worth suggesting.
+SIMILAR_NAME = 0.5
 
 
 class UmsftError(Exception):
@@ -65,3 +70,33 @@ class CheckpointError(DataError):
 
 class ConversionError(DataError):
     """A weight file that cannot be converted."""
+
+
+def unknown_name(
+    what: str,
+    name: str,
+    known: Iterable[str],
+    *,
+    where: str,
+) -> ConfigError:
+    """Return the error for a name that is in no table, with the nearest one that is.
+
+    Args:
+        what: What it should be a name of, such as `method`.
+        name: What the user wrote.
+        known: All names of the table.
+        where: The setting or option that it stands in.
+    """
+    names = list(known)
+    listed = ", ".join(names)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=SIMILAR_NAME)
+    hint = None
+    if near:
+        hint = f"did you mean {near[0]}?"
+    return ConfigError(
+        f"unknown {what}",
+        where=where,
+        expected=f"one of {listed}",
+        got=repr(name),
+        hint=hint,
+    )

@@ -6,7 +6,10 @@ import argparse
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Optional
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 PRESETS = ("fast", "best", "published")
 
@@ -17,12 +20,13 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     add("results", nargs="*", metavar="RUN_OR_FILES", help="run folders, scene folders, files, folders of files")
     add("--reference", metavar="FILE", help="the truth: file or folder; default: as the run's config says")
     add("--scale", type=int, metavar="S", help="ratio of the resolutions; default: as the run's config says")
-    add("--convention", default="author", choices=("author", "dian", "yokoya", "all"), help="see docs/metrics.md")
+    add("--convention", default="author", metavar="NAME", help="author, dian, yokoya ... or all: see docs/metrics.md")
     add("--key", help="array in a result's .mat or .npz")
     add("--reference-key", help="array in the reference's .mat or .npz")
     add("--normalise", help="divisor of the reference: max, dtype, none or a number; default: the config's")
     add("--result-normalise", default="none", help="the same for the results (default: none)")
     add("--layout", choices=("auto", "hwc", "chw"), help="order of the axes in the files")
+    add("--transposed", action="store_true", help="the results are (W, H, C), as the published code writes them")
     add("--crop", type=int, nargs=4, metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"), help="part of the reference")
     add("--without-truth", action="store_true", help="add agreement with the observation, D_lambda, D_s and QNR")
     add("--baselines", action="store_true", help="run baselines and presets on the same observation")

@@ -16,7 +16,7 @@ from paddle_umsft.cameras.spatial import first_tap
 from paddle_umsft.config.data import PsfConfig
 from paddle_umsft.data.checks import check_psf
 from paddle_umsft.data.readers.table import read_table
-from paddle_umsft.errors import ConfigError
+from paddle_umsft.errors import ConfigError, unknown_name
 
 # The published code's sigma is s // 1.5.
 REFERENCE_SIGMA_DIVISOR = 1.5
@@ -173,11 +173,22 @@ def build_psf(settings: PsfConfig, scale: int) -> np.ndarray:
         (k, k) float64, sums to 1.
 
     Raises:
-        ConfigError: Size or sigma not positive.
+        ConfigError: No such type, or size or sigma not positive.
         DataError: The file of a `file` PSF cannot be used.
     """
+    check_psf_type(settings)
     make = TYPES[settings.type]
     return make(settings, scale)
+
+
+def check_psf_type(settings: PsfConfig) -> None:
+    """Check that there is a PSF of the type that the configuration names.
+
+    Raises:
+        ConfigError: There is none; the nearest known one is suggested.
+    """
+    if settings.type not in TYPES:
+        raise unknown_name("PSF", settings.type, TYPES, where="observe.psf.type")
 
 
 def _reference(settings: PsfConfig, scale: int) -> np.ndarray:
@@ -210,7 +221,7 @@ def _file(settings: PsfConfig, scale: int) -> np.ndarray:
     return load_psf(settings.path, settings.key)
 
 
-# By `observe.psf.type`. A new one is one function and one row here, and its name in the section.
+# By `observe.psf.type`. A new one is one function and one row here.
 TYPES: dict[str, Callable[[PsfConfig, int], np.ndarray]] = {
     "reference": _reference,
     "gaussian": _gaussian,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Callable
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from paddle_umsft.cameras.observe import border_of
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.cameras.spectral import SpectralDegradation
 from paddle_umsft.compare.found import FoundResult, find_all_results, group_names
+from paddle_umsft.compare.hints import check_upright, hints
 from paddle_umsft.compare.settings import Settings, changed_data
 from paddle_umsft.compare.truths import Truths
 from paddle_umsft.config.data import DataConfig
@@ -18,6 +20,8 @@ from paddle_umsft.data.reading import read_scene
 from paddle_umsft.data.scene import Case, Scene
 from paddle_umsft.errors import DataError, UmsftError
 from paddle_umsft.metrics import consistency, evaluate, evaluate_bands, qnr
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -154,12 +158,14 @@ def _figures_without_truth(case: Case, fused: np.ndarray) -> dict[str, float]:
 def compare_files(
     settings: Settings,
     failed: list[UmsftError],
+    say: Say,
 ) -> Iterator[ScoredResult]:
     """Compare files and run folders with their truths; one that cannot be used does not stop the others.
 
     Args:
         settings: What is compared with what.
         failed: Takes the errors of results that cannot be used.
+        say: Called with a line where a result would fit far better in other units, or lying on its side.
 
     Yields:
         One for each result and convention.
@@ -173,7 +179,7 @@ def compare_files(
     groups = group_names(results)
     for found in results:
         try:
-            scored = _compare_file(found, groups[found.folder], truths)
+            scored = _compare_file(found, groups[found.folder], truths, say)
         except DataError as error:
             failed.append(_naming_file(error, found))
             continue
@@ -184,8 +190,9 @@ def _compare_file(
     found: FoundResult,
     group: str,
     truths: Truths,
+    say: Say,
 ) -> list[ScoredResult]:
-    """Return the figures of one file.
+    """Return the figures of one file, and say what would make them far better.
 
     Raises:
         ConfigError: No truth, no scale.
@@ -201,7 +208,17 @@ def _compare_file(
         raise DataError(what, where=found.file, hint=hint)
     # A run's folders are named apart even where their scenes have one name (made up from several seeds).
     scene = case.observation.name if is_foreign else found.scene
-    return score(case, result.hr_hsi, settings, file=str(found.file), group=group, scene=scene)
+    fused = result.hr_hsi
+    if is_foreign and settings.transposed:
+        fused = fused.swapaxes(0, 1)  # (W, H, C) -> (H, W, C)
+    if case.reference is not None:
+        check_upright(case.reference, fused, where=str(found.file))
+    scored = score(case, fused, settings, file=str(found.file), group=group, scene=scene)
+    # After the figures, which refuse what cannot be compared at all.
+    if case.reference is not None:
+        for hint in hints(case.reference, fused):
+            say(f"{found.file}: {hint}")
+    return scored
 
 
 def _naming_file(error: DataError, found: FoundResult) -> DataError:

@@ -33,6 +33,7 @@ class Settings:
         normalise: What the reference is divided by; None: as the configuration says.
         result_normalise: What a result is divided by.
         layout: Order of the axes in all files; None: as the configuration says, inferred for results.
+        transposed: Whether other programs' results have rows and columns swapped, (W, H, C).
         crop: [top, left, height, width] of the reference.
         without_truth: Add agreement with the observation, D_lambda, D_s and QNR; all there is for a given pair.
         baselines: Run the baselines and presets on the same observation.
@@ -50,6 +51,7 @@ class Settings:
     normalise: Any = None
     result_normalise: Any = "none"
     layout: Optional[str] = None
+    transposed: bool = False
     crop: Optional[list[int]] = None
     without_truth: bool = False
     baselines: bool = False

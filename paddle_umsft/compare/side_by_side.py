@@ -9,7 +9,7 @@ from typing import Callable, Optional
 
 import numpy as np
 
-from paddle_umsft.compare.files import ScoredResult, compare_files, score
+from paddle_umsft.compare.files import Say, ScoredResult, compare_files, score
 from paddle_umsft.compare.found import find_all_results
 from paddle_umsft.compare.settings import Settings
 from paddle_umsft.compare.truths import Truths
@@ -20,14 +20,11 @@ from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import ConfigError, DataError, StoppedError, UmsftError
 from paddle_umsft.machine.failures import in_one_line
 from paddle_umsft.machine.files import write_whole
-from paddle_umsft.methods.table import run_method
-from paddle_umsft.metrics import CONVENTIONS
+from paddle_umsft.methods.table import baselines, run_method
+from paddle_umsft.metrics import find_convention
 from paddle_umsft.runs.folder import check_writable
 from paddle_umsft.runs.scene import make_case
 
-BASELINES = ("bicubic", "gsa", "sfim", "cnmf")
-
-Say = Callable[[str], None]
 Keep = Callable[[Case, dict[str, FusionResult]], None]
 
 
@@ -55,7 +52,7 @@ def candidates(
             where="-o method",
             hint="choose with --presets",
         )
-    chosen = [(name, base.model_copy(update={"method": name})) for name in BASELINES]
+    chosen = [(name, base.model_copy(update={"method": name})) for name in baselines()]
     same = {
         "data": base.data,
         "observe": base.observe,
@@ -163,7 +160,7 @@ def evaluate_all(
 
     Args:
         settings: What is compared with what.
-        say: Called with a line before each method that is run.
+        say: Called with a line before each method that is run, and where a file would fit far better otherwise.
         keep: Called with each scene's case and the results of all methods that were run on it.
 
     Returns:
@@ -175,14 +172,7 @@ def evaluate_all(
         DataError: A path without any result.
     """
     for name in settings.conventions:
-        if name not in CONVENTIONS:
-            expected = " | ".join(CONVENTIONS)
-            raise ConfigError(
-                "unknown convention",
-                where="--convention",
-                expected=expected,
-                got=name,
-            )
+        find_convention(name, where="--convention")
     if not settings.results and not settings.baselines:
         raise ConfigError(
             "nothing to compare",
@@ -193,7 +183,7 @@ def evaluate_all(
     failed: list[UmsftError] = []
     rows: list[ScoredResult] = []
     try:
-        for row in compare_files(settings, failed):
+        for row in compare_files(settings, failed, say):
             rows.append(row)
         if settings.baselines:
             for row in run_candidates(settings, failed, say, keep):

@@ -130,7 +130,8 @@ class PsfConfig(Section):
     """The point spread function of a simulation, or the known one of a given pair.
 
     Attributes:
-        type: reference (the published code's Gaussian), gaussian (centred), box, motion or file.
+        type: reference (the published code's Gaussian), gaussian (centred), box, motion or file; the names are in
+            `TYPES` of `cameras/psf.py`, and a run checks it at its start.
         size: Taps along each side, HR pixels; None: by the type and the scale (see `build_psf`).
         sigma: Standard deviation, HR pixels; for motion, across the track. None: by type and scale.
         angle_deg: Direction of a motion PSF, from "to the right" downwards.
@@ -138,7 +139,7 @@ class PsfConfig(Section):
         key: Name of the array in that file, if it has several.
     """
 
-    type: Literal["reference", "gaussian", "box", "motion", "file"] = "reference"
+    type: str = Field(default="reference", min_length=1)
     size: Optional[int] = Field(default=None, ge=1, le=1024)
     sigma: Optional[float] = Field(default=None, gt=0, le=1e4)
     angle_deg: float = Field(default=45.0, ge=-360, le=360)

@@ -25,12 +25,13 @@ class EvaluateConfig(Section):
     Attributes:
         interval: Iterations between evaluations; 0: only at the end.
         images: Iterations between pictures for VisualDL; 0: only at the end.
-        convention: Which definitions the metrics follow (docs/metrics.md).
+        convention: Which definitions the metrics follow (docs/metrics.md); the names are in `CONVENTIONS` of `metrics`,
+            and a run checks it at its start.
     """
 
     interval: int = Field(default=50, ge=0)
     images: int = Field(default=100, ge=0)
-    convention: Literal["author", "dian", "yokoya"] = "author"
+    convention: str = Field(default="author", min_length=1)
 
 
 class OutputConfig(Section):

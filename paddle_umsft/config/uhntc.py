@@ -76,7 +76,8 @@ class UhntcSettings(Section):
     Attributes:
         warm_up: Steps 1-3, as UMSFT's; step 3 has twice the steps and a larger subspace.
         phases: The fusion, phase after phase.
-        iterations: Steps of all phases together, which are stretched or shortened alike; None: as they say.
+        iterations: Steps of all phases together, which are stretched or shortened alike; None: as they say; 0: none,
+            and no warm-up either: what `weights` brings is applied as it is.
         rank: K of the subspace that the fusion compares in.
         rate: Of the network (AdamW).
         joint_lr: AdamW rate of the degradations, while they learn along.

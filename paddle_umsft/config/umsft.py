@@ -52,7 +52,7 @@ class SolverConfig(Section):
     """Step 4: the network is fitted to the two images.
 
     Attributes:
-        iterations: N.
+        iterations: N; 0: none, and no warm-up either: what `network.weights` brings is applied as it is.
         rate: Of the network (AdamW).
         joint_after: Share of N after which the degradations learn along.
         joint_lr: Their AdamW rate.
@@ -62,7 +62,7 @@ class SolverConfig(Section):
         average: Weight of the past in a moving average of the outputs; 0: the last output, as published (P10).
     """
 
-    iterations: int = Field(default=300, ge=1)
+    iterations: int = Field(default=300, ge=0)
     rate: StepRate = StepRate(lr=2e-3, decay=0.99, every=100, weight_decay=0.01)
     # P2 and P10 are rows of docs/porting.md.
     joint_after: float = Field(default=1 / 3, ge=0, le=1)

@@ -6,7 +6,6 @@ step has a class behind it besides, which can be watched, stopped and resumed: s
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Callable, Optional, Union
@@ -18,7 +17,7 @@ from paddle_umsft.config.umsft import UmsftInput
 from paddle_umsft.data.checks import MINIMUM_SIZE
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.errors import ConfigError
+from paddle_umsft.errors import ConfigError, unknown_name
 from paddle_umsft.machine.environment import import_paddle
 from paddle_umsft.methods.networks.trained import Trained
 
@@ -62,6 +61,8 @@ class Method:
         trained: Class `(observation, settings, *, seed, weights) -> Trained` of a method that is trained step by step;
             None: it fuses in one go.
         smallest: Least H and W that it can work on.
+        weights_key: Setting that names a file of weights to start from; None: it has no weights.
+        iterations_key: Setting that says how many steps it takes, 0 for the weights as they are; None: it has none.
     """
 
     fuse: Source
@@ -70,6 +71,8 @@ class Method:
     needs_paddle: bool = False
     trained: Optional[Source] = None
     smallest: int = 1
+    weights_key: Optional[str] = None
+    iterations_key: Optional[str] = None
 
 
 METHODS: dict[str, Method] = {
@@ -79,6 +82,8 @@ METHODS: dict[str, Method] = {
         needs_paddle=True,
         trained="paddle_umsft.methods.umsft.solver:UmsftSolver",
         smallest=MINIMUM_SIZE,
+        weights_key="network.weights",
+        iterations_key="solver.iterations",
     ),
     "uhntc": Method(
         fuse="paddle_umsft.methods.uhntc.solver:fuse_uhntc",
@@ -86,6 +91,8 @@ METHODS: dict[str, Method] = {
         needs_paddle=True,
         trained="paddle_umsft.methods.uhntc.solver:UhntcSolver",
         smallest=UHNTC_MINIMUM_SIZE,
+        weights_key="uhntc.weights",
+        iterations_key="uhntc.iterations",
     ),
     "subspace": Method(
         fuse="paddle_umsft.methods.subspace.method:fuse_subspace",
@@ -108,12 +115,14 @@ def find_method(name: str) -> Method:
     Raises:
         ConfigError: There is none of that name; the nearest known one is suggested.
     """
-    if name in METHODS:
-        return METHODS[name]
-    near = difflib.get_close_matches(name, METHODS, n=1, cutoff=0.5)
-    known = ", ".join(METHODS)
-    hint = f"did you mean {near[0]}?" if near else f"known: {known}"
-    raise ConfigError("unknown method", where="method", expected=f"one of {known}", got=repr(name), hint=hint)
+    if name not in METHODS:
+        raise unknown_name("method", name, METHODS, where="method")
+    return METHODS[name]
+
+
+def baselines() -> tuple[str, ...]:
+    """Return the names of the methods that are here to be compared with, in the order of the table."""
+    return tuple(name for name, method in METHODS.items() if method.is_baseline)
 
 
 def imported(source: Source) -> Callable[..., Any]:

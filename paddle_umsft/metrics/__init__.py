@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from paddle_umsft.errors import ConfigError
+from paddle_umsft.errors import unknown_name
 from paddle_umsft.metrics.author import author, author_bands
 from paddle_umsft.metrics.dian import dian, dian_bands
 from paddle_umsft.metrics.no_reference import consistency, qnr
@@ -36,15 +36,18 @@ CONVENTIONS: dict[str, Convention] = {
 }
 
 
-def _convention(name: str) -> Convention:
-    """Return the convention of a name."""
+def find_convention(name: str, *, where: str = "convention") -> Convention:
+    """Return the convention of a name.
+
+    Args:
+        name: Its name.
+        where: The setting or option that it stands in, for the message.
+
+    Raises:
+        ConfigError: There is none of that name; the nearest known one is suggested.
+    """
     if name not in CONVENTIONS:
-        raise ConfigError(
-            "unknown convention",
-            where="convention",
-            expected=" | ".join(CONVENTIONS),
-            got=name,
-        )
+        raise unknown_name("convention", name, CONVENTIONS, where=where)
     return CONVENTIONS[name]
 
 
@@ -58,7 +61,7 @@ def evaluate(
     """Compare a fused cube with the truth.
 
     Args:
-        reference: (H, W, C) truth, in about [0, 1].
+        reference: (H, W, C) truth, in about [0, 1]; of an integer type: counts, and both are divided by its maximum.
         fused: (H, W, C) estimate, in the same units.
         scale: Ratio of the resolutions, for ERGAS.
         convention: One of `CONVENTIONS`.
@@ -70,7 +73,7 @@ def evaluate(
         ConfigError: No such convention.
         DataError: Shapes differ, NaN, or no positive scale.
     """
-    chosen = _convention(convention)
+    chosen = find_convention(convention)
     return chosen.cube(reference, fused, scale=scale)
 
 
@@ -94,8 +97,17 @@ def evaluate_bands(
         ConfigError: No such convention.
         DataError: Shapes differ or NaN.
     """
-    chosen = _convention(convention)
+    chosen = find_convention(convention)
     return chosen.bands(reference, fused)
 
 
-__all__ = ["CONVENTIONS", "band_uiqi", "consistency", "evaluate", "evaluate_bands", "q2n", "qnr"]
+__all__ = [
+    "CONVENTIONS",
+    "band_uiqi",
+    "consistency",
+    "evaluate",
+    "evaluate_bands",
+    "find_convention",
+    "q2n",
+    "qnr",
+]

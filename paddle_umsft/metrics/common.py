@@ -15,6 +15,7 @@ EIGHT_BIT = 255.0
 
 # numpy's letters for floats, integers, unsigned integers and booleans.
 _REAL_KINDS = "fiub"
+_INTEGER_KINDS = "iu"
 
 
 def check_cube(cube: Any, *, where: str) -> np.ndarray:
@@ -53,9 +54,12 @@ def check_cube(cube: Any, *, where: str) -> np.ndarray:
 def check_pair(reference: Any, fused: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return truth and estimate as float64 of one shape.
 
+    A truth of whole numbers is a count of light, not a value in [0, 1]: both are then divided by its maximum, as a
+    scene is that is read from a file.
+
     Args:
         reference: (H, W, C) truth.
-        fused: (H, W, C) estimate.
+        fused: (H, W, C) estimate, in the same units.
 
     Returns:
         Both as (H, W, C) float64.
@@ -72,6 +76,10 @@ def check_pair(reference: Any, fused: Any) -> tuple[np.ndarray, np.ndarray]:
             expected=truth.shape,
             got=estimate.shape,
         )
+    largest = float(truth.max())
+    if np.asarray(reference).dtype.kind in _INTEGER_KINDS and largest > PEAK:
+        truth = truth / largest
+        estimate = estimate / largest
     return truth, estimate
 
 

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
+from paddle_umsft.cameras.psf import check_psf_type
 from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.listing import list_scenes
 from paddle_umsft.errors import CheckpointError, ConfigError, StoppedError, UmsftError
 from paddle_umsft.machine.failures import in_one_line
 from paddle_umsft.methods.table import find_method
+from paddle_umsft.metrics import find_convention
 from paddle_umsft.runs.folder import (
     CONFIG,
     METRICS,
@@ -107,6 +109,17 @@ def write_overview(folder: Path, config: Config, outcomes: Sequence[SceneOutcome
             written = now
 
 
+def check_names(config: Config) -> None:
+    """Check what a configuration names out of a table, before anything is read or made.
+
+    Raises:
+        ConfigError: No such method, convention or PSF; the nearest known one is suggested.
+    """
+    find_method(config.method)
+    find_convention(config.evaluate.convention, where="evaluate.convention")
+    check_psf_type(config.observe.psf)
+
+
 def open_run(
     config_name: Optional[str],
     overrides: Sequence[str],
@@ -139,6 +152,7 @@ def open_run(
         if output is not None:
             raise ConfigError("a resumed run stays in its folder", where="--resume", hint="leave --output out")
         config = load_config(folder / CONFIG, extra)
+        check_names(config)
         begun = (folder / "log.txt").is_file() and (folder.parent / CONFIG).is_file()  # before its first checkpoint
         if begun or (folder / METRICS).is_file() or list_checkpoints(folder):
             folder = folder.parent  # the folder of a scene was given
@@ -146,7 +160,7 @@ def open_run(
     if config_name is None:
         raise ConfigError("no configuration", where="-c", hint="python tools/train.py -c demo.yml")
     config = load_config(config_name, extra)
-    find_method(config.method)
+    check_names(config)
     if output is not None:
         config.output.root = output
     list_scenes(config.data)  # before a folder is made: a wrong path should leave nothing behind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Union
 
@@ -13,10 +14,13 @@ from paddle_umsft.weights.declared import query_start
 from paddle_umsft.weights.fit import shapes_of
 from paddle_umsft.weights.formats.reader import read_weights
 from paddle_umsft.weights.mapping import Arrays, published_to_ours
-from paddle_umsft.weights.names import SRF_PREFIX
+from paddle_umsft.weights.names import SRF_PREFIX, our_key
+from paddle_umsft.weights.names_uhntc import QUERY_KEYS
 from paddle_umsft.weights.recognise import recognise
 from paddle_umsft.weights.report import Report, TensorFate
 from paddle_umsft.weights.sizes import uhntc_sizes
+
+_QUERY_WEIGHT = str(our_key(QUERY_KEYS[0]))
 
 
 def load_start(path: Union[str, Path]) -> Arrays:
@@ -68,6 +72,20 @@ def load_start(path: Union[str, Path]) -> Arrays:
     for name, array in ours.items():
         start[name] = _copy(array)
     return start
+
+
+def has_declared_query(start: Mapping[str, np.ndarray]) -> bool:
+    """Tell whether uHNTC's query convolution is the declared start, which no training has moved (P12).
+
+    Args:
+        start: What `load_start` returned.
+    """
+    weight = start.get(_QUERY_WEIGHT)
+    if weight is None:
+        return False
+    bands = weight.shape[1]
+    declared = query_start(bands)[QUERY_KEYS[0]]
+    return np.array_equal(weight, declared)
 
 
 def _is_missing_srf(fate: TensorFate) -> bool:

@@ -33,7 +33,15 @@ def test_measures_what_is_missing_and_nothing_twice(quality, tmp_path, capsys):
     assert "seconds" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("extra", [["--scales", "1"], ["-o", "subspace.nonsense=1"], ["--presets", "no_such_preset"]])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        ["--scales", "1"],
+        ["-o", "subspace.nonsense=1"],
+        ["--presets", "no_such_preset"],
+        ["--convention", "dain"],
+    ],
+)
 def test_bad_usage_ends_with_2_before_any_run(quality, tmp_path, extra, capsys):
     assert quality.main(["--scenes", "demo://dead_leaves", "--out", str(tmp_path / "out"), *extra]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -27,6 +27,9 @@ from eval_calls import DEMO, rows_of
         (["good.npy", "--reference", "truth.npy", "--scale", "8", "--csv", "text.mat/t.csv"], 3, "cannot be written"),
         (["--baselines", "--presets", "fastest", "-o", *DEMO], 2, "fastest"),
         (["--baselines", "-o", "observe.scales=4"], 2, "scales"),
+        (["good.npy", "--convention", "athor"], 2, "--convention: unknown convention"),
+        (["good.npy", "--convention", "athor"], 2, "did you mean author?"),
+        (["--baselines", "-o", "observe.psf.type=gausian", "observe.scale=4", *DEMO], 2, "did you mean gaussian?"),
     ],
 )
 def test_bad_input_is_one_line_and_the_right_exit_code(
@@ -65,7 +68,7 @@ def test_one_bad_file_does_not_stop_the_others(
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["--convention", "matlab"], ["--layout", "whc"], ["--colour"]])
+@pytest.mark.parametrize("arguments", [["--layout", "whc"], ["--colour"]])
 def test_bad_usage(tool: ModuleType, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         tool.main(["x.npy", *arguments])

@@ -12,6 +12,7 @@ import scipy.io
 from eval_calls import DEMO, demo_run, rows_of
 
 from paddle_umsft.compare.files import ScoredResult
+from paddle_umsft.compare.hints import hints
 from paddle_umsft.compare.settings import Settings
 from paddle_umsft.compare.side_by_side import evaluate_all
 from paddle_umsft.compare.tables import bands_table, csv_table, results_table
@@ -217,3 +218,83 @@ def test_foreign_result_beside_a_truth_whose_bands_were_sorted(
     assert "wavelengths_nm" in capsys.readouterr().err
     assert tool.main([str(tmp_path / "told.npz"), *common, "--csv", str(tmp_path / "t.csv")]) == 0
     assert float(rows_of(tmp_path / "t.csv")[0]["PSNR"]) == pytest.approx(40, abs=1e-3)
+
+
+def square_truth(folder: Path) -> np.ndarray:
+    """A truth that is no mirror image of itself, saved with its maximum at 1, and a result 0.02 away from it."""
+    random = np.random.default_rng(3)
+    rows = np.linspace(0.1, 1, 48)[:, None, None]
+    columns = np.linspace(1, 0.5, 48)[None, :, None]
+    truth = (rows * columns**2 * np.linspace(1, 0.4, 6)).astype(np.float32)  # (48, 48, 6)
+    truth /= truth.max()
+    np.save(folder / "truth.npy", truth)
+    return np.clip(truth + random.normal(0, 0.02, truth.shape), 0, None).astype(np.float32)
+
+
+def said_of(
+    tool: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str], result: np.ndarray, *more: str
+) -> list[str]:
+    """The lines beside the table."""
+    np.save(folder / "theirs.npy", result)
+    command = [str(folder / "theirs.npy"), "--reference", str(folder / "truth.npy"), "--scale", "8"]
+    assert tool.main([*command, *more]) == 0
+    return capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.parametrize("largest", [255.0, 65535.0, 4095.0, 3000.0])
+def test_values_in_other_units_are_said_with_the_way_out(
+    tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], largest: float
+) -> None:
+    result = square_truth(tmp_path)
+    (line,) = said_of(tool, tmp_path, capsys, np.round(result * largest).astype(np.uint16))
+    found = float(line.rpartition(" ")[2])
+    assert "theirs.npy: it fits more than 10 times better divided by" in line
+    assert "--result-normalise" in line
+    assert found == pytest.approx(largest, rel=0.01)
+    assert found == largest or largest == 3000.0  # what many multiply by is named exactly
+    assert said_of(tool, tmp_path, capsys, np.round(result * largest), "--result-normalise", str(found)) == []
+
+
+def test_a_result_on_its_side_is_said_with_the_way_out(
+    tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The published code writes (W, H, C); with --transposed the figures are those of the upright result."""
+    result = square_truth(tmp_path)
+    (line,) = said_of(tool, tmp_path, capsys, result.swapaxes(0, 1))
+    assert "rows and columns swapped" in line
+    assert line.endswith("--transposed")
+    assert len(said_of(tool, tmp_path, capsys, 255 * result.swapaxes(0, 1))) == 2
+    table = ["--csv", str(tmp_path / "t.csv")]
+    assert said_of(tool, tmp_path, capsys, result.swapaxes(0, 1), "--transposed", *table) == []
+    lying = float(rows_of(tmp_path / "t.csv")[0]["PSNR"])
+    assert said_of(tool, tmp_path, capsys, result, *table) == []
+    assert float(rows_of(tmp_path / "t.csv")[0]["PSNR"]) == pytest.approx(lying) == pytest.approx(34, abs=0.1)
+
+
+def test_a_shape_on_its_side_is_refused_with_the_way_out(
+    tool: ModuleType, truth: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "theirs.npy", truth.swapaxes(0, 1))
+    command = [str(tmp_path / "theirs.npy"), "--reference", str(tmp_path / "truth.npy"), "--scale", "8"]
+    assert tool.main(command) == 3
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "expected (40, 56, 6), got (56, 40, 6); add --transposed" in error
+    assert tool.main([*command, "--transposed"]) == 0
+    assert " 1.0000 " in capsys.readouterr().out  # SSIM
+
+
+@pytest.mark.parametrize("kind", ["poor", "dark", "negative", "perfect", "a hair too bright"])
+def test_nothing_is_said_where_nothing_is_to_be_said(
+    tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    result = square_truth(tmp_path)
+    made = {
+        "poor": np.random.default_rng(0).uniform(size=result.shape),
+        "dark": 0.9 * result,
+        "negative": -result,
+        "perfect": np.load(tmp_path / "truth.npy"),
+        "a hair too bright": np.load(tmp_path / "truth.npy") * np.float32(1.001),
+    }[kind]
+    assert said_of(tool, tmp_path, capsys, made) == []
+    assert hints(result, 0 * result) == []  # nothing can be said of nothing

@@ -57,6 +57,27 @@ def test_perfect_and_worse(convention: str) -> None:
         assert series == sorted(series, reverse=bool(MEASURES[key].higher_is_better)), key
 
 
+@pytest.mark.parametrize("convention", list(CONVENTIONS))
+def test_counts_are_measured_as_the_values_that_they_stand_for(convention: str) -> None:
+    """12-bit counts give the figures of the same numbers divided by the truth's maximum."""
+    truth, fused = (np.clip(np.round(4095 * cube), 0, None).astype(np.uint16) for cube in _pair(0.02))
+    largest = truth.max()
+    wanted = evaluate(truth / largest, fused / largest, scale=4, convention=convention)
+    for estimate in (fused, fused.astype(np.float32), fused.astype(np.int32)):
+        assert evaluate(truth, estimate, scale=4, convention=convention) == pytest.approx(wanted)
+    shown = evaluate_bands(truth, fused, convention=convention)
+    for name, values in evaluate_bands(truth / largest, fused / largest, convention=convention).items():
+        np.testing.assert_allclose(shown[name], values, rtol=1e-9)
+    few = (truth > 2000).astype(np.uint8)  # whole numbers up to 1 are values already
+    assert evaluate(few, fused / largest, scale=4) == evaluate(few.astype(float), fused / largest, scale=4)
+
+
+def test_an_unknown_convention_names_the_nearest() -> None:
+    truth, fused = _pair(0.1)
+    with pytest.raises(ConfigError, match=r"convention: unknown convention, .* got 'yokoja'; did you mean yokoya\?"):
+        evaluate(truth, fused, scale=4, convention="yokoja")
+
+
 def test_every_figure_has_its_measure() -> None:
     """What is measured is listed, and of what is measured without a truth the direction holds too."""
     truth, fused = _pair(0.05)
@@ -210,7 +231,7 @@ def test_bad_scale(scale: float) -> None:
 
 def test_other_bad_input() -> None:
     truth, fused = _pair(0.1)
-    with pytest.raises(ConfigError, match="unknown convention, expected author"):
+    with pytest.raises(ConfigError, match="unknown convention, expected one of author"):
         evaluate(truth, fused, scale=4, convention="matlab")
     with pytest.raises(DataError, match="11×11"):
         evaluate(truth[:10], fused[:10], scale=4, convention="dian")

@@ -13,15 +13,19 @@ from typing import Any, Optional
 
 import numpy as np
 import pytest
+from programs import program
 from pydantic import Field
 from train_calls import train
 
+from paddle_umsft import read_scene
+from paddle_umsft.cameras.psf import TYPES
 from paddle_umsft.config.base import Section
 from paddle_umsft.config.run import MORE_SECTIONS
 from paddle_umsft.data.records import OnRecord, Record
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.methods.table import METHODS, Method
+from paddle_umsft.metrics import CONVENTIONS, Convention
 
 
 class ToySettings(Section):
@@ -179,3 +183,43 @@ def test_its_settings_are_checked_like_all_others(tmp_path: Path, capsys: pytest
     assert "toy.rate" in capsys.readouterr().err
     assert train(*argv, "method=tooy") == 2
     assert "did you mean toy?" in capsys.readouterr().err
+
+
+def test_a_baseline_a_convention_and_a_psf_are_a_row_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each is asked for by its name wherever its kind is, and nothing but its table knows it."""
+
+    def fuse_mean(observation: Observation, settings: None, *, seed: int, on_record: Any) -> FusionResult:
+        mean = observation.lr_hsi.mean(axis=(0, 1))
+        return FusionResult(np.broadcast_to(mean, (*observation.shape, observation.bands)).copy(), method="mean")
+
+    def largest_error(reference: np.ndarray, fused: np.ndarray, *, scale: float) -> dict[str, float]:
+        return {"PSNR": float(np.abs(reference - fused).max())}
+
+    def no_bands(reference: np.ndarray, fused: np.ndarray) -> dict[str, np.ndarray]:
+        return {}
+
+    monkeypatch.setitem(METHODS, "mean", Method(fuse=fuse_mean, is_baseline=True))
+    monkeypatch.setitem(CONVENTIONS, "strict", Convention(cube=largest_error, bands=no_bands))
+    monkeypatch.setitem(TYPES, "pinhole", lambda settings, scale: np.ones((1, 1)))
+    asked = ["data.demo.height=48", "data.demo.width=64", "observe.srf=uniform", "observe.psf.type=pinhole"]
+    run = ["-c", "demo_umsft.yml", "--output", str(tmp_path), "-o", "method=mean", "evaluate.convention=strict"]
+    assert train(*run, *asked, "output.figures=false", "output.visualdl=false") == 0
+    folder = tmp_path / "demo_umsft" / "dead_leaves"
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["convention"] == "strict"
+    truth = read_scene("demo://dead_leaves", demo={"height": 48, "width": 64})
+    assert metrics["fused"] == {"PSNR": pytest.approx(np.abs(truth.hr_hsi - np.load(folder / "fused.npy")).max())}
+    # One tap of 8 x 8: the fourth row and column, of which it is as near to the middle as whole pixels can be.
+    seen = np.load(folder / "fused.npy")[0, 0]
+    np.testing.assert_allclose(seen, truth.hr_hsi[3::8, 3::8].mean(axis=(0, 1)), rtol=1e-6)
+    capsys.readouterr()
+
+    table = tmp_path / "t.csv"
+    compared = ["--baselines", "--presets", "--convention", "all", "--csv", str(table), "-o", *asked]
+    assert program("tools/eval.py").main([*compared, "data.path=demo://dead_leaves"]) == 0
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = [(row["file"], row["convention"]) for row in csv.DictReader(file)]
+    assert ("mean", "strict") in rows
+    assert len(rows) == 5 * 4

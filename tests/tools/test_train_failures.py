@@ -23,6 +23,8 @@ from train_calls import BICUBIC, TINY, bicubic_run, one_line_error, scene_file, 
         (["-c", "demo_umsft.yml", "-o", "data.demo.height=64"], 3, "at least 128"),
         (["-c", "demo_umsft.yml", "-o", "observe.scale=500"], 3, "500"),
         (["--resume", "nowhere"], 3, "nowhere"),
+        (["-c", "demo.yml", "-o", "evaluate.convention=yokoja"], 2, "did you mean yokoya?"),
+        (["-c", "demo.yml", "-o", "observe.psf.type=bocks"], 2, "unknown PSF, expected one of reference"),
         (["-c", "demo_umsft.yml", "-o", "network.vgg_weights=nowhere.pth"], 3, "nowhere.pth"),
     ],
 )

@@ -28,6 +28,8 @@ class FusionModel(nn.Layer):
         spatial: `LearnedPsf` or `KnownPsf`.
         spectral: `LearnedSrf` or `KnownSrf`.
         started: Which of the three started from given weights.
+        has_declared_query: Whether the given weights had no query convolution of uHNTC's own, so that it is the
+            declared one (P12).
     """
 
     def __init__(self, network: nn.Layer, spatial: SpatialLayer, spectral: SpectralLayer) -> None:
@@ -36,6 +38,7 @@ class FusionModel(nn.Layer):
         self.spatial = spatial
         self.spectral = spectral
         self.started: tuple[str, ...] = ()
+        self.has_declared_query = False
 
     def start_from(self, path: Union[str, Path]) -> None:
         """Start from weights instead of random numbers: the network and what is learned of the cameras.
@@ -48,7 +51,7 @@ class FusionModel(nn.Layer):
             ConversionError: It cannot be read, or is not whole.
             DataError: It belongs to another network or other bands; nothing is changed.
         """
-        from paddle_umsft.weights import load_start
+        from paddle_umsft.weights import has_declared_query, load_start
 
         given = load_start(path)
         parts = {"network": self.network, "spatial": self.spatial, "spectral": self.spectral}
@@ -71,6 +74,17 @@ class FusionModel(nn.Layer):
         for name, tensor in wanted.items():
             tensor.set_value(found[name].astype(str(tensor.dtype).split(".")[-1]))
         self.started = tuple(started)
+        self.has_declared_query = has_declared_query(given)
+
+    def not_learned(self) -> list[str]:
+        """Return which of PSF and SRF are to be learned, and did not start from given weights."""
+        cameras = {"PSF": ("spatial", self.spatial), "SRF": ("spectral", self.spectral)}
+        unlearned = []
+        for name, (part, layer) in cameras.items():
+            is_known = isinstance(layer, (KnownPsf, KnownSrf))
+            if not is_known and part not in self.started:
+                unlearned.append(name)
+        return unlearned
 
 
 def state_problems(wanted: Mapping[str, Any], found: Mapping[str, Any], most: int = 5) -> list[str]:

@@ -25,6 +25,9 @@ from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
 from paddle_umsft.methods.networks.warm_up import Images, Stage, warm_up_stages
 
 MB_PER_GB = 1024
+# Ends of notes on a model that is applied without a single step.
+RANDOM_OUTPUT = "the result is what random numbers make of the images"
+DECLARED_QUERY = "the declared one was taken, which no training has seen"
 
 
 def make_images(observation: Observation, rank: int) -> Images:
@@ -70,6 +73,22 @@ class Start:
             lines.append(f"encoders   {self.vgg_weights or random}")
         return lines
 
+    def applied_notes(self, model: FusionModel) -> tuple[str, ...]:
+        """Notes on what is missing where a model is applied without a single step.
+
+        Args:
+            model: As it stands.
+        """
+        if "network" not in model.started:
+            return (f"nothing was trained and there are no weights of the network: {RANDOM_OUTPUT}",)
+        notes = []
+        unlearned = " and no ".join(model.not_learned())
+        if unlearned:
+            notes.append(f"nothing was trained, and {self.weights} has no {unlearned}: what is returned is the start")
+        if model.has_declared_query:
+            notes.append(f"{self.weights} has no query convolution (P12): {DECLARED_QUERY}")
+        return tuple(notes)
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -107,6 +126,7 @@ class SceneSolver:
 
     Attributes:
         model: Network and degradations.
+        is_applied: Whether there is no step to take: the model is applied as it stands.
         stages: The warm-up stages that apply, then the fusion.
         device: "cpu" or "gpu".
         position: (stage index, iteration) of the next step.
@@ -124,6 +144,10 @@ class SceneSolver:
             self.model.train()
             warm_up = warm_up_stages(self.images, self.model.spatial, self.model.spectral, recipe.warm_up)
             self.fusion = recipe.fusion(self.images, self.model)
+        # Without a step of fusion given weights are applied as they are, their PSF and SRF too.
+        self.is_applied = self.fusion.iterations == 0
+        if self.is_applied:
+            warm_up = []
         self.stages: list[Stage] = [*warm_up, self.fusion]
         self.position = (0, 0)
         self.seconds = 0.0
@@ -186,16 +210,29 @@ class SceneSolver:
 
     def result(self, history: list[Record]) -> FusionResult:
         """The outcome as arrays."""
+        started = time.perf_counter()
+        fused = self.fusion.result()
+        seconds = self.seconds
+        if self.is_applied:  # the one forward pass is all there is
+            seconds += time.perf_counter() - started
         srf = self.model.spectral.effective_srf()
         return FusionResult(
-            fused=self.fusion.result().astype(np.float32),
+            fused=fused.astype(np.float32),
             psf=self.model.spatial.effective_psf(),
             srf=srf,
             history=history,
             method=self.recipe.method,
-            seconds=self.seconds,
-            notes=self.recipe.notes + unused_bands(srf),
+            seconds=seconds,
+            notes=self._notes(srf),
         )
+
+    def _notes(self, srf: np.ndarray) -> tuple[str, ...]:
+        if not self.is_applied:
+            return self.recipe.notes + unused_bands(srf)
+        notes = self.recipe.start.applied_notes(self.model)
+        if "SRF" in self.model.not_learned():
+            return notes  # it is a start, of which nothing is to be said but that
+        return notes + unused_bands(srf)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that moves: `model`, the tensors by name, and the state of what moves them."""

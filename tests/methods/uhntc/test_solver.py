@@ -126,8 +126,8 @@ def test_perceptual_term_is_off_without_a_file_and_says_so(tmp_path: Path) -> No
     ):
         solver = start_trained(one.observation, load_config("uhntc.yml", overrides))
         records = [record for record in solver.run() if "hsi" in record]
-        told = solver.result(records).notes
-        assert tuple(note for note in told if note.startswith(OFF)) == notes
+        # So short a warm-up can leave responses closed, and then there are notes on them as well.
+        assert tuple(note for note in solver.result(records).notes if note.startswith(OFF)) == notes
         assert all(("perceptual" in record) == (notes == ()) for record in records)
 
 
@@ -147,8 +147,7 @@ def test_perceptual_weights_that_do_not_fit(change: dict[str, Any], message: str
 
 def test_without_a_step_the_network_is_applied_as_it_stands() -> None:
     case = make_case(64, 64, 8)
-    config = load_config("uhntc.yml", [*SMALL, "uhntc.warm_up.iterations=0", "uhntc.iterations=0"])
-    config.uhntc.warm_up.joint_iterations = 0
+    config = load_config("uhntc.yml", [*SMALL, "uhntc.iterations=0"])
     solver = start_trained(case.observation, config)
     assert list(solver.run()) == []
     assert solver.result([]).fused.shape == (64, 64, 8)
