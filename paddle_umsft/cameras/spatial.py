@@ -1,7 +1,7 @@
 """The spatial degradation as a known linear operator: blur with a PSF, then keep every s-th pixel.
 
 One geometry for the whole package: LR pixel i sees the k HR pixels that start at i*s + `first_tap`; the PSF is not
-flipped; what lies outside the image is taken from where `wrapped` says.
+flipped; what lies outside the image is taken from where the border says, see `border.py`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from paddle_umsft.cameras.border import Border, continued
 from paddle_umsft.data.checks import check_axes, check_psf, check_scale, check_tiling
 
-# Singular values of a PSF below this share of the largest are left out: half a rounding step of the arithmetic in
-# float32, and what the decomposition itself leaves of an exactly separable PSF in float64.
-NEGLIGIBLE = {np.dtype(np.float32): 1e-7, np.dtype(np.float64): 1e-14}
+# Singular values of a PSF below this share of the largest are left out. In float64, which simulations use: what the
+# decomposition itself leaves of an exactly separable PSF. In float32, which methods use: an error of some 1e-4 of what
+# is seen, well below that of any estimated PSF; a PSF with tails needs half as many terms as it does for rounding.
+NEGLIGIBLE = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-14}
 
 
 def first_tap(size: int, scale: int) -> int:
@@ -24,15 +26,31 @@ def first_tap(size: int, scale: int) -> int:
     return (scale - size) // 2
 
 
-def wrapped(positions: np.ndarray, length: int) -> np.ndarray:
-    """The border: which of `length` HR rows (or columns) stands in for a position outside; the image repeats itself."""
-    return positions % length
+def tap_positions(
+    size: int,
+    scale: int,
+    count: int,
+) -> np.ndarray:
+    """The HR rows (or columns) under the taps of every LR row (or column), whether they are on the picture or not.
+
+    Args:
+        size: k, length of the PSF.
+        scale: s.
+        count: h or w.
+
+    Returns:
+        (count, size) whole numbers.
+    """
+    first_pixels = np.arange(count) * scale
+    windows_start = first_pixels + first_tap(size, scale)
+    return np.asarray(windows_start[:, None] + np.arange(size)[None, :])
 
 
 def seen_positions(
     size: int,
     scale: int,
     length: int,
+    border: Border = "wrap",
 ) -> np.ndarray:
     """The HR rows (or columns) that every LR row (or column) sees.
 
@@ -40,25 +58,25 @@ def seen_positions(
         size: k, length of the PSF.
         scale: s.
         length: H or W.
+        border: What lies outside.
 
     Returns:
         (length / scale, size) indices within [0, length).
     """
-    first_pixels = np.arange(length // scale) * scale
-    windows_start = first_pixels + first_tap(size, scale)
-    windows = windows_start[:, None] + np.arange(size)[None, :]  # (length / scale, size)
-    return wrapped(windows, length)
+    positions = tap_positions(size, scale, length // scale)
+    return continued(positions, length, border)
 
 
 def patches(
     image: np.ndarray,
     size: int,
     scale: int,
+    border: Border = "wrap",
 ) -> np.ndarray:
     """What every LR pixel's PSF sees: (H, W, M) -> (M, h*w, size*size)."""
     height, width, bands = image.shape
-    rows = seen_positions(size, scale, height)  # (h, k)
-    columns = seen_positions(size, scale, width)  # (w, k)
+    rows = seen_positions(size, scale, height, border)  # (h, k)
+    columns = seen_positions(size, scale, width, border)  # (w, k)
     seen = image[rows[:, None, :, None], columns[None, :, None, :]]  # (h, w, k, k, M)
     ordered = np.ascontiguousarray(seen.transpose(4, 0, 1, 2, 3))  # (M, h, w, k, k)
     return ordered.reshape(bands, -1, size * size)
@@ -69,12 +87,10 @@ class _Term:
     """One outer product of taps, as which a PSF acts on rows and columns apart, for one size of image.
 
     Attributes:
-        row_taps: (k,) taps along a column of the image.
-        rows: (h, H) sparse: applies them with the stride of the scale.
+        rows: (h, H) sparse: applies row taps with the stride of the scale.
         columns: (w, W) sparse: the same along a row of the image.
     """
 
-    row_taps: np.ndarray
     rows: sparse.csr_matrix
     columns: sparse.csr_matrix
 
@@ -88,14 +104,21 @@ class SpatialDegradation:
     Args:
         psf: (k, k), used as it is.
         scale: s, whole number >= 1.
+        border: What lies outside the image.
 
     Raises:
         ConfigError: Scale not a whole number >= 1.
         DataError: PSF not square, not finite or all zero.
     """
 
-    def __init__(self, psf: np.ndarray, scale: int) -> None:
+    def __init__(
+        self,
+        psf: np.ndarray,
+        scale: int,
+        border: Border = "wrap",
+    ) -> None:
         self.scale = check_scale(scale, minimum=1)
+        self.border = border
         self.psf = check_psf(psf, where="psf", signed=True)
         left, strengths, right = np.linalg.svd(self.psf)
         weights = np.sqrt(strengths)
@@ -151,19 +174,59 @@ class SpatialDegradation:
             DataError: A size that is not a multiple of the scale.
         """
         height, width, bands = shape
-        size = self.psf.shape[0]
         terms = self._terms(height, width, np.dtype(np.float32))
         h = height // self.scale
         w = width // self.scale
+        row_maps = np.stack([term.rows.toarray() for term in terms], axis=1)  # (h, terms, H)
+        sees = np.any(row_maps != 0, axis=1)  # (h, H)
+        last_seen = height - 1 - np.argmax(sees[:, ::-1], axis=1)
         lr = np.zeros((h, w, bands), np.float32)
-        for row, seen in enumerate(seen_positions(size, self.scale, height)):
-            strip = make_rows(seen)
-            strip = strip.reshape(size, width * bands)
-            for term in terms:
-                line = term.row_taps @ strip
-                line = line.reshape(width, bands)
-                lr[row] += term.columns @ line
+        unfinished: dict[int, np.ndarray] = {}
+        # Windows overlap: every HR row is made once and added to all LR rows that see it, so that only those are held
+        # at full width which are still to see more.
+        for top in range(0, height, self.scale):
+            index = np.arange(top, top + self.scale)
+            strip = make_rows(index).reshape(self.scale, width * bands)
+            taps = row_maps[:, :, index]  # (h, terms, s)
+            touched = np.flatnonzero(np.any(taps != 0, axis=(1, 2)))
+            parts = taps[touched].reshape(-1, self.scale) @ strip
+            parts = parts.reshape(len(touched), len(terms), width * bands)
+            for row, part in zip(touched.tolist(), parts):
+                if row in unfinished:
+                    unfinished[row] += part
+                else:
+                    unfinished[row] = part
+                if last_seen[row] < top + self.scale:
+                    lines = unfinished.pop(row)
+                    for term, line in zip(terms, lines):
+                        lr[row] += term.columns @ line.reshape(width, bands)
         return lr  # (h, w, C)
+
+    def inside(self, lr_shape: tuple[int, int]) -> np.ndarray:
+        """How much of each LR pixel's PSF lies on the image.
+
+        Args:
+            lr_shape: (h, w).
+
+        Returns:
+            (h, w), 1 everywhere if the image repeats itself.
+        """
+        h, w = lr_shape
+        if self.border == "wrap":
+            return np.ones((h, w))
+        share = np.zeros((h, w))
+        for row_taps, column_taps in zip(self._row_taps, self._column_taps):
+            down = self._taps_inside(row_taps, h)
+            across = self._taps_inside(column_taps, w)
+            share += np.outer(down, across)
+        # The terms may have either sign: their rounding is cut off.
+        return np.clip(share, 0.0, 1.0)
+
+    def _taps_inside(self, taps: np.ndarray, count: int) -> np.ndarray:
+        """(count,) sum of the taps that fall on the image, for every LR row (or column)."""
+        positions = tap_positions(taps.size, self.scale, count)  # (count, k)
+        is_inside = (positions >= 0) & (positions < count * self.scale)
+        return np.asarray(is_inside @ taps)
 
     def adjoint(self, lr: np.ndarray) -> np.ndarray:
         """The transpose of `forward`: <forward(x), y> = <x, adjoint(y)>.
@@ -206,7 +269,6 @@ class SpatialDegradation:
             kept = self._strengths > NEGLIGIBLE[dtype] * self._strengths[0]
             for row_taps, column_taps in zip(self._row_taps[kept], self._column_taps[kept]):
                 term = _Term(
-                    row_taps=row_taps.astype(dtype),
                     rows=self._strided(row_taps, height).astype(dtype),
                     columns=self._strided(column_taps, width).astype(dtype),
                 )
@@ -217,7 +279,7 @@ class SpatialDegradation:
     def _strided(self, taps: np.ndarray, length: int) -> sparse.csr_matrix:
         """(length / s, length) matrix that applies k taps to every window; where a window meets itself they add up."""
         size = taps.size
-        columns = seen_positions(size, self.scale, length)  # (length / s, k)
+        columns = seen_positions(size, self.scale, length, self.border)  # (length / s, k)
         count = len(columns)
         rows = np.repeat(np.arange(count), size)
         values = np.tile(taps, count)

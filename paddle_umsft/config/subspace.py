@@ -19,6 +19,9 @@ class SubspaceSettings(Section):
             worse than the whole range, "trust" never does, "ignore" never looks at them.
         psf_size: Length of the PSF's window; None: tried.
         free_psf: Also try a PSF without a formula.
+        wide_psf: Also try PSFs whose tails are not cut at a window.
+        border: What LR pixels see beyond the picture: "wrap", its other side (simulators); "reflect", the picture
+            mirrored (cameras); "auto", what the data say.
         map_features: Random features of the map from MSI to spectra; 0: start from bicubic instead.
         iterations: Conjugate-gradient steps.
         smoothness: Weight of the edge-aware gradient penalty on what the solve adds to its starting point.
@@ -32,6 +35,8 @@ class SubspaceSettings(Section):
     supports: Literal["check", "trust", "ignore"] = "check"
     psf_size: Optional[int] = Field(default=None, ge=1)
     free_psf: bool = True
+    wide_psf: bool = True
+    border: Literal["auto", "wrap", "reflect"] = "auto"
     map_features: int = Field(default=256, ge=0)
     iterations: int = Field(default=60, ge=0)
     smoothness: float = Field(default=1e-2, ge=0)

@@ -7,16 +7,23 @@ from typing import Optional
 
 import numpy as np
 
+from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.checks import check_psf, check_srf, check_supports
 from paddle_umsft.data.scene import Observation, Supports
 from paddle_umsft.errors import ConfigError
+from paddle_umsft.preparation.band_widths import separate_widths
+from paddle_umsft.preparation.border_equations import Known, variance_ratio
+from paddle_umsft.preparation.noise import noise_before_psf
 from paddle_umsft.preparation.psf_fit import EXACT, PsfFit, fit_psf
 from paddle_umsft.preparation.srf_fit import fit_srf
+from paddle_umsft.preparation.wide_psf import WideSearch
 
-# Longest window of a PSF, in LR pixels: beyond it blur and decimation hide what a tap does.
+# Longest window that may be asked for, in LR pixels: beyond it blur and decimation hide what a tap does.
 LONGEST_WINDOW = 3
+# Windows that kernels are cut to reach to this many LR pixels and one HR pixel.
+LONGEST_NARROW = 2
 # Smoothness ties neighbouring bands, so a wide support has fewer degrees of freedom than bands: at most this many.
 MOST_FREEDOM = 31
 # With the PSF given, supports are overruled where the whole range leaves less than this share of their squared error.
@@ -34,6 +41,10 @@ class Degradations:
         supports: "given SRF", "as given", "overruled" or "whole range".
         residual: Root mean square of PSF(msi) - SRF(lr_hsi).
         agreement: Share of the variance of PSF(msi) that SRF(lr_hsi) explains, 1 at best.
+        noise_bound: Noise of the MSI that would explain what changes from one LR pixel to the next in that difference.
+        border: What lies beyond the picture.
+        doubt: How much less is known of what lies beyond than of the picture, see `border_equations.py`.
+        band_psfs: (C,) PSFs of the HSI bands, where each has its own; `psf` is what they have in common.
     """
 
     psf: np.ndarray
@@ -42,6 +53,10 @@ class Degradations:
     supports: str
     residual: float
     agreement: float
+    noise_bound: float = np.inf
+    border: Border = "wrap"
+    doubt: float = 0.0
+    band_psfs: Optional[list[np.ndarray]] = None
 
 
 def _known_psf(observation: Observation) -> Optional[np.ndarray]:
@@ -84,6 +99,45 @@ def _support_options(observation: Observation, settings: SubspaceSettings) -> li
     return [given, whole]
 
 
+def _borders(settings: SubspaceSettings) -> tuple[Border, ...]:
+    """What may lie beyond the picture."""
+    if settings.border == "auto":
+        return ("wrap", "reflect")
+    return (settings.border,)
+
+
+def _given_psf(
+    observation: Observation,
+    psf: np.ndarray,
+    srf: Optional[np.ndarray],
+    supports: Supports,
+    settings: SubspaceSettings,
+) -> PsfFit:
+    """A known PSF with what lies beyond the picture, and how little is known of that."""
+    given = PsfFit(
+        psf=psf,
+        family="given",
+        criterion=0.0,
+        residual=0.0,
+    )
+    borders = _borders(settings)
+    sees_only_its_pixel = len(psf) <= observation.scale
+    if sees_only_its_pixel and len(borders) > 1:
+        return given
+    search = WideSearch(
+        observation.lr_hsi,
+        observation.hr_msi,
+        observation.scale,
+        supports,
+        srf=srf,
+        borders=borders,
+    )
+    fit = search.stand(Known("given", psf, 0.0))
+    given.border = fit.border
+    given.doubt = fit.verdict.doubt
+    return given
+
+
 def _blind_psf(
     observation: Observation,
     options: list[Supports],
@@ -98,30 +152,40 @@ def _blind_psf(
     if settings.psf_size is not None:
         sizes = [settings.psf_size]
     free = settings.free_psf
+    wide = settings.wide_psf and sizes is None
     chosen: Optional[tuple[PsfFit, Supports]] = None
     least = np.inf
     # The whole range first: where it explains the pair exactly, the narrower one need only be tried with that window.
     for supports in reversed(options):
-        found = fit_psf(lr_hsi, observation.hr_msi, observation.scale, supports, sizes=sizes, free=free)
+        found = fit_psf(
+            lr_hsi,
+            observation.hr_msi,
+            observation.scale,
+            supports,
+            sizes=sizes,
+            free=free,
+            wide=wide,
+            borders=_borders(settings),
+        )
         freedom = sum(min(high - low, MOST_FREEDOM) for low, high in supports)
         criterion = found.criterion + freedom * float(np.log(equations))
         if chosen is None or criterion < least:
             chosen = (found, supports)
             least = criterion
         if found.residual < EXACT * level:
-            sizes = [found.size]
             free = False
+            # An uncut kernel that is exact has to be found once more: its window is no choice.
+            if found.size <= LONGEST_NARROW * observation.scale + 1:
+                sizes = [found.size]
+                wide = False
     assert chosen is not None
     return chosen
 
 
-def _squared_error(
-    lr_hsi: np.ndarray,
-    lr_msi: np.ndarray,
-    srf: np.ndarray,
-) -> float:
-    """Mean square of SRF(lr_hsi) - PSF(msi)."""
-    return float(np.mean((lr_hsi @ srf.T - lr_msi) ** 2))
+def _mean_square(image: np.ndarray, weights: np.ndarray) -> float:
+    """Mean square of (h, w, M) with a weight per pixel, (h, w)."""
+    squares = np.mean(image**2, axis=2)
+    return float(np.sum(weights * squares) / np.sum(weights))
 
 
 def estimate(observation: Observation, settings: SubspaceSettings) -> Degradations:
@@ -152,37 +216,69 @@ def estimate(observation: Observation, settings: SubspaceSettings) -> Degradatio
     else:
         note = "as given"
 
-    psf_family = "given"
-    if psf is None:
-        if srf is not None:
-            found = fit_psf(lr_hsi, hr_msi, scale, whole, srf=srf, free=settings.free_psf)
-        else:
-            found, supports = _blind_psf(observation, options, settings)
-        psf = found.psf
-        psf_family = found.family
+    if psf is not None:
+        found = _given_psf(observation, psf, srf, supports, settings)
+    elif srf is not None:
+        found = fit_psf(
+            lr_hsi,
+            hr_msi,
+            scale,
+            whole,
+            srf=srf,
+            free=settings.free_psf,
+            wide=settings.wide_psf,
+            borders=_borders(settings),
+        )
+    else:
+        found, supports = _blind_psf(observation, options, settings)
         if supports != options[0]:
             note = "overruled"
+    psf = found.psf
+    doubt = found.doubt
 
-    lr_msi = SpatialDegradation(psf, scale).forward(hr_msi.astype(np.float64))  # (h, w, M)
+    band_psfs: Optional[list[np.ndarray]] = None
+    if found.widths is not None:
+        separated = separate_widths(observation, found.widths, supports, srf)
+        lr_hsi = separated.alike
+        psf = separated.fit.psf
+        doubt = separated.fit.verdict.doubt
+        band_psfs = separated.psfs
+
+    operator = SpatialDegradation(psf, scale, found.border)
+    lr_msi = operator.forward(hr_msi.astype(np.float64))  # (h, w, M)
+    # LR pixels that see beyond the picture count for less, in the fit and in what is said of it.
+    height, width = lr_hsi.shape[:2]
+    weights = 1.0 / variance_ratio(operator.inside((height, width)), doubt)  # (h, w)
+    trust = np.sqrt(weights).ravel()
     if srf is None:
-        srf = fit_srf(lr_hsi, lr_msi, supports, wavelengths_nm=observation.wavelengths_nm)
-        if psf_family == "given" and len(options) > 1:
+        srf = fit_srf(lr_hsi, lr_msi, supports, wavelengths_nm=observation.wavelengths_nm, trust=trust)
+        if found.family == "given" and len(options) > 1:
             # With the PSF given, nothing has compared supports and whole range so far.
-            wide = fit_srf(lr_hsi, lr_msi, whole, wavelengths_nm=observation.wavelengths_nm)
-            if _squared_error(lr_hsi, lr_msi, wide) < CLEARLY_BETTER * _squared_error(lr_hsi, lr_msi, srf):
-                srf = wide
+            wide_srf = fit_srf(lr_hsi, lr_msi, whole, wavelengths_nm=observation.wavelengths_nm, trust=trust)
+            wide_error = _mean_square(lr_hsi @ wide_srf.T - lr_msi, weights)
+            error = _mean_square(lr_hsi @ srf.T - lr_msi, weights)
+            if wide_error < CLEARLY_BETTER * error:
+                srf = wide_srf
                 note = "overruled"
 
-    error = _squared_error(lr_hsi, lr_msi, srf)
-    contrast = float(np.mean((lr_msi - lr_msi.mean(axis=(0, 1))) ** 2))
+    misfit = lr_hsi @ srf.T - lr_msi  # (h, w, M)
+    error = _mean_square(misfit, weights)
+    middle = np.average(lr_msi, axis=(0, 1), weights=weights)  # (M,)
+    contrast = _mean_square(lr_msi - middle, weights)
     agreement = 1.0
     if contrast > 0:
         agreement = 1.0 - error / contrast
+    # Every square has 1 / weight times the variance of one that lies inside: the level of those inside.
+    inner_squares = weights[..., None] * misfit**2
     return Degradations(
         psf=psf,
         srf=srf,
-        psf_family=psf_family,
+        psf_family=found.family,
         supports=note,
-        residual=float(np.sqrt(error)),
+        residual=float(np.sqrt(np.mean(inner_squares))),
         agreement=agreement,
+        noise_bound=noise_before_psf(misfit, psf, scale),
+        border=found.border,
+        doubt=doubt,
+        band_psfs=band_psfs,
     )

@@ -20,22 +20,21 @@ from typing import Optional
 import numpy as np
 from scipy.optimize import least_squares
 
+from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.psf_shapes import Shape
 from paddle_umsft.cameras.spatial import patches
+from paddle_umsft.preparation.band_widths import BandWidths, fit_band_widths
+from paddle_umsft.preparation.border_equations import STORAGE, Known, WideFit, criterion_of
 from paddle_umsft.preparation.psf_starts import Family, other_families, simplest_family
-from paddle_umsft.preparation.srf_fit import curvature
+from paddle_umsft.preparation.srf_fit import curvature, projection_penalty
+from paddle_umsft.preparation.wide_psf import WideSearch
 
 # LR pixels in use: a kernel has at most some hundred taps, and more pixels only cost time.
 MAX_ROWS = 2500
 # Relative residual that only rounding can leave: no richer kernel is tried below it.
 EXACT = 3e-5
-# Rounding of inputs stored as float32, relative to their level: a few half units in the last place.
-STORAGE = 2e-7
 # From this many rows per column on, a QR decomposition saves more in the fits than it costs.
 ROWS_PER_TAP = 1.5
-# Penalties on the SRF that is projected out, relative to the level of a band: on its curvature and on itself.
-SRF_ROUGHNESS = 3e-4
-SRF_SIZE = 1e-6
 # Fits of a family: residuals are evaluated this often at most, steps of a relative 1e-9 end them, and a parameter that
 # starts near zero (a centre, an angle) is taken to vary by about a third.
 EVALUATIONS = 25
@@ -48,6 +47,8 @@ TAP_WEIGHT = 0.1
 ACTIVE_SET_ROUNDS = 8
 # On how many of the windows that a round Gaussian fits best the other families are tried.
 BEST_WINDOWS = 2
+# Gain in the criterion per band from which on widths of their own are believed: a wrong family mimics small ones.
+OWN_WIDTHS = 30.0
 TINY = 1e-30
 
 
@@ -61,6 +62,10 @@ class PsfFit:
         criterion: Bayesian information criterion, smaller is better.
         residual: Root mean square of what the kernel leaves unexplained.
         parameters: Parameters of the family.
+        freedom: Degrees of freedom that the criterion charges for.
+        border: What lies beyond the picture.
+        doubt: How much less is known of what lies beyond, see `border_equations.py`.
+        widths: Where every MSI band has a width of its own.
     """
 
     psf: np.ndarray
@@ -68,6 +73,10 @@ class PsfFit:
     criterion: float
     residual: float
     parameters: Optional[np.ndarray] = None
+    freedom: float = 0.0
+    border: Border = "wrap"
+    doubt: float = 0.0
+    widths: Optional[BandWidths] = None
 
     @property
     def size(self) -> int:
@@ -163,12 +172,9 @@ def _project_out(pixels: np.ndarray, seen: np.ndarray) -> np.ndarray:
     Returns:
         (n + penalties, k*k).
     """
-    count, bands = pixels.shape
-    level = np.sqrt(np.sum(pixels**2) / bands)
-    rough = SRF_ROUGHNESS * curvature(bands)
-    large = SRF_SIZE * np.eye(bands)
-    penalty = level * np.concatenate([rough, large])
-    orthogonal, _ = np.linalg.qr(np.concatenate([pixels, penalty]))
+    count = len(pixels)
+    penalised = np.concatenate([pixels, projection_penalty(pixels)])
+    orthogonal, _ = np.linalg.qr(penalised)
     inside = orthogonal[:count].T @ seen
     rest = -orthogonal @ inside
     rest[:count] += seen
@@ -280,6 +286,7 @@ def _best_of(family: Family, equations: _Equations) -> PsfFit:
                 criterion=criterion,
                 residual=equations.residual(kernel),
                 parameters=parameters,
+                freedom=len(start),
             )
     assert best is not None
     return best
@@ -291,12 +298,13 @@ def _free_candidates(equations: _Equations, near: PsfFit) -> list[PsfFit]:
     fits = []
     for strength in STRENGTHS:
         kernel, freedom = _free_kernel(equations, near.psf, float(strength))
-        criterion = equations.criterion(kernel, freedom + len(near.parameters))
+        freedom += len(near.parameters)
         fit = PsfFit(
             psf=kernel,
             family="free",
-            criterion=criterion,
+            criterion=equations.criterion(kernel, freedom),
             residual=equations.residual(kernel),
+            freedom=freedom,
         )
         fits.append(fit)
     return fits
@@ -311,6 +319,8 @@ def fit_psf(
     srf: Optional[np.ndarray] = None,
     sizes: Optional[Sequence[int]] = None,
     free: bool = True,
+    wide: bool = True,
+    borders: Sequence[Border] = ("wrap", "reflect"),
     seed: int = 0,
 ) -> PsfFit:
     """Estimate the PSF.
@@ -323,6 +333,8 @@ def fit_psf(
         srf: (M, C) SRF; None: unknown, projected out.
         sizes: Kernel lengths to try; None: see `windows`.
         free: Whether a free kernel is tried as well.
+        wide: Whether kernels that are not cut at a window are tried as well.
+        borders: What may lie beyond the picture.
         seed: Chooses the LR pixels in use where there are very many.
 
     Returns:
@@ -331,17 +343,57 @@ def fit_psf(
     rows = _rows((lr_hsi.shape[0], lr_hsi.shape[1]), MAX_ROWS, seed)
     found: list[PsfFit] = []
     problems: dict[int, _Equations] = {}
-    is_exact = False
     for size in sizes or windows(scale, (hr_msi.shape[0], hr_msi.shape[1])):
         equations = _Equations(hr_msi, lr_hsi, scale, size, supports, srf, rows)
         problems[size] = equations
         found.append(_best_of(simplest_family(scale), equations))
         if found[-1].residual < EXACT * equations.level:
-            is_exact = True
-            break
-    if not is_exact:
-        found += _richer_kernels(problems, found, scale, free)
-    return min(found, key=_criterion_of)
+            return min(found, key=_criterion_of)
+
+    # No round Gaussian is exact within a narrow window. Uncut, with what lies beyond the picture?
+    search = WideSearch(lr_hsi, hr_msi, scale, supports, srf=srf, borders=borders)
+    candidates = []
+    widths: Optional[BandWidths] = None
+    if wide:
+        uncut = search.rounds()
+        if search.is_exact(uncut):
+            return _of_wide(uncut)
+        candidates.append(uncut)
+        widths = _clear_widths(search, uncut)
+        candidates += search.others()
+    # What narrow windows offer has been judged without a border: the best of it competes under the better one.
+    found += _richer_kernels(problems, found, scale, free)
+    narrow = min(found, key=_criterion_of)
+    candidates.append(search.stand(Known(narrow.family, narrow.psf, narrow.freedom)))
+    best = min(candidates, key=criterion_of)
+    if widths is not None and criterion_of(widths.fit) < criterion_of(best):
+        return _of_wide(widths.fit, widths)
+    return _of_wide(best)
+
+
+def _clear_widths(search: WideSearch, uncut: WideFit) -> Optional[BandWidths]:
+    """A width for every MSI band, where that explains the pair clearly better than the common round Gaussian."""
+    widths = fit_band_widths(search.better, search.start)
+    if widths is None:
+        return None
+    gain = criterion_of(uncut) - criterion_of(widths.fit)
+    if gain > OWN_WIDTHS * len(widths.log_ratios):
+        return widths
+    return None
+
+
+def _of_wide(fit: WideFit, widths: Optional[BandWidths] = None) -> PsfFit:
+    """The fit in the terms of this module."""
+    return PsfFit(
+        psf=fit.psf,
+        family=fit.family,
+        criterion=fit.verdict.criterion,
+        residual=fit.verdict.residual,
+        parameters=fit.parameters,
+        border=fit.border,
+        doubt=fit.verdict.doubt,
+        widths=widths,
+    )
 
 
 def _criterion_of(fit: PsfFit) -> float:

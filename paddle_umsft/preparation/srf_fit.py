@@ -28,6 +28,9 @@ GAP = 3.0
 ROUNDING = 1e-12
 # NNLS takes about as many steps as there are bands; this many per band mean that it circles.
 STEPS_PER_BAND = 30
+# Penalties on an SRF that is projected out, relative to the level of a band: on its curvature and on itself.
+PROJECTED_ROUGHNESS = 3e-4
+PROJECTED_SIZE = 1e-6
 TINY = 1e-30
 
 
@@ -52,6 +55,22 @@ def curvature(bands: int, positions: Optional[np.ndarray] = None) -> np.ndarray:
         crosses = wide[:-1] | wide[1:]
         second[crosses] = 0.0
     return second
+
+
+def projection_penalty(pixels: np.ndarray) -> np.ndarray:
+    """Rows below the pixels that keep a response smooth which is projected out of a PSF's equations.
+
+    Args:
+        pixels: (n, b) LR-HSI on the support of a band.
+
+    Returns:
+        (2 b - 2, b): with [pixels; penalty] = QR, I - QQ' leaves what no smooth response explains.
+    """
+    bands = pixels.shape[1]
+    level = np.sqrt(np.sum(pixels**2) / bands)
+    rough = PROJECTED_ROUGHNESS * curvature(bands)
+    large = PROJECTED_SIZE * np.eye(bands)
+    return np.asarray(level * np.concatenate([rough, large]))
 
 
 def _non_negative(gram: np.ndarray, cross: np.ndarray) -> np.ndarray:
@@ -157,6 +176,7 @@ def fit_srf(
     *,
     wavelengths_nm: Optional[np.ndarray] = None,
     strength: Optional[float] = None,
+    trust: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """Find the SRF that turns the LR-HSI into the blurred MSI.
 
@@ -166,6 +186,7 @@ def fit_srf(
         supports: Per MSI band the half-open band range it can see.
         wavelengths_nm: (C,) band centres; the smoothness does not reach over gaps.
         strength: Weight of the smoothness; 0: none; None: by cross-validation.
+        trust: (h*w,) factors on the residuals of the LR pixels; None: all alike.
 
     Returns:
         (M, C) non-negative SRF, zero outside the supports.
@@ -173,6 +194,9 @@ def fit_srf(
     bands, msi_bands = lr_hsi.shape[2], lr_msi.shape[2]
     pixels = lr_hsi.reshape(-1, bands).astype(np.float64)
     targets = lr_msi.reshape(-1, msi_bands).astype(np.float64)
+    if trust is not None:
+        pixels = pixels * trust[:, None]
+        targets = targets * trust[:, None]
     srf = np.zeros((msi_bands, bands))
     for band, (low, high) in enumerate(supports):
         centres = None

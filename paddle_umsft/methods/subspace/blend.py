@@ -10,6 +10,8 @@ References:
 
 from __future__ import annotations
 
+from typing import Optional
+
 import numpy as np
 
 from paddle_umsft.cameras.spatial import SpatialDegradation
@@ -24,6 +26,7 @@ def linear_bands(
     lr_hsi: np.ndarray,
     hr_msi: np.ndarray,
     operator: SpatialDegradation,
+    trust: Optional[np.ndarray] = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Each HSI band as a linear mix of the MSI bands and a constant, fitted on the LR pixels.
 
@@ -31,12 +34,16 @@ def linear_bands(
         lr_hsi: (h, w, C).
         hr_msi: (H, W, M).
         operator: The PSF.
+        trust: (h*w, 1) factors on the residuals of the LR pixels; None: all alike.
 
     Returns:
-        (M, C) weights, (C,) constants, and (h*w, C) leave-one-out residuals.
+        (M, C) weights, (C,) constants, and (h*w, C) leave-one-out residuals, multiplied by the trust.
     """
     targets = lr_hsi.reshape(-1, lr_hsi.shape[2]).astype(np.float64)  # (n, C)
     design = with_constant(operator.forward(hr_msi))  # (n, M + 1)
+    if trust is not None:
+        targets = targets * trust
+        design = design * trust
     left, values, right = np.linalg.svd(design, full_matrices=False)
     kept = values > RANK_TOLERANCE * values[0]
     left = left[:, kept]  # (n, r)
@@ -76,6 +83,7 @@ def blend(
     hr_msi: np.ndarray,
     operator: SpatialDegradation,
     map_left_out: np.ndarray,
+    lr_trust: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """Move each band of a cube towards the linear mix, as far as leave-one-out errors ask for it.
 
@@ -85,6 +93,7 @@ def blend(
         hr_msi: (H, W, M), in the same units.
         operator: The PSF.
         map_left_out: (h*w, C) leave-one-out residuals of the map that `fused` was made with.
+        lr_trust: (h, w) weights of the LR pixels; None: all alike.
 
     Returns:
         `fused`; as it was, if there are too few LR pixels to tell.
@@ -93,7 +102,11 @@ def blend(
     unknowns = hr_msi.shape[2] + 1
     if height * width < PIXELS_PER_WEIGHT * unknowns:
         return fused
-    weights, constants, left_out = linear_bands(lr_hsi, hr_msi, operator)
+    trust: Optional[np.ndarray] = None
+    if lr_trust is not None:
+        trust = np.sqrt(lr_trust).reshape(-1, 1)
+        map_left_out = map_left_out * trust
+    weights, constants, left_out = linear_bands(lr_hsi, hr_msi, operator, trust)
     share = shares(map_left_out, left_out).astype(np.float32)  # (C,)
     linear_share = 1 - share
     slopes = (linear_share * weights).astype(np.float32)  # (M, C)

@@ -19,7 +19,7 @@ import numpy as np
 from paddle_umsft.config.ensemble import EnsembleInput, EnsembleSettings
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.methods.subspace.ground import Ground, choices_on, notes_on, prepare
+from paddle_umsft.methods.subspace.ground import Ground, choices_on, notes_on, prepare, with_sharper_bands
 from paddle_umsft.methods.subspace.method import agree, held_out_rmse, map_spectra, recorder, to_cube
 from paddle_umsft.methods.subspace.refine import guided_refine
 from paddle_umsft.methods.subspace.spectral_map import Kernel, PixelInputs
@@ -109,7 +109,8 @@ def ensemble(
     surround = pixels >= settings.surround_pixels
     if surround:
         radius = ground.operator.scale * SURROUND_WIDTH
-        ground = replace(ground, inputs=PixelInputs.of(ground.hr_msi, (radius,)))
+        inputs = PixelInputs.of(ground.hr_msi, (radius,), ground.operator.border)
+        ground = replace(ground, inputs=inputs)
 
     rng = np.random.default_rng([seed, STREAM_KERNELS])
     drawn = []
@@ -200,6 +201,9 @@ def fuse_ensemble(
     # The base: what `method: subspace` would take. It stays in hand until something better is proven.
     count = max(subspace.map_features, 1)
     base, fit, axes = map_spectra(ground, [Kernel()], [count], np.random.default_rng(seed))
+    if ground.band_operators is not None:
+        ground = with_sharper_bands(ground, base)
+        base, fit, axes = map_spectra(ground, [Kernel()], [count], np.random.default_rng(seed))
     base_left_out = fit.left_out @ axes.T
     base_error = held_out_rmse(base_left_out, bands)
     record("base", loss=base_error * ground.level)

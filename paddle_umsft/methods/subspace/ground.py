@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Optional
 
 import numpy as np
 
@@ -14,14 +14,18 @@ from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.methods.subspace.rank import choose_rank
 from paddle_umsft.methods.subspace.spectral_map import PixelInputs
+from paddle_umsft.preparation.band_widths import BandOperators, linearly_alike
+from paddle_umsft.preparation.border_equations import variance_ratio
 from paddle_umsft.preparation.estimate import Degradations, estimate
+from paddle_umsft.preparation.noise import pixel_noise
+from paddle_umsft.preparation.outside import without_outside
 
 # Noise puts a little below zero; more is no image of light, and the result has nothing below zero.
 BELOW_ZERO = 0.02
 # Below this share of explained variance the two images hardly show the same scene through one PSF and one SRF.
 AGREEMENT = 0.9
-# The median of |x| is this many standard deviations of a Gaussian x.
-MEDIAN_DEVIATION = 0.6745
+# Standard deviation of a spectrum beyond the picture, once its MSI bands are accounted for, over the map's own errors.
+OUTSIDE_DOUBT = 30.0
 # Added to the covariance of the MSI, relative to its mean variance: bands that copy each other can be inverted.
 COVARIANCE_RIDGE = 1e-9
 TINY = 1e-30
@@ -32,7 +36,8 @@ class Ground:
     """Everything about an observation that the solver and the correction on top of it share.
 
     Attributes:
-        lr_hsi: (h, w, C) float32, divided by `level`.
+        lr_hsi: (h, w, C) float32, divided by `level`; as if every band had the common PSF, and the mirrored picture
+            were what lies outside.
         hr_msi: (H, W, M) float32, divided by `level`.
         level: Root mean square of the LR-HSI, so that the arithmetic is about 1.
         degradations: PSF and SRF.
@@ -43,6 +48,9 @@ class Ground:
         hsi_noise: The same for the LR-HSI, mean over bands.
         lift: (C, M) linear estimate of a spectrum from its MSI pixel.
         inputs: Prepared MSI.
+        recorded: (h, w, C) LR-HSI as it was recorded, divided by `level`.
+        inside: (h, w) share of each LR pixel's PSF that lies on the picture.
+        band_operators: Every HSI band's own PSF, where they differ.
     """
 
     lr_hsi: np.ndarray
@@ -56,6 +64,9 @@ class Ground:
     hsi_noise: float
     lift: np.ndarray
     inputs: PixelInputs
+    recorded: np.ndarray
+    inside: np.ndarray
+    band_operators: Optional[BandOperators] = None
 
 
 def check_light(image: np.ndarray, where: str) -> None:
@@ -88,18 +99,6 @@ def check_observation(observation: Observation) -> None:
         check_cube(image, name)
         check_light(image, name)
     check_pair(observation.lr_hsi.shape, observation.hr_msi.shape, observation.scale, minimum=1)
-
-
-def pixel_noise(image: np.ndarray) -> float:
-    """Robust noise level of (H, W, M), mean over bands: from the finest diagonal differences."""
-    upper = image[1:, 1:] - image[1:, :-1]
-    # Four pixels of independent noise, divided by 2, have the variance of one.
-    diagonal = (upper - image[:-1, 1:] + image[:-1, :-1]) / 2.0
-    if not diagonal.size:
-        return 0.0
-    median = np.median(np.abs(diagonal), axis=(0, 1))  # (M,)
-    variance = (median / MEDIAN_DEVIATION) ** 2
-    return float(np.sqrt(np.mean(variance)))
 
 
 def linear_lift(
@@ -148,8 +147,17 @@ def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
     check_observation(observation)
     level = float(np.sqrt(np.mean(np.square(observation.lr_hsi, dtype=np.float64))))
     degradations = estimate(observation, settings)
-    lr_hsi = (observation.lr_hsi / level).astype(np.float32)
+    recorded = (observation.lr_hsi / level).astype(np.float32)
     hr_msi = (observation.hr_msi / level).astype(np.float32)
+    operator = SpatialDegradation(degradations.psf, observation.scale, degradations.border)
+    height, width = recorded.shape[:2]
+    inside = operator.inside((height, width))
+    lr_hsi = recorded
+    band_operators: Optional[BandOperators] = None
+    if degradations.band_psfs is not None:
+        band_operators = BandOperators(degradations.band_psfs, operator)
+        trust = 1.0 / np.sqrt(variance_ratio(inside.ravel(), degradations.doubt))
+        lr_hsi = linearly_alike(recorded, hr_msi, band_operators, trust).astype(np.float32)
 
     pixels = lr_hsi.reshape(-1, observation.bands).astype(np.float64)  # (n, C)
     count, bands = pixels.shape
@@ -160,24 +168,53 @@ def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
     basis = right[:rank].T  # (C, K)
     power = values[:rank] ** 2 / count
 
-    # What PSF(msi) and SRF(lr_hsi) disagree by bounds the noise of both. Behind the PSF noise shrinks by its norm.
+    # What PSF(msi) and SRF(lr_hsi) disagree by bounds the noise of both. Behind the PSF noise shrinks by its norm. What
+    # is smooth in the disagreement is no noise at all.
     disagreement = degradations.residual / level
     psf_norm = np.sqrt(np.sum(degradations.psf**2))
-    msi_noise = min(pixel_noise(hr_msi), disagreement / psf_norm)
+    bounds = (pixel_noise(hr_msi), disagreement / psf_norm, degradations.noise_bound / level)
+    msi_noise = min(bounds)
     lift = linear_lift(basis, power, degradations.srf, msi_noise)
+    if degradations.border == "reflect":
+        lr_hsi = without_outside(lr_hsi, operator.forward(hr_msi), degradations.srf, lift, inside)
     return Ground(
         lr_hsi=lr_hsi,
         hr_msi=hr_msi,
         level=level,
         degradations=degradations,
-        operator=SpatialDegradation(degradations.psf, observation.scale),
+        operator=operator,
         rank=rank,
         basis=basis,
         msi_noise=float(msi_noise),
         hsi_noise=float(np.sqrt(np.mean(band_noise**2))),
         lift=lift.astype(np.float32),
         inputs=PixelInputs.of(hr_msi),
+        recorded=recorded,
+        inside=inside,
+        band_operators=band_operators,
     )
+
+
+def with_sharper_bands(ground: Ground, coeffs: np.ndarray) -> Ground:
+    """The ground with the difference between the bands' own PSFs taken from a fused cube, no longer from the MSI.
+
+    Args:
+        ground: See `Ground`; its bands have PSFs of their own.
+        coeffs: (H, W, K) coefficients of the cube.
+    """
+    assert ground.band_operators is not None
+    cube = coeffs @ ground.basis.T.astype(np.float32)  # (H, W, C)
+    alike = ground.recorded - ground.band_operators.excess(cube)
+    lr_hsi = alike.astype(np.float32)
+    if ground.operator.border == "reflect":
+        lr_msi = ground.operator.forward(ground.hr_msi)
+        lr_hsi = without_outside(lr_hsi, lr_msi, ground.degradations.srf, ground.lift, ground.inside)
+    return replace(ground, lr_hsi=lr_hsi)
+
+
+def outside_weights(ground: Ground) -> np.ndarray:
+    """(h, w) weights of the LR pixels, 1 for those that see nothing but the picture."""
+    return np.asarray(1.0 / variance_ratio(ground.inside, OUTSIDE_DOUBT))
 
 
 def notes_on(ground: Ground) -> tuple[str, ...]:
@@ -198,6 +235,7 @@ def choices_on(ground: Ground) -> dict[str, Any]:
     return {
         "rank": ground.rank,
         "psf_family": ground.degradations.psf_family,
+        "border": ground.degradations.border,
         "supports": ground.degradations.supports,
         "msi_noise": ground.msi_noise * ground.level,
         "hsi_noise": ground.hsi_noise * ground.level,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import numpy as np
 
 from paddle_umsft.cameras.resize import bicubic_upsample
@@ -53,6 +55,7 @@ def add_leftover(
     fused: np.ndarray,
     lr_hsi: np.ndarray,
     operator: SpatialDegradation,
+    lr_trust: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """Add the interpolated part of LR-HSI − PSF(fused) that is smooth enough to be signal.
 
@@ -60,12 +63,15 @@ def add_leftover(
         fused: (H, W, C) float32, changed in place.
         lr_hsi: (h, w, C), in the same units.
         operator: The PSF.
+        lr_trust: (h, w) weights of the LR pixels; None: all alike.
 
     Returns:
         `fused`, still non-negative, and as sharp as before: what is added has no detail finer than an LR pixel.
     """
     leftover = lr_hsi - operator.forward(fused)  # (h, w, C)
     leftover *= share_of_signal(leftover)
+    if lr_trust is not None:
+        leftover *= lr_trust[..., None]
     if np.any(leftover):
         smooth = leftover.astype(np.float32)
         fused += bicubic_upsample(smooth, operator.scale)

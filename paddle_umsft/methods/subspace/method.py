@@ -11,7 +11,14 @@ from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.blend import blend
-from paddle_umsft.methods.subspace.ground import Ground, choices_on, notes_on, prepare
+from paddle_umsft.methods.subspace.ground import (
+    Ground,
+    choices_on,
+    notes_on,
+    outside_weights,
+    prepare,
+    with_sharper_bands,
+)
 from paddle_umsft.methods.subspace.leftover import add_leftover
 from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
 from paddle_umsft.methods.subspace.spectral_map import SINGLE_CAUTION, Features, Kernel, MapFit, fit_map
@@ -72,6 +79,7 @@ def map_spectra(
     seen_brightness = operator.forward(ground.inputs.brightness[..., None])  # (h, w, 1)
     brightness = seen_brightness.ravel() / ground.inputs.level
     trust = (np.maximum(brightness, 0.0) + DARKEST) ** -gamma
+    trust = trust * np.sqrt(outside_weights(ground)).ravel()
     fit = fit_map(blurred, targets, trust, caution=caution)
 
     weights = (fit.weights @ axes.T).astype(np.float32)  # (D, K), axes turned back
@@ -136,6 +144,7 @@ def agree(
         smoothness=np.full(ground.rank, settings.smoothness),
         edges=edge_weights(ground.hr_msi, settings.edge),
         pull=np.full(ground.rank, PULL),
+        lr_trust=outside_weights(ground),
     )
     return problem.solve(settings.iterations)
 
@@ -161,12 +170,13 @@ def to_cube(
         left_out: (h*w, K) leave-one-out residuals of the map that the coefficients come from, if there was one.
     """
     fused = coeffs @ ground.basis.T.astype(np.float32)  # (H, W, C)
+    lr_trust = outside_weights(ground)
     if settings.blend and left_out is not None:
         band_left_out = left_out @ ground.basis.T  # (n, C)
-        blend(fused, ground.lr_hsi, ground.hr_msi, ground.operator, band_left_out)
+        blend(fused, ground.lr_hsi, ground.hr_msi, ground.operator, band_left_out, lr_trust)
     np.maximum(fused, 0.0, out=fused)
     if settings.leftover:
-        add_leftover(fused, ground.lr_hsi, ground.operator)
+        add_leftover(fused, ground.lr_hsi, ground.operator, lr_trust)
     fused *= np.float32(ground.level)
     return np.asarray(fused)
 
@@ -233,6 +243,10 @@ def fuse_subspace(
     if settings.map_features:
         rng = np.random.default_rng(seed)
         prior, fit, axes = map_spectra(ground, [Kernel()], [settings.map_features], rng)
+        if ground.band_operators is not None:
+            ground = with_sharper_bands(ground, prior)
+            rng = np.random.default_rng(seed)
+            prior, fit, axes = map_spectra(ground, [Kernel()], [settings.map_features], rng)
         left_out = fit.left_out @ axes.T
         extras["held_out_rmse"] = held_out_rmse(left_out, observation.bands) * ground.level
         record("map", loss=extras["held_out_rmse"])

@@ -2,12 +2,12 @@
 
 Minimised over A (H, W, K), with basis E (C, K) and prior mean A0:
 
-    a |PSF(A) - E' lr_hsi|^2  +  b |SRF(E A) - hr_msi|^2  +  sum_k t_k sum w |grad(A_k - A0_k)|^2  +  r |A - A0|^2 / v
+    a u |PSF(A) - E' lr_hsi|^2  +  b |SRF(E A) - hr_msi|^2  +  sum_k t_k sum w |grad(A_k - A0_k)|^2  +  r |A - A0|^2 / v
 
-w falls where the MSI has edges, so that spectra may change there and only there. With A = A0 + X the normal equations
-are, in the names below,
+u is how far an LR pixel is to be trusted, 1 for one that sees nothing but the picture. w falls where the MSI has edges,
+so that spectra may change there and only there. With A = A0 + X the normal equations are, in the names below,
 
-    lr_weight PSF'(PSF(X)) + X gram + smoothness D'wD X + pull X  =  right.
+    lr_weight PSF'(lr_trust PSF(X)) + X gram + smoothness D'wD X + pull X  =  right.
 
 References:
     M. Simoes et al.: HySure. IEEE TGRS 53(6), 2015 (subspace formulation, edge-aware regulariser).
@@ -15,6 +15,8 @@ References:
 """
 
 from __future__ import annotations
+
+from typing import Optional
 
 import numpy as np
 
@@ -89,6 +91,7 @@ class CoefficientProblem:
         smoothness: (K,) t.
         edges: Result of `edge_weights`.
         pull: (K,) r / v.
+        lr_trust: (h, w) u; None: 1.
     """
 
     def __init__(
@@ -104,10 +107,14 @@ class CoefficientProblem:
         smoothness: np.ndarray,
         edges: tuple[np.ndarray, np.ndarray],
         pull: np.ndarray,
+        lr_trust: Optional[np.ndarray] = None,
     ) -> None:
         self.operator = operator
         self.prior = prior.astype(np.float32)
         self.edges = edges
+        if lr_trust is None:
+            lr_trust = np.ones(lr_coeffs.shape[:2])
+        self.lr_trust = lr_trust[..., None].astype(np.float32)  # (h, w, 1)
         # An LR pixel stands for s^2 HR pixels: both images then weigh alike, whatever the scale.
         area = operator.scale**2
         self.lr_weight = np.float32(lr_weight * area)
@@ -118,7 +125,7 @@ class CoefficientProblem:
 
         # What the prior mean leaves unexplained in both images, brought back to the coefficients.
         lr_misfit = lr_coeffs - operator.forward(self.prior)  # (h, w, K)
-        self.right = self.lr_weight * operator.adjoint(lr_misfit)  # (H, W, K)
+        self.right = self.lr_weight * operator.adjoint(self.lr_trust * lr_misfit)  # (H, W, K)
         made_msi = self.prior @ mix.T.astype(np.float32)
         msi_misfit = hr_msi - made_msi  # (H, W, M)
         back = (msi_weight * mix).astype(np.float32)  # (M, K)
@@ -135,7 +142,7 @@ class CoefficientProblem:
     def apply(self, change: np.ndarray) -> np.ndarray:
         """The problem's symmetric matrix times (H, W, K)."""
         seen = self.operator.forward(change)  # (h, w, K)
-        out = self.lr_weight * self.operator.adjoint(seen)
+        out = self.lr_weight * self.operator.adjoint(self.lr_trust * seen)
         out += change @ self.gram
         out += self.pull * change
         if self.smoothness.any():

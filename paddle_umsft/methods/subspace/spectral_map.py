@@ -31,6 +31,7 @@ from typing import Optional
 
 import numpy as np
 
+from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.spatial import SpatialDegradation
 
 # Ridges that compete, relative to the mean energy of an LR pixel's features: half a decade apart, from far below the
@@ -101,7 +102,12 @@ class PixelInputs:
     surround: list[np.ndarray] = field(default_factory=list)
 
     @classmethod
-    def of(cls, hr_msi: np.ndarray, radii: tuple[float, ...] = ()) -> PixelInputs:
+    def of(
+        cls,
+        hr_msi: np.ndarray,
+        radii: tuple[float, ...] = (),
+        border: Border = "wrap",
+    ) -> PixelInputs:
         """Prepare an MSI; `radii` are the standard deviations (pixels) of the neighbourhoods."""
         from scipy.ndimage import gaussian_filter
 
@@ -110,7 +116,7 @@ class PixelInputs:
         level = float(brightness.mean()) + TINY_LEVEL
         around = []
         for radius in radii:
-            blurred = gaussian_filter(msi, (radius, radius, 0.0), mode="wrap")
+            blurred = gaussian_filter(msi, (radius, radius, 0.0), mode=border)
             around.append(blurred)  # (H, W, M)
         return cls(
             hr_msi=msi,

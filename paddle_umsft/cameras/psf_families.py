@@ -1,0 +1,265 @@
+"""PSFs of real cameras, in a handful of parameters each and with their tails: nothing is cut at the LR pixel's edge.
+
+Optics and movement blur beyond the detector's pixel, so the window is a matter of the width and never a parameter. All
+kernels are (size, size) and sum to 1; positions are HR pixels from the window's middle. The families that end at a
+window stand in `psf_shapes.py`.
+
+References:
+    A. F. J. Moffat: A theoretical investigation of focal stellar images in the photographic emulsion. A&A 3, 1969.
+    M. Born, E. Wolf: Principles of optics, chapter 8.5 (Airy pattern).
+    R. A. Schowengerdt: Remote sensing, chapter 3 (detector, optics and image motion of scanners).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable
+
+import numpy as np
+from scipy.special import erf, j1
+
+# Half of an Airy pattern's peak lies at this argument of 2 J1(x) / x squared.
+AIRY_HALF = 1.61634
+# The pattern's middle, where the quotient is 0 / 0, is taken this far beside it.
+AIRY_MIDDLE = 1e-6
+# A Gaussian's full width at half maximum in standard deviations.
+FWHM_OF_SIGMA = 2.354820
+# Four standard deviations of a Gaussian as wide as the LR pixel; what rings and wings need.
+NEAR, FAR = 4, 6
+# What may be cut off at the edge of a window, as a share of the kernel's sum.
+NEGLIGIBLE = 2e-4
+# A Moffat's exponent less 1 lies within exp(-4) and exp(4): all tail, and all but Gaussian.
+TAIL_LIMIT = 4.0
+# Boxes shorter than this many HR pixels are points.
+SHORTEST_BOX = 0.2
+
+# Where fits begin, beside the round Gaussian (logarithms of ratios): an ellipse a little longer than wide at an angle
+# that is no symmetry of the grid, half maxima a little narrower than its own, and a Moffat with beta = 3.
+ELONGATION = 0.05
+OBLIQUE_ANGLE = 0.4
+NARROWER = -0.1
+LOG_TAIL = np.log(2.0)
+# Half of the variance for the optics, the rest for the detector (a box of length L has variance L^2 / 12).
+LOG_OPTICS = -0.35
+LOG_DETECTOR = 0.9
+LOG_MOTION = 0.3
+
+
+def _positions(size: int, centre: float) -> np.ndarray:
+    """Positions of the taps relative to a centre, (size,)."""
+    middle = (size - 1) / 2
+    return np.arange(size) - middle - centre
+
+
+def _normalised(kernel: np.ndarray) -> np.ndarray:
+    """Sum 1; a kernel without a usable sum becomes the mean over the window."""
+    total = float(kernel.sum())
+    if not np.isfinite(total) or total <= 0:
+        return np.full_like(kernel, 1.0 / kernel.size)
+    return np.asarray(kernel / total)
+
+
+def _squared_radius(
+    row: float,
+    column: float,
+    size: int,
+) -> np.ndarray:
+    """Squared distance of every tap from the centre, (size, size)."""
+    down = _positions(size, row)
+    across = _positions(size, column)
+    return np.asarray(down[:, None] ** 2 + across[None, :] ** 2)
+
+
+def gaussian(parameters: np.ndarray, size: int) -> np.ndarray:
+    """Parameters: centre row, centre column, log standard deviation."""
+    row, column, log_sigma = parameters
+    variance = np.exp(2.0 * log_sigma)
+    power = 0.5 * _squared_radius(row, column, size) / variance
+    # Relative to the largest value: a narrow Gaussian between the pixels does not vanish.
+    return _normalised(np.exp(-(power - power.min())))
+
+
+def oblique_gaussian(parameters: np.ndarray, size: int) -> np.ndarray:
+    """Parameters: centre row, centre column, log standard deviations along two axes, angle of the first in radians."""
+    row, column, log_a, log_b, angle = parameters
+    y = _positions(size, row)[:, None]
+    x = _positions(size, column)[None, :]
+    cosine = np.cos(angle)
+    sine = np.sin(angle)
+    along = cosine * x + sine * y  # (size, size), in the Gaussian's own axes
+    across = cosine * y - sine * x
+    along = along / np.exp(log_a)
+    across = across / np.exp(log_b)
+    power = 0.5 * (along**2 + across**2)
+    return _normalised(np.exp(-(power - power.min())))
+
+
+def airy(parameters: np.ndarray, size: int) -> np.ndarray:
+    """Diffraction at a round aperture. Parameters: centre row, centre column, log full width at half maximum."""
+    row, column, log_fwhm = parameters
+    radius = np.sqrt(_squared_radius(row, column, size))
+    per_pixel = 2.0 * AIRY_HALF / np.exp(log_fwhm)
+    argument = np.maximum(radius * per_pixel, AIRY_MIDDLE)
+    amplitude = 2.0 * j1(argument) / argument
+    return _normalised(amplitude**2)
+
+
+def moffat(parameters: np.ndarray, size: int) -> np.ndarray:
+    """Turbulence, scattered light: (1 + (r / a)^2)^-beta, the more tail the smaller beta.
+
+    Parameters: centre row, centre column, log full width at half maximum, log (beta - 1).
+    """
+    row, column, log_fwhm, log_tail = parameters
+    beta = 1.0 + np.exp(np.clip(log_tail, -TAIL_LIMIT, TAIL_LIMIT))
+    # Half of the peak is reached at r = a sqrt(2^(1 / beta) - 1).
+    half = np.sqrt(2.0 ** (1.0 / beta) - 1.0)
+    width = np.exp(log_fwhm) / (2.0 * half)
+    relative = _squared_radius(row, column, size) / width**2
+    return _normalised((1.0 + relative) ** -beta)
+
+
+def _smoothed_ramp(position: np.ndarray, sigma: float) -> np.ndarray:
+    """max(x, 0) convolved with a Gaussian: its second differences are boxes convolved with each other and with it."""
+    reduced = position / sigma
+    cumulative = 0.5 * (1.0 + erf(reduced / np.sqrt(2.0)))
+    density = np.exp(-0.5 * reduced**2) / np.sqrt(2.0 * np.pi)
+    return np.asarray(position * cumulative + sigma * density)
+
+
+def _two_boxes(
+    position: np.ndarray,
+    first: float,
+    second: float,
+    sigma: float,
+) -> np.ndarray:
+    """Box of one length * box of another * Gaussian."""
+    near = (first - second) / 2
+    far = (first + second) / 2
+    ramps = [_smoothed_ramp(position + shift, sigma) for shift in (far, near, -near, -far)]
+    profile = ramps[0] - ramps[1] - ramps[2] + ramps[3]
+    # Far outside the differences of large numbers leave rounding of either sign.
+    return np.asarray(np.maximum(profile, 0.0))
+
+
+def _length(logarithm: float) -> float:
+    """A length in HR pixels, nothing shorter than a point."""
+    return max(float(np.exp(logarithm)), SHORTEST_BOX)
+
+
+def scanner_down(parameters: np.ndarray, size: int) -> np.ndarray:
+    """Square detector * optics * movement along the columns (a pushbroom scanner flying down the picture).
+
+    Parameters: centre row, centre column, log standard deviation of the optics, log length of the detector, log
+    distance moved while the shutter is open.
+    """
+    row, column, log_sigma, log_detector, log_motion = parameters
+    sigma = _length(log_sigma)
+    detector = _length(log_detector)
+    down = _two_boxes(_positions(size, row), detector, _length(log_motion), sigma)
+    across = _two_boxes(_positions(size, column), detector, SHORTEST_BOX, sigma)
+    return _normalised(np.outer(down, across))
+
+
+def scanner_across(parameters: np.ndarray, size: int) -> np.ndarray:
+    """`scanner_down` with the movement along the rows."""
+    row, column, log_sigma, log_detector, log_motion = parameters
+    turned = np.array([column, row, log_sigma, log_detector, log_motion])
+    return np.ascontiguousarray(scanner_down(turned, size).T)
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family with what a fit of it begins with.
+
+    Attributes:
+        name: For notes and results.
+        kernel: (parameters, size) -> (size, size).
+        start: From the parameters of the round Gaussian that fits best.
+        width: Which parameters are logarithms of widths, for a wider or narrower PSF of the same kind.
+        reach: Length of its window to either side, in LR pixels.
+    """
+
+    name: str
+    kernel: Callable[[np.ndarray, int], np.ndarray]
+    start: Callable[[np.ndarray], np.ndarray]
+    width: tuple[int, ...]
+    reach: int = NEAR
+
+
+def _as_round(round_one: np.ndarray) -> np.ndarray:
+    return round_one
+
+
+def _as_oblique(round_one: np.ndarray) -> np.ndarray:
+    row, column, log_sigma = round_one
+    return np.array([row, column, log_sigma + ELONGATION, log_sigma - ELONGATION, OBLIQUE_ANGLE])
+
+
+def _as_airy(round_one: np.ndarray) -> np.ndarray:
+    row, column, log_sigma = round_one
+    log_fwhm = log_sigma + np.log(FWHM_OF_SIGMA) + NARROWER
+    return np.array([row, column, log_fwhm])
+
+
+def _as_moffat(round_one: np.ndarray) -> np.ndarray:
+    row, column, log_sigma = round_one
+    log_fwhm = log_sigma + np.log(FWHM_OF_SIGMA) + NARROWER
+    return np.array([row, column, log_fwhm, LOG_TAIL])
+
+
+def _as_scanner(round_one: np.ndarray) -> np.ndarray:
+    row, column, log_sigma = round_one
+    return np.array([row, column, log_sigma + LOG_OPTICS, log_sigma + LOG_DETECTOR, log_sigma + LOG_MOTION])
+
+
+ROUND = Family(
+    name="gaussian-uncut",
+    kernel=gaussian,
+    start=_as_round,
+    width=(2,),
+)
+OTHERS = (
+    Family(
+        name="gaussian-oblique-uncut",
+        kernel=oblique_gaussian,
+        start=_as_oblique,
+        width=(2, 3),
+    ),
+    Family(
+        name="scanner-down",
+        kernel=scanner_down,
+        start=_as_scanner,
+        width=(2, 3, 4),
+    ),
+    Family(
+        name="scanner-across",
+        kernel=scanner_across,
+        start=_as_scanner,
+        width=(2, 3, 4),
+    ),
+    Family(
+        name="airy",
+        kernel=airy,
+        start=_as_airy,
+        width=(2,),
+        reach=FAR,
+    ),
+    Family(
+        name="moffat",
+        kernel=moffat,
+        start=_as_moffat,
+        width=(2,),
+        reach=FAR,
+    ),
+)
+
+
+def trimmed(kernel: np.ndarray) -> np.ndarray:
+    """Return the smallest window of the same parity around the middle that holds all but `NEGLIGIBLE` of a kernel."""
+    size = kernel.shape[0]
+    enough = (1.0 - NEGLIGIBLE) * kernel.sum()
+    for margin in range((size - 1) // 2, 0, -1):
+        part = kernel[margin : size - margin, margin : size - margin]
+        if part.sum() >= enough:
+            return np.asarray(part / part.sum())
+    return kernel

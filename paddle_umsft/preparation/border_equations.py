@@ -1,0 +1,353 @@
+"""How well kernels with tails explain a pair, given what lies beyond the picture.
+
+The equations are those of `psf_fit.py` (what any smooth SRF could explain is projected out), but kernels are applied to
+the image itself, so their windows may be as wide as they need. Where the picture goes on outside, an LR pixel sees
+things that are not in it: its equation has the variance
+
+    v = noise^2 * (1 + (doubt * (1 - inside))^2),
+
+and the doubt is the likeliest one. The Bayesian information criterion with this variance in its likelihood compares
+borders as it compares kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Optional, Union
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import least_squares
+
+from paddle_umsft.cameras.border import Border
+from paddle_umsft.cameras.psf_families import Family, trimmed
+from paddle_umsft.cameras.spatial import seen_positions, tap_positions
+from paddle_umsft.preparation.srf_fit import projection_penalty
+
+# Rounding of inputs stored as float32, relative to their level: a few half units in the last place.
+STORAGE = 2e-7
+# How much worse than the noise the continued picture may be.
+DOUBTS = (0.0, *10.0 ** np.arange(0.0, 4.01, 0.5))
+# An LR pixel with no more than this share outside sees nothing of it: rounding of the sums.
+WHOLE = 1e-9
+# LR pixels in use: evenly spread rows of a larger picture, the first and the last among them; four rows at least, as
+# fewer tell nothing of the blur along the columns.
+MOST_PIXELS = 1024
+LEAST_ROWS = 4
+# Steps of each descent; in between the doubt follows the kernel.
+STEPS = (6, 15)
+# Tolerances of a descent, and how much a parameter that starts near zero (a centre, an angle) is taken to vary.
+STEP_TOLERANCE = 1e-6
+COST_TOLERANCE = 1e-9
+LEAST_PARAMETER = 0.3
+# Separable terms of a kernel below this part of its largest one are left out.
+LEAST_TERM = 1e-6
+TINY = 1e-30
+
+# One kernel for all MSI bands, or one for each.
+Kernels = Union[np.ndarray, list[np.ndarray]]
+
+
+class Known(NamedTuple):
+    """A kernel that is a candidate as it stands: given, or fitted within a narrow window."""
+
+    name: str
+    psf: np.ndarray
+    freedom: float
+
+
+class Verdict(NamedTuple):
+    """What the equations say of a kernel.
+
+    Attributes:
+        criterion: Bayesian information criterion over all LR pixels and MSI bands.
+        doubt: Standard deviation of what lies outside over that of the noise, the likeliest one.
+        residual: Root mean square of the unexplained, per LR pixel weighted with 1 / v.
+    """
+
+    criterion: float
+    doubt: float
+    residual: float
+
+
+@dataclass
+class WideFit:
+    """A fitted kernel and what it says of the border.
+
+    Attributes:
+        psf: (k, k), sum 1, trimmed to what counts.
+        family: Name of the family, or of the known kernel.
+        border: "wrap" or "reflect".
+        verdict: Criterion, doubt and residual.
+        parameters: Of the family; None for a known kernel.
+    """
+
+    psf: np.ndarray
+    family: str
+    border: Border
+    verdict: Verdict
+    parameters: Optional[np.ndarray] = None
+
+
+def criterion_of(fit: WideFit) -> float:
+    """The key to compare fits by."""
+    return fit.verdict.criterion
+
+
+def variance_ratio(inside: np.ndarray, doubt: float) -> np.ndarray:
+    """v / noise^2 of LR pixels that lie partly outside the picture."""
+    return np.asarray(1.0 + (doubt * (1.0 - inside)) ** 2)
+
+
+class _Placement:
+    """Along one axis, which pixels the taps of a kernel fall on.
+
+    Args:
+        lines: (n,) LR rows (or columns) in use.
+        size: Number of taps.
+        scale: s.
+        length: HR pixels along the axis.
+        border: What lies outside.
+    """
+
+    def __init__(
+        self,
+        lines: np.ndarray,
+        size: int,
+        scale: int,
+        length: int,
+        border: Border,
+    ) -> None:
+        positions = tap_positions(size, scale, length // scale)[lines]  # (n, k)
+        is_inside = (positions >= 0) & (positions < length)
+        self.is_inside = is_inside.astype(np.float64)
+        self.shape = (len(lines), length)
+        first_places = np.arange(len(lines)) * length
+        places = first_places[:, None] + seen_positions(size, scale, length, border)[lines]
+        taps = np.broadcast_to(np.arange(size), places.shape)
+        ones = np.ones(places.size)
+        where = (places.ravel(), taps.ravel())
+        self.spread = sparse.csr_matrix((ones, where), shape=(len(lines) * length, size))
+
+    def matrix(self, taps: np.ndarray) -> np.ndarray:
+        """(n, length) matrix that applies the taps."""
+        return np.asarray(self.spread @ taps).reshape(self.shape)
+
+
+def _terms(psf: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Row and column taps whose outer products sum to the kernel, which sums to 1."""
+    down = psf.sum(axis=1)
+    across = psf.sum(axis=0)
+    apart = np.abs(np.outer(down, across) - psf)
+    # Most kernels are separable, and need no decomposition.
+    if np.max(apart) < LEAST_TERM * np.max(psf):
+        return [(down, across)]
+    left, strengths, right = np.linalg.svd(psf)
+    kept = strengths > LEAST_TERM * strengths[0]
+    row_taps = left.T[kept] * strengths[kept, None]
+    return list(zip(row_taps, right[kept]))
+
+
+def descend(
+    misfit: Callable[[np.ndarray], np.ndarray],
+    start: np.ndarray,
+    steps: int,
+) -> np.ndarray:
+    """Parameters of least squares near `start`, after a few steps."""
+    norm = float(np.linalg.norm(misfit(start)))
+    # Residuals of norm 1 at the start: tolerances then mean the same in any units.
+    scaling = 1.0 / max(norm, TINY)
+    found = least_squares(
+        lambda parameters: scaling * misfit(parameters),
+        start,
+        method="trf",
+        max_nfev=steps,
+        x_scale=np.maximum(np.abs(start), LEAST_PARAMETER),
+        xtol=STEP_TOLERANCE,
+        ftol=COST_TOLERANCE,
+    )
+    return np.asarray(found.x)
+
+
+class BorderEquations:
+    """The equations of one pair under one border.
+
+    Args:
+        lr_hsi: (h, w, C).
+        hr_msi: (H, W, M).
+        scale: H / h.
+        supports: Per MSI band the half-open range of HSI bands it can see.
+        srf: (M, C); None: projected out.
+        border: What lies outside.
+    """
+
+    def __init__(
+        self,
+        lr_hsi: np.ndarray,
+        hr_msi: np.ndarray,
+        scale: int,
+        supports: Sequence[tuple[int, int]],
+        srf: Optional[np.ndarray],
+        border: Border,
+    ) -> None:
+        self.hr_msi = np.asarray(hr_msi, dtype=np.float64)
+        self.scale = scale
+        self.supports = supports
+        self.srf = srf
+        self.border = border
+        height, width, bands = lr_hsi.shape
+        kept = int(np.clip(MOST_PIXELS // width, min(LEAST_ROWS, height), height))
+        spread = np.linspace(0, height - 1, kept)
+        self.rows = np.unique(np.round(spread).astype(int))
+        self.columns = np.arange(width)
+        self.pixels = lr_hsi[self.rows].reshape(-1, bands).astype(np.float64)  # (n, C)
+        self.count = len(self.pixels) * hr_msi.shape[2]
+        self.level = float(np.sqrt(np.mean(self.pixels**2)))
+        self._placements: dict[tuple[int, int], _Placement] = {}
+        self._weigh(np.ones(len(self.pixels)))
+
+    def window(self, family: Family) -> int:
+        """Length of the family's window on this picture."""
+        reach = min(family.reach * self.scale, *self.hr_msi.shape[:2])
+        return int(2 * reach + self.scale % 2)
+
+    def _placement(self, axis: int, size: int) -> _Placement:
+        """Where the taps of kernels of this size fall along an axis."""
+        if (axis, size) not in self._placements:
+            lines = (self.rows, self.columns)[axis]
+            self._placements[axis, size] = _Placement(
+                lines=lines,
+                size=size,
+                scale=self.scale,
+                length=self.hr_msi.shape[axis],
+                border=self.border,
+            )
+        return self._placements[axis, size]
+
+    def _blurred(self, psf: np.ndarray, image: np.ndarray) -> np.ndarray:
+        """(n, M): the LR pixels in use of (H, W, M) behind a kernel."""
+        height, width, bands = image.shape
+        down = self._placement(0, len(psf))
+        across = self._placement(1, len(psf))
+        out = np.zeros((len(self.rows), bands, len(self.columns)))
+        flat = image.reshape(height, -1)
+        for row_taps, column_taps in _terms(psf):
+            narrow = down.matrix(row_taps) @ flat
+            narrow = narrow.reshape(-1, width, bands)
+            out += np.tensordot(narrow, across.matrix(column_taps), axes=(1, 1))  # (rows, M, w)
+        pixels: np.ndarray = out.transpose(0, 2, 1).reshape(-1, bands)
+        return pixels
+
+    def _inside(self, psf: np.ndarray) -> np.ndarray:
+        """(n,): how much of each LR pixel's PSF lies on the picture; 1 if the picture wraps around."""
+        if self.border == "wrap":
+            return np.ones(len(self.pixels))
+        down = self._placement(0, len(psf))
+        across = self._placement(1, len(psf))
+        share = np.zeros((len(self.rows), len(self.columns)))
+        for row_taps, column_taps in _terms(psf):
+            share += np.outer(down.is_inside @ row_taps, across.is_inside @ column_taps)
+        return np.clip(share, 0.0, 1.0).ravel()
+
+    def _weigh(self, roots: np.ndarray) -> None:
+        """Weigh every LR pixel's equations; (n,) factors on the residuals."""
+        self._roots = roots
+        self._spans: list[np.ndarray] = []
+        if self.srf is not None:
+            return
+        for low, high in self.supports:
+            design = self.pixels[:, low:high] * roots[:, None]
+            penalised = np.concatenate([design, projection_penalty(design)])
+            span, _ = np.linalg.qr(penalised)
+            self._spans.append(span)
+
+    def _rests(self, seen: np.ndarray) -> np.ndarray:
+        """What no SRF explains of (n, M) blurred MSI pixels, weighted: one row per MSI band."""
+        if self.srf is not None:
+            apart = seen - self.pixels @ self.srf.T
+            return np.asarray(apart.T * self._roots)
+        rows = []
+        for band, span in enumerate(self._spans):
+            wanted = self._roots * seen[:, band]
+            inside = span[: len(wanted)].T @ wanted
+            rest = -span @ inside
+            rest[: len(wanted)] += wanted
+            rows.append(rest)
+        # Supports of different widths have penalties of different lengths.
+        longest = max(len(row) for row in rows)
+        padded = [np.pad(row, (0, longest - len(row))) for row in rows]
+        return np.stack(padded)
+
+    def _seen(self, kernels: Kernels) -> tuple[np.ndarray, np.ndarray]:
+        """(n, M) blurred MSI and (n,) share of the PSF inside the picture; of the widest if there are several."""
+        if isinstance(kernels, np.ndarray):
+            return self._blurred(kernels, self.hr_msi), self._inside(kernels)
+        seen = []
+        shares = []
+        for band, kernel in enumerate(kernels):
+            seen.append(self._blurred(kernel, self.hr_msi[..., [band]]))
+            shares.append(self._inside(kernel))
+        return np.concatenate(seen, axis=1), np.min(shares, axis=0)
+
+    def misfit(self, kernels: Kernels) -> np.ndarray:
+        """Residual vector of one kernel, or of one for every MSI band."""
+        seen, _ = self._seen(kernels)
+        return self._rests(seen).ravel()
+
+    def judge(self, kernels: Kernels, freedom: float) -> Verdict:
+        """Criterion, likeliest doubt and residual of a kernel; leaves the equations weighted accordingly."""
+        seen, inside = self._seen(kernels)
+        bands = seen.shape[1]
+        floor = self.count * (STORAGE * self.level) ** 2
+        doubts = DOUBTS
+        if np.all(inside > 1.0 - WHOLE):
+            doubts = DOUBTS[:1]
+        best: Optional[Verdict] = None
+        for doubt in doubts:
+            variance = variance_ratio(inside, doubt)
+            self._weigh(1.0 / np.sqrt(variance))
+            energy = float(np.sum(self._rests(seen) ** 2)) + floor
+            badness = self.count * np.log(energy / self.count)
+            volume = bands * float(np.sum(np.log(variance)))
+            complexity = (freedom + (doubt > 0)) * np.log(self.count)
+            verdict = Verdict(
+                criterion=float(badness + volume + complexity),
+                doubt=doubt,
+                residual=float(np.sqrt(energy / self.count)),
+            )
+            if best is None or verdict.criterion < best.criterion:
+                best = verdict
+        assert best is not None
+        self._weigh(1.0 / np.sqrt(variance_ratio(inside, best.doubt)))
+        return best
+
+    def stand(self, known: Known) -> WideFit:
+        """A known kernel on these equations."""
+        return WideFit(
+            psf=known.psf,
+            family=known.name,
+            border=self.border,
+            verdict=self.judge(known.psf, known.freedom),
+        )
+
+    def fit(self, family: Family, start: np.ndarray) -> WideFit:
+        """The best kernel of one family; kernel and doubt in turn."""
+        size = self.window(family)
+        parameters = start
+
+        def misfit(trial: np.ndarray) -> np.ndarray:
+            return self.misfit(family.kernel(trial, size))
+
+        for steps in STEPS:
+            self.judge(family.kernel(parameters, size), len(start))
+            parameters = descend(misfit, parameters, steps)
+        psf = family.kernel(parameters, size)
+        verdict = self.judge(psf, len(start))
+        return WideFit(
+            psf=trimmed(psf),
+            family=family.name,
+            border=self.border,
+            verdict=verdict,
+            parameters=parameters,
+        )

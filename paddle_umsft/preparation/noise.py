@@ -1,0 +1,52 @@
+"""How much noise an image can hold at most: its finest differences, seen directly and behind the PSF.
+
+Differences between pixels hold texture as well as noise, so each figure is a bound from above, and the smaller one
+counts. Behind the PSF texture is explained by the other image; what is left there and changes from one LR pixel to the
+next can be noise, what is smooth is the fault of PSF, SRF or of what lies beyond the picture.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+# The median of |x| is this many standard deviations of a Gaussian x.
+MEDIAN_DEVIATION = 0.6745
+
+
+def pixel_noise(image: np.ndarray) -> float:
+    """Robust noise level of (H, W, M), mean over bands: from the finest diagonal differences."""
+    upper = image[1:, 1:] - image[1:, :-1]
+    # Four pixels of independent noise, divided by 2, have the variance of one.
+    diagonal = (upper - image[:-1, 1:] + image[:-1, :-1]) / 2.0
+    if not diagonal.size:
+        return 0.0
+    median = np.median(np.abs(diagonal), axis=(0, 1))  # (M,)
+    variance = (median / MEDIAN_DEVIATION) ** 2
+    return float(np.sqrt(np.mean(variance)))
+
+
+def noise_before_psf(
+    misfit: np.ndarray,
+    psf: np.ndarray,
+    scale: int,
+) -> float:
+    """White noise in the HR image that would leave as much behind the PSF as is left there.
+
+    Args:
+        misfit: (h, w, M) what PSF(MSI) and SRF(LR-HSI) differ by.
+        psf: (k, k).
+        scale: s.
+
+    Returns:
+        Standard deviation per HR pixel.
+    """
+    # The difference of four neighbouring LR pixels, as `pixel_noise` takes it, is one kernel over the HR pixels.
+    size = len(psf)
+    kernel = np.zeros((size + scale, size + scale))
+    half = psf / 2.0
+    kernel[:size, :size] += half
+    kernel[:size, scale:] -= half
+    kernel[scale:, :size] -= half
+    kernel[scale:, scale:] += half
+    norm = float(np.sqrt(np.sum(kernel**2)))
+    return pixel_noise(misfit) / norm

@@ -1,0 +1,91 @@
+"""The PSF with its tails and the border together: which family, and does the picture wrap around or go on outside?
+
+The equations and their criterion stand in `border_equations.py`; here is what competes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+import numpy as np
+
+from paddle_umsft.cameras.border import Border
+from paddle_umsft.cameras.psf_families import OTHERS, ROUND
+from paddle_umsft.preparation.border_equations import BorderEquations, Known, WideFit, criterion_of
+
+# Standard deviations of the round Gaussian to begin from, as parts of the LR pixel.
+FIRST_WIDTHS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4)
+# Relative residual below which no richer family is tried.
+EXACT = 1e-4
+
+
+def _first_round(equations: BorderEquations) -> np.ndarray:
+    """Parameters of the round Gaussian to begin with: the best of a few widths."""
+    size = equations.window(ROUND)
+    least = np.inf
+    best = np.zeros(3)
+    for width in FIRST_WIDTHS:
+        start = np.array([0.0, 0.0, np.log(width * equations.scale)])
+        verdict = equations.judge(ROUND.kernel(start, size), len(start))
+        if verdict.criterion < least:
+            least = verdict.criterion
+            best = start
+    return best
+
+
+class WideSearch:
+    """Candidates for the PSF of one pair under the borders that are possible.
+
+    Args:
+        lr_hsi: (h, w, C).
+        hr_msi: (H, W, M).
+        scale: H / h.
+        supports: Per MSI band the half-open range of HSI bands it can see.
+        srf: (M, C); None: unknown, projected out.
+        borders: Which to try.
+    """
+
+    def __init__(
+        self,
+        lr_hsi: np.ndarray,
+        hr_msi: np.ndarray,
+        scale: int,
+        supports: Sequence[tuple[int, int]],
+        *,
+        srf: Optional[np.ndarray],
+        borders: Sequence[Border],
+    ) -> None:
+        self.every = []
+        for border in borders:
+            equations = BorderEquations(lr_hsi, hr_msi, scale, supports, srf, border)
+            self.every.append(equations)
+        # The equations under the better border and the round Gaussian's parameters, once `rounds` has found them.
+        self.better = self.every[0]
+        self.start = np.zeros(3)
+
+    def rounds(self) -> WideFit:
+        """The uncut round Gaussian under the border that suits it better; to be called first."""
+        best: Optional[WideFit] = None
+        for equations in self.every:
+            fit = equations.fit(ROUND, _first_round(equations))
+            if best is None or criterion_of(fit) < criterion_of(best):
+                best = fit
+                self.better = equations
+        assert best is not None
+        assert best.parameters is not None
+        self.start = best.parameters
+        return best
+
+    def is_exact(self, fit: WideFit) -> bool:
+        """Whether there is nothing left for a richer family to explain."""
+        return fit.verdict.residual <= EXACT * self.better.level
+
+    def others(self) -> list[WideFit]:
+        """The other families under the border that the round Gaussian chose."""
+        return [self.better.fit(family, family.start(self.start)) for family in OTHERS]
+
+    def stand(self, known: Known) -> WideFit:
+        """A known kernel under the border that suits it better."""
+        fits = [equations.stand(known) for equations in self.every]
+        return min(fits, key=criterion_of)
