@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from paddle_umsft.cameras.border import Border, continued
+from paddle_umsft.cameras.resize import bicubic_upsample
 from paddle_umsft.data.checks import check_axes, check_psf, check_scale, check_tiling
 
 # Singular values of a PSF below this share of the largest are left out. In float64, which simulations use: what the
@@ -83,7 +84,7 @@ def patches(
 
 
 @dataclass(frozen=True)
-class _Term:
+class Term:
     """One outer product of taps, as which a PSF acts on rows and columns apart, for one size of image.
 
     Attributes:
@@ -125,7 +126,15 @@ class SpatialDegradation:
         self._strengths = strengths
         self._row_taps = left.T * weights[:, None]  # (k, k): term, tap
         self._column_taps = right * weights[:, None]  # (k, k): term, tap
-        self._made: dict[tuple[int, int, np.dtype], list[_Term]] = {}
+        self._made: dict[tuple[int, int, np.dtype], list[Term]] = {}
+
+    def with_psf(self, psf: np.ndarray) -> SpatialDegradation:
+        """The same grids and border behind another PSF."""
+        return SpatialDegradation(psf, self.scale, self.border)
+
+    def enlarge(self, lr: np.ndarray) -> np.ndarray:
+        """(h, w, C) interpolated to (h * s, w * s, C), each value in the middle of its LR pixel."""
+        return bicubic_upsample(lr, self.scale)
 
     def forward(self, hr: np.ndarray) -> np.ndarray:
         """Degrade a cube.
@@ -260,7 +269,7 @@ class SpatialDegradation:
         height: int,
         width: int,
         dtype: np.dtype,
-    ) -> list[_Term]:
+    ) -> list[Term]:
         """The separable terms, made once for every size and type of image that is asked for."""
         check_tiling((height, width), self.scale, where="hr")
         key = (height, width, dtype)
@@ -268,7 +277,7 @@ class SpatialDegradation:
             terms = []
             kept = self._strengths > NEGLIGIBLE[dtype] * self._strengths[0]
             for row_taps, column_taps in zip(self._row_taps[kept], self._column_taps[kept]):
-                term = _Term(
+                term = Term(
                     rows=self._strided(row_taps, height).astype(dtype),
                     columns=self._strided(column_taps, width).astype(dtype),
                 )
