@@ -88,7 +88,7 @@ class Placement:
             whole_places = whole.astype(int)
             rows = continued(whole_places[..., 0], height, border)
             columns = continued(whole_places[..., 1], width, border)
-            return image[rows, columns].astype(np.float64)
+            return np.asarray(image[rows, columns], dtype=np.float64)
         index = np.moveaxis(places, 2, 0)
         moved = np.empty((height, width, bands))
         for band in range(bands):

@@ -13,6 +13,7 @@ from typing import Any, Callable, Optional, Union
 
 from paddle_umsft.config.ensemble import EnsembleInput
 from paddle_umsft.config.run import Config
+from paddle_umsft.config.subspace import SubspaceInput
 from paddle_umsft.config.uhntc import UhntcInput
 from paddle_umsft.config.umsft import UmsftInput
 from paddle_umsft.data.checks import MINIMUM_SIZE
@@ -46,8 +47,16 @@ def _uhntc_input(config: Config) -> UhntcInput:
     return UhntcInput(uhntc=config.uhntc, runtime=config.runtime)
 
 
+def _subspace_input(config: Config) -> SubspaceInput:
+    return SubspaceInput(subspace=config.subspace, preparation=config.preparation)
+
+
 def _ensemble_input(config: Config) -> EnsembleInput:
-    return EnsembleInput(ensemble=config.ensemble, subspace=config.subspace)
+    return EnsembleInput(
+        ensemble=config.ensemble,
+        subspace=config.subspace,
+        preparation=config.preparation,
+    )
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,7 @@ METHODS: dict[str, Method] = {
     ),
     "subspace": Method(
         fuse="paddle_umsft.methods.subspace.method:fuse_subspace",
-        settings=lambda config: config.subspace,
+        settings=_subspace_input,
     ),
     "ensemble": Method(
         fuse="paddle_umsft.methods.subspace.ensemble:fuse_ensemble",

@@ -234,7 +234,12 @@ def bend(placed: Placed) -> float:
 def _affine(state: State) -> list[Candidate]:
     placed = refine(state.view, affine=True, rounds=2)
     if state.criterion - placed.fit.criterion > PROMISE * state.least:
-        placed = refine(placed.view, affine=True)
+        # A turned grid bends the PSF that is fitted without it: the first guesses have their turn too.
+        starts = [placed.view]
+        for profile in state.profiles:
+            starts.append(state.view.but(profile=profile))
+        tried = [refine(start, affine=True) for start in starts]
+        placed = min(tried, key=lambda other: other.fit.criterion)
     if bend(placed) <= LEAST_BEND:
         return []
     undone = Undone(view=placed.view, note="", freedom=AFFINE_FREEDOM, size=bend(placed))

@@ -8,15 +8,14 @@ with tails), that one, wider or narrower. The solvers fit their own PSF afterwar
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Optional
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
 from scipy.interpolate import make_interp_spline
 from scipy.special import ndtr
 
-from paddle_umsft.cameras.border import continued
+from paddle_umsft.cameras.border import Border, continued
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.cameras.spatial import first_tap
 
@@ -41,7 +40,15 @@ Weights = Callable[[np.ndarray], np.ndarray]
 
 
 class Profile:
-    """A PSF as a sum of products of one function of the row and one of the column."""
+    """A PSF as a sum of products of one function of the row and one of the column.
+
+    Attributes:
+        border: What it sees beyond the picture.
+        doubt: How much less is known of that than of the picture, see `border_equations.py`.
+    """
+
+    border: Border = "reflect"
+    doubt: float = 0.0
 
     @property
     def terms(self) -> list[tuple[Weights, Weights]]:
@@ -114,19 +121,31 @@ class FoundPsf(Profile):
         splines: Row and column functions of its terms, over the distance from its own middle.
         half: HR pixels from the middle to where it ends.
         stretch: Factor on its width.
+        border: What it sees beyond the picture.
+        doubt: How much less is known of that.
     """
 
     splines: tuple[tuple[Weights, Weights], ...]
     half: float
     stretch: float = 1.0
+    border: Border = "reflect"
+    doubt: float = 0.0
 
     @classmethod
-    def of(cls, psf: np.ndarray, scale: int) -> FoundPsf:
+    def of(
+        cls,
+        psf: np.ndarray,
+        scale: int,
+        border: Border,
+        doubt: float,
+    ) -> FoundPsf:
         """From its taps.
 
         Args:
             psf: (k, k), sum 1.
             scale: s.
+            border: What it sees beyond the picture.
+            doubt: How much less is known of that.
         """
         size = len(psf)
         # Distances of the taps from the LR pixel's middle.
@@ -143,6 +162,8 @@ class FoundPsf(Profile):
         return cls(
             splines=tuple(splines),
             half=float(np.abs(places).max() + off_middle + MARGIN),
+            border=border,
+            doubt=doubt,
         )
 
     def _stretched(self, spline: Weights) -> Weights:
@@ -161,11 +182,7 @@ class FoundPsf(Profile):
     def changed(self, log_length: float, log_softness: float) -> FoundPsf:
         """A wider one; it has no softness of its own."""
         stretch = self.stretch * np.exp(log_length)
-        return FoundPsf(
-            splines=self.splines,
-            half=self.half,
-            stretch=float(np.clip(stretch, LEAST_STRETCH, LARGEST_STRETCH)),
-        )
+        return replace(self, stretch=float(np.clip(stretch, LEAST_STRETCH, LARGEST_STRETCH)))
 
 
 def _spline(places: np.ndarray, taps: np.ndarray) -> Weights:
@@ -230,19 +247,21 @@ class _Axis:
 def _axis(
     places: np.ndarray,
     weights: Weights,
-    reach: int,
+    profile: Profile,
     length: int,
 ) -> _Axis:
-    """Footprints along one axis; beyond the edge the picture is mirrored."""
-    wide = reach + 1
+    """Footprints along one axis through one function of a profile."""
+    wide = profile.reach + 1
     first = np.floor(places).astype(int) - wide
     positions = first[:, None] + np.arange(2 * wide + 2)[None, :]
     distance = positions - places[:, None]
     taps = weights(distance)
     change = (weights(distance - STEP) - weights(distance + STEP)) / (2 * STEP)
     is_inside = (positions >= 0) & (positions < length)
+    if profile.border == "wrap":
+        is_inside = np.ones_like(is_inside)
     return _Axis(
-        index=continued(positions, length, "reflect"),
+        index=continued(positions, length, profile.border),
         taps=taps,
         change=change,
         total=taps.sum(axis=1),
@@ -268,43 +287,57 @@ def look(
     Returns:
         Values and derivatives, n = h*w.
     """
+    if not placement.is_straight:
+        return _look_askew(hr_msi, placement, lr_shape, profile)
     height, width, bands = hr_msi.shape
     count = lr_shape[0] * lr_shape[1]
     places = placement.places(lr_shape)
-    straight = placement.is_straight
-    row_places, column_places = places[..., 0].ravel(), places[..., 1].ravel()
-    if straight:
-        row_places, column_places = places[:, 0, 0], places[0, :, 1]
     values = np.zeros((count, bands))
     down = np.zeros((count, bands))
     right = np.zeros((count, bands))
     total = np.zeros(count)
     inside = np.zeros(count)
-    patches: Optional[np.ndarray] = None
     for row_weights, column_weights in profile.terms:
-        rows = _axis(row_places, row_weights, profile.reach, height)
-        columns = _axis(column_places, column_weights, profile.reach, width)
-        if straight:
-            total += np.outer(rows.total, columns.total).ravel()
-            inside += np.outer(rows.inside, columns.inside).ravel()
-            values += _through(hr_msi, rows.matrix(rows.taps), columns.matrix(columns.taps))
-            down += _through(hr_msi, rows.matrix(rows.change), columns.matrix(columns.taps))
-            right += _through(hr_msi, rows.matrix(rows.taps), columns.matrix(columns.change))
-            continue
-        total += rows.total * columns.total
-        inside += rows.inside * columns.inside
-        if patches is None:
-            # The same pixels for all terms.
-            patches = hr_msi[rows.index[:, :, None], columns.index[:, None, :]]  # (n, k, k, M)
-        across = np.einsum("nijm,nj->nim", patches, columns.taps)
-        values += np.einsum("nim,ni->nm", across, rows.taps)
-        down += np.einsum("nim,ni->nm", across, rows.change)
-        across = np.einsum("nijm,nj->nim", patches, columns.change)
-        right += np.einsum("nim,ni->nm", across, rows.taps)
+        rows = _axis(places[:, 0, 0], row_weights, profile, height)
+        columns = _axis(places[0, :, 1], column_weights, profile, width)
+        total += np.outer(rows.total, columns.total).ravel()
+        inside += np.outer(rows.inside, columns.inside).ravel()
+        row_taps, column_taps = rows.matrix(rows.taps), columns.matrix(columns.taps)
+        values += _through(hr_msi, row_taps, column_taps)
+        down += _through(hr_msi, rows.matrix(rows.change), column_taps)
+        right += _through(hr_msi, row_taps, columns.matrix(columns.change))
     return Seen(
         values=values / total[:, None],
         down=down / total[:, None],
         right=right / total[:, None],
+        inside=np.clip(inside / total, 0.0, 1.0),
+    )
+
+
+def _look_askew(
+    hr_msi: np.ndarray,
+    placement: Placement,
+    lr_shape: tuple[int, int],
+    profile: Profile,
+) -> Seen:
+    """`look` for a grid that is turned: the MSI is brought onto it, and what changes with the place is turned back."""
+    straightened = placement.on_the_hsi(hr_msi, profile.border)
+    seen = look(straightened, Placement(placement.scale), lr_shape, profile)
+    inverse = np.linalg.inv(placement.matrix)
+    down = inverse[0, 0] * seen.down + inverse[1, 0] * seen.right
+    right = inverse[0, 1] * seen.down + inverse[1, 1] * seen.right
+    places = placement.places(lr_shape)
+    total = np.zeros(len(seen.inside))
+    inside = np.zeros(len(seen.inside))
+    for row_weights, column_weights in profile.terms:
+        rows = _axis(places[..., 0].ravel(), row_weights, profile, hr_msi.shape[0])
+        columns = _axis(places[..., 1].ravel(), column_weights, profile, hr_msi.shape[1])
+        total += rows.total * columns.total
+        inside += rows.inside * columns.inside
+    return Seen(
+        values=seen.values,
+        down=down,
+        right=right,
         inside=np.clip(inside / total, 0.0, 1.0),
     )
 

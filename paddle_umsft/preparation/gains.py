@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from paddle_umsft.preparation.border_equations import variance_ratio
 from paddle_umsft.preparation.geometry import refine
 from paddle_umsft.preparation.view import (
     BORDER_WEIGHT,
@@ -65,6 +66,7 @@ def common_gain(view: View, fields: np.ndarray) -> np.ndarray:
     shared = shared_columns(view, found.counted)
     # All alike at first: where every line has a gain of its own, no pixel is an outlier.
     doubt = np.where(seen.inside > INSIDE, 1.0, BORDER_WEIGHT) * found.counted
+    doubt = doubt / variance_ratio(seen.inside, view.profile.doubt)
     weights, scale = doubt.copy(), found.scale.copy()
     factors = np.zeros(fields.shape[1])
     bands = seen.values.shape[1]

@@ -13,8 +13,9 @@ import numpy as np
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.data.scene import Observation
-from paddle_umsft.preparation.candidates import State, best_of, best_refined, candidates, undone_for_good
+from paddle_umsft.preparation.candidates import LEAST_GAIN, State, best_of, best_refined, candidates, undone_for_good
 from paddle_umsft.preparation.drowned import drowned_bands, without_drowned
+from paddle_umsft.preparation.estimate import Degradations
 from paddle_umsft.preparation.finish import as_observation, finish
 from paddle_umsft.preparation.footprint import FoundPsf, Profile, first_profile
 from paddle_umsft.preparation.geometry import refine, whole_shift
@@ -32,14 +33,14 @@ COMMON_GROUND = 0.3
 def prepare_pair(
     observation: Observation,
     settings: PreparationSettings,
-    psf: Optional[np.ndarray] = None,
+    found: Optional[Degradations] = None,
 ) -> Prepared:
     """Find what is wrong with a pair and undo it.
 
     Args:
         observation: The image pair.
         settings: What may be looked for.
-        psf: (k, k) PSF that explains the pair best as it is: what it explains, no effect has to.
+        found: What explains the pair best as it is: what its PSF explains, no effect has to.
 
     Returns:
         The pair as the solvers assume it, with notes.
@@ -63,7 +64,7 @@ def prepare_pair(
         return prepared
     if settings.geometry == "none":
         shift = np.zeros(2)
-    state, done = _undone(prepared, _begin(view, shift, psf), settings)
+    state, done = _undone(prepared, _begin(view, shift, found), settings)
     view = finish(prepared, state, settings, done)
     as_observation(prepared, view)
     return prepared
@@ -83,19 +84,21 @@ def _without_drowned(prepared: Prepared, view: View) -> View:
 def _begin(
     view: View,
     shift: np.ndarray,
-    psf: Optional[np.ndarray],
+    found: Optional[Degradations],
 ) -> State:
     """The pair refined from the coarse shift, under the PSF that suits it better."""
     origin = Placement(view.scale, shift)
     first: Profile = first_profile(view.scale)
     profiles = [first]
     placed = best_refined(view, origin, profiles)
-    if psf is not None:
-        found = FoundPsf.of(psf, view.scale)
-        other = refine(view.but(placement=origin, profile=found))
-        if other.fit.criterion < placed.fit.criterion:
+    if found is not None:
+        profile = FoundPsf.of(found.psf, view.scale, found.border, found.doubt)
+        other = refine(view.but(placement=origin, profile=profile))
+        # An effect bends the PSF that is fitted to the pair as it is: only where it does far better, it is one.
+        least = LEAST_GAIN * view.hr_msi.shape[2]
+        if other.fit.criterion < placed.fit.criterion - least:
             placed = other
-            profiles.append(found)
+            profiles.append(profile)
     nowhere = np.zeros(view.hr_msi.shape, dtype=bool)
     return State(
         placed=placed,

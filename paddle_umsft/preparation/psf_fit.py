@@ -26,7 +26,7 @@ from paddle_umsft.cameras.spatial import patches
 from paddle_umsft.preparation.band_widths import BandWidths, fit_band_widths
 from paddle_umsft.preparation.border_equations import STORAGE, Known, WideFit, criterion_of
 from paddle_umsft.preparation.psf_starts import Family, other_families, simplest_family
-from paddle_umsft.preparation.srf_fit import curvature, projection_penalty
+from paddle_umsft.preparation.srf_fit import curvature, projection_penalty, with_free_constant
 from paddle_umsft.preparation.wide_psf import WideSearch
 
 # LR pixels in use: a kernel has at most some hundred taps, and more pixels only cost time.
@@ -95,6 +95,7 @@ class _Equations:
         supports: Per MSI band the half-open range of HSI bands it can see.
         srf: (M, C), or None: projected out.
         rows: Indices of the LR pixels in use.
+        constant: Whether the MSI's bands may hold a constant that the HSI does not have.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class _Equations:
         supports: Sequence[tuple[int, int]],
         srf: Optional[np.ndarray],
         rows: np.ndarray,
+        constant: bool = False,
     ) -> None:
         seen = patches(hr_msi, size, scale)[:, rows].astype(np.float64)  # (M, n, k*k)
         pixels = lr_hsi.reshape(-1, lr_hsi.shape[2])[rows].astype(np.float64)  # (n, C)
@@ -117,7 +119,7 @@ class _Equations:
                 block = seen[band]
                 target = pixels @ srf[band]
             else:
-                block = _project_out(pixels[:, low:high], seen[band])
+                block = _project_out(pixels[:, low:high], seen[band], constant)
                 target = np.zeros(len(block))
             blocks.append(block)
             targets.append(target)
@@ -160,7 +162,11 @@ class _Equations:
         return float(badness + complexity)
 
 
-def _project_out(pixels: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def _project_out(
+    pixels: np.ndarray,
+    seen: np.ndarray,
+    constant: bool,
+) -> np.ndarray:
     """Rows whose norm is the least residual over all smooth SRF rows.
 
     With [pixels; penalty] = QR they are (I - QQ')[seen; 0]: what the best response leaves of the patches.
@@ -168,12 +174,15 @@ def _project_out(pixels: np.ndarray, seen: np.ndarray) -> np.ndarray:
     Args:
         pixels: (n, b) LR-HSI on the support.
         seen: (n, k*k) patches of the MSI band.
+        constant: Whether a free constant is projected out as well.
 
     Returns:
         (n + penalties, k*k).
     """
     count = len(pixels)
     penalised = np.concatenate([pixels, projection_penalty(pixels)])
+    if constant:
+        penalised = with_free_constant(penalised, np.ones(count))
     orthogonal, _ = np.linalg.qr(penalised)
     inside = orthogonal[:count].T @ seen
     rest = -orthogonal @ inside
@@ -260,16 +269,17 @@ def windows(scale: int, shape: tuple[int, int]) -> list[int]:
 
 
 def _rows(
-    lr_shape: tuple[int, int],
+    trusted: np.ndarray,
     limit: int,
     seed: int,
 ) -> np.ndarray:
-    """Indices of the LR pixels in use: all, or a seeded choice."""
-    total = lr_shape[0] * lr_shape[1]
+    """Indices of the LR pixels in use: all that are trusted, or a seeded choice of them."""
+    usable = np.flatnonzero(trusted)
+    total = len(usable)
     if total <= limit:
-        return np.arange(total)
+        return usable
     chosen = np.random.default_rng(seed).choice(total, limit, replace=False)
-    return np.sort(chosen)
+    return np.asarray(usable[np.sort(chosen)])
 
 
 def _best_of(family: Family, equations: _Equations) -> PsfFit:
@@ -322,6 +332,8 @@ def fit_psf(
     wide: bool = True,
     borders: Sequence[Border] = ("wrap", "reflect"),
     seed: int = 0,
+    trusted: Optional[np.ndarray] = None,
+    constant: bool = False,
 ) -> PsfFit:
     """Estimate the PSF.
 
@@ -336,22 +348,35 @@ def fit_psf(
         wide: Whether kernels that are not cut at a window are tried as well.
         borders: What may lie beyond the picture.
         seed: Chooses the LR pixels in use where there are very many.
+        trusted: (h, w) LR pixels that count; None: all.
+        constant: Whether the MSI's bands may hold a constant that the HSI does not have.
 
     Returns:
         The kernel with the smallest Bayesian information criterion.
     """
-    rows = _rows((lr_hsi.shape[0], lr_hsi.shape[1]), MAX_ROWS, seed)
+    if trusted is None:
+        trusted = np.ones(lr_hsi.shape[:2], dtype=bool)
+    rows = _rows(trusted, MAX_ROWS, seed)
     found: list[PsfFit] = []
     problems: dict[int, _Equations] = {}
     for size in sizes or windows(scale, (hr_msi.shape[0], hr_msi.shape[1])):
-        equations = _Equations(hr_msi, lr_hsi, scale, size, supports, srf, rows)
+        equations = _Equations(hr_msi, lr_hsi, scale, size, supports, srf, rows, constant)
         problems[size] = equations
         found.append(_best_of(simplest_family(scale), equations))
         if found[-1].residual < EXACT * equations.level:
             return min(found, key=_criterion_of)
 
     # No round Gaussian is exact within a narrow window. Uncut, with what lies beyond the picture?
-    search = WideSearch(lr_hsi, hr_msi, scale, supports, srf=srf, borders=borders)
+    search = WideSearch(
+        lr_hsi,
+        hr_msi,
+        scale,
+        supports,
+        srf=srf,
+        borders=borders,
+        trusted=trusted,
+        constant=constant,
+    )
     candidates = []
     widths: Optional[BandWidths] = None
     if wide:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import label
 
+from paddle_umsft.preparation.border_equations import variance_ratio
 from paddle_umsft.preparation.view import INSIDE, View, fit, majority
 
 # Off by more than so many robust scales, and by a share of the MSI's contrast that a wrong PSF does not explain.
@@ -52,7 +53,8 @@ def find_strangers(view: View, *, whole_only: bool = False) -> Strangers:
     """
     seen = view.seen()
     found = fit(view, seen=seen, start=majority(view, seen))
-    enough = TIMES_USUAL * found.scale
+    doubt = np.sqrt(variance_ratio(seen.inside, view.profile.doubt))  # (n,)
+    enough = TIMES_USUAL * found.scale * doubt[:, None]
     far = np.abs(found.rest)
     # Along the border part of what an LR pixel sees is unknown, and it may be off by that.
     beyond = (seen.inside <= INSIDE)[:, None]

@@ -12,6 +12,7 @@ from typing import Optional
 import numpy as np
 
 from paddle_umsft.cameras.placement import Placement
+from paddle_umsft.preparation.border_equations import variance_ratio
 from paddle_umsft.preparation.footprint import Profile, Seen, first_profile, look
 
 # Spectral directions that stand for the HSI: enough for any SRF on natural spectra, few against the number of pixels.
@@ -224,6 +225,7 @@ def fit(
     told = counted & (seen.inside > INSIDE)
     told = told if told.sum() > 0.5 * counted.sum() else counted
     doubt = np.where(told, 1.0, BORDER_WEIGHT) * counted
+    doubt = doubt / variance_ratio(seen.inside, view.profile.doubt)
     shared = shared_columns(view, counted)
     bands = seen.values.shape[1]
     depth = 0 if extra is None else extra.shape[1]

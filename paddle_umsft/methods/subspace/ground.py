@@ -8,20 +8,22 @@ from typing import Any, Optional
 import numpy as np
 
 from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.checks import check_cube, check_pair
 from paddle_umsft.data.scene import Observation
-from paddle_umsft.errors import DataError
 from paddle_umsft.methods.subspace.rank import choose_rank
 from paddle_umsft.methods.subspace.spectral_map import PixelInputs
 from paddle_umsft.preparation.band_widths import BandOperators, linearly_alike
+from paddle_umsft.preparation.below_zero import is_light, lifted, note_below_zero
 from paddle_umsft.preparation.border_equations import variance_ratio
-from paddle_umsft.preparation.estimate import Degradations, estimate
+from paddle_umsft.preparation.estimate import Degradations, estimate, operator_of
+from paddle_umsft.preparation.explained import is_explained
 from paddle_umsft.preparation.noise import pixel_noise
 from paddle_umsft.preparation.outside import without_outside
+from paddle_umsft.preparation.prepare import prepare_pair
+from paddle_umsft.preparation.prepared import Prepared, untouched, with_offset
 
-# Noise puts a little below zero; more is no image of light, and the result has nothing below zero.
-BELOW_ZERO = 0.02
 # Below this share of explained variance the two images hardly show the same scene through one PSF and one SRF.
 AGREEMENT = 0.9
 # Standard deviation of a spectrum beyond the picture, once its MSI bands are accounted for, over the map's own errors.
@@ -50,6 +52,7 @@ class Ground:
         inputs: Prepared MSI.
         recorded: (h, w, C) LR-HSI as it was recorded, divided by `level`.
         inside: (h, w) share of each LR pixel's PSF that lies on the picture.
+        prepared: What was found in the pair, and which pixels are trusted.
         band_operators: Every HSI band's own PSF, where they differ.
     """
 
@@ -66,38 +69,31 @@ class Ground:
     inputs: PixelInputs
     recorded: np.ndarray
     inside: np.ndarray
+    prepared: Prepared
     band_operators: Optional[BandOperators] = None
 
+    @property
+    def kept(self) -> np.ndarray:
+        """(h, w) LR pixels that the result has to agree with."""
+        return self.prepared.use_trust
 
-def check_light(image: np.ndarray, where: str) -> None:
-    """Refuse an image of which more lies below zero than noise puts there.
-
-    Raises:
-        DataError: The values below zero hold too much of the energy.
-    """
-    energy = np.square(image, dtype=np.float64)
-    below = float(energy[image < 0].sum() / energy.sum())
-    if below > BELOW_ZERO:
-        got = f"{100 * below:.3g} % of its energy"
-        hint = "undo what made them negative (a subtracted mean?), or take method=gsa"
-        raise DataError(
-            "values below zero",
-            where=where,
-            got=got,
-            hint=hint,
-        )
+    @property
+    def floor(self) -> float:
+        """Smallest value of the result: nothing is cut off where values below zero are data."""
+        if is_light(self.lr_hsi[self.kept]):
+            return 0.0
+        return -np.inf
 
 
 def check_observation(observation: Observation) -> None:
     """Refuse what cannot be fused.
 
     Raises:
-        DataError: Wrong number of axes, sizes that do not agree, values not finite, below zero or all alike.
+        DataError: Wrong number of axes, sizes that do not agree, values not finite or all alike.
     """
     images = {"lr_hsi": observation.lr_hsi, "hr_msi": observation.hr_msi}
     for name, image in images.items():
         check_cube(image, name)
-        check_light(image, name)
     check_pair(observation.lr_hsi.shape, observation.hr_msi.shape, observation.scale, minimum=1)
 
 
@@ -131,12 +127,35 @@ def linear_lift(
     return np.asarray(lift)
 
 
-def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
-    """Find degradations, subspace, noise and the linear estimate.
+def _prepared(
+    observation: Observation,
+    settings: SubspaceSettings,
+    preparation: PreparationSettings,
+) -> tuple[Prepared, Degradations]:
+    """The pair with what was found undone, and its degradations; as it is where PSF and SRF explain all of it."""
+    degradations = estimate(observation, settings)
+    if is_explained(observation, degradations):
+        return untouched(observation), degradations
+    prepared = prepare_pair(observation, preparation, degradations)
+    if not prepared.found:
+        return prepared, degradations
+    degradations = estimate(prepared.observation, settings, prepared)
+    if degradations.offset is not None:
+        prepared = with_offset(prepared, degradations.offset)
+    return prepared, degradations
+
+
+def lay_ground(
+    observation: Observation,
+    settings: SubspaceSettings,
+    preparation: PreparationSettings,
+) -> Ground:
+    """Prepare the pair; find degradations, subspace, noise and the linear estimate.
 
     Args:
         observation: The image pair.
         settings: See `SubspaceSettings`.
+        preparation: What may be found in the pair and undone.
 
     Returns:
         What both methods build on.
@@ -145,11 +164,13 @@ def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
         DataError: See `check_observation` and `estimate`.
     """
     check_observation(observation)
-    level = float(np.sqrt(np.mean(np.square(observation.lr_hsi, dtype=np.float64))))
-    degradations = estimate(observation, settings)
+    prepared, degradations = _prepared(observation, settings, preparation)
+    observation = prepared.observation
+    kept = prepared.use_trust
+    level = float(np.sqrt(np.mean(np.square(observation.lr_hsi[kept], dtype=np.float64))))
     recorded = (observation.lr_hsi / level).astype(np.float32)
     hr_msi = (observation.hr_msi / level).astype(np.float32)
-    operator = SpatialDegradation(degradations.psf, observation.scale, degradations.border)
+    operator = operator_of(degradations.psf, prepared, degradations.border)
     height, width = recorded.shape[:2]
     inside = operator.inside((height, width))
     lr_hsi = recorded
@@ -157,9 +178,10 @@ def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
     if degradations.band_psfs is not None:
         band_operators = BandOperators(degradations.band_psfs, operator)
         trust = 1.0 / np.sqrt(variance_ratio(inside.ravel(), degradations.doubt))
+        trust = trust * kept.ravel()
         lr_hsi = linearly_alike(recorded, hr_msi, band_operators, trust).astype(np.float32)
 
-    pixels = lr_hsi.reshape(-1, observation.bands).astype(np.float64)  # (n, C)
+    pixels = lr_hsi[kept].astype(np.float64)  # (n, C)
     count, bands = pixels.shape
     rank, band_noise = choose_rank(pixels, settings.max_rank, least=observation.msi_bands)
     if settings.rank is not None:
@@ -188,9 +210,10 @@ def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
         msi_noise=float(msi_noise),
         hsi_noise=float(np.sqrt(np.mean(band_noise**2))),
         lift=lift.astype(np.float32),
-        inputs=PixelInputs.of(hr_msi),
+        inputs=PixelInputs.of(lifted(hr_msi)),
         recorded=recorded,
         inside=inside,
+        prepared=prepared,
         band_operators=band_operators,
     )
 
@@ -212,22 +235,25 @@ def with_sharper_bands(ground: Ground, coeffs: np.ndarray) -> Ground:
     return replace(ground, lr_hsi=lr_hsi)
 
 
-def outside_weights(ground: Ground) -> np.ndarray:
-    """(h, w) weights of the LR pixels, 1 for those that see nothing but the picture."""
-    return np.asarray(1.0 / variance_ratio(ground.inside, OUTSIDE_DOUBT))
+def lr_weights(ground: Ground) -> np.ndarray:
+    """(h, w) weights of the LR pixels: 1 for those that see nothing but the picture, 0 for those left out."""
+    return np.asarray(ground.kept / variance_ratio(ground.inside, OUTSIDE_DOUBT))
 
 
 def notes_on(ground: Ground) -> tuple[str, ...]:
     """What a user should know before trusting the result."""
+    notes = list(ground.prepared.notes)
+    notes += note_below_zero("lr_hsi", ground.lr_hsi[ground.kept])
+    notes += note_below_zero("hr_msi", ground.hr_msi)
     agreement = ground.degradations.agreement
     if agreement >= AGREEMENT:
-        return ()
+        return tuple(notes)
     percent = 100 * max(agreement, 0.0)
     note = (
         f"PSF and SRF explain only {percent:.0f} % of what the two images share: are they of one "
         "scene, aligned, linear (no gamma) and, if PSF or SRF were given, on one scale? method=gsa depends less on that"
     )
-    return (note,)
+    return (*notes, note)
 
 
 def choices_on(ground: Ground) -> dict[str, Any]:
@@ -240,4 +266,5 @@ def choices_on(ground: Ground) -> dict[str, Any]:
         "msi_noise": ground.msi_noise * ground.level,
         "hsi_noise": ground.hsi_noise * ground.level,
         "agreement": ground.degradations.agreement,
+        "found": ground.prepared.found,
     }
