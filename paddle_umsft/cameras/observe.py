@@ -8,10 +8,11 @@ from typing import Any, Optional
 
 import numpy as np
 
+from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.noise import add_noise, noise_sigma
 from paddle_umsft.cameras.psf import build_psf
 from paddle_umsft.cameras.response import Srf
-from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.cameras.spatial import SpatialDegradation, whole_lines
 from paddle_umsft.cameras.spectral import SpectralDegradation
 from paddle_umsft.cameras.srf import build_srf
 from paddle_umsft.config.data import DEFAULT_SCALE, ObserveConfig
@@ -25,6 +26,7 @@ from paddle_umsft.data.checks import (
     crop_size,
 )
 from paddle_umsft.data.scene import Case, Observation, Scene
+from paddle_umsft.errors import DataError
 
 # The noise of each image has a stream of its own, numbered so.
 HSI_STREAM = 0
@@ -43,11 +45,12 @@ def simulate(
     """Simulate both cameras: LR-HSI = PSF and decimation, HR-MSI = SRF, then noise.
 
     The scene is cropped at the bottom and the right to a multiple of the scale; the crop is named in the notes.
+    With `border: valid` it is cut on all sides to the LR pixels that see nothing but the scene.
     The noise of the two images comes from two streams, so that changing the one leaves the other as it is.
 
     Args:
         scene: The truth.
-        observe: Scale, PSF, SRF, noise; `known_psf` and `known_srf` hand them to the method.
+        observe: Scale, PSF, border, SRF, noise; `known_psf` and `known_srf` hand them to the method.
         seed: Seed of the noise.
 
     Returns:
@@ -57,7 +60,7 @@ def simulate(
 
     Raises:
         ConfigError: Scale, supports or PSF settings out of range.
-        DataError: Scale larger than the image, SRF that does not fit the scene, unusable PSF or SRF file.
+        DataError: Scale or PSF larger than the image, SRF that does not fit the scene, unusable PSF or SRF file.
     """
     check_cube(scene.hr_hsi, scene.name)
     scale = DEFAULT_SCALE
@@ -69,7 +72,12 @@ def simulate(
     srf = build_srf(observe, bands, scene.wavelengths_nm, scene.band_order)
     # float64 inside: rounding of the simulation is then below that of the float32 it is stored in.
     truth = scene.hr_hsi.astype(np.float64)
-    clean_hsi = SpatialDegradation(psf, scale).forward(truth)  # (h, w, C)
+    border = _border(observe.border)
+    clean_hsi = SpatialDegradation(psf, scale, border).forward(truth)  # (h, w, C)
+    if observe.border == "valid":
+        scene, crop = crop_to_whole(scene, len(psf), scale)
+        clean_hsi = _cut(clean_hsi, crop, scale)
+        truth = _cut(truth, crop, 1)
     clean_msi = SpectralDegradation(srf.values).forward(truth)  # (H, W, M)
     meta: dict[str, Any] = {
         **_settings_facts(scene.notes + srf.notes, observe, srf),
@@ -252,6 +260,66 @@ def crop_to_scale(scene: Scene, scale: int) -> tuple[Scene, Optional[list[int]]]
     note = f"cropped from {rows}x{columns} to {height}x{width} (bottom and right): multiples of the scale {scale}"
     cropped = scene.with_cube(scene.hr_hsi[:height, :width], note)
     return cropped, [0, 0, height, width]
+
+
+def crop_to_whole(
+    scene: Scene,
+    psf_size: int,
+    scale: int,
+) -> tuple[Scene, list[int]]:
+    """Cut a scene to the LR pixels whose PSF sees nothing but the scene.
+
+    Args:
+        scene: A multiple of the scale in size.
+        psf_size: k.
+        scale: s.
+
+    Returns:
+        The scene, with a note if it was cut, and [top, left, height, width].
+
+    Raises:
+        DataError: No LR pixel is whole.
+    """
+    rows, columns = scene.hr_hsi.shape[:2]
+    top, bottom = whole_lines(psf_size, scale, rows // scale)
+    left, right = whole_lines(psf_size, scale, columns // scale)
+    if top >= bottom or left >= right:
+        raise DataError(
+            "size of the scene",
+            where=scene.name,
+            expected=f"more than the {psf_size} HR pixels that a PSF sees",
+            got=f"{rows}x{columns}",
+            hint="observe.border=reflect, a narrower observe.psf or a larger data.crop",
+        )
+    crop = [top * scale, left * scale, (bottom - top) * scale, (right - left) * scale]
+    cube = _cut(scene.hr_hsi, crop, 1)
+    if cube.shape == scene.hr_hsi.shape:
+        return scene, crop
+    note = f"cut from {rows}x{columns} to {crop[2]}x{crop[3]} at row {crop[0]}, column {crop[1]}: whole LR pixels only"
+    return scene.with_cube(cube, note), crop
+
+
+def _cut(
+    image: np.ndarray,
+    crop: list[int],
+    scale: int,
+) -> np.ndarray:
+    """Cut an image; `crop` counts HR pixels, of which the image's are `scale` times as large."""
+    top, left, height, width = (length // scale for length in crop)
+    return image[top : top + height, left : left + width]
+
+
+def _border(setting: str) -> Border:
+    """Return what an operator is to assume beyond the image; where that is real, the image continued comes closest."""
+    if setting == "wrap":
+        return "wrap"
+    return "reflect"
+
+
+def border_of(observation: Observation) -> Border:
+    """Return what lies beyond an observation as far as it was simulated; the other side of it if nothing is known."""
+    settings = observation.meta.get("observe", {})
+    return _border(settings.get("border", "wrap"))
 
 
 def _settings_facts(

@@ -14,7 +14,8 @@ from scipy import sparse
 
 from paddle_umsft.cameras.border import Border, continued
 from paddle_umsft.cameras.placement import ON_PIXEL, Placement
-from paddle_umsft.cameras.spatial import NEGLIGIBLE, SpatialDegradation, Term, first_tap
+from paddle_umsft.cameras.separable import Pair, Pairs, as_pairs
+from paddle_umsft.cameras.spatial import NEGLIGIBLE, SpatialDegradation, first_tap
 
 # Taps that cubic interpolation adds to a kernel, and those between which a place lies.
 MORE_TAPS = 3
@@ -162,24 +163,24 @@ class PlacedDegradation(SpatialDegradation):
         kept = self._strengths > NEGLIGIBLE[dtype] * self._strengths[0]
         return list(zip(self._row_taps[kept], self._column_taps[kept]))
 
-    def _terms(
+    def _pairs(
         self,
         height: int,
         width: int,
         dtype: np.dtype,
-    ) -> list[Term]:
-        """The separable terms of a placement that turns nothing."""
+    ) -> Pairs:
+        """The separable kernels of a placement that turns nothing."""
         key = (height, width, dtype)
         if key not in self._made:
             places = self.placement.places((height // self.scale, width // self.scale))
-            terms = []
+            made = []
             for row_taps, column_taps in self._kept_taps(dtype):
-                term = Term(
+                pair = Pair(
                     rows=self._along(row_taps, places[:, 0, 0], height).astype(dtype),
                     columns=self._along(column_taps, places[0, :, 1], width).astype(dtype),
                 )
-                terms.append(term)
-            self._made[key] = terms
+                made.append(pair)
+            self._made[key] = as_pairs(made)
         return self._made[key]
 
     def _along(

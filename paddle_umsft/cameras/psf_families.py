@@ -263,3 +263,16 @@ def trimmed(kernel: np.ndarray) -> np.ndarray:
         if part.sum() >= enough:
             return np.asarray(part / part.sum())
     return kernel
+
+
+def sharpness(psf: np.ndarray) -> float:
+    """Return the standard deviation, in HR pixels, of the Gaussian that is as sharp as a PSF.
+
+    Sharp by what it leaves of white noise: the sum of squares of a Gaussian is 1 / (4 pi sigma^2). The second moment,
+    which for a Gaussian is the same, has no limit where tails fall slowly.
+
+    Args:
+        psf: (k, k), sum 1.
+    """
+    energy = float(np.sum(psf**2))
+    return float(1.0 / np.sqrt(4.0 * np.pi * energy))

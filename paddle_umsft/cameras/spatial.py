@@ -7,13 +7,13 @@ flipped; what lies outside the image is taken from where the border says, see `b
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from paddle_umsft.cameras.border import Border, continued
 from paddle_umsft.cameras.resize import bicubic_upsample
+from paddle_umsft.cameras.separable import Pair, Pairs, as_pairs
 from paddle_umsft.data.checks import check_axes, check_psf, check_scale, check_tiling
 
 # Singular values of a PSF below this share of the largest are left out. In float64, which simulations use: what the
@@ -68,6 +68,26 @@ def seen_positions(
     return continued(positions, length, border)
 
 
+def whole_lines(
+    size: int,
+    scale: int,
+    count: int,
+) -> tuple[int, int]:
+    """Return the half-open range of LR rows (or columns) that see nothing beyond the picture.
+
+    Args:
+        size: k, length of the PSF.
+        scale: s.
+        count: h or w.
+    """
+    positions = tap_positions(size, scale, count)  # (count, k)
+    is_whole = (positions[:, 0] >= 0) & (positions[:, -1] < count * scale)
+    whole = np.flatnonzero(is_whole)
+    if not whole.size:
+        return 0, 0
+    return int(whole[0]), int(whole[-1]) + 1
+
+
 def patches(
     image: np.ndarray,
     size: int,
@@ -83,24 +103,11 @@ def patches(
     return ordered.reshape(bands, -1, size * size)
 
 
-@dataclass(frozen=True)
-class Term:
-    """One outer product of taps, as which a PSF acts on rows and columns apart, for one size of image.
-
-    Attributes:
-        rows: (h, H) sparse: applies row taps with the stride of the scale.
-        columns: (w, W) sparse: the same along a row of the image.
-    """
-
-    rows: sparse.csr_matrix
-    columns: sparse.csr_matrix
-
-
 class SpatialDegradation:
     """lr[i, j] = sum over u, v of psf[u, v] * hr[i * s + first + u, j * s + first + v], every band alike.
 
     It is applied as a short sum of separable kernels, which the singular value decomposition of the PSF finds: a
-    Gaussian or a box is one, a rotated Gaussian a few. Each is two sparse matrices, one for rows and one for columns.
+    Gaussian or a box is one, a rotated Gaussian a few, one with rings about ten. See `separable.py`.
 
     Args:
         psf: (k, k), used as it is.
@@ -126,7 +133,7 @@ class SpatialDegradation:
         self._strengths = strengths
         self._row_taps = left.T * weights[:, None]  # (k, k): term, tap
         self._column_taps = right * weights[:, None]  # (k, k): term, tap
-        self._made: dict[tuple[int, int, np.dtype], list[Term]] = {}
+        self._made: dict[tuple[int, int, np.dtype], Pairs] = {}
 
     def with_psf(self, psf: np.ndarray) -> SpatialDegradation:
         """The same grids and border behind another PSF."""
@@ -149,21 +156,8 @@ class SpatialDegradation:
             DataError: Not three axes, or a size that is not a multiple of the scale.
         """
         hr = _as_float(hr, "hr")
-        height, width, bands = hr.shape
-        terms = self._terms(height, width, hr.dtype)
-        h = height // self.scale
-        w = width // self.scale
-        lr = np.zeros((h, w, bands), hr.dtype)
-        flat = np.ascontiguousarray(hr).reshape(height, width * bands)
-        for term in terms:
-            half = term.rows @ flat
-            half = half.reshape(h, width, bands)
-            # The second product runs along the columns: they come first.
-            half = half.transpose(1, 0, 2).reshape(width, h * bands)
-            whole = term.columns @ half
-            whole = whole.reshape(w, h, bands)
-            lr += whole.transpose(1, 0, 2)
-        return lr  # (h, w, C)
+        height, width, _ = hr.shape
+        return self._pairs(height, width, hr.dtype).forward(hr)  # (h, w, C)
 
     def forward_by_rows(
         self,
@@ -183,33 +177,8 @@ class SpatialDegradation:
             DataError: A size that is not a multiple of the scale.
         """
         height, width, bands = shape
-        terms = self._terms(height, width, np.dtype(np.float32))
-        h = height // self.scale
-        w = width // self.scale
-        row_maps = np.stack([term.rows.toarray() for term in terms], axis=1)  # (h, terms, H)
-        sees = np.any(row_maps != 0, axis=1)  # (h, H)
-        last_seen = height - 1 - np.argmax(sees[:, ::-1], axis=1)
-        lr = np.zeros((h, w, bands), np.float32)
-        unfinished: dict[int, np.ndarray] = {}
-        # Windows overlap: every HR row is made once and added to all LR rows that see it, so that only those are held
-        # at full width which are still to see more.
-        for top in range(0, height, self.scale):
-            index = np.arange(top, top + self.scale)
-            strip = make_rows(index).reshape(self.scale, width * bands)
-            taps = row_maps[:, :, index]  # (h, terms, s)
-            touched = np.flatnonzero(np.any(taps != 0, axis=(1, 2)))
-            parts = taps[touched].reshape(-1, self.scale) @ strip
-            parts = parts.reshape(len(touched), len(terms), width * bands)
-            for row, part in zip(touched.tolist(), parts):
-                if row in unfinished:
-                    unfinished[row] += part
-                else:
-                    unfinished[row] = part
-                if last_seen[row] < top + self.scale:
-                    lines = unfinished.pop(row)
-                    for term, line in zip(terms, lines):
-                        lr[row] += term.columns @ line.reshape(width, bands)
-        return lr  # (h, w, C)
+        pairs = self._pairs(height, width, np.dtype(np.float32))
+        return pairs.forward_by_rows(make_rows, bands)  # (h, w, C)
 
     def inside(self, lr_shape: tuple[int, int]) -> np.ndarray:
         """How much of each LR pixel's PSF lies on the image.
@@ -250,39 +219,29 @@ class SpatialDegradation:
             DataError: Not three axes.
         """
         lr = _as_float(lr, "lr")
-        h, w, bands = lr.shape
-        height = h * self.scale
-        width = w * self.scale
-        terms = self._terms(height, width, lr.dtype)
-        hr = np.zeros((height, width * bands), lr.dtype)
-        flat = np.ascontiguousarray(lr.transpose(1, 0, 2)).reshape(w, h * bands)
-        for term in terms:
-            half = term.columns.T @ flat
-            half = half.reshape(width, h, bands)
-            # The second product runs along the rows: they come first.
-            half = half.transpose(1, 0, 2).reshape(h, width * bands)
-            hr += term.rows.T @ half
-        return hr.reshape(height, width, bands)  # (H, W, C)
+        h, w, _ = lr.shape
+        pairs = self._pairs(h * self.scale, w * self.scale, lr.dtype)
+        return pairs.adjoint(lr)  # (H, W, C)
 
-    def _terms(
+    def _pairs(
         self,
         height: int,
         width: int,
         dtype: np.dtype,
-    ) -> list[Term]:
-        """The separable terms, made once for every size and type of image that is asked for."""
+    ) -> Pairs:
+        """The separable kernels, made once for every size and type of image that is asked for."""
         check_tiling((height, width), self.scale, where="hr")
         key = (height, width, dtype)
         if key not in self._made:
-            terms = []
+            made = []
             kept = self._strengths > NEGLIGIBLE[dtype] * self._strengths[0]
             for row_taps, column_taps in zip(self._row_taps[kept], self._column_taps[kept]):
-                term = Term(
+                pair = Pair(
                     rows=self._strided(row_taps, height).astype(dtype),
                     columns=self._strided(column_taps, width).astype(dtype),
                 )
-                terms.append(term)
-            self._made[key] = terms
+                made.append(pair)
+            self._made[key] = as_pairs(made)
         return self._made[key]
 
     def _strided(self, taps: np.ndarray, length: int) -> sparse.csr_matrix:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from paddle_umsft.cameras.observe import border_of
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.cameras.spectral import SpectralDegradation
 from paddle_umsft.compare.found import FoundResult, find_all_results, group_names
@@ -137,7 +138,7 @@ def _figures_without_truth(case: Case, fused: np.ndarray) -> dict[str, float]:
     if psf is None or srf is None:
         return figures
     cube = fused.astype(np.float64)
-    low = SpatialDegradation(psf, seen.scale).forward(cube)  # (h, w, C)
+    low = SpatialDegradation(psf, seen.scale, border_of(seen)).forward(cube)  # (h, w, C)
     msi = SpectralDegradation(srf).forward(cube)  # (H, W, M)
     figures.update(
         consistency(

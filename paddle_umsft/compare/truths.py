@@ -6,7 +6,8 @@ from typing import Any, Optional
 
 import numpy as np
 
-from paddle_umsft.cameras.observe import crop_to_scale
+from paddle_umsft.cameras.observe import crop_to_scale, crop_to_whole
+from paddle_umsft.cameras.psf import build_psf
 from paddle_umsft.compare.found import FoundResult
 from paddle_umsft.compare.settings import Settings, changed_data
 from paddle_umsft.config.data import DEFAULT_SCALE
@@ -170,7 +171,10 @@ def _truth_only(entry: SceneEntry, config: Config) -> Case:
     """Return the truth without simulating an observation, which needs an SRF that may not fit."""
     scale = config.observe.scale or DEFAULT_SCALE
     scene = read_scene(entry.settings, entry.name)
-    scene = crop_to_scale(scene, scale)[0]
+    scene, _ = crop_to_scale(scene, scale)
+    if config.observe.border == "valid":
+        psf = build_psf(config.observe.psf, scale)
+        scene, _ = crop_to_whole(scene, len(psf), scale)
     meta: dict[str, Any] = {}
     if scene.band_order is not None:
         meta["band_order"] = list(scene.band_order)

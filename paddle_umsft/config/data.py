@@ -158,6 +158,9 @@ class ObserveConfig(Section):
     Attributes:
         scale: Whole ratio of the resolutions; None: 8 in a simulation, by the sizes with a given pair.
         psf: Section `observe.psf`.
+        border: What LR pixels see beyond the scene in a simulation: "wrap", its other side (published figures);
+            "reflect", the scene mirrored; "valid", nothing: the scene is cut so that every LR pixel is whole, and
+            what lies beyond the cut is real.
         srf: nikon_d700, sentinel2, uniform, or a file (.npy, .npz, .mat, .csv).
         srf_key: Name of the array in an SRF file, if it has several.
         bands: Sentinel-2 bands by name; None: B2, B3, B4, B8, B11, B12, as far as the scene reaches.
@@ -172,6 +175,7 @@ class ObserveConfig(Section):
 
     scale: Optional[int] = Field(default=None, ge=2, le=1024)
     psf: PsfConfig = Field(default_factory=PsfConfig)
+    border: Literal["wrap", "reflect", "valid"] = "wrap"
     srf: str = Field(default="nikon_d700", min_length=1)
     srf_key: Optional[str] = None
     bands: Optional[list[str]] = None

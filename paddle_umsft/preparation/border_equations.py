@@ -35,8 +35,6 @@ WHOLE = 1e-9
 # fewer tell nothing of the blur along the columns.
 MOST_PIXELS = 1024
 LEAST_ROWS = 4
-# Steps of each descent; in between the doubt follows the kernel.
-STEPS = (6, 15)
 # Tolerances of a descent, and how much a parameter that starts near zero (a centre, an angle) is taken to vary.
 STEP_TOLERANCE = 1e-6
 COST_TOLERANCE = 1e-9
@@ -198,7 +196,7 @@ class BorderEquations:
     ) -> None:
         self.hr_msi = np.asarray(hr_msi, dtype=np.float64)
         self.scale = scale
-        self.supports = supports
+        self.supports = [(low, high) for low, high in supports]
         self.srf = srf
         self.border = border
         height, width, bands = lr_hsi.shape
@@ -263,16 +261,16 @@ class BorderEquations:
         """Weigh every LR pixel's equations; (n,) factors on the residuals."""
         roots = roots * self.trusted
         self._roots = roots
-        self._spans: list[np.ndarray] = []
+        self._spans: dict[tuple[int, int], np.ndarray] = {}
         if self.srf is not None:
             return
-        for low, high in self.supports:
+        # Mostly all bands can see the whole range: one decomposition then serves them all.
+        for low, high in set(self.supports):
             design = self.pixels[:, low:high] * roots[:, None]
             penalised = np.concatenate([design, projection_penalty(design)])
             if self.constant:
                 penalised = with_free_constant(penalised, roots)
-            span, _ = np.linalg.qr(penalised)
-            self._spans.append(span)
+            self._spans[low, high], _ = np.linalg.qr(penalised)
 
     def _rests(self, seen: np.ndarray) -> np.ndarray:
         """What no SRF explains of (n, M) blurred MSI pixels, weighted: one row per MSI band."""
@@ -280,7 +278,8 @@ class BorderEquations:
             apart = seen - self.pixels @ self.srf.T
             return np.asarray(apart.T * self._roots)
         rows = []
-        for band, span in enumerate(self._spans):
+        for band, support in enumerate(self.supports):
+            span = self._spans[support]
             wanted = self._roots * seen[:, band]
             inside = span[: len(wanted)].T @ wanted
             rest = -span @ inside
@@ -343,17 +342,20 @@ class BorderEquations:
             verdict=self.judge(known.psf, known.freedom),
         )
 
-    def fit(self, family: Family, start: np.ndarray) -> WideFit:
-        """The best kernel of one family; kernel and doubt in turn."""
+    def fit(
+        self,
+        family: Family,
+        start: np.ndarray,
+        steps: int,
+    ) -> WideFit:
+        """The best kernel of one family after some steps from `start`, at the doubt that is likeliest there."""
         size = self.window(family)
-        parameters = start
 
         def misfit(trial: np.ndarray) -> np.ndarray:
             return self.misfit(family.kernel(trial, size))
 
-        for steps in STEPS:
-            self.judge(family.kernel(parameters, size), len(start))
-            parameters = descend(misfit, parameters, steps)
+        self.judge(family.kernel(start, size), len(start))
+        parameters = descend(misfit, start, steps)
         psf = family.kernel(parameters, size)
         verdict = self.judge(psf, len(start))
         return WideFit(

@@ -22,19 +22,17 @@ from scipy.optimize import least_squares
 
 from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.psf_shapes import Shape
-from paddle_umsft.cameras.spatial import patches
 from paddle_umsft.preparation.band_widths import BandWidths, fit_band_widths
-from paddle_umsft.preparation.border_equations import STORAGE, Known, WideFit, criterion_of
+from paddle_umsft.preparation.border_equations import Known, WideFit, criterion_of
 from paddle_umsft.preparation.psf_starts import Family, other_families, simplest_family
-from paddle_umsft.preparation.srf_fit import curvature, projection_penalty, with_free_constant
+from paddle_umsft.preparation.srf_fit import curvature
 from paddle_umsft.preparation.wide_psf import WideSearch
+from paddle_umsft.preparation.window_equations import WindowEquations
 
 # LR pixels in use: a kernel has at most some hundred taps, and more pixels only cost time.
 MAX_ROWS = 2500
 # Relative residual that only rounding can leave: no richer kernel is tried below it.
 EXACT = 3e-5
-# From this many rows per column on, a QR decomposition saves more in the fits than it costs.
-ROWS_PER_TAP = 1.5
 # Fits of a family: residuals are evaluated this often at most, steps of a relative 1e-9 end them, and a parameter that
 # starts near zero (a centre, an angle) is taken to vary by about a third.
 EVALUATIONS = 25
@@ -84,114 +82,8 @@ class PsfFit:
         return int(self.psf.shape[0])
 
 
-class _Equations:
-    """Rows B and targets t of the linear problem B p = t for one window, with the SRF known or projected out.
-
-    Args:
-        hr_msi: (H, W, M).
-        lr_hsi: (h, w, C).
-        scale: s.
-        size: k.
-        supports: Per MSI band the half-open range of HSI bands it can see.
-        srf: (M, C), or None: projected out.
-        rows: Indices of the LR pixels in use.
-        constant: Whether the MSI's bands may hold a constant that the HSI does not have.
-    """
-
-    def __init__(
-        self,
-        hr_msi: np.ndarray,
-        lr_hsi: np.ndarray,
-        scale: int,
-        size: int,
-        supports: Sequence[tuple[int, int]],
-        srf: Optional[np.ndarray],
-        rows: np.ndarray,
-        constant: bool = False,
-    ) -> None:
-        seen = patches(hr_msi, size, scale)[:, rows].astype(np.float64)  # (M, n, k*k)
-        pixels = lr_hsi.reshape(-1, lr_hsi.shape[2])[rows].astype(np.float64)  # (n, C)
-        self.size = size
-        self.count = len(rows) * len(supports)
-        blocks, targets = [], []
-        for band, (low, high) in enumerate(supports):
-            if srf is not None:
-                block = seen[band]
-                target = pixels @ srf[band]
-            else:
-                block = _project_out(pixels[:, low:high], seen[band], constant)
-                target = np.zeros(len(block))
-            blocks.append(block)
-            targets.append(target)
-        self.matrix = np.concatenate(blocks)
-        self.target = np.concatenate(targets)
-        self.lost = 0.0
-        if len(self.matrix) > ROWS_PER_TAP * self.matrix.shape[1]:
-            self._reduce()
-        # Floor of the residual: what float32 storage of the inputs leaves.
-        self.level = float(np.sqrt(np.mean(pixels**2)))
-        self.floor = self.count * (STORAGE * self.level) ** 2
-
-    def _reduce(self) -> None:
-        """Turn to as many rows as columns: the same residual norms up to a constant, which is kept in `lost`."""
-        orthogonal, reduced = np.linalg.qr(self.matrix)
-        target = orthogonal.T @ self.target
-        lost = float(self.target @ self.target - target @ target)
-        self.lost = max(lost, 0.0)
-        self.matrix = reduced
-        self.target = target
-
-    def misfit(self, psf: np.ndarray) -> np.ndarray:
-        """Residual vector of a kernel."""
-        return np.asarray(self.matrix @ psf.ravel() - self.target)
-
-    def energy(self, psf: np.ndarray) -> float:
-        """Sum of squares that a kernel leaves."""
-        rest = self.misfit(psf)
-        return float(rest @ rest) + self.lost + self.floor
-
-    def residual(self, psf: np.ndarray) -> float:
-        """Root mean square per equation."""
-        return float(np.sqrt(self.energy(psf) / self.count))
-
-    def criterion(self, psf: np.ndarray, freedom: float) -> float:
-        """Bayesian information criterion: n log(mean square) + parameters log n."""
-        count = self.count
-        badness = count * np.log(self.energy(psf) / count)
-        complexity = freedom * np.log(count)
-        return float(badness + complexity)
-
-
-def _project_out(
-    pixels: np.ndarray,
-    seen: np.ndarray,
-    constant: bool,
-) -> np.ndarray:
-    """Rows whose norm is the least residual over all smooth SRF rows.
-
-    With [pixels; penalty] = QR they are (I - QQ')[seen; 0]: what the best response leaves of the patches.
-
-    Args:
-        pixels: (n, b) LR-HSI on the support.
-        seen: (n, k*k) patches of the MSI band.
-        constant: Whether a free constant is projected out as well.
-
-    Returns:
-        (n + penalties, k*k).
-    """
-    count = len(pixels)
-    penalised = np.concatenate([pixels, projection_penalty(pixels)])
-    if constant:
-        penalised = with_free_constant(penalised, np.ones(count))
-    orthogonal, _ = np.linalg.qr(penalised)
-    inside = orthogonal[:count].T @ seen
-    rest = -orthogonal @ inside
-    rest[:count] += seen
-    return np.asarray(rest)
-
-
 def _fit_family(
-    equations: _Equations,
+    equations: WindowEquations,
     shape: Shape,
     start: np.ndarray,
 ) -> np.ndarray:
@@ -225,7 +117,7 @@ def _tie(size: int) -> np.ndarray:
 
 
 def _free_kernel(
-    equations: _Equations,
+    equations: WindowEquations,
     prior: np.ndarray,
     strength: float,
 ) -> tuple[np.ndarray, float]:
@@ -282,7 +174,7 @@ def _rows(
     return np.asarray(usable[np.sort(chosen)])
 
 
-def _best_of(family: Family, equations: _Equations) -> PsfFit:
+def _best_of(family: Family, equations: WindowEquations) -> PsfFit:
     """The best fit of a family on one window, over its starts."""
     best: Optional[PsfFit] = None
     for start in family.starts:
@@ -302,7 +194,7 @@ def _best_of(family: Family, equations: _Equations) -> PsfFit:
     return best
 
 
-def _free_candidates(equations: _Equations, near: PsfFit) -> list[PsfFit]:
+def _free_candidates(equations: WindowEquations, near: PsfFit) -> list[PsfFit]:
     """Free kernels around a family's fit on the same window, over a range of strengths."""
     assert near.parameters is not None
     fits = []
@@ -358,9 +250,9 @@ def fit_psf(
         trusted = np.ones(lr_hsi.shape[:2], dtype=bool)
     rows = _rows(trusted, MAX_ROWS, seed)
     found: list[PsfFit] = []
-    problems: dict[int, _Equations] = {}
+    problems: dict[int, WindowEquations] = {}
     for size in sizes or windows(scale, (hr_msi.shape[0], hr_msi.shape[1])):
-        equations = _Equations(hr_msi, lr_hsi, scale, size, supports, srf, rows, constant)
+        equations = WindowEquations(hr_msi, lr_hsi, scale, size, supports, srf, rows, constant)
         problems[size] = equations
         found.append(_best_of(simplest_family(scale), equations))
         if found[-1].residual < EXACT * equations.level:
@@ -381,19 +273,26 @@ def fit_psf(
     widths: Optional[BandWidths] = None
     if wide:
         uncut = search.rounds()
-        if search.is_exact(uncut):
+        narrow = _stand(search, found)
+        # Of two that leave next to nothing a smooth scene may still prefer the narrow one, and a box then is near.
+        if search.is_exact(uncut) and criterion_of(uncut) < criterion_of(narrow):
             return _of_wide(uncut)
         candidates.append(uncut)
         widths = _clear_widths(search, uncut)
         candidates += search.others()
     # What narrow windows offer has been judged without a border: the best of it competes under the better one.
     found += _richer_kernels(problems, found, scale, free)
-    narrow = min(found, key=_criterion_of)
-    candidates.append(search.stand(Known(narrow.family, narrow.psf, narrow.freedom)))
+    candidates.append(_stand(search, found))
     best = min(candidates, key=criterion_of)
     if widths is not None and criterion_of(widths.fit) < criterion_of(best):
         return _of_wide(widths.fit, widths)
     return _of_wide(best)
+
+
+def _stand(search: WideSearch, found: list[PsfFit]) -> WideFit:
+    """The best of the narrow kernels under the border that suits it better."""
+    best = min(found, key=_criterion_of)
+    return search.stand(Known(best.family, best.psf, best.freedom))
 
 
 def _clear_widths(search: WideSearch, uncut: WideFit) -> Optional[BandWidths]:
@@ -426,7 +325,7 @@ def _criterion_of(fit: PsfFit) -> float:
 
 
 def _richer_kernels(
-    problems: dict[int, _Equations],
+    problems: dict[int, WindowEquations],
     gaussians: list[PsfFit],
     scale: int,
     free: bool,

@@ -6,6 +6,7 @@ The equations and their criterion stand in `border_equations.py`; here is what c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Optional
 
 import numpy as np
@@ -16,6 +17,11 @@ from paddle_umsft.preparation.border_equations import BorderEquations, Known, Wi
 
 # Standard deviations of the round Gaussian to begin from, as parts of the LR pixel.
 FIRST_WIDTHS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4)
+# Steps of each descent: enough to tell families apart, and then to the end. In between the doubt follows the kernel.
+FIRST_STEPS = 6
+LAST_STEPS = 15
+# So many of the other families are followed to the end.
+FOLLOWED = 2
 # Relative residual below which no richer family is tried.
 EXACT = 1e-4
 
@@ -81,7 +87,9 @@ class WideSearch:
         """The uncut round Gaussian under the border that suits it better; to be called first."""
         best: Optional[WideFit] = None
         for equations in self.every:
-            fit = equations.fit(ROUND, _first_round(equations))
+            first = equations.fit(ROUND, _first_round(equations), FIRST_STEPS)
+            assert first.parameters is not None
+            fit = equations.fit(ROUND, first.parameters, LAST_STEPS)
             if best is None or criterion_of(fit) < criterion_of(best):
                 best = fit
                 self.better = equations
@@ -95,8 +103,17 @@ class WideSearch:
         return fit.verdict.residual <= EXACT * self.better.level
 
     def others(self) -> list[WideFit]:
-        """The other families under the border that the round Gaussian chose."""
-        return [self.better.fit(family, family.start(self.start)) for family in OTHERS]
+        """The best of the other families under the border that the round Gaussian chose."""
+        first = []
+        for family in OTHERS:
+            fit = self.better.fit(family, family.start(self.start), FIRST_STEPS)
+            first.append((criterion_of(fit), family, fit.parameters))
+        first.sort(key=itemgetter(0))
+        last = []
+        for _, family, parameters in first[:FOLLOWED]:
+            assert parameters is not None
+            last.append(self.better.fit(family, parameters, LAST_STEPS))
+        return last
 
     def stand(self, known: Known) -> WideFit:
         """A known kernel under the border that suits it better."""

@@ -61,10 +61,11 @@ def _agreement(seen: Observation, result: FusionResult) -> Optional[dict[str, fl
     if result.psf is None or result.srf is None:
         return None
     fused = result.fused.astype(np.float64)
+    border = result.extras.get("border", "wrap")
     return consistency(
         seen.lr_hsi,
         seen.hr_msi,
-        degraded_hsi=SpatialDegradation(result.psf, seen.scale).forward(fused),
+        degraded_hsi=SpatialDegradation(result.psf, seen.scale, border).forward(fused),
         degraded_msi=SpectralDegradation(result.srf).forward(fused),
     )
 

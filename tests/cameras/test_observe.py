@@ -183,3 +183,31 @@ def test_srf_of_a_file_follows_bands_that_were_sorted(tmp_path: Path, given: str
     np.testing.assert_allclose(seen.srf, srf)
     assert seen.meta["band_order"] == np.argsort(order).tolist()
     json.dumps(seen.meta)
+
+
+def test_valid_border_is_the_inside_of_a_larger_simulation() -> None:
+    whole = scene(48, 64)
+    known = {"scale": 4, "psf": PsfConfig(type="gaussian", size=10, sigma=3.0)}
+    wrapped = simulate(whole, ObserveConfig(**known))
+    valid = simulate(whole, ObserveConfig(border="valid", **known))
+    # Ten taps around four pixels reach three pixels beyond: one LR pixel on every side.
+    assert valid.observation.meta["crop"] == [4, 4, 40, 56]
+    np.testing.assert_allclose(valid.observation.lr_hsi, wrapped.observation.lr_hsi[1:-1, 1:-1], atol=1e-7)
+    np.testing.assert_array_equal(valid.observation.hr_msi, wrapped.observation.hr_msi[4:-4, 4:-4])
+    np.testing.assert_array_equal(valid.reference, whole.hr_hsi[4:-4, 4:-4])
+    assert "whole LR pixels only" in valid.observation.meta["notes"][-1]
+
+
+def test_reflected_border_is_the_simulation_of_a_padded_scene() -> None:
+    whole = scene(24, 40)
+    known = {"scale": 4, "psf": PsfConfig(type="gaussian", size=10, sigma=3.0)}
+    reflected = simulate(whole, ObserveConfig(border="reflect", **known))
+    padded = np.pad(whole.hr_hsi, ((8, 8), (8, 8), (0, 0)), mode="symmetric")
+    larger = simulate(Scene(padded, "padded"), ObserveConfig(**known))
+    np.testing.assert_allclose(reflected.observation.lr_hsi, larger.observation.lr_hsi[2:-2, 2:-2], atol=1e-7)
+
+
+def test_a_psf_without_a_whole_pixel_is_refused() -> None:
+    observe = ObserveConfig(scale=4, border="valid", psf=PsfConfig(type="gaussian", size=25, sigma=6.0))
+    with pytest.raises(DataError, match=r"size of the scene.*25 HR pixels"):
+        simulate(scene(24, 40), observe)

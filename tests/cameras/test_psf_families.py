@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 
 from paddle_umsft.cameras.border import Border, continued
-from paddle_umsft.cameras.psf_families import OTHERS, ROUND, airy, gaussian, moffat, scanner_down, trimmed
+from paddle_umsft.cameras.psf_families import OTHERS, ROUND, airy, gaussian, moffat, scanner_down, sharpness, trimmed
 from paddle_umsft.cameras.spatial import SpatialDegradation
 
 
@@ -64,6 +64,21 @@ def test_inside_is_what_a_picture_of_ones_on_black_gives() -> None:
     assert np.all(SpatialDegradation(psf, 4).inside((6, 4)) == 1.0)
 
 
+@pytest.mark.parametrize("border", ["wrap", "reflect"])
+@pytest.mark.parametrize("shape", [(16, 24), (80, 96)])
+def test_many_separable_kernels_in_float32_are_those_in_float64(border: Border, shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(5)
+    psf = rng.random((19, 19))
+    operator = SpatialDegradation(psf / psf.sum(), 4, border)
+    image = rng.standard_normal((*shape, 3))
+    lr = operator.forward(image)
+    back = operator.adjoint(lr)
+    single = image.astype(np.float32)
+    np.testing.assert_allclose(operator.forward(single), lr, atol=1e-5)
+    np.testing.assert_allclose(operator.adjoint(lr.astype(np.float32)), back, atol=1e-5)
+    np.testing.assert_allclose(operator.forward_by_rows(lambda rows: single[rows], single.shape), lr, atol=1e-5)
+
+
 @pytest.mark.parametrize("family", [ROUND, *OTHERS], ids=lambda family: family.name)
 def test_every_family_sums_to_one_and_is_centred(family) -> None:
     parameters = family.start(np.array([0.0, 0.0, np.log(3.0)]))
@@ -108,3 +123,8 @@ def test_trimmed_keeps_parity_and_middle() -> None:
     assert kernel.shape in {(16, 16), (18, 18)}
     assert kernel.sum() == pytest.approx(1.0)
     assert np.allclose(kernel, kernel[::-1, ::-1])
+
+
+@pytest.mark.parametrize("sigma", [1.5, 4.0, 8.0])
+def test_sharpness_of_a_gaussian_is_its_sigma(sigma: float) -> None:
+    assert sharpness(gaussian(np.array([0.2, 0.0, np.log(sigma)]), 96)) == pytest.approx(sigma, rel=1e-3)

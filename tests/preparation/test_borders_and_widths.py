@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from paddle_umsft.config.load import load_config
 from paddle_umsft.data.scene import Observation
+from paddle_umsft.methods.table import run_method
 from paddle_umsft.preparation.estimate import estimate
 from paddle_umsft.preparation.noise import noise_before_psf, pixel_noise
 from paddle_umsft.preparation.outside import without_outside
@@ -58,6 +59,18 @@ def observe(large: np.ndarray, sigmas: np.ndarray, wrapped: bool = False) -> Obs
 def width_of(psf: np.ndarray) -> float:
     positions = np.arange(len(psf)) - (len(psf) - 1) / 2
     return float(np.sqrt(positions**2 @ psf.sum(axis=0)))
+
+
+def test_a_user_is_told_what_was_found(large: np.ndarray) -> None:
+    sigmas = SCALE * np.linspace(0.35, 0.65, BANDS)
+    result = run_method(observe(large, sigmas), load_config("fast"))
+    told = " | ".join(result.notes)
+    assert "continued beyond its edge" in told
+    assert "depends on the wavelength" in told
+    first, last = result.extras["psf_sigma_first_last_band"]
+    assert first == pytest.approx(sigmas[0], rel=0.08)
+    assert last == pytest.approx(sigmas[-1], rel=0.08)
+    assert result.extras["border"] == "reflect"
 
 
 @pytest.mark.parametrize("part", [0.5, 1.0])

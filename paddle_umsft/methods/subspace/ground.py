@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 import numpy as np
 
+from paddle_umsft.cameras.psf_families import OTHERS, ROUND, sharpness
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
@@ -28,6 +29,10 @@ from paddle_umsft.preparation.prepared import Prepared, untouched, with_offset
 AGREEMENT = 0.9
 # Standard deviation of a spectrum beyond the picture, once its MSI bands are accounted for, over the map's own errors.
 OUTSIDE_DOUBT = 30.0
+# LR pixels with less of their PSF on the picture are told of.
+ALL_INSIDE = 0.99
+# Families whose finding is news to a user: simulators do not have them.
+UNCUT = {ROUND.name} | {family.name for family in OTHERS}
 # Added to the covariance of the MSI, relative to its mean variance: bands that copy each other can be inverted.
 COVARIANCE_RIDGE = 1e-9
 TINY = 1e-30
@@ -241,30 +246,61 @@ def lr_weights(ground: Ground) -> np.ndarray:
 
 
 def notes_on(ground: Ground) -> tuple[str, ...]:
-    """What a user should know before trusting the result."""
+    """What a user should know before trusting the result, else what was found that no simulator does; a line each."""
+    degradations = ground.degradations
     notes = list(ground.prepared.notes)
     notes += note_below_zero("lr_hsi", ground.lr_hsi[ground.kept])
     notes += note_below_zero("hr_msi", ground.hr_msi)
-    agreement = ground.degradations.agreement
-    if agreement >= AGREEMENT:
-        return tuple(notes)
-    percent = 100 * max(agreement, 0.0)
-    note = (
-        f"PSF and SRF explain only {percent:.0f} % of what the two images share: are they of one "
-        "scene, aligned, linear (no gamma) and, if PSF or SRF were given, on one scale? method=gsa depends less on that"
-    )
-    return (*notes, note)
+    if degradations.agreement < AGREEMENT:
+        percent = 100 * max(degradations.agreement, 0.0)
+        note = (
+            f"PSF and SRF explain only {percent:.0f} % of what the two images share: are they of one "
+            "scene, aligned, linear (no gamma) and, if PSF or SRF were given, on one scale? "
+            "method=gsa depends less on that"
+        )
+        # What else was found of the PSF would be an explanation of what is none.
+        return (*notes, note)
+    if degradations.psf_family in UNCUT:
+        sigma = sharpness(degradations.psf)
+        relative = sigma / ground.operator.scale
+        notes.append(
+            f"PSF: {degradations.psf_family}, as sharp as a Gaussian of sigma {sigma:.2f} HR pixels "
+            f"({relative:.2f} LR pixels), with its tails"
+        )
+    if degradations.border == "reflect":
+        unsure = np.mean(ground.inside < ALL_INSIDE)
+        notes.append(
+            f"border: the picture is continued beyond its edge, not wrapped around; {100 * unsure:.0f} % of the LR "
+            "pixels see something that is not in it and weigh less"
+        )
+    if degradations.band_psfs is not None:
+        first, last = band_sigmas(degradations.band_psfs)
+        notes.append(
+            f"PSF: its width depends on the wavelength, from sigma {first:.2f} HR pixels in the first band "
+            f"to {last:.2f} in the last"
+        )
+    return tuple(notes)
+
+
+def band_sigmas(band_psfs: list[np.ndarray]) -> list[float]:
+    """Sharpness of the first and the last band's PSF, as standard deviations in HR pixels."""
+    return [sharpness(band_psfs[0]), sharpness(band_psfs[-1])]
 
 
 def choices_on(ground: Ground) -> dict[str, Any]:
     """What was chosen and found, for `FusionResult.extras`; noise in the units of the input."""
-    return {
+    degradations = ground.degradations
+    choices = {
         "rank": ground.rank,
-        "psf_family": ground.degradations.psf_family,
-        "border": ground.degradations.border,
-        "supports": ground.degradations.supports,
+        "psf_family": degradations.psf_family,
+        "psf_sigma": sharpness(degradations.psf),
+        "border": degradations.border,
+        "supports": degradations.supports,
         "msi_noise": ground.msi_noise * ground.level,
         "hsi_noise": ground.hsi_noise * ground.level,
-        "agreement": ground.degradations.agreement,
+        "agreement": degradations.agreement,
         "found": ground.prepared.found,
     }
+    if degradations.band_psfs is not None:
+        choices["psf_sigma_first_last_band"] = band_sigmas(degradations.band_psfs)
+    return choices

@@ -1,0 +1,219 @@
+"""A sum of separable kernels applied to an image: along its rows, then along its columns, and added up.
+
+One outer product of taps is a pair of sparse matrices, (h, H) for the rows and (w, W) for the columns. A Gaussian or a
+box is one pair and goes fast that way. A kernel that needs several pairs, as one with rings or wings does, touches the
+same pixels once for each; dense matrices, in blocks of a few LR rows with the HR rows that these see, then are faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Union
+
+import numpy as np
+from scipy import sparse
+
+# LR rows of a dense block: fewer make small products, more hold more zeros.
+BLOCK = 8
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One outer product of taps for one size of image.
+
+    Attributes:
+        rows: (h, H) sparse: applies row taps with the stride of the scale.
+        columns: (w, W) sparse: the same along a row of the image.
+    """
+
+    rows: sparse.csr_matrix
+    columns: sparse.csr_matrix
+
+
+class SparsePairs:
+    """The sum, pair by pair.
+
+    Args:
+        pairs: One or more.
+    """
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self.pairs = pairs
+        self.h, self.height = pairs[0].rows.shape
+        self.w, self.width = pairs[0].columns.shape
+
+    def forward(self, hr: np.ndarray) -> np.ndarray:
+        """(H, W, C) -> (h, w, C)."""
+        bands = hr.shape[2]
+        lr = np.zeros((self.h, self.w, bands), hr.dtype)
+        flat = np.ascontiguousarray(hr).reshape(self.height, self.width * bands)
+        for pair in self.pairs:
+            half = pair.rows @ flat
+            half = half.reshape(self.h, self.width, bands)
+            # The second product runs along the columns: they come first.
+            half = half.transpose(1, 0, 2).reshape(self.width, self.h * bands)
+            whole = pair.columns @ half
+            whole = whole.reshape(self.w, self.h, bands)
+            lr += whole.transpose(1, 0, 2)
+        return lr  # (h, w, C)
+
+    def adjoint(self, lr: np.ndarray) -> np.ndarray:
+        """(h, w, C) -> (H, W, C), the transpose of `forward`."""
+        bands = lr.shape[2]
+        hr = np.zeros((self.height, self.width * bands), lr.dtype)
+        flat = np.ascontiguousarray(lr.transpose(1, 0, 2)).reshape(self.w, self.h * bands)
+        for pair in self.pairs:
+            half = pair.columns.T @ flat
+            half = half.reshape(self.width, self.h, bands)
+            # The second product runs along the rows: they come first.
+            half = half.transpose(1, 0, 2).reshape(self.h, self.width * bands)
+            hr += pair.rows.T @ half
+        return hr.reshape(self.height, self.width, bands)  # (H, W, C)
+
+    def forward_by_rows(self, make_rows: Callable[[np.ndarray], np.ndarray], bands: int) -> np.ndarray:
+        """`forward` of a float32 cube whose rows are made when they are seen; (h, w, C)."""
+        scale = self.height // self.h
+        count = len(self.pairs)
+        length = self.width * bands
+        row_maps = np.stack([pair.rows.toarray() for pair in self.pairs], axis=1)  # (h, pairs, H)
+        sees = np.any(row_maps != 0, axis=1)  # (h, H)
+        from_below = np.argmax(sees[:, ::-1], axis=1)
+        last_seen = self.height - 1 - from_below  # (h,)
+        lr = np.zeros((self.h, self.w, bands), np.float32)
+        unfinished: dict[int, np.ndarray] = {}
+        # Windows overlap: every HR row is made once and added to all LR rows that see it, so that only those are held
+        # at full width which are still to see more.
+        for top in range(0, self.height, scale):
+            index = np.arange(top, top + scale)
+            strip = make_rows(index)
+            strip = strip.reshape(scale, length)
+            is_touched = np.any(sees[:, index], axis=1)
+            touched = np.flatnonzero(is_touched)
+            taps = row_maps[touched][:, :, index]  # (touched, pairs, s)
+            parts = taps.reshape(-1, scale) @ strip
+            parts = parts.reshape(len(touched), count, length)
+            for row, part in zip(touched.tolist(), parts):
+                if row in unfinished:
+                    unfinished[row] += part
+                else:
+                    unfinished[row] = part
+                if last_seen[row] < top + scale:
+                    lines = unfinished.pop(row)
+                    for pair, line in zip(self.pairs, lines):
+                        line = line.reshape(self.width, bands)
+                        lr[row] += pair.columns @ line
+        return lr  # (h, w, C)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A few LR lines with all HR lines that they see.
+
+    Attributes:
+        lines: Which LR lines.
+        seen: (k,) indices of HR lines.
+        taps: (pairs * lines, k).
+    """
+
+    lines: slice
+    seen: np.ndarray
+    taps: np.ndarray
+
+
+def _blocks(maps: np.ndarray) -> list[_Block]:
+    """Cut (pairs, n, N) matrices into blocks of n."""
+    blocks = []
+    for first in range(0, maps.shape[1], BLOCK):
+        lines = slice(first, first + BLOCK)
+        part = maps[:, lines]
+        is_seen = np.any(part != 0, axis=(0, 1))
+        seen = np.flatnonzero(is_seen)
+        taps = part[:, :, seen]
+        block = _Block(
+            lines=lines,
+            seen=seen,
+            taps=taps.reshape(-1, len(seen)),
+        )
+        blocks.append(block)
+    return blocks
+
+
+class DensePairs:
+    """The sum, all pairs at once.
+
+    Args:
+        pairs: Several.
+    """
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self.count = len(pairs)
+        self.h, self.height = pairs[0].rows.shape
+        self.w, self.width = pairs[0].columns.shape
+        self.row_maps = np.stack([pair.rows.toarray() for pair in pairs])  # (pairs, h, H)
+        column_maps = np.stack([pair.columns.toarray() for pair in pairs])  # (pairs, w, W)
+        self.row_blocks = _blocks(self.row_maps)
+        self.column_blocks = _blocks(column_maps)
+        # Side by side: the product along the columns adds the pairs up.
+        side_by_side = np.ascontiguousarray(column_maps.transpose(1, 0, 2))
+        self.columns = side_by_side.reshape(self.w, -1)  # (w, pairs * W)
+
+    def forward(self, hr: np.ndarray) -> np.ndarray:
+        """(H, W, C) -> (h, w, C)."""
+        bands = hr.shape[2]
+        flat = np.ascontiguousarray(hr).reshape(self.height, self.width * bands)
+        half = np.empty((self.count, self.h, self.width * bands), hr.dtype)
+        for block in self.row_blocks:
+            part = block.taps @ flat[block.seen]
+            half[:, block.lines] = part.reshape(self.count, -1, self.width * bands)
+        half = half.reshape(self.count, self.h, self.width, bands)
+        # The second product runs along the columns: they come first.
+        half = half.transpose(0, 2, 1, 3).reshape(-1, self.h * bands)  # (pairs * W, h * C)
+        whole = self.columns @ half
+        whole = whole.reshape(self.w, self.h, bands)
+        return np.ascontiguousarray(whole.transpose(1, 0, 2))  # (h, w, C)
+
+    def adjoint(self, lr: np.ndarray) -> np.ndarray:
+        """(h, w, C) -> (H, W, C), the transpose of `forward`."""
+        bands = lr.shape[2]
+        flat = np.ascontiguousarray(lr.transpose(1, 0, 2)).reshape(self.w, self.h * bands)
+        half = self.columns.T @ flat
+        half = half.reshape(self.count, self.width, self.h, bands)
+        # The second product runs along the rows: they come first.
+        half = half.transpose(0, 2, 1, 3).reshape(self.count, self.h, self.width * bands)
+        hr = np.zeros((self.height, self.width * bands), lr.dtype)
+        for block in self.row_blocks:
+            part = half[:, block.lines].reshape(len(block.taps), -1)
+            hr[block.seen] += block.taps.T @ part
+        return hr.reshape(self.height, self.width, bands)  # (H, W, C)
+
+    def forward_by_rows(self, make_rows: Callable[[np.ndarray], np.ndarray], bands: int) -> np.ndarray:
+        """`forward` of a float32 cube whose rows are made when they are seen; (h, w, C)."""
+        scale = self.height // self.h
+        lr = np.zeros((self.h, self.w * bands), np.float32)
+        narrow = np.empty((scale, self.count, self.w, bands), np.float32)
+        # Columns first: what is added to the LR rows is then as narrow as they are.
+        for top in range(0, self.height, scale):
+            index = np.arange(top, top + scale)
+            strip = make_rows(index)  # (s, W, C)
+            for block in self.column_blocks:
+                part = block.taps @ strip[:, block.seen]
+                narrow[:, :, block.lines] = part.reshape(scale, self.count, -1, bands)
+            taps = self.row_maps[:, :, index]  # (pairs, h, s)
+            is_touched = np.any(taps != 0, axis=(0, 2))
+            touched = np.flatnonzero(is_touched)
+            weights = taps[:, touched].transpose(1, 2, 0)  # (touched, s, pairs)
+            weights = weights.reshape(len(touched), -1)
+            lines = narrow.reshape(scale * self.count, -1)
+            lr[touched] += weights @ lines
+        return lr.reshape(self.h, self.w, bands)  # (h, w, C)
+
+
+Pairs = Union[SparsePairs, DensePairs]
+
+
+def as_pairs(made: list[Pair]) -> Pairs:
+    """Return the kernels in the form that is faster for so many of them."""
+    if len(made) > 1:
+        return DensePairs(made)
+    return SparsePairs(made)
