@@ -269,6 +269,9 @@ def estimate(
             note = "overruled"
     psf = found.psf
     doubt = found.doubt
+    if prepared.placement is not None:
+        # A kernel within its own LR pixel says nothing of the border, but on the other grid that pixel may cross it.
+        found.border = "reflect"
 
     band_psfs: Optional[list[np.ndarray]] = None
     if found.widths is not None:

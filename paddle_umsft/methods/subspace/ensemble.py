@@ -19,7 +19,7 @@ import numpy as np
 from paddle_umsft.config.ensemble import EnsembleInput, EnsembleSettings
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.methods.subspace.ground import Ground, choices_on, lay_ground, notes_on, with_sharper_bands
+from paddle_umsft.methods.subspace.ground import Ground, choices_on, finished, lay_ground, with_sharper_bands
 from paddle_umsft.methods.subspace.method import agree, held_out_rmse, map_spectra, recorder, to_cube
 from paddle_umsft.methods.subspace.refine import guided_refine
 from paddle_umsft.methods.subspace.spectral_map import Kernel, PixelInputs
@@ -233,13 +233,11 @@ def fuse_ensemble(
     extras["ensemble_held_out_rmse"] = error * ground.level
     extras["ensemble_kept"] = kept
     extras["refined"] = refined
-    return FusionResult(
-        fused=to_cube(ground, coeffs, subspace, left_out),
-        psf=ground.degradations.psf,
-        srf=ground.degradations.srf,
+    return finished(
+        ground,
+        to_cube(ground, coeffs, subspace, left_out),
         history=history,
         method="ensemble",
         seconds=time.perf_counter() - started,
         extras=extras,
-        notes=notes_on(ground),
     )

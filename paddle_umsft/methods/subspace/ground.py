@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
@@ -12,18 +13,17 @@ from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.checks import check_cube, check_pair
-from paddle_umsft.data.scene import Observation
+from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.rank import choose_rank
 from paddle_umsft.methods.subspace.spectral_map import PixelInputs
 from paddle_umsft.preparation.band_widths import BandOperators, linearly_alike
 from paddle_umsft.preparation.below_zero import is_light, lifted, note_below_zero
 from paddle_umsft.preparation.border_equations import variance_ratio
-from paddle_umsft.preparation.estimate import Degradations, estimate, operator_of
-from paddle_umsft.preparation.explained import is_explained
+from paddle_umsft.preparation.estimate import Degradations, operator_of
+from paddle_umsft.preparation.examine import examine
 from paddle_umsft.preparation.noise import pixel_noise
 from paddle_umsft.preparation.outside import without_outside
-from paddle_umsft.preparation.prepare import prepare_pair
-from paddle_umsft.preparation.prepared import Prepared, untouched, with_offset
+from paddle_umsft.preparation.prepared import Prepared
 
 # Below this share of explained variance the two images hardly show the same scene through one PSF and one SRF.
 AGREEMENT = 0.9
@@ -132,24 +132,6 @@ def linear_lift(
     return np.asarray(lift)
 
 
-def _prepared(
-    observation: Observation,
-    settings: SubspaceSettings,
-    preparation: PreparationSettings,
-) -> tuple[Prepared, Degradations]:
-    """The pair with what was found undone, and its degradations; as it is where PSF and SRF explain all of it."""
-    degradations = estimate(observation, settings)
-    if is_explained(observation, degradations):
-        return untouched(observation), degradations
-    prepared = prepare_pair(observation, preparation, degradations)
-    if not prepared.found:
-        return prepared, degradations
-    degradations = estimate(prepared.observation, settings, prepared)
-    if degradations.offset is not None:
-        prepared = with_offset(prepared, degradations.offset)
-    return prepared, degradations
-
-
 def lay_ground(
     observation: Observation,
     settings: SubspaceSettings,
@@ -169,7 +151,7 @@ def lay_ground(
         DataError: See `check_observation` and `estimate`.
     """
     check_observation(observation)
-    prepared, degradations = _prepared(observation, settings, preparation)
+    prepared, degradations = examine(observation, settings, preparation)
     observation = prepared.observation
     kept = prepared.use_trust
     level = float(np.sqrt(np.mean(np.square(observation.lr_hsi[kept], dtype=np.float64))))
@@ -285,6 +267,31 @@ def notes_on(ground: Ground) -> tuple[str, ...]:
 def band_sigmas(band_psfs: list[np.ndarray]) -> list[float]:
     """Sharpness of the first and the last band's PSF, as standard deviations in HR pixels."""
     return [sharpness(band_psfs[0]), sharpness(band_psfs[-1])]
+
+
+def finished(ground: Ground, fused: np.ndarray, **more: Any) -> FusionResult:
+    """The result with what was found on the way.
+
+    Args:
+        ground: See `Ground`.
+        fused: (H, W, C).
+        more: What the method has to say besides.
+    """
+    pair: Optional[Observation] = None
+    if ground.prepared.found:
+        pair = ground.prepared.observation
+    degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
+    if ground.prepared.placement is not None:
+        degrade = ground.operator.forward
+    return FusionResult(
+        fused=fused,
+        psf=ground.degradations.psf,
+        srf=ground.degradations.srf,
+        notes=notes_on(ground),
+        pair=pair,
+        degrade=degrade,
+        **more,
+    )
 
 
 def choices_on(ground: Ground) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from paddle_umsft.methods.subspace.blend import blend
 from paddle_umsft.methods.subspace.ground import (
     Ground,
     choices_on,
+    finished,
     lay_ground,
     lr_weights,
-    notes_on,
     with_sharper_bands,
 )
 from paddle_umsft.methods.subspace.leftover import add_leftover
@@ -268,13 +268,11 @@ def fuse_subspace(
     if curve:
         last = curve[-1]
     record("solve", loss=last, steps=len(curve))
-    return FusionResult(
-        fused=to_cube(ground, coeffs, subspace, left_out),
-        psf=ground.degradations.psf,
-        srf=ground.degradations.srf,
+    return finished(
+        ground,
+        to_cube(ground, coeffs, subspace, left_out),
         history=history,
         method="subspace",
         seconds=time.perf_counter() - started,
         extras=extras,
-        notes=notes_on(ground),
     )
