@@ -16,9 +16,11 @@ class PreparationSettings(Section):
         orientation: Mirrored and turned images are found and turned back.
         radiometry: Offsets, tone curves, shading, saturation of the MSI; stripes of the HSI.
         outliers: Dead pixels of both images, drowned bands, shadows, moved objects.
+        for_all: Methods that know two plain grids and no masks get the prepared pair too, as far as that can be done.
     """
 
     geometry: Literal["none", "shift", "affine", "auto"] = "auto"
     orientation: bool = True
     radiometry: bool = True
     outliers: bool = True
+    for_all: bool = True

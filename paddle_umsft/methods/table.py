@@ -7,7 +7,7 @@ step has a class behind it besides, which can be watched, stopped and resumed: s
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Callable, Optional, Union
 
@@ -16,12 +16,13 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.config.subspace import SubspaceInput
 from paddle_umsft.config.uhntc import UhntcInput
 from paddle_umsft.config.umsft import UmsftInput
-from paddle_umsft.data.checks import MINIMUM_SIZE
+from paddle_umsft.data.checks import MINIMUM_SIZE, check_cube, check_pair
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.errors import ConfigError
+from paddle_umsft.errors import ConfigError, UmsftError
 from paddle_umsft.machine.environment import import_paddle
 from paddle_umsft.methods.networks.trained import Trained
+from paddle_umsft.preparation.aligned import for_grids
 
 # Five halvings in the deepest hourglass of uHNTC must leave more than one pixel.
 UHNTC_MINIMUM_SIZE = 33
@@ -71,6 +72,7 @@ class Method:
         trained: Class `(observation, settings, *, seed, weights) -> Trained` of a method that is trained step by step;
             None: it fuses in one go.
         smallest: Least H and W that it can work on.
+        prepares: Whether it examines the pair itself; the others are given a pair on plain grids.
     """
 
     fuse: Source
@@ -79,6 +81,7 @@ class Method:
     needs_paddle: bool = False
     trained: Optional[Source] = None
     smallest: int = 1
+    prepares: bool = False
 
 
 METHODS: dict[str, Method] = {
@@ -99,10 +102,12 @@ METHODS: dict[str, Method] = {
     "subspace": Method(
         fuse="paddle_umsft.methods.subspace.method:fuse_subspace",
         settings=_subspace_input,
+        prepares=True,
     ),
     "ensemble": Method(
         fuse="paddle_umsft.methods.subspace.ensemble:fuse_ensemble",
         settings=_ensemble_input,
+        prepares=True,
     ),
     "bicubic": Method(fuse="paddle_umsft.methods.baselines.bicubic:fuse_bicubic", is_baseline=True),
     "gsa": Method(fuse="paddle_umsft.methods.baselines.gsa:fuse_gsa", is_baseline=True),
@@ -134,6 +139,49 @@ def imported(source: Source) -> Callable[..., Any]:
     return found
 
 
+@dataclass(frozen=True)
+class Input:
+    """The pair that a method is given.
+
+    Attributes:
+        observation: The pair; the very one that came where nothing was found.
+        notes: What was found and undone.
+    """
+
+    observation: Observation
+    notes: tuple[str, ...] = ()
+
+    def told_in(self, result: FusionResult) -> FusionResult:
+        """The result with what was found, and the pair that it is a fusion of."""
+        if not self.notes:
+            return result
+        return replace(result, notes=(*self.notes, *result.notes), pair=self.observation)
+
+
+def input_of(observation: Observation, config: Config) -> Input:
+    """Return the pair for the method that the configuration names, examined unless the method does that itself.
+
+    Args:
+        observation: What the two cameras saw.
+        config: All settings.
+
+    Raises:
+        ConfigError: There is no such method.
+    """
+    method = find_method(config.method)
+    if method.prepares or not config.preparation.for_all:
+        return Input(observation)
+    try:
+        check_cube(observation.lr_hsi, "lr_hsi")
+        check_cube(observation.hr_msi, "hr_msi")
+        check_pair(observation.lr_hsi.shape, observation.hr_msi.shape, observation.scale, minimum=1)
+        examined, notes = for_grids(observation, config.subspace, config.preparation)
+    except UmsftError:
+        # What cannot be examined, the method judges by its own rules.
+        return Input(observation)
+    return Input(examined, notes)
+
+
 def run_method(observation: Observation, config: Config, on_record: Optional[OnRecord] = None) -> FusionResult:
     """Fuse with the method that the configuration names.
 
@@ -150,8 +198,9 @@ def run_method(observation: Observation, config: Config, on_record: Optional[OnR
     if method.needs_paddle:
         import_paddle()
     fuse = imported(method.fuse)
-    result: FusionResult = fuse(observation, method.settings(config), seed=config.seed, on_record=on_record)
-    return result
+    given = input_of(observation, config)
+    result: FusionResult = fuse(given.observation, method.settings(config), seed=config.seed, on_record=on_record)
+    return given.told_in(result)
 
 
 def start_trained(observation: Observation, config: Config, *, weights: bool = True) -> Trained:
