@@ -210,3 +210,10 @@ class DensePairs:
 
 
 Pairs = Union[SparsePairs, DensePairs]
+
+
+def as_pairs(made: list[Pair]) -> Pairs:
+    """Return the kernels in the form that is faster for so many of them."""
+    if len(made) > 1:
+        return DensePairs(made)
+    return SparsePairs(made)

@@ -12,7 +12,8 @@ import numpy as np
 from scipy import sparse
 
 from paddle_umsft.cameras.border import Border, continued
-from paddle_umsft.cameras.separable import DensePairs, Pair, Pairs, SparsePairs
+from paddle_umsft.cameras.resize import bicubic_upsample
+from paddle_umsft.cameras.separable import Pair, Pairs, as_pairs
 from paddle_umsft.data.checks import check_axes, check_psf, check_scale, check_tiling
 
 # Singular values of a PSF below this share of the largest are left out. In float64, which simulations use: what the
@@ -134,6 +135,14 @@ class SpatialDegradation:
         self._column_taps = right * weights[:, None]  # (k, k): term, tap
         self._made: dict[tuple[int, int, np.dtype], Pairs] = {}
 
+    def with_psf(self, psf: np.ndarray) -> SpatialDegradation:
+        """The same grids and border behind another PSF."""
+        return SpatialDegradation(psf, self.scale, self.border)
+
+    def enlarge(self, lr: np.ndarray) -> np.ndarray:
+        """(h, w, C) interpolated to (h * s, w * s, C), each value in the middle of its LR pixel."""
+        return bicubic_upsample(lr, self.scale)
+
     def forward(self, hr: np.ndarray) -> np.ndarray:
         """Degrade a cube.
 
@@ -232,10 +241,7 @@ class SpatialDegradation:
                     columns=self._strided(column_taps, width).astype(dtype),
                 )
                 made.append(pair)
-            if len(made) > 1:
-                self._made[key] = DensePairs(made)
-            else:
-                self._made[key] = SparsePairs(made)
+            self._made[key] = as_pairs(made)
         return self._made[key]
 
     def _strided(self, taps: np.ndarray, length: int) -> sparse.csr_matrix:

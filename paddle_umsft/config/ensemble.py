@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Optional
 
 from pydantic import Field
 
 from paddle_umsft.config.base import Section
+from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 
 
@@ -41,7 +42,9 @@ class EnsembleInput:
     Attributes:
         ensemble: Its own settings.
         subspace: Those of the solver that it stands on.
+        preparation: What may be found in the pair and undone.
     """
 
     ensemble: EnsembleSettings
     subspace: SubspaceSettings
+    preparation: PreparationSettings = field(default_factory=PreparationSettings)

@@ -13,6 +13,7 @@ from pydantic import Field, create_model
 from paddle_umsft.config.base import Section
 from paddle_umsft.config.data import DataConfig, ObserveConfig
 from paddle_umsft.config.ensemble import EnsembleSettings
+from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.runtime import RuntimeConfig
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.config.uhntc import UhntcSettings
@@ -72,6 +73,7 @@ class Config(Section):
     solver: SolverConfig = Field(default_factory=SolverConfig)
     network: NetworkConfig = Field(default_factory=NetworkConfig)
     uhntc: UhntcSettings = Field(default_factory=UhntcSettings)
+    preparation: PreparationSettings = Field(default_factory=PreparationSettings)
     subspace: SubspaceSettings = Field(default_factory=SubspaceSettings)
     ensemble: EnsembleSettings = Field(default_factory=EnsembleSettings)
     evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)

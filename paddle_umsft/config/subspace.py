@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Literal, Optional
 
 from pydantic import Field
 
 from paddle_umsft.config.base import Section
+from paddle_umsft.config.preparation import PreparationSettings
 
 
 class SubspaceSettings(Section):
@@ -48,3 +50,16 @@ class SubspaceSettings(Section):
     def headline(self) -> dict[str, float]:
         """The settings that people compare runs by."""
         return {"iterations": self.iterations}
+
+
+@dataclass(frozen=True)
+class SubspaceInput:
+    """What `method: subspace` takes out of a configuration.
+
+    Attributes:
+        subspace: Its own settings.
+        preparation: What may be found in the pair and undone.
+    """
+
+    subspace: SubspaceSettings
+    preparation: PreparationSettings = field(default_factory=PreparationSettings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
@@ -114,6 +115,8 @@ class FusionResult:
         seconds: Wall time of the fusion.
         extras: Anything a method wants to keep beside (chosen rank, raw kernel ...).
         notes: What a user should know before trusting the result, a line each.
+        pair: The pair as it was fused, where something was found in it and undone; None: as it was given.
+        degrade: (H, W, C) -> (h, w, C), where the images lie askew; None: the PSF on the grid.
     """
 
     fused: np.ndarray
@@ -124,3 +127,5 @@ class FusionResult:
     seconds: float = 0.0
     extras: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    pair: Optional[Observation] = None
+    degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None

@@ -6,20 +6,22 @@ step has a class behind it besides, which can be watched, stopped and resumed: s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Callable, Optional, Union
 
 from paddle_umsft.config.ensemble import EnsembleInput
 from paddle_umsft.config.run import Config
+from paddle_umsft.config.subspace import SubspaceInput
 from paddle_umsft.config.uhntc import UhntcInput
 from paddle_umsft.config.umsft import UmsftInput
-from paddle_umsft.data.checks import MINIMUM_SIZE
+from paddle_umsft.data.checks import MINIMUM_SIZE, check_cube, check_pair
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.errors import ConfigError, unknown_name
+from paddle_umsft.errors import ConfigError, UmsftError, unknown_name
 from paddle_umsft.machine.environment import import_paddle
 from paddle_umsft.methods.networks.trained import Trained
+from paddle_umsft.preparation.aligned import for_grids
 
 # Five halvings in the deepest hourglass of uHNTC must leave more than one pixel.
 UHNTC_MINIMUM_SIZE = 33
@@ -45,8 +47,16 @@ def _uhntc_input(config: Config) -> UhntcInput:
     return UhntcInput(uhntc=config.uhntc, runtime=config.runtime)
 
 
+def _subspace_input(config: Config) -> SubspaceInput:
+    return SubspaceInput(subspace=config.subspace, preparation=config.preparation)
+
+
 def _ensemble_input(config: Config) -> EnsembleInput:
-    return EnsembleInput(ensemble=config.ensemble, subspace=config.subspace)
+    return EnsembleInput(
+        ensemble=config.ensemble,
+        subspace=config.subspace,
+        preparation=config.preparation,
+    )
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,7 @@ class Method:
         smallest: Least H and W that it can work on.
         weights_key: Setting that names a file of weights to start from; None: it has no weights.
         iterations_key: Setting that says how many steps it takes, 0 for the weights as they are; None: it has none.
+        prepares: Whether it examines the pair itself; the others are given a pair on plain grids.
     """
 
     fuse: Source
@@ -73,6 +84,7 @@ class Method:
     smallest: int = 1
     weights_key: Optional[str] = None
     iterations_key: Optional[str] = None
+    prepares: bool = False
 
 
 METHODS: dict[str, Method] = {
@@ -96,11 +108,13 @@ METHODS: dict[str, Method] = {
     ),
     "subspace": Method(
         fuse="paddle_umsft.methods.subspace.method:fuse_subspace",
-        settings=lambda config: config.subspace,
+        settings=_subspace_input,
+        prepares=True,
     ),
     "ensemble": Method(
         fuse="paddle_umsft.methods.subspace.ensemble:fuse_ensemble",
         settings=_ensemble_input,
+        prepares=True,
     ),
     "bicubic": Method(fuse="paddle_umsft.methods.baselines.bicubic:fuse_bicubic", is_baseline=True),
     "gsa": Method(fuse="paddle_umsft.methods.baselines.gsa:fuse_gsa", is_baseline=True),
@@ -134,6 +148,49 @@ def imported(source: Source) -> Callable[..., Any]:
     return found
 
 
+@dataclass(frozen=True)
+class Input:
+    """The pair that a method is given.
+
+    Attributes:
+        observation: The pair; the very one that came where nothing was found.
+        notes: What was found and undone.
+    """
+
+    observation: Observation
+    notes: tuple[str, ...] = ()
+
+    def told_in(self, result: FusionResult) -> FusionResult:
+        """The result with what was found, and the pair that it is a fusion of."""
+        if not self.notes:
+            return result
+        return replace(result, notes=(*self.notes, *result.notes), pair=self.observation)
+
+
+def input_of(observation: Observation, config: Config) -> Input:
+    """Return the pair for the method that the configuration names, examined unless the method does that itself.
+
+    Args:
+        observation: What the two cameras saw.
+        config: All settings.
+
+    Raises:
+        ConfigError: There is no such method.
+    """
+    method = find_method(config.method)
+    if method.prepares or not config.preparation.for_all:
+        return Input(observation)
+    try:
+        check_cube(observation.lr_hsi, "lr_hsi")
+        check_cube(observation.hr_msi, "hr_msi")
+        check_pair(observation.lr_hsi.shape, observation.hr_msi.shape, observation.scale, minimum=1)
+        examined, notes = for_grids(observation, config.subspace, config.preparation)
+    except UmsftError:
+        # What cannot be examined, the method judges by its own rules.
+        return Input(observation)
+    return Input(examined, notes)
+
+
 def run_method(observation: Observation, config: Config, on_record: Optional[OnRecord] = None) -> FusionResult:
     """Fuse with the method that the configuration names.
 
@@ -150,8 +207,9 @@ def run_method(observation: Observation, config: Config, on_record: Optional[OnR
     if method.needs_paddle:
         import_paddle()
     fuse = imported(method.fuse)
-    result: FusionResult = fuse(observation, method.settings(config), seed=config.seed, on_record=on_record)
-    return result
+    given = input_of(observation, config)
+    result: FusionResult = fuse(given.observation, method.settings(config), seed=config.seed, on_record=on_record)
+    return given.told_in(result)
 
 
 def start_trained(observation: Observation, config: Config, *, weights: bool = True) -> Trained:

@@ -164,7 +164,7 @@ class BandOperators:
 
     def __init__(self, psfs: Sequence[np.ndarray], common: SpatialDegradation) -> None:
         self.common = common
-        self.own = [SpatialDegradation(psf, common.scale, common.border) for psf in psfs]
+        self.own = [common.with_psf(psf) for psf in psfs]
 
     def excess(self, cube: np.ndarray) -> np.ndarray:
         """(h, w, C): what the own PSFs make of (H, W, C) beyond what the common one makes of it."""
@@ -243,6 +243,9 @@ def separate_widths(
     widths: BandWidths,
     supports: Sequence[tuple[int, int]],
     known_srf: Optional[np.ndarray],
+    *,
+    trusted: np.ndarray,
+    constant: bool = False,
 ) -> BandPsfs:
     """LR-HSI with one PSF, and the bands' own PSFs, in turn: MSI bands are wide, and so mix PSFs of several widths.
 
@@ -251,6 +254,8 @@ def separate_widths(
         widths: A width per MSI band, from the LR-HSI as it is.
         supports: Per MSI band the half-open range of HSI bands it can see.
         known_srf: (M, C), or None: estimated.
+        trusted: (h, w) LR pixels that count.
+        constant: Whether the MSI's bands may hold a constant that the HSI does not have.
 
     Returns:
         The bands' own PSFs, and what remains once their differences are taken off.
@@ -271,13 +276,23 @@ def separate_widths(
         operator = SpatialDegradation(widths.fit.psf, scale, border)
         inside = operator.inside((height, width)).ravel()
         trust = 1.0 / np.sqrt(variance_ratio(inside, widths.fit.verdict.doubt))
+        trust = trust * trusted.ravel()
         srf = known_srf
         if srf is None:
             srf = _srf_behind(alike, hr_msi, msi_psfs, operator, supports, wavelengths_nm, trust)
         psfs = widths.psfs(over_wavelength(widths.log_ratios, srf, positions))
         alike = linearly_alike(lr_hsi, observation.hr_msi, BandOperators(psfs, operator), trust)
         # What is left of the differences once they are taken off.
-        equations = BorderEquations(alike, hr_msi, scale, supports, known_srf, border)
+        equations = BorderEquations(
+            alike,
+            hr_msi,
+            scale,
+            supports,
+            known_srf,
+            border,
+            trusted=trusted,
+            constant=constant,
+        )
         further = fit_band_widths(equations, widths.parameters)
         assert further is not None
         msi_psfs = further.psfs(further.log_ratios)

@@ -23,7 +23,7 @@ from scipy.optimize import least_squares
 from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.psf_families import Family, trimmed
 from paddle_umsft.cameras.spatial import seen_positions, tap_positions
-from paddle_umsft.preparation.srf_fit import projection_penalty
+from paddle_umsft.preparation.srf_fit import projection_penalty, with_free_constant
 
 # Rounding of inputs stored as float32, relative to their level: a few half units in the last place.
 STORAGE = 2e-7
@@ -178,6 +178,8 @@ class BorderEquations:
         supports: Per MSI band the half-open range of HSI bands it can see.
         srf: (M, C); None: projected out.
         border: What lies outside.
+        trusted: (h, w) LR pixels that count; None: all.
+        constant: Whether the MSI's bands may hold a constant that the HSI does not have.
     """
 
     def __init__(
@@ -188,6 +190,9 @@ class BorderEquations:
         supports: Sequence[tuple[int, int]],
         srf: Optional[np.ndarray],
         border: Border,
+        *,
+        trusted: Optional[np.ndarray] = None,
+        constant: bool = False,
     ) -> None:
         self.hr_msi = np.asarray(hr_msi, dtype=np.float64)
         self.scale = scale
@@ -200,8 +205,12 @@ class BorderEquations:
         self.rows = np.unique(np.round(spread).astype(int))
         self.columns = np.arange(width)
         self.pixels = lr_hsi[self.rows].reshape(-1, bands).astype(np.float64)  # (n, C)
-        self.count = len(self.pixels) * hr_msi.shape[2]
-        self.level = float(np.sqrt(np.mean(self.pixels**2)))
+        self.constant = constant
+        if trusted is None:
+            trusted = np.ones((height, width), dtype=bool)
+        self.trusted = trusted[self.rows].ravel()  # (n,)
+        self.count = int(self.trusted.sum()) * hr_msi.shape[2]
+        self.level = float(np.sqrt(np.mean(self.pixels[self.trusted] ** 2)))
         self._placements: dict[tuple[int, int], _Placement] = {}
         self._weigh(np.ones(len(self.pixels)))
 
@@ -250,6 +259,7 @@ class BorderEquations:
 
     def _weigh(self, roots: np.ndarray) -> None:
         """Weigh every LR pixel's equations; (n,) factors on the residuals."""
+        roots = roots * self.trusted
         self._roots = roots
         self._spans: dict[tuple[int, int], np.ndarray] = {}
         if self.srf is not None:
@@ -258,6 +268,8 @@ class BorderEquations:
         for low, high in set(self.supports):
             design = self.pixels[:, low:high] * roots[:, None]
             penalised = np.concatenate([design, projection_penalty(design)])
+            if self.constant:
+                penalised = with_free_constant(penalised, roots)
             self._spans[low, high], _ = np.linalg.qr(penalised)
 
     def _rests(self, seen: np.ndarray) -> np.ndarray:
@@ -308,7 +320,7 @@ class BorderEquations:
             self._weigh(1.0 / np.sqrt(variance))
             energy = float(np.sum(self._rests(seen) ** 2)) + floor
             badness = self.count * np.log(energy / self.count)
-            volume = bands * float(np.sum(np.log(variance)))
+            volume = bands * float(np.sum(np.log(variance[self.trusted])))
             complexity = (freedom + (doubt > 0)) * np.log(self.count)
             verdict = Verdict(
                 criterion=float(badness + volume + complexity),

@@ -8,6 +8,7 @@ from typing import Optional
 import numpy as np
 
 from paddle_umsft.cameras.border import Border
+from paddle_umsft.cameras.placed import PlacedDegradation
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.checks import check_psf, check_srf, check_supports
@@ -16,6 +17,8 @@ from paddle_umsft.errors import ConfigError
 from paddle_umsft.preparation.band_widths import separate_widths
 from paddle_umsft.preparation.border_equations import Known, variance_ratio
 from paddle_umsft.preparation.noise import noise_before_psf
+from paddle_umsft.preparation.offset import constant_of
+from paddle_umsft.preparation.prepared import Prepared, untouched
 from paddle_umsft.preparation.psf_fit import EXACT, PsfFit, fit_psf
 from paddle_umsft.preparation.srf_fit import fit_srf
 from paddle_umsft.preparation.wide_psf import WideSearch
@@ -45,6 +48,7 @@ class Degradations:
         border: What lies beyond the picture.
         doubt: How much less is known of what lies beyond than of the picture, see `border_equations.py`.
         band_psfs: (C,) PSFs of the HSI bands, where each has its own; `psf` is what they have in common.
+        offset: (M,) constant still to be taken off the MSI, where one was found.
     """
 
     psf: np.ndarray
@@ -57,6 +61,7 @@ class Degradations:
     border: Border = "wrap"
     doubt: float = 0.0
     band_psfs: Optional[list[np.ndarray]] = None
+    offset: Optional[np.ndarray] = None
 
 
 def _known_psf(observation: Observation) -> Optional[np.ndarray]:
@@ -99,15 +104,28 @@ def _support_options(observation: Observation, settings: SubspaceSettings) -> li
     return [given, whole]
 
 
-def _borders(settings: SubspaceSettings) -> tuple[Border, ...]:
-    """What may lie beyond the picture."""
+def _borders(settings: SubspaceSettings, prepared: Prepared) -> tuple[Border, ...]:
+    """What may lie beyond the picture; one that was moved does not meet itself at its border."""
+    if prepared.placement is not None:
+        return ("reflect",)
     if settings.border == "auto":
         return ("wrap", "reflect")
     return (settings.border,)
 
 
+def operator_of(
+    psf: np.ndarray,
+    prepared: Prepared,
+    border: Border,
+) -> SpatialDegradation:
+    """The PSF as an operator between the two grids as they lie."""
+    if prepared.placement is None:
+        return SpatialDegradation(psf, prepared.observation.scale, border)
+    return PlacedDegradation(psf, prepared.placement, border)
+
+
 def _given_psf(
-    observation: Observation,
+    prepared: Prepared,
     psf: np.ndarray,
     srf: Optional[np.ndarray],
     supports: Supports,
@@ -120,7 +138,8 @@ def _given_psf(
         criterion=0.0,
         residual=0.0,
     )
-    borders = _borders(settings)
+    borders = _borders(settings, prepared)
+    observation = prepared.on_the_hsi
     sees_only_its_pixel = len(psf) <= observation.scale
     if sees_only_its_pixel and len(borders) > 1:
         return given
@@ -131,6 +150,8 @@ def _given_psf(
         supports,
         srf=srf,
         borders=borders,
+        trusted=prepared.fit_trust,
+        constant=prepared.offset,
     )
     fit = search.stand(Known("given", psf, 0.0))
     given.border = fit.border
@@ -139,11 +160,12 @@ def _given_psf(
 
 
 def _blind_psf(
-    observation: Observation,
+    prepared: Prepared,
     options: list[Supports],
     settings: SubspaceSettings,
 ) -> tuple[PsfFit, Supports]:
     """The PSF, with the SRF unknown; supports and whole range compete by the information criterion."""
+    observation = prepared.on_the_hsi
     lr_hsi = observation.lr_hsi
     height, width = lr_hsi.shape[:2]
     equations = height * width * observation.msi_bands
@@ -165,7 +187,9 @@ def _blind_psf(
             sizes=sizes,
             free=free,
             wide=wide,
-            borders=_borders(settings),
+            borders=_borders(settings, prepared),
+            trusted=prepared.fit_trust,
+            constant=prepared.offset,
         )
         freedom = sum(min(high - low, MOST_FREEDOM) for low, high in supports)
         criterion = found.criterion + freedom * float(np.log(equations))
@@ -188,12 +212,17 @@ def _mean_square(image: np.ndarray, weights: np.ndarray) -> float:
     return float(np.sum(weights * squares) / np.sum(weights))
 
 
-def estimate(observation: Observation, settings: SubspaceSettings) -> Degradations:
+def estimate(
+    observation: Observation,
+    settings: SubspaceSettings,
+    prepared: Optional[Prepared] = None,
+) -> Degradations:
     """Estimate what is not given.
 
     Args:
         observation: The image pair, with or without PSF, SRF and supports.
         settings: See `SubspaceSettings`.
+        prepared: The same pair with what was found in it undone; None: it is taken as it is.
 
     Returns:
         Both degradations.
@@ -202,6 +231,10 @@ def estimate(observation: Observation, settings: SubspaceSettings) -> Degradatio
         ConfigError: The PSF's window is longer than the image or than three LR pixels; supports that do not fit.
         DataError: Given PSF or SRF do not fit the images.
     """
+    if prepared is None:
+        prepared = untouched(observation)
+    observation = prepared.observation
+    trusted = prepared.fit_trust
     psf = _known_psf(observation)
     srf = _known_srf(observation)
     _check_window(observation, settings)
@@ -217,44 +250,62 @@ def estimate(observation: Observation, settings: SubspaceSettings) -> Degradatio
         note = "as given"
 
     if psf is not None:
-        found = _given_psf(observation, psf, srf, supports, settings)
+        found = _given_psf(prepared, psf, srf, supports, settings)
     elif srf is not None:
         found = fit_psf(
             lr_hsi,
-            hr_msi,
+            prepared.on_the_hsi.hr_msi,
             scale,
             whole,
             srf=srf,
             free=settings.free_psf,
             wide=settings.wide_psf,
-            borders=_borders(settings),
+            borders=_borders(settings, prepared),
+            trusted=trusted,
         )
     else:
-        found, supports = _blind_psf(observation, options, settings)
+        found, supports = _blind_psf(prepared, options, settings)
         if supports != options[0]:
             note = "overruled"
     psf = found.psf
     doubt = found.doubt
+    if prepared.placement is not None:
+        # A kernel within its own LR pixel says nothing of the border, but on the other grid that pixel may cross it.
+        found.border = "reflect"
 
     band_psfs: Optional[list[np.ndarray]] = None
     if found.widths is not None:
-        separated = separate_widths(observation, found.widths, supports, srf)
+        separated = separate_widths(
+            prepared.on_the_hsi,
+            found.widths,
+            supports,
+            srf,
+            trusted=trusted,
+            constant=prepared.offset,
+        )
         lr_hsi = separated.alike
         psf = separated.fit.psf
         doubt = separated.fit.verdict.doubt
         band_psfs = separated.psfs
 
-    operator = SpatialDegradation(psf, scale, found.border)
+    operator = operator_of(psf, prepared, found.border)
     lr_msi = operator.forward(hr_msi.astype(np.float64))  # (h, w, M)
     # LR pixels that see beyond the picture count for less, in the fit and in what is said of it.
     height, width = lr_hsi.shape[:2]
     weights = 1.0 / variance_ratio(operator.inside((height, width)), doubt)  # (h, w)
-    trust = np.sqrt(weights).ravel()
+    weights = weights * trusted
+    trust = np.sqrt(weights[trusted])  # (n,) of the trusted ones
+    offset: Optional[np.ndarray] = None
+    if prepared.offset:
+        offset = constant_of(lr_hsi, lr_msi, trusted)
+        lr_msi = lr_msi - offset
+    # As if the trusted ones were an image of one row.
+    hsi_pixels, msi_pixels = lr_hsi[trusted][None], lr_msi[trusted][None]
     if srf is None:
-        srf = fit_srf(lr_hsi, lr_msi, supports, wavelengths_nm=observation.wavelengths_nm, trust=trust)
+        srf = fit_srf(hsi_pixels, msi_pixels, supports, wavelengths_nm=observation.wavelengths_nm, trust=trust)
         if found.family == "given" and len(options) > 1:
             # With the PSF given, nothing has compared supports and whole range so far.
-            wide_srf = fit_srf(lr_hsi, lr_msi, whole, wavelengths_nm=observation.wavelengths_nm, trust=trust)
+            wide_srf = fit_srf(hsi_pixels, msi_pixels, whole, wavelengths_nm=observation.wavelengths_nm, trust=trust)
             wide_error = _mean_square(lr_hsi @ wide_srf.T - lr_msi, weights)
             error = _mean_square(lr_hsi @ srf.T - lr_msi, weights)
             if wide_error < CLEARLY_BETTER * error:
@@ -275,10 +326,11 @@ def estimate(observation: Observation, settings: SubspaceSettings) -> Degradatio
         srf=srf,
         psf_family=found.family,
         supports=note,
-        residual=float(np.sqrt(np.mean(inner_squares))),
+        residual=float(np.sqrt(np.mean(inner_squares[trusted]))),
         agreement=agreement,
         noise_bound=noise_before_psf(misfit, psf, scale),
         border=found.border,
         doubt=doubt,
         band_psfs=band_psfs,
+        offset=offset,
     )

@@ -161,16 +161,17 @@ def windows(scale: int, shape: tuple[int, int]) -> list[int]:
 
 
 def _rows(
-    lr_shape: tuple[int, int],
+    trusted: np.ndarray,
     limit: int,
     seed: int,
 ) -> np.ndarray:
-    """Indices of the LR pixels in use: all, or a seeded choice."""
-    total = lr_shape[0] * lr_shape[1]
+    """Indices of the LR pixels in use: all that are trusted, or a seeded choice of them."""
+    usable = np.flatnonzero(trusted)
+    total = len(usable)
     if total <= limit:
-        return np.arange(total)
+        return usable
     chosen = np.random.default_rng(seed).choice(total, limit, replace=False)
-    return np.sort(chosen)
+    return np.asarray(usable[np.sort(chosen)])
 
 
 def _best_of(family: Family, equations: WindowEquations) -> PsfFit:
@@ -223,6 +224,8 @@ def fit_psf(
     wide: bool = True,
     borders: Sequence[Border] = ("wrap", "reflect"),
     seed: int = 0,
+    trusted: Optional[np.ndarray] = None,
+    constant: bool = False,
 ) -> PsfFit:
     """Estimate the PSF.
 
@@ -237,22 +240,35 @@ def fit_psf(
         wide: Whether kernels that are not cut at a window are tried as well.
         borders: What may lie beyond the picture.
         seed: Chooses the LR pixels in use where there are very many.
+        trusted: (h, w) LR pixels that count; None: all.
+        constant: Whether the MSI's bands may hold a constant that the HSI does not have.
 
     Returns:
         The kernel with the smallest Bayesian information criterion.
     """
-    rows = _rows((lr_hsi.shape[0], lr_hsi.shape[1]), MAX_ROWS, seed)
+    if trusted is None:
+        trusted = np.ones(lr_hsi.shape[:2], dtype=bool)
+    rows = _rows(trusted, MAX_ROWS, seed)
     found: list[PsfFit] = []
     problems: dict[int, WindowEquations] = {}
     for size in sizes or windows(scale, (hr_msi.shape[0], hr_msi.shape[1])):
-        equations = WindowEquations(hr_msi, lr_hsi, scale, size, supports, srf, rows)
+        equations = WindowEquations(hr_msi, lr_hsi, scale, size, supports, srf, rows, constant)
         problems[size] = equations
         found.append(_best_of(simplest_family(scale), equations))
         if found[-1].residual < EXACT * equations.level:
             return min(found, key=_criterion_of)
 
     # No round Gaussian is exact within a narrow window. Uncut, with what lies beyond the picture?
-    search = WideSearch(lr_hsi, hr_msi, scale, supports, srf=srf, borders=borders)
+    search = WideSearch(
+        lr_hsi,
+        hr_msi,
+        scale,
+        supports,
+        srf=srf,
+        borders=borders,
+        trusted=trusted,
+        constant=constant,
+    )
     candidates = []
     widths: Optional[BandWidths] = None
     if wide:

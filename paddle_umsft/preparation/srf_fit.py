@@ -73,6 +73,21 @@ def projection_penalty(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(level * np.concatenate([rough, large]))
 
 
+def with_free_constant(penalised: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """A column beside the pixels for a constant that costs nothing.
+
+    Args:
+        penalised: (n + penalties, b) rows of pixels above those of the penalty.
+        weights: (n,) factors on the pixels' rows.
+
+    Returns:
+        (n + penalties, b + 1).
+    """
+    column = np.zeros((len(penalised), 1))
+    column[: len(weights), 0] = weights
+    return np.concatenate([penalised, column], axis=1)
+
+
 def _non_negative(gram: np.ndarray, cross: np.ndarray) -> np.ndarray:
     """Minimiser of x'gram x - 2 cross'x over x >= 0, through the Cholesky factor: |L'x - L^-1 cross|^2."""
     rounding = ROUNDING * np.trace(gram) / len(gram)

@@ -50,6 +50,8 @@ class WideSearch:
         supports: Per MSI band the half-open range of HSI bands it can see.
         srf: (M, C); None: unknown, projected out.
         borders: Which to try.
+        trusted: (h, w) LR pixels that count; None: all.
+        constant: Whether the MSI's bands may hold a constant that the HSI does not have.
     """
 
     def __init__(
@@ -61,10 +63,21 @@ class WideSearch:
         *,
         srf: Optional[np.ndarray],
         borders: Sequence[Border],
+        trusted: Optional[np.ndarray] = None,
+        constant: bool = False,
     ) -> None:
         self.every = []
         for border in borders:
-            equations = BorderEquations(lr_hsi, hr_msi, scale, supports, srf, border)
+            equations = BorderEquations(
+                lr_hsi,
+                hr_msi,
+                scale,
+                supports,
+                srf,
+                border,
+                trusted=trusted,
+                constant=constant,
+            )
             self.every.append(equations)
         # The equations under the better border and the round Gaussian's parameters, once `rounds` has found them.
         self.better = self.every[0]

@@ -13,7 +13,7 @@ import numpy as np
 
 from paddle_umsft.cameras.spatial import patches
 from paddle_umsft.preparation.border_equations import STORAGE
-from paddle_umsft.preparation.srf_fit import projection_penalty
+from paddle_umsft.preparation.srf_fit import projection_penalty, with_free_constant
 
 # From this many rows per column on, a QR decomposition saves more in the fits than it costs.
 ROWS_PER_TAP = 1.5
@@ -30,6 +30,7 @@ class WindowEquations:
         supports: Per MSI band the half-open range of HSI bands it can see.
         srf: (M, C), or None: projected out.
         rows: Indices of the LR pixels in use.
+        constant: Whether the MSI's bands may hold a constant that the HSI does not have.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class WindowEquations:
         supports: Sequence[tuple[int, int]],
         srf: Optional[np.ndarray],
         rows: np.ndarray,
+        constant: bool = False,
     ) -> None:
         seen = patches(hr_msi, size, scale)[:, rows].astype(np.float64)  # (M, n, k*k)
         pixels = lr_hsi.reshape(-1, lr_hsi.shape[2])[rows].astype(np.float64)  # (n, C)
@@ -52,7 +54,7 @@ class WindowEquations:
                 block = seen[band]
                 target = pixels @ srf[band]
             else:
-                block = _project_out(pixels[:, low:high], seen[band])
+                block = _project_out(pixels[:, low:high], seen[band], constant)
                 target = np.zeros(len(block))
             blocks.append(block)
             targets.append(target)
@@ -95,7 +97,11 @@ class WindowEquations:
         return float(badness + complexity)
 
 
-def _project_out(pixels: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def _project_out(
+    pixels: np.ndarray,
+    seen: np.ndarray,
+    constant: bool,
+) -> np.ndarray:
     """Rows whose norm is the least residual over all smooth SRF rows.
 
     With [pixels; penalty] = QR they are (I - QQ')[seen; 0]: what the best response leaves of the patches.
@@ -103,12 +109,15 @@ def _project_out(pixels: np.ndarray, seen: np.ndarray) -> np.ndarray:
     Args:
         pixels: (n, b) LR-HSI on the support.
         seen: (n, k*k) patches of the MSI band.
+        constant: Whether a free constant is projected out as well.
 
     Returns:
         (n + penalties, k*k).
     """
     count = len(pixels)
     penalised = np.concatenate([pixels, projection_penalty(pixels)])
+    if constant:
+        penalised = with_free_constant(penalised, np.ones(count))
     orthogonal, _ = np.linalg.qr(penalised)
     inside = orthogonal[:count].T @ seen
     rest = -orthogonal @ inside

@@ -61,18 +61,24 @@ def _agreement(seen: Observation, result: FusionResult) -> Optional[dict[str, fl
     if result.psf is None or result.srf is None:
         return None
     fused = result.fused.astype(np.float64)
-    border = result.extras.get("border", "wrap")
+    if result.pair is not None:
+        # What was undone on purpose is no disagreement.
+        seen = result.pair
+    degrade = result.degrade
+    if degrade is None:
+        border = result.extras.get("border", "wrap")
+        degrade = SpatialDegradation(result.psf, seen.scale, border).forward
     return consistency(
         seen.lr_hsi,
         seen.hr_msi,
-        degraded_hsi=SpatialDegradation(result.psf, seen.scale, border).forward(fused),
+        degraded_hsi=degrade(fused),
         degraded_msi=SpectralDegradation(result.srf).forward(fused),
     )
 
 
 def _storable(extras: dict[str, Any]) -> dict[str, Any]:
     """What of a method's extras JSON can hold in a line; arrays stay out."""
-    plain = (int, float, str, list, tuple)
+    plain = (int, float, str, list, tuple, dict)
     return {key: value for key, value in extras.items() if isinstance(value, plain)}
 
 

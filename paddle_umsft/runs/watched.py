@@ -13,7 +13,7 @@ from typing import Any, Callable
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import StoppedError
-from paddle_umsft.methods.table import start_trained
+from paddle_umsft.methods.table import input_of, start_trained
 from paddle_umsft.runs.callbacks import Checkpoints, Evaluation, History, Progress
 from paddle_umsft.runs.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from paddle_umsft.runs.watching import Callback, SceneRun
@@ -30,7 +30,8 @@ def fuse_watched(
     """
     checkpoint = latest_checkpoint(folder)
     resumed = checkpoint is not None
-    method = start_trained(case.observation, config, weights=not resumed)
+    given = input_of(case.observation, config)
+    method = start_trained(given.observation, config, weights=not resumed)
     if checkpoint is not None:
         load_checkpoint(checkpoint, method, config)
         log.info("resumed    %s", checkpoint)
@@ -46,7 +47,7 @@ def fuse_watched(
     finally:
         for callback in callbacks:
             callback.on_end(run)
-    return method.result(history.records)
+    return given.told_in(method.result(history.records))
 
 
 def _callbacks(history: History, writer: Any, quiet: bool) -> list[Callback]:

@@ -27,6 +27,7 @@ def linear_bands(
     hr_msi: np.ndarray,
     operator: SpatialDegradation,
     trust: Optional[np.ndarray] = None,
+    kept: Optional[np.ndarray] = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Each HSI band as a linear mix of the MSI bands and a constant, fitted on the LR pixels.
 
@@ -34,21 +35,25 @@ def linear_bands(
         lr_hsi: (h, w, C).
         hr_msi: (H, W, M).
         operator: The PSF.
-        trust: (h*w, 1) factors on the residuals of the LR pixels; None: all alike.
+        trust: (n, 1) factors on the residuals of the LR pixels in use; None: all alike.
+        kept: (h, w) the n LR pixels in use; None: all.
 
     Returns:
-        (M, C) weights, (C,) constants, and (h*w, C) leave-one-out residuals, multiplied by the trust.
+        (M, C) weights, (C,) constants, and (n, C) leave-one-out residuals, multiplied by the trust.
     """
-    targets = lr_hsi.reshape(-1, lr_hsi.shape[2]).astype(np.float64)  # (n, C)
-    design = with_constant(operator.forward(hr_msi))  # (n, M + 1)
+    if kept is None:
+        kept = np.ones(lr_hsi.shape[:2], dtype=bool)
+    targets = lr_hsi[kept].astype(np.float64)  # (n, C)
+    seen = operator.forward(hr_msi)[kept]  # (n, M)
+    design = with_constant(seen[None])  # (n, M + 1)
     if trust is not None:
         targets = targets * trust
         design = design * trust
     left, values, right = np.linalg.svd(design, full_matrices=False)
-    kept = values > RANK_TOLERANCE * values[0]
-    left = left[:, kept]  # (n, r)
+    used = values > RANK_TOLERANCE * values[0]
+    left = left[:, used]  # (n, r)
     inside = left.T @ targets  # (r, C)
-    weights = (right[kept].T / values[kept]) @ inside  # (M + 1, C)
+    weights = (right[used].T / values[used]) @ inside  # (M + 1, C)
     residuals = targets - left @ inside
     leverage = np.sum(left**2, axis=1, keepdims=True)  # (n, 1)
     left_out = residuals / np.maximum(1.0 - leverage, LEAST_FREEDOM)
@@ -84,6 +89,7 @@ def blend(
     operator: SpatialDegradation,
     map_left_out: np.ndarray,
     lr_trust: Optional[np.ndarray] = None,
+    kept: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """Move each band of a cube towards the linear mix, as far as leave-one-out errors ask for it.
 
@@ -92,21 +98,23 @@ def blend(
         lr_hsi: (h, w, C), in the same units.
         hr_msi: (H, W, M), in the same units.
         operator: The PSF.
-        map_left_out: (h*w, C) leave-one-out residuals of the map that `fused` was made with.
+        map_left_out: (n, C) leave-one-out residuals of the map that `fused` was made with.
         lr_trust: (h, w) weights of the LR pixels; None: all alike.
+        kept: (h, w) the n LR pixels that the map was fitted on; None: all.
 
     Returns:
         `fused`; as it was, if there are too few LR pixels to tell.
     """
-    height, width = lr_hsi.shape[:2]
+    if kept is None:
+        kept = np.ones(lr_hsi.shape[:2], dtype=bool)
     unknowns = hr_msi.shape[2] + 1
-    if height * width < PIXELS_PER_WEIGHT * unknowns:
+    if kept.sum() < PIXELS_PER_WEIGHT * unknowns:
         return fused
     trust: Optional[np.ndarray] = None
     if lr_trust is not None:
-        trust = np.sqrt(lr_trust).reshape(-1, 1)
+        trust = np.sqrt(lr_trust[kept]).reshape(-1, 1)
         map_left_out = map_left_out * trust
-    weights, constants, left_out = linear_bands(lr_hsi, hr_msi, operator, trust)
+    weights, constants, left_out = linear_bands(lr_hsi, hr_msi, operator, trust, kept)
     share = shares(map_left_out, left_out).astype(np.float32)  # (C,)
     linear_share = 1 - share
     slopes = (linear_share * weights).astype(np.float32)  # (M, C)

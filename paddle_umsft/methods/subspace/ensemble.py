@@ -19,7 +19,7 @@ import numpy as np
 from paddle_umsft.config.ensemble import EnsembleInput, EnsembleSettings
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.methods.subspace.ground import Ground, choices_on, notes_on, prepare, with_sharper_bands
+from paddle_umsft.methods.subspace.ground import Ground, choices_on, finished, lay_ground, with_sharper_bands
 from paddle_umsft.methods.subspace.method import agree, held_out_rmse, map_spectra, recorder, to_cube
 from paddle_umsft.methods.subspace.refine import guided_refine
 from paddle_umsft.methods.subspace.spectral_map import Kernel, PixelInputs
@@ -102,14 +102,13 @@ def ensemble(
         seed: Draws length scales and features.
 
     Returns:
-        (H, W, K) coefficients and the (h*w, K) mean of the members' leave-one-out residuals.
+        (H, W, K) coefficients and the (n, K) mean of the members' leave-one-out residuals at the n LR pixels kept.
     """
-    lr_height, lr_width = ground.lr_hsi.shape[:2]
-    pixels = lr_height * lr_width
+    pixels = int(ground.kept.sum())
     surround = pixels >= settings.surround_pixels
     if surround:
         radius = ground.operator.scale * SURROUND_WIDTH
-        inputs = PixelInputs.of(ground.hr_msi, (radius,), ground.operator.border)
+        inputs = PixelInputs.of(ground.inputs.hr_msi, (radius,), ground.operator.border)
         ground = replace(ground, inputs=inputs)
 
     rng = np.random.default_rng([seed, STREAM_KERNELS])
@@ -158,7 +157,7 @@ def _refine(
     ridge = max(RIDGE_OF_ENERGY * energy, RIDGE_OF_NOISE * ground.msi_noise**2)
     radius = refine_radius(settings.ensemble, ground.operator.scale)
     refined = guided_refine(ground.hr_msi, coeffs, radius, ridge)
-    moved = ground.operator.forward(refined - coeffs).reshape(-1, ground.rank)  # (n, K)
+    moved = ground.operator.forward(refined - coeffs)[ground.kept]  # (n, K)
     if not np.all(np.isfinite(refined)):
         return coeffs, False
     if held_out_rmse(moved, len(ground.basis)) > limit:
@@ -178,7 +177,7 @@ def fuse_ensemble(
 
     Args:
         observation: The image pair; PSF and SRF are used if given.
-        settings: The sections `ensemble` and `subspace`.
+        settings: The sections `ensemble`, `subspace` and `preparation`.
         seed: Draws length scales and features.
         on_record: Called with one dict per stage.
 
@@ -195,7 +194,7 @@ def fuse_ensemble(
     subspace = settings.subspace.model_copy(update={"max_rank": max_rank})
     settings = replace(settings, subspace=subspace)
     bands = observation.bands
-    ground = prepare(observation, subspace)
+    ground = lay_ground(observation, subspace, settings.preparation)
     record("estimate", loss=ground.degradations.residual, rank=ground.rank)
 
     # The base: what `method: subspace` would take. It stays in hand until something better is proven.
@@ -234,13 +233,11 @@ def fuse_ensemble(
     extras["ensemble_held_out_rmse"] = error * ground.level
     extras["ensemble_kept"] = kept
     extras["refined"] = refined
-    return FusionResult(
-        fused=to_cube(ground, coeffs, subspace, left_out),
-        psf=ground.degradations.psf,
-        srf=ground.degradations.srf,
+    return finished(
+        ground,
+        to_cube(ground, coeffs, subspace, left_out),
         history=history,
         method="ensemble",
         seconds=time.perf_counter() - started,
         extras=extras,
-        notes=notes_on(ground),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
@@ -9,20 +10,21 @@ import numpy as np
 
 from paddle_umsft.cameras.psf_families import OTHERS, ROUND, sharpness
 from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.checks import check_cube, check_pair
-from paddle_umsft.data.scene import Observation
-from paddle_umsft.errors import DataError
+from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.rank import choose_rank
 from paddle_umsft.methods.subspace.spectral_map import PixelInputs
 from paddle_umsft.preparation.band_widths import BandOperators, linearly_alike
+from paddle_umsft.preparation.below_zero import is_light, lifted, note_below_zero
 from paddle_umsft.preparation.border_equations import variance_ratio
-from paddle_umsft.preparation.estimate import Degradations, estimate
+from paddle_umsft.preparation.estimate import Degradations, operator_of
+from paddle_umsft.preparation.examine import examine
 from paddle_umsft.preparation.noise import pixel_noise
 from paddle_umsft.preparation.outside import without_outside
+from paddle_umsft.preparation.prepared import Prepared
 
-# Noise puts a little below zero; more is no image of light, and the result has nothing below zero.
-BELOW_ZERO = 0.02
 # Below this share of explained variance the two images hardly show the same scene through one PSF and one SRF.
 AGREEMENT = 0.9
 # Standard deviation of a spectrum beyond the picture, once its MSI bands are accounted for, over the map's own errors.
@@ -55,6 +57,7 @@ class Ground:
         inputs: Prepared MSI.
         recorded: (h, w, C) LR-HSI as it was recorded, divided by `level`.
         inside: (h, w) share of each LR pixel's PSF that lies on the picture.
+        prepared: What was found in the pair, and which pixels are trusted.
         band_operators: Every HSI band's own PSF, where they differ.
     """
 
@@ -71,38 +74,31 @@ class Ground:
     inputs: PixelInputs
     recorded: np.ndarray
     inside: np.ndarray
+    prepared: Prepared
     band_operators: Optional[BandOperators] = None
 
+    @property
+    def kept(self) -> np.ndarray:
+        """(h, w) LR pixels that the result has to agree with."""
+        return self.prepared.use_trust
 
-def check_light(image: np.ndarray, where: str) -> None:
-    """Refuse an image of which more lies below zero than noise puts there.
-
-    Raises:
-        DataError: The values below zero hold too much of the energy.
-    """
-    energy = np.square(image, dtype=np.float64)
-    below = float(energy[image < 0].sum() / energy.sum())
-    if below > BELOW_ZERO:
-        got = f"{100 * below:.3g} % of its energy"
-        hint = "undo what made them negative (a subtracted mean?), or take method=gsa"
-        raise DataError(
-            "values below zero",
-            where=where,
-            got=got,
-            hint=hint,
-        )
+    @property
+    def floor(self) -> float:
+        """Smallest value of the result: nothing is cut off where values below zero are data."""
+        if is_light(self.lr_hsi[self.kept]):
+            return 0.0
+        return -np.inf
 
 
 def check_observation(observation: Observation) -> None:
     """Refuse what cannot be fused.
 
     Raises:
-        DataError: Wrong number of axes, sizes that do not agree, values not finite, below zero or all alike.
+        DataError: Wrong number of axes, sizes that do not agree, values not finite or all alike.
     """
     images = {"lr_hsi": observation.lr_hsi, "hr_msi": observation.hr_msi}
     for name, image in images.items():
         check_cube(image, name)
-        check_light(image, name)
     check_pair(observation.lr_hsi.shape, observation.hr_msi.shape, observation.scale, minimum=1)
 
 
@@ -136,12 +132,17 @@ def linear_lift(
     return np.asarray(lift)
 
 
-def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
-    """Find degradations, subspace, noise and the linear estimate.
+def lay_ground(
+    observation: Observation,
+    settings: SubspaceSettings,
+    preparation: PreparationSettings,
+) -> Ground:
+    """Prepare the pair; find degradations, subspace, noise and the linear estimate.
 
     Args:
         observation: The image pair.
         settings: See `SubspaceSettings`.
+        preparation: What may be found in the pair and undone.
 
     Returns:
         What both methods build on.
@@ -150,11 +151,13 @@ def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
         DataError: See `check_observation` and `estimate`.
     """
     check_observation(observation)
-    level = float(np.sqrt(np.mean(np.square(observation.lr_hsi, dtype=np.float64))))
-    degradations = estimate(observation, settings)
+    prepared, degradations = examine(observation, settings, preparation)
+    observation = prepared.observation
+    kept = prepared.use_trust
+    level = float(np.sqrt(np.mean(np.square(observation.lr_hsi[kept], dtype=np.float64))))
     recorded = (observation.lr_hsi / level).astype(np.float32)
     hr_msi = (observation.hr_msi / level).astype(np.float32)
-    operator = SpatialDegradation(degradations.psf, observation.scale, degradations.border)
+    operator = operator_of(degradations.psf, prepared, degradations.border)
     height, width = recorded.shape[:2]
     inside = operator.inside((height, width))
     lr_hsi = recorded
@@ -162,9 +165,10 @@ def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
     if degradations.band_psfs is not None:
         band_operators = BandOperators(degradations.band_psfs, operator)
         trust = 1.0 / np.sqrt(variance_ratio(inside.ravel(), degradations.doubt))
+        trust = trust * kept.ravel()
         lr_hsi = linearly_alike(recorded, hr_msi, band_operators, trust).astype(np.float32)
 
-    pixels = lr_hsi.reshape(-1, observation.bands).astype(np.float64)  # (n, C)
+    pixels = lr_hsi[kept].astype(np.float64)  # (n, C)
     count, bands = pixels.shape
     rank, band_noise = choose_rank(pixels, settings.max_rank, least=observation.msi_bands)
     if settings.rank is not None:
@@ -193,9 +197,10 @@ def prepare(observation: Observation, settings: SubspaceSettings) -> Ground:
         msi_noise=float(msi_noise),
         hsi_noise=float(np.sqrt(np.mean(band_noise**2))),
         lift=lift.astype(np.float32),
-        inputs=PixelInputs.of(hr_msi),
+        inputs=PixelInputs.of(lifted(hr_msi)),
         recorded=recorded,
         inside=inside,
+        prepared=prepared,
         band_operators=band_operators,
     )
 
@@ -217,14 +222,17 @@ def with_sharper_bands(ground: Ground, coeffs: np.ndarray) -> Ground:
     return replace(ground, lr_hsi=lr_hsi)
 
 
-def outside_weights(ground: Ground) -> np.ndarray:
-    """(h, w) weights of the LR pixels, 1 for those that see nothing but the picture."""
-    return np.asarray(1.0 / variance_ratio(ground.inside, OUTSIDE_DOUBT))
+def lr_weights(ground: Ground) -> np.ndarray:
+    """(h, w) weights of the LR pixels: 1 for those that see nothing but the picture, 0 for those left out."""
+    return np.asarray(ground.kept / variance_ratio(ground.inside, OUTSIDE_DOUBT))
 
 
 def notes_on(ground: Ground) -> tuple[str, ...]:
     """What a user should know before trusting the result, else what was found that no simulator does; a line each."""
     degradations = ground.degradations
+    notes = list(ground.prepared.notes)
+    notes += note_below_zero("lr_hsi", ground.lr_hsi[ground.kept])
+    notes += note_below_zero("hr_msi", ground.hr_msi)
     if degradations.agreement < AGREEMENT:
         percent = 100 * max(degradations.agreement, 0.0)
         note = (
@@ -232,9 +240,8 @@ def notes_on(ground: Ground) -> tuple[str, ...]:
             "scene, aligned, linear (no gamma) and, if PSF or SRF were given, on one scale? "
             "method=gsa depends less on that"
         )
-        # Whatever else was found would be an explanation of what is none.
-        return (note,)
-    notes = []
+        # What else was found of the PSF would be an explanation of what is none.
+        return (*notes, note)
     if degradations.psf_family in UNCUT:
         sigma = sharpness(degradations.psf)
         relative = sigma / ground.operator.scale
@@ -262,6 +269,31 @@ def band_sigmas(band_psfs: list[np.ndarray]) -> list[float]:
     return [sharpness(band_psfs[0]), sharpness(band_psfs[-1])]
 
 
+def finished(ground: Ground, fused: np.ndarray, **more: Any) -> FusionResult:
+    """The result with what was found on the way.
+
+    Args:
+        ground: See `Ground`.
+        fused: (H, W, C).
+        more: What the method has to say besides.
+    """
+    pair: Optional[Observation] = None
+    if ground.prepared.found:
+        pair = ground.prepared.observation
+    degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
+    if ground.prepared.placement is not None:
+        degrade = ground.operator.forward
+    return FusionResult(
+        fused=fused,
+        psf=ground.degradations.psf,
+        srf=ground.degradations.srf,
+        notes=notes_on(ground),
+        pair=pair,
+        degrade=degrade,
+        **more,
+    )
+
+
 def choices_on(ground: Ground) -> dict[str, Any]:
     """What was chosen and found, for `FusionResult.extras`; noise in the units of the input."""
     degradations = ground.degradations
@@ -274,6 +306,7 @@ def choices_on(ground: Ground) -> dict[str, Any]:
         "msi_noise": ground.msi_noise * ground.level,
         "hsi_noise": ground.hsi_noise * ground.level,
         "agreement": degradations.agreement,
+        "found": ground.prepared.found,
     }
     if degradations.band_psfs is not None:
         choices["psf_sigma_first_last_band"] = band_sigmas(degradations.band_psfs)

@@ -6,7 +6,6 @@ from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.cameras.resize import bicubic_upsample
 from paddle_umsft.cameras.spatial import SpatialDegradation
 
 # Of an inner pixel, along rows and columns.
@@ -56,6 +55,8 @@ def add_leftover(
     lr_hsi: np.ndarray,
     operator: SpatialDegradation,
     lr_trust: Optional[np.ndarray] = None,
+    *,
+    floor: float = 0.0,
 ) -> np.ndarray:
     """Add the interpolated part of LR-HSI − PSF(fused) that is smooth enough to be signal.
 
@@ -64,16 +65,20 @@ def add_leftover(
         lr_hsi: (h, w, C), in the same units.
         operator: The PSF.
         lr_trust: (h, w) weights of the LR pixels; None: all alike.
+        floor: Smallest value of the result.
 
     Returns:
-        `fused`, still non-negative, and as sharp as before: what is added has no detail finer than an LR pixel.
+        `fused`, still not below the floor, and as sharp as before: what is added has no detail finer than an LR pixel.
     """
     leftover = lr_hsi - operator.forward(fused)  # (h, w, C)
+    if lr_trust is not None:
+        # What is no part of the scene must not decide what is signal.
+        leftover[lr_trust == 0] = 0.0
     leftover *= share_of_signal(leftover)
     if lr_trust is not None:
         leftover *= lr_trust[..., None]
     if np.any(leftover):
         smooth = leftover.astype(np.float32)
-        fused += bicubic_upsample(smooth, operator.scale)
-        np.maximum(fused, 0.0, out=fused)
+        fused += operator.enlarge(smooth)
+        np.maximum(fused, floor, out=fused)
     return fused

@@ -7,16 +7,16 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
-from paddle_umsft.config.subspace import SubspaceSettings
+from paddle_umsft.config.subspace import SubspaceInput, SubspaceSettings
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.blend import blend
 from paddle_umsft.methods.subspace.ground import (
     Ground,
     choices_on,
-    notes_on,
-    outside_weights,
-    prepare,
+    finished,
+    lay_ground,
+    lr_weights,
     with_sharper_bands,
 )
 from paddle_umsft.methods.subspace.leftover import add_leftover
@@ -67,7 +67,8 @@ def map_spectra(
 
     # What the linear estimate misses, turned to its principal axes: each gets a ridge of its own.
     missing = ground.lr_hsi @ basis - operator.forward(coeffs)  # (h, w, K)
-    flat = missing.reshape(-1, ground.rank).astype(np.float64)  # (n, K)
+    kept = ground.kept
+    flat = missing[kept].astype(np.float64)  # (n, K)
     _, vectors = np.linalg.eigh(flat.T @ flat)
     axes = vectors[:, ::-1]  # (K, K), the largest first
     targets = flat @ axes
@@ -75,11 +76,11 @@ def map_spectra(
     features = []
     for kernel, count in zip(kernels, counts):
         features.append(Features(ground.inputs, kernel, count, rng))
-    blurred = np.concatenate([part.blurred(operator) for part in features], axis=1)  # (n, D)
+    blurred = np.concatenate([part.blurred(operator)[kept.ravel()] for part in features], axis=1)  # (n, D)
     seen_brightness = operator.forward(ground.inputs.brightness[..., None])  # (h, w, 1)
-    brightness = seen_brightness.ravel() / ground.inputs.level
+    brightness = seen_brightness[kept].ravel() / ground.inputs.level
     trust = (np.maximum(brightness, 0.0) + DARKEST) ** -gamma
-    trust = trust * np.sqrt(outside_weights(ground)).ravel()
+    trust = trust * np.sqrt(lr_weights(ground)[kept])
     fit = fit_map(blurred, targets, trust, caution=caution)
 
     weights = (fit.weights @ axes.T).astype(np.float32)  # (D, K), axes turned back
@@ -130,9 +131,12 @@ def agree(
     lr_coeffs = (ground.lr_hsi @ basis).astype(np.float32)  # (h, w, K)
     misfit = lr_coeffs - ground.operator.forward(prior)
     # Prior variance per LR pixel over itself and the noise variances: how far the data may pull.
-    variance = float(np.mean(misfit.astype(np.float64) ** 2)) + TINY_VARIANCE
+    variance = float(np.mean(misfit[ground.kept].astype(np.float64) ** 2)) + TINY_VARIANCE
     lr_weight = variance / (variance + ground.hsi_noise**2)
     msi_weight = MSI_WEIGHT * variance / (variance + MSI_WEIGHT * ground.msi_noise**2)
+    msi_trust: Optional[np.ndarray] = None
+    if not np.all(ground.prepared.msi_trust == 1):
+        msi_trust = ground.prepared.msi_trust
     problem = CoefficientProblem(
         operator=ground.operator,
         mix=ground.degradations.srf @ basis,
@@ -144,7 +148,8 @@ def agree(
         smoothness=np.full(ground.rank, settings.smoothness),
         edges=edge_weights(ground.hr_msi, settings.edge),
         pull=np.full(ground.rank, PULL),
-        lr_trust=outside_weights(ground),
+        lr_trust=lr_weights(ground),
+        msi_trust=msi_trust,
     )
     return problem.solve(settings.iterations)
 
@@ -161,22 +166,24 @@ def to_cube(
     settings: SubspaceSettings,
     left_out: Optional[np.ndarray] = None,
 ) -> np.ndarray:
-    """(H, W, K) coefficients to the non-negative (H, W, C) cube in the units of the input.
+    """(H, W, K) coefficients to the (H, W, C) cube in the units of the input, not negative if the LR-HSI is light.
 
     Args:
         ground: See `Ground`.
         coeffs: (H, W, K).
         settings: Whether to blend and to bring back what is left over.
-        left_out: (h*w, K) leave-one-out residuals of the map that the coefficients come from, if there was one.
+        left_out: (n, K) leave-one-out residuals, at the n LR pixels kept, of the map that the coefficients come from,
+            if there was one.
     """
     fused = coeffs @ ground.basis.T.astype(np.float32)  # (H, W, C)
-    lr_trust = outside_weights(ground)
+    lr_trust = lr_weights(ground)
     if settings.blend and left_out is not None:
         band_left_out = left_out @ ground.basis.T  # (n, C)
-        blend(fused, ground.lr_hsi, ground.hr_msi, ground.operator, band_left_out, lr_trust)
-    np.maximum(fused, 0.0, out=fused)
+        blend(fused, ground.lr_hsi, ground.hr_msi, ground.operator, band_left_out, lr_trust, ground.kept)
+    floor = ground.floor
+    np.maximum(fused, floor, out=fused)
     if settings.leftover:
-        add_leftover(fused, ground.lr_hsi, ground.operator, lr_trust)
+        add_leftover(fused, ground.lr_hsi, ground.operator, lr_trust, floor=floor)
     fused *= np.float32(ground.level)
     return np.asarray(fused)
 
@@ -186,6 +193,8 @@ def spline_coefficients(ground: Ground) -> np.ndarray:
     from scipy.ndimage import zoom
 
     coeffs = (ground.lr_hsi @ ground.basis).astype(np.float32)
+    if ground.prepared.placement is not None:
+        return ground.operator.enlarge(coeffs)
     scale = ground.operator.scale
     stretched = zoom(
         coeffs,
@@ -214,7 +223,7 @@ def recorder(on_record: Optional[OnRecord]) -> tuple[Callable[..., None], list[d
 
 def fuse_subspace(
     observation: Observation,
-    settings: SubspaceSettings,
+    settings: SubspaceInput,
     *,
     seed: int = 0,
     on_record: Optional[OnRecord] = None,
@@ -223,7 +232,7 @@ def fuse_subspace(
 
     Args:
         observation: The image pair; PSF and SRF are used if given.
-        settings: See `SubspaceSettings`.
+        settings: The sections `subspace` and `preparation`.
         seed: Draws the random features.
         on_record: Called with one dict per stage.
 
@@ -235,36 +244,35 @@ def fuse_subspace(
     """
     started = time.perf_counter()
     record, history = recorder(on_record)
-    ground = prepare(observation, settings)
+    subspace = settings.subspace
+    ground = lay_ground(observation, subspace, settings.preparation)
     record("estimate", loss=ground.degradations.residual, rank=ground.rank)
 
     extras = choices_on(ground)
     left_out: Optional[np.ndarray] = None
-    if settings.map_features:
+    if subspace.map_features:
         rng = np.random.default_rng(seed)
-        prior, fit, axes = map_spectra(ground, [Kernel()], [settings.map_features], rng)
+        prior, fit, axes = map_spectra(ground, [Kernel()], [subspace.map_features], rng)
         if ground.band_operators is not None:
             ground = with_sharper_bands(ground, prior)
             rng = np.random.default_rng(seed)
-            prior, fit, axes = map_spectra(ground, [Kernel()], [settings.map_features], rng)
+            prior, fit, axes = map_spectra(ground, [Kernel()], [subspace.map_features], rng)
         left_out = fit.left_out @ axes.T
         extras["held_out_rmse"] = held_out_rmse(left_out, observation.bands) * ground.level
         record("map", loss=extras["held_out_rmse"])
     else:
         prior = spline_coefficients(ground)
 
-    coeffs, curve = agree(ground, prior, settings)
+    coeffs, curve = agree(ground, prior, subspace)
     last = 0.0
     if curve:
         last = curve[-1]
     record("solve", loss=last, steps=len(curve))
-    return FusionResult(
-        fused=to_cube(ground, coeffs, settings, left_out),
-        psf=ground.degradations.psf,
-        srf=ground.degradations.srf,
+    return finished(
+        ground,
+        to_cube(ground, coeffs, subspace, left_out),
         history=history,
         method="subspace",
         seconds=time.perf_counter() - started,
         extras=extras,
-        notes=notes_on(ground),
     )

@@ -4,8 +4,10 @@ Minimised over A (H, W, K), with basis E (C, K) and prior mean A0:
 
     a u |PSF(A) - E' lr_hsi|^2  +  b |SRF(E A) - hr_msi|^2  +  sum_k t_k sum w |grad(A_k - A0_k)|^2  +  r |A - A0|^2 / v
 
-u is how far an LR pixel is to be trusted, 1 for one that sees nothing but the picture. w falls where the MSI has edges,
-so that spectra may change there and only there. With A = A0 + X the normal equations are, in the names below,
+u is how far an LR pixel is to be trusted, 1 for one that sees nothing but the picture; MSI pixels have such a factor
+too, where some of them were filled. w falls where the MSI has edges, so that spectra may change there and only there.
+
+With A = A0 + X the normal equations are, in the names below,
 
     lr_weight PSF'(lr_trust PSF(X)) + X gram + smoothness D'wD X + pull X  =  right.
 
@@ -92,6 +94,7 @@ class CoefficientProblem:
         edges: Result of `edge_weights`.
         pull: (K,) r / v.
         lr_trust: (h, w) u; None: 1.
+        msi_trust: (H, W) the same for the MSI's pixels; None: 1.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class CoefficientProblem:
         edges: tuple[np.ndarray, np.ndarray],
         pull: np.ndarray,
         lr_trust: Optional[np.ndarray] = None,
+        msi_trust: Optional[np.ndarray] = None,
     ) -> None:
         self.operator = operator
         self.prior = prior.astype(np.float32)
@@ -128,6 +132,10 @@ class CoefficientProblem:
         self.right = self.lr_weight * operator.adjoint(self.lr_trust * lr_misfit)  # (H, W, K)
         made_msi = self.prior @ mix.T.astype(np.float32)
         msi_misfit = hr_msi - made_msi  # (H, W, M)
+        self.msi_trust: Optional[np.ndarray] = None
+        if msi_trust is not None:
+            self.msi_trust = msi_trust[..., None].astype(np.float32)  # (H, W, 1)
+            msi_misfit = msi_misfit * self.msi_trust
         back = (msi_weight * mix).astype(np.float32)  # (M, K)
         self.right += msi_misfit @ back
 
@@ -143,7 +151,10 @@ class CoefficientProblem:
         """The problem's symmetric matrix times (H, W, K)."""
         seen = self.operator.forward(change)  # (h, w, K)
         out = self.lr_weight * self.operator.adjoint(self.lr_trust * seen)
-        out += change @ self.gram
+        shown = change @ self.gram
+        if self.msi_trust is not None:
+            shown *= self.msi_trust
+        out += shown
         out += self.pull * change
         if self.smoothness.any():
             out += self.smoothness * _gradient_energy(change, self.edges)

@@ -6,7 +6,7 @@ import numpy as np
 
 from paddle_umsft.cameras.psf import gaussian_psf
 from paddle_umsft.cameras.spatial import SpatialDegradation
-from paddle_umsft.config.subspace import SubspaceSettings
+from paddle_umsft.config.subspace import SubspaceInput, SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.methods.subspace.blend import blend, linear_bands, shares
@@ -74,7 +74,7 @@ def test_bands_of_little_contrast_gain_and_the_others_lose_nothing():
     seen = Observation(lr_hsi.astype(np.float32), (scene @ srf.T).astype(np.float32), 8, psf=psf, srf=srf)
     errors = []
     for on in (False, True):
-        fused = fuse_subspace(seen, SubspaceSettings(blend=on), seed=1).fused
+        fused = fuse_subspace(seen, SubspaceInput(SubspaceSettings(blend=on)), seed=1).fused
         errors.append(np.sqrt(np.mean((fused - scene) ** 2, axis=(0, 1))))
     assert errors[1][16:].mean() < 0.5 * errors[0][16:].mean()
     assert (errors[1][:16] < 1.02 * errors[0][:16]).all()

@@ -8,7 +8,7 @@ import pytest
 from paddle_umsft.cameras.psf import reference_psf
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.ensemble import EnsembleSettings
-from paddle_umsft.config.subspace import SubspaceSettings
+from paddle_umsft.config.subspace import SubspaceInput, SubspaceSettings
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.methods.subspace import ensemble as ensemble_method
@@ -62,7 +62,7 @@ def test_the_window_follows_the_scale(scale, radius):
 
 def test_better_than_the_base_on_a_made_up_scene():
     scene, observation = observe(96, 128, 16, 8)
-    base = evaluate(scene, fuse_subspace(observation, SubspaceSettings(), seed=1).fused, scale=8)
+    base = evaluate(scene, fuse_subspace(observation, SubspaceInput(SubspaceSettings()), seed=1).fused, scale=8)
     result = fused_by(observation)
     best = evaluate(scene, result.fused, scale=8)
     assert best["PSNR"] > base["PSNR"] + 0.3
@@ -78,7 +78,7 @@ def test_an_ensemble_that_predicts_worse_is_thrown_away(monkeypatch):
         pixels = ground.lr_hsi.shape[0] * ground.lr_hsi.shape[1]
         return np.full((48, 64, ground.rank), 7.0, dtype=np.float32), np.ones((pixels, ground.rank))
 
-    base = evaluate(scene, fuse_subspace(observation, SubspaceSettings(), seed=1).fused, scale=4)
+    base = evaluate(scene, fuse_subspace(observation, SubspaceInput(SubspaceSettings()), seed=1).fused, scale=4)
     monkeypatch.setattr(ensemble_method, "ensemble", rubbish)
     result = fused_by(observation, refine_radius=0)
     assert not result.extras["ensemble_kept"]

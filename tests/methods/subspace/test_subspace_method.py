@@ -8,7 +8,7 @@ import pytest
 from paddle_umsft.api import fuse
 from paddle_umsft.cameras.psf import reference_psf
 from paddle_umsft.cameras.spatial import SpatialDegradation
-from paddle_umsft.config.subspace import SubspaceSettings
+from paddle_umsft.config.subspace import SubspaceInput, SubspaceSettings
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.errors import ConfigError, DataError
@@ -26,7 +26,7 @@ ANY = np.random.default_rng(0).uniform(0.1, 1.0, (8, 12, 3))
 
 
 def fused_by(observation: Observation, seed: int = 1, **settings: object) -> FusionResult:
-    return fuse_subspace(observation, SubspaceSettings(**settings), seed=seed)
+    return fuse_subspace(observation, SubspaceInput(SubspaceSettings(**settings)), seed=seed)
 
 
 def smooth_srf(msi_bands: int, bands: int) -> np.ndarray:
@@ -58,7 +58,7 @@ def test_far_better_than_bicubic_and_consistent_with_both_images():
     psf, srf = reference_psf(8, 4.0), smooth_srf(3, 16)
     observation = observe(scene, 8, srf, psf)
     records: list[dict] = []
-    result = fuse_subspace(observation, SubspaceSettings(), seed=1, on_record=records.append)
+    result = fuse_subspace(observation, SubspaceInput(SubspaceSettings()), seed=1, on_record=records.append)
     ours = evaluate(scene, result.fused, scale=8)
     other = evaluate(scene, fuse_bicubic(observation).fused, scale=8)
     assert ours["PSNR"] > other["PSNR"] + 8
@@ -176,13 +176,19 @@ def test_images_that_do_not_belong_together_are_told():
         fuse(stranger.lr_hsi, observation.hr_msi, config="fast.yml")
 
 
-def test_values_below_zero_are_refused_where_they_are_no_noise():
+def test_values_below_zero_are_data_where_they_are_no_noise():
     observation = observe(dead_leaves_scene(32, 48, 8, 0).hr_hsi, 4, smooth_srf(2, 8), reference_psf(4, 2.0))
     rng = np.random.default_rng(0)
     noisy = observation.lr_hsi + 0.02 * rng.standard_normal(observation.lr_hsi.shape).astype(np.float32)
     assert fused_by(Observation(noisy, observation.hr_msi, 4)).fused.min() >= 0
-    with pytest.raises(DataError, match=r"lr_hsi: values below zero.*method=gsa"):
-        fused_by(Observation(observation.lr_hsi - observation.lr_hsi.mean(axis=(0, 1)), observation.hr_msi, 4))
+    # The same scene less a constant in every band of both images: the same result less the constants.
+    constants = observation.lr_hsi.mean(axis=(0, 1))
+    shifted_msi = observation.hr_msi - observation.hr_msi.mean(axis=(0, 1))
+    straight = fused_by(observation).fused
+    shifted = fused_by(Observation(observation.lr_hsi - constants, shifted_msi, 4))
+    assert shifted.fused.min() < 0
+    assert np.sqrt(np.mean((shifted.fused + constants - straight) ** 2)) < 0.1 * straight.std()
+    assert any("below zero" in note for note in shifted.notes)
 
 
 def test_a_window_too_long_for_the_psf_is_refused():

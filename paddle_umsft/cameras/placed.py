@@ -1,0 +1,230 @@
+"""The PSF as an operator between grids that lie askew: LR pixels at any place of the MSI, nothing resampled.
+
+The kernel of an LR pixel is the PSF moved to its place: by whole pixels, and by the rest through cubic interpolation,
+which keeps what a PSF lets through. Turning the kernel itself with the grid is left out: within one LR pixel a few
+degrees move nothing by more than parts of a pixel, and the PSF is fitted in this frame anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import sparse
+
+from paddle_umsft.cameras.border import Border, continued
+from paddle_umsft.cameras.placement import ON_PIXEL, Placement
+from paddle_umsft.cameras.separable import Pair, Pairs, as_pairs
+from paddle_umsft.cameras.spatial import NEGLIGIBLE, SpatialDegradation, first_tap
+
+# Taps that cubic interpolation adds to a kernel, and those between which a place lies.
+MORE_TAPS = 3
+CUBIC_TAPS = 4
+
+
+def cubic_weights(fraction: np.ndarray) -> np.ndarray:
+    """(n, 4) weights of the pixels -1, 0, 1, 2 for a place `fraction` (n,) past pixel 0: cubic Lagrange polynomials."""
+    f = fraction
+    before = -f * (f - 1) * (f - 2) / 6
+    here = (f + 1) * (f - 1) * (f - 2) / 2
+    following = -(f + 1) * f * (f - 2) / 2
+    last = (f + 1) * f * (f - 1) / 6
+    return np.stack([before, here, following, last], axis=1)
+
+
+def _moved_taps(
+    taps: np.ndarray,
+    places: np.ndarray,
+    scale: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """1-D kernels moved to the places of LR pixels along one axis.
+
+    Args:
+        taps: (k,).
+        places: (n,) middles of LR pixels.
+        scale: s.
+
+    Returns:
+        (n, k + 3) positions, on the picture or not, and weights.
+    """
+    size = len(taps)
+    first = places - (scale - 1) / 2 + first_tap(size, scale)
+    whole = np.floor(first + ON_PIXEL)
+    fraction = first - whole
+    fraction = np.where(np.abs(fraction) < ON_PIXEL, 0.0, fraction)
+    # A tap between two pixels is seen by the pixels around it.
+    between = cubic_weights(fraction)  # (n, 4)
+    weights = np.zeros((len(places), size + MORE_TAPS))
+    for tap in range(CUBIC_TAPS):
+        weights[:, tap : tap + size] += between[:, tap : tap + 1] * taps
+    positions = whole.astype(int)[:, None] - 1 + np.arange(size + MORE_TAPS)[None, :]
+    return positions, weights
+
+
+class PlacedDegradation(SpatialDegradation):
+    """A `SpatialDegradation` whose LR pixels lie where a placement says.
+
+    Args:
+        psf: (k, k), used as it is.
+        placement: Where LR pixels lie; it knows the scale.
+        border: What lies outside the image.
+
+    Raises:
+        DataError: PSF not square, not finite or all zero.
+    """
+
+    def __init__(
+        self,
+        psf: np.ndarray,
+        placement: Placement,
+        border: Border = "wrap",
+    ) -> None:
+        super().__init__(psf, placement.scale, border)
+        self.placement = placement
+        self._maps: dict[tuple[int, int, np.dtype], sparse.csr_matrix] = {}
+
+    def with_psf(self, psf: np.ndarray) -> PlacedDegradation:
+        """The same grids behind another PSF."""
+        return PlacedDegradation(psf, self.placement, self.border)
+
+    def enlarge(self, lr: np.ndarray) -> np.ndarray:
+        """(h, w, C) interpolated to (h * s, w * s, C), each value where its LR pixel lies."""
+        return self.placement.enlarged(lr)
+
+    def forward(self, hr: np.ndarray) -> np.ndarray:
+        """Degrade a cube, see `SpatialDegradation.forward`."""
+        if self.placement.is_straight:
+            return super().forward(hr)
+        height, width, bands = hr.shape
+        if hr.dtype not in (np.float32, np.float64):
+            hr = hr.astype(np.float64)
+        lr = self._map(height, width, hr.dtype) @ np.ascontiguousarray(hr).reshape(-1, bands)
+        return np.asarray(lr).reshape(height // self.scale, width // self.scale, bands)
+
+    def adjoint(self, lr: np.ndarray) -> np.ndarray:
+        """The transpose of `forward`."""
+        if self.placement.is_straight:
+            return super().adjoint(lr)
+        h, w, bands = lr.shape
+        height, width = h * self.scale, w * self.scale
+        hr = self._map(height, width, lr.dtype).T @ np.ascontiguousarray(lr).reshape(-1, bands)
+        return np.asarray(hr).reshape(height, width, bands)
+
+    def forward_by_rows(
+        self,
+        make_rows: Callable[[np.ndarray], np.ndarray],
+        shape: tuple[int, int, int],
+    ) -> np.ndarray:
+        """`forward` of a float32 cube whose rows are made when they are seen."""
+        if self.placement.is_straight:
+            return super().forward_by_rows(make_rows, shape)
+        height, width, bands = shape
+        h, w = height // self.scale, width // self.scale
+        whole = self._map(height, width, np.dtype(np.float32)).tocsc()
+        lr = np.zeros((h * w, bands), dtype=np.float32)
+        for top in range(0, height, self.scale):
+            bottom = min(top + self.scale, height)
+            strip = make_rows(np.arange(top, bottom)).reshape(-1, bands)
+            lr += whole[:, top * width : bottom * width] @ strip
+        return lr.reshape(h, w, bands)
+
+    def inside(self, lr_shape: tuple[int, int]) -> np.ndarray:
+        """How much of each LR pixel's PSF lies on the image, (h, w)."""
+        if self.border == "wrap":
+            return np.ones(lr_shape)
+        places = self.placement.places(lr_shape)
+        height, width = lr_shape[0] * self.scale, lr_shape[1] * self.scale
+        share = np.zeros(lr_shape)
+        for row_taps, column_taps in zip(self._row_taps, self._column_taps):
+            if self.placement.is_straight:
+                down = self._share_inside(row_taps, places[:, 0, 0], height)
+                across = self._share_inside(column_taps, places[0, :, 1], width)
+                share += np.outer(down, across)
+            else:
+                down = self._share_inside(row_taps, places[..., 0].ravel(), height)
+                across = self._share_inside(column_taps, places[..., 1].ravel(), width)
+                share += (down * across).reshape(lr_shape)
+        # The terms and the cubic weights may have either sign: their rounding is cut off.
+        return np.clip(share, 0.0, 1.0)
+
+    def _share_inside(
+        self,
+        taps: np.ndarray,
+        places: np.ndarray,
+        length: int,
+    ) -> np.ndarray:
+        """(n,) sum of the taps that fall on the image."""
+        positions, weights = _moved_taps(taps, places, self.scale)
+        is_inside = (positions >= 0) & (positions < length)
+        return np.asarray(np.sum(weights * is_inside, axis=1))
+
+    def _kept_taps(self, dtype: np.dtype) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Row and column taps of the terms that count."""
+        kept = self._strengths > NEGLIGIBLE[dtype] * self._strengths[0]
+        return list(zip(self._row_taps[kept], self._column_taps[kept]))
+
+    def _pairs(
+        self,
+        height: int,
+        width: int,
+        dtype: np.dtype,
+    ) -> Pairs:
+        """The separable kernels of a placement that turns nothing."""
+        key = (height, width, dtype)
+        if key not in self._made:
+            places = self.placement.places((height // self.scale, width // self.scale))
+            made = []
+            for row_taps, column_taps in self._kept_taps(dtype):
+                pair = Pair(
+                    rows=self._along(row_taps, places[:, 0, 0], height).astype(dtype),
+                    columns=self._along(column_taps, places[0, :, 1], width).astype(dtype),
+                )
+                made.append(pair)
+            self._made[key] = as_pairs(made)
+        return self._made[key]
+
+    def _along(
+        self,
+        taps: np.ndarray,
+        places: np.ndarray,
+        length: int,
+    ) -> sparse.csr_matrix:
+        """(n, length) matrix that applies taps at the places along one axis."""
+        positions, weights = _moved_taps(taps, places, self.scale)
+        columns = continued(positions, length, self.border)
+        return _sparse(columns, weights, length)
+
+    def _map(
+        self,
+        height: int,
+        width: int,
+        dtype: np.dtype,
+    ) -> sparse.csr_matrix:
+        """(h*w, H*W) matrix of a placement that turns the grid: rows and columns cannot be told apart."""
+        key = (height, width, dtype)
+        if key not in self._maps:
+            places = self.placement.places((height // self.scale, width // self.scale)).reshape(-1, 2)
+            total: np.ndarray = np.zeros(1)
+            for row_taps, column_taps in self._kept_taps(dtype):
+                row_positions, row_weights = _moved_taps(row_taps, places[:, 0], self.scale)
+                column_positions, column_weights = _moved_taps(column_taps, places[:, 1], self.scale)
+                total = total + row_weights[:, :, None] * column_weights[:, None, :]  # (n, k + 3, k + 3)
+            rows = continued(row_positions, height, self.border)
+            columns = continued(column_positions, width, self.border)
+            index = rows[:, :, None] * width + columns[:, None, :]
+            count = len(places)
+            whole = _sparse(index.reshape(count, -1), total.reshape(count, -1), height * width)
+            self._maps[key] = whole.astype(dtype)
+        return self._maps[key]
+
+
+def _sparse(
+    columns: np.ndarray,
+    weights: np.ndarray,
+    length: int,
+) -> sparse.csr_matrix:
+    """(n, length) matrix with (n, k) weights in (n, k) columns; where a column comes twice they add up."""
+    count, width = columns.shape
+    rows = np.repeat(np.arange(count), width)
+    places = (rows, columns.ravel())
+    return sparse.csr_matrix((weights.ravel(), places), shape=(count, length))

@@ -1,0 +1,156 @@
+"""Where LR pixels lie on the MSI: an affine map between the two grids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+from paddle_umsft.cameras.border import Border, continued
+
+# Places closer to a whole pixel than this are on it.
+ON_PIXEL = 1e-6
+# Splines between pixels: cubic ones keep what a PSF lets through.
+CUBIC = 3
+# What border rules are called by scipy.
+SCIPY_MODES = {"wrap": "grid-wrap", "reflect": "reflect"}
+
+
+def _no_shift() -> np.ndarray:
+    return np.zeros(2)
+
+
+def _no_turn() -> np.ndarray:
+    return np.eye(2)
+
+
+def _grid(shape: tuple[int, int]) -> np.ndarray:
+    """(H, W, 2) row and column of every pixel."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    return np.stack([rows, columns], axis=2).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """place = middle + matrix (p - middle) + shift, all in HR pixels as (row, column).
+
+    p is a place of the HSI's ground, s*i + (s - 1)/2 for the middle of an LR pixel, and `middle` that of the image; the
+    result is where the MSI shows it. Both are the same if the two cameras saw the same ground.
+
+    Attributes:
+        scale: Ratio of the resolutions.
+        shift: (2,) HR pixels.
+        matrix: (2, 2).
+    """
+
+    scale: int
+    shift: np.ndarray = field(default_factory=_no_shift)
+    matrix: np.ndarray = field(default_factory=_no_turn)
+
+    def places(self, lr_shape: tuple[int, int]) -> np.ndarray:
+        """(h, w, 2) middles of the LR pixels on the MSI."""
+        own = self.own_places(lr_shape)
+        return self._mapped(own, lr_shape)
+
+    def own_places(self, lr_shape: tuple[int, int]) -> np.ndarray:
+        """(h, w, 2) middles of the LR pixels if nothing had moved."""
+        return _grid(lr_shape) * self.scale + (self.scale - 1) / 2
+
+    def origins(self, shape: tuple[int, int]) -> np.ndarray:
+        """(H, W, 2) places of the HSI's ground that the MSI's pixels show: the inverse map."""
+        middle = self.middle((shape[0] // self.scale, shape[1] // self.scale))
+        inverse = np.linalg.inv(self.matrix)
+        return np.asarray((_grid(shape) - middle - self.shift) @ inverse.T + middle)
+
+    def middle(self, lr_shape: tuple[int, int]) -> np.ndarray:
+        """(2,) middle of the image."""
+        return (np.array(lr_shape) * self.scale - 1) / 2
+
+    def _mapped(self, places: np.ndarray, lr_shape: tuple[int, int]) -> np.ndarray:
+        middle = self.middle(lr_shape)
+        return np.asarray(middle + (places - middle) @ self.matrix.T + self.shift)
+
+    def on_the_hsi(self, image: np.ndarray, border: Border) -> np.ndarray:
+        """The MSI as it would be if nothing had moved, for what needs a common grid: a PSF's fit.
+
+        Args:
+            image: (H, W, M).
+            border: What lies outside.
+
+        Returns:
+            (H, W, M) float64; exact for shifts by whole pixels, by cubic splines else.
+        """
+        height, width, bands = image.shape
+        places = self._mapped(_grid((height, width)), (height // self.scale, width // self.scale))  # (H, W, 2)
+        whole = np.round(places)
+        if np.max(np.abs(places - whole)) < ON_PIXEL:
+            whole_places = whole.astype(int)
+            rows = continued(whole_places[..., 0], height, border)
+            columns = continued(whole_places[..., 1], width, border)
+            return np.asarray(image[rows, columns], dtype=np.float64)
+        index = np.moveaxis(places, 2, 0)
+        moved = np.empty((height, width, bands))
+        for band in range(bands):
+            values = image[..., band].astype(np.float64)
+            moved[..., band] = map_coordinates(values, index, order=CUBIC, mode=SCIPY_MODES[border])
+        return moved
+
+    def enlarged(self, values: np.ndarray) -> np.ndarray:
+        """Interpolate linearly, each value at its LR pixel's place; beyond the last one it goes on.
+
+        Args:
+            values: (h, w, D).
+
+        Returns:
+            (h * s, w * s, D).
+        """
+        height, width, depth = values.shape
+        shape = (height * self.scale, width * self.scale)
+        origins = self.origins(shape)  # (H, W, 2)
+        index = (origins - (self.scale - 1) / 2) / self.scale
+        if self.is_straight:
+            out = values
+            for axis, along in enumerate((index[:, 0, 0], index[0, :, 1])):
+                out = _linear_along(out, along, axis)
+            return out
+        out = np.empty((*shape, depth), dtype=values.dtype)
+        for number in range(depth):
+            out[..., number] = map_coordinates(values[..., number], np.moveaxis(index, 2, 0), order=1, mode="nearest")
+        return out
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether rows stay rows and columns columns."""
+        return bool(self.matrix[0, 1] == 0 and self.matrix[1, 0] == 0)
+
+    @property
+    def is_bent(self) -> bool:
+        """Whether it is more than a shift."""
+        return not np.array_equal(self.matrix, np.eye(2))
+
+    @property
+    def angle_deg(self) -> float:
+        """The rotation in the matrix, degrees; positive from the rows' direction towards the columns'."""
+        sine = self.matrix[1, 0] - self.matrix[0, 1]
+        return float(np.rad2deg(np.arctan2(sine, np.trace(self.matrix))))
+
+    @property
+    def zoom(self) -> float:
+        """The size of an LR pixel on the MSI over what it should be."""
+        return float(np.sqrt(abs(np.linalg.det(self.matrix))))
+
+
+def _linear_along(
+    values: np.ndarray,
+    index: np.ndarray,
+    axis: int,
+) -> np.ndarray:
+    """Values at fractional indices of one axis."""
+    last = values.shape[axis] - 1
+    index = np.clip(index, 0, last)
+    low = np.minimum(index.astype(int), max(last - 1, 0))
+    high = np.minimum(low + 1, last)
+    others = tuple(other for other in range(values.ndim) if other != axis)
+    share = np.expand_dims(index - low, others).astype(values.dtype)
+    return np.asarray(np.take(values, low, axis=axis) * (1 - share) + np.take(values, high, axis=axis) * share)

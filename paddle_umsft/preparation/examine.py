@@ -1,0 +1,41 @@
+"""A pair examined: first what PSF and SRF explain, then what else is wrong with it."""
+
+from __future__ import annotations
+
+from paddle_umsft.config.preparation import PreparationSettings
+from paddle_umsft.config.subspace import SubspaceSettings
+from paddle_umsft.data.scene import Observation
+from paddle_umsft.preparation.estimate import Degradations, estimate
+from paddle_umsft.preparation.explained import is_explained
+from paddle_umsft.preparation.prepare import prepare_pair
+from paddle_umsft.preparation.prepared import Prepared, untouched, with_offset
+
+
+def examine(
+    observation: Observation,
+    settings: SubspaceSettings,
+    preparation: PreparationSettings,
+) -> tuple[Prepared, Degradations]:
+    """Undo what is found in a pair, and find its degradations.
+
+    Args:
+        observation: The image pair.
+        settings: How degradations are estimated.
+        preparation: What may be looked for.
+
+    Returns:
+        The pair, as it is where PSF and SRF explain all of it; and what they are.
+
+    Raises:
+        DataError: See `estimate`.
+    """
+    degradations = estimate(observation, settings)
+    if is_explained(observation, degradations):
+        return untouched(observation), degradations
+    prepared = prepare_pair(observation, preparation, degradations)
+    if not prepared.found:
+        return prepared, degradations
+    degradations = estimate(prepared.observation, settings, prepared)
+    if degradations.offset is not None:
+        prepared = with_offset(prepared, degradations.offset)
+    return prepared, degradations

@@ -1,0 +1,172 @@
+"""From the pair as it was understood to the pair that the solvers get: strangers, saturation, the placement, notes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from paddle_umsft.cameras.placement import Placement
+from paddle_umsft.config.preparation import PreparationSettings
+from paddle_umsft.preparation.candidates import State
+from paddle_umsft.preparation.illumination import lit_otherwise, relit
+from paddle_umsft.preparation.prepared import Prepared
+from paddle_umsft.preparation.saturation import TOUCHED, desaturated, touched
+from paddle_umsft.preparation.strangers import Strangers, find_strangers
+from paddle_umsft.preparation.view import INSIDE, View
+
+# Below this many HR pixels the PSF's own middle takes the shift up.
+LEAST_SHIFT = 0.75
+# Share of a footprint on the MSI from which on the result has to agree with the LR pixel.
+USABLE = 0.7
+# Weight of MSI pixels that were filled: the LR-HSI may correct them.
+FILLED_TRUST = 0.01
+# Half an HR pixel around the middles of the outermost, and rounding.
+EDGE, ROUNDING = 0.5, 1e-9
+
+
+def is_moved(placement: Placement) -> bool:
+    """Whether a placement is more than the PSF's middle can take up."""
+    return placement.is_bent or bool(np.any(np.abs(placement.shift) > LEAST_SHIFT))
+
+
+def finish(
+    prepared: Prepared,
+    state: State,
+    settings: PreparationSettings,
+    done: set[str],
+) -> View:
+    """Sort strangers, fill saturated pixels, place the pair; trust, notes and findings go into `prepared`.
+
+    Returns:
+        The pair with everything undone.
+    """
+    view = state.view
+    if settings.outliers:
+        view = _sort_strangers(prepared, state)
+    if state.censored.any():
+        clean = view.trusted.copy()
+        hr_msi = desaturated(view.but(trusted=prepared.use_trust), state.censored, clean)
+        view = view.but(hr_msi=hr_msi)
+        prepared.fit_trust &= clean
+    unsure = np.any(state.dead_msi | state.censored, axis=2)  # (H, W)
+    prepared.msi_trust[unsure] = FILLED_TRUST
+    if "affine" in done:
+        _place_bent(prepared, view.placement)
+    elif settings.geometry != "none" and is_moved(view.placement):
+        _place_shifted(prepared, view.placement, float(state.placed.deviation.max()))
+    if prepared.placement is not None:
+        _leave_out_beyond(prepared, view)
+    return view
+
+
+def _sort_strangers(prepared: Prepared, state: State) -> View:
+    """Strangers are left out; those that only the light makes strange are lit as the HSI is."""
+    view = state.view
+    trusted = np.ones(view.lr_shape, dtype=bool)
+    if state.censored.any():
+        trusted = ~np.any(touched(view, state.censored) > TOUCHED, axis=2)
+    view = view.but(trusted=trusted)
+    strangers = find_strangers(view, whole_only=is_moved(view.placement))
+    if state.censored.any():
+        strangers.mask &= view.trusted
+    if not strangers.mask.any():
+        return view
+    lit = lit_otherwise(view, strangers)
+    prepared.fit_trust &= ~strangers.mask
+    prepared.use_trust &= ~(strangers.mask & ~lit)
+    prepared.own_trust &= ~(strangers.mask & ~lit)
+    if lit.any():
+        view = view.but(hr_msi=relit(view, strangers, lit))
+    _name_strangers(prepared, strangers, view.scale, bool(lit.any()))
+    return view.but(trusted=prepared.fit_trust.copy())
+
+
+def _name_strangers(
+    prepared: Prepared,
+    strangers: Strangers,
+    scale: int,
+    lit: bool,
+) -> None:
+    """Notes and findings on what does not belong."""
+    places = []
+    for top, left, bottom, right in strangers.groups:
+        places.append(f"rows {top * scale}-{bottom * scale}, columns {left * scale}-{right * scale}")
+    listed = "; ".join(places)
+    if lit:
+        prepared.notes.append(f"the light differs between the images at {listed}: corrected by the HSI")
+        prepared.found["light"] = places
+    elif places:
+        prepared.notes.append(f"the images do not show the same at {listed}: only the MSI is used there")
+        prepared.found["moved"] = places
+    if strangers.singles:
+        prepared.notes.append(f"{strangers.singles} LR pixels of the HSI do not fit the MSI (dead?), left out")
+        prepared.found["dead HSI pixels"] = strangers.singles
+
+
+def _pair_of_numbers(values: np.ndarray) -> str:
+    return ", ".join(f"{value:+.2f}" for value in values)
+
+
+def _place_bent(prepared: Prepared, placement: Placement) -> None:
+    """Rotation, zoom and shift, as they were found."""
+    prepared.placement = placement
+    # For the user the MSI has moved, not the HSI.
+    inverse = np.linalg.inv(placement.matrix)
+    turned = Placement(placement.scale, -inverse @ placement.shift, inverse)
+    prepared.notes.append(
+        f"the MSI is turned by {turned.angle_deg:+.2f} degrees, zoomed by {100 * (turned.zoom - 1):+.2f} % and moved "
+        f"by ({_pair_of_numbers(turned.shift)}) HR pixels (rows, columns) against the HSI; the fusion follows"
+    )
+    prepared.found["affine"] = {
+        "angle_deg": turned.angle_deg,
+        "zoom": turned.zoom,
+        "shift": turned.shift.tolist(),
+    }
+
+
+def _place_shifted(
+    prepared: Prepared,
+    placement: Placement,
+    deviation: float,
+) -> None:
+    """A shift by whole pixels, which resamples nothing; the PSF's middle takes up the rest."""
+    prepared.placement = Placement(placement.scale, np.round(placement.shift))
+    moved = _pair_of_numbers(-placement.shift)
+    prepared.notes.append(
+        f"the MSI is moved by ({moved}) HR pixels (rows, columns; ± {deviation:.2g}) against the HSI; "
+        "the fusion follows"
+    )
+    prepared.found["shift"] = (-placement.shift).tolist()
+
+
+def _leave_out_beyond(prepared: Prepared, view: View) -> None:
+    """PSF and SRF are not fitted where an LR pixel sees beyond the MSI; a little beyond, it is as at the edge."""
+    assert prepared.placement is not None
+    seen = view.but(placement=prepared.placement).seen()
+    inside = seen.inside.reshape(view.lr_shape)
+    prepared.fit_trust &= inside > INSIDE
+    prepared.use_trust &= inside > USABLE
+    beyond = uncovered(prepared.placement, prepared.observation.shape)
+    if beyond.any():
+        share = 100 * float(np.mean(beyond))
+        prepared.notes.append(f"{share:.2g} % of the MSI lies where the HSI has no pixel: extrapolated there")
+
+
+def uncovered(placement: Placement, shape: tuple[int, int]) -> np.ndarray:
+    """(H, W) HR pixels that lie outside the ground of all LR pixels."""
+    origins = placement.origins(shape)
+    limit = np.array(shape) - EDGE
+    outside = (origins < -EDGE - ROUNDING) | (origins > limit + ROUNDING)
+    return np.asarray(np.any(outside, axis=2))
+
+
+def as_observation(prepared: Prepared, view: View) -> None:
+    """Put the pair with everything undone into `prepared`, if anything was found."""
+    if not prepared.found:
+        return
+    prepared.observation = replace(
+        prepared.observation,
+        lr_hsi=view.lr_hsi.astype(np.float32),
+        hr_msi=view.hr_msi.astype(np.float32),
+    )

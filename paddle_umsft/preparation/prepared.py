@@ -1,0 +1,84 @@
+"""A pair ready for a solver: what was found undone, and which pixels are to be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Optional
+
+import numpy as np
+
+from paddle_umsft.cameras.placement import Placement
+from paddle_umsft.data.scene import Observation
+from paddle_umsft.preparation.offset import offset_note
+
+
+@dataclass
+class Prepared:
+    """A pair ready for a solver.
+
+    Attributes:
+        observation: The pair with what was found undone; PSF and SRF as they were given.
+        placement: Where LR pixels lie on the MSI; None: where the grids say.
+        fit_trust: (h, w) LR pixels that PSF and SRF may be fitted on.
+        use_trust: (h, w) LR pixels that the result has to agree with.
+        own_trust: (h, w) LR pixels that are no strangers, wherever they lie.
+        msi_trust: (H, W) weight of the MSI's pixels, 1 where they are as they were.
+        offset: Whether the SRF's fit should look once more for a constant.
+        notes: What was found, one line each, for the user.
+        found: The same for programs: name -> value.
+    """
+
+    observation: Observation
+    placement: Optional[Placement]
+    fit_trust: np.ndarray
+    use_trust: np.ndarray
+    own_trust: np.ndarray
+    msi_trust: np.ndarray
+    offset: bool = False
+    notes: list[str] = field(default_factory=list)
+    found: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def on_the_hsi(self) -> Observation:
+        """The pair with the MSI where the HSI's grid says: what a PSF can be fitted on."""
+        if self.placement is None:
+            return self.observation
+        hr_msi = self.placement.on_the_hsi(self.observation.hr_msi, "reflect")
+        return replace(self.observation, hr_msi=hr_msi)
+
+
+def untouched(observation: Observation) -> Prepared:
+    """A pair taken as it is."""
+    everywhere = np.ones(observation.lr_hsi.shape[:2], dtype=bool)
+    return Prepared(
+        observation=observation,
+        placement=None,
+        fit_trust=everywhere,
+        use_trust=everywhere.copy(),
+        own_trust=everywhere.copy(),
+        msi_trust=np.ones(observation.shape, dtype=np.float32),
+    )
+
+
+def with_offset(prepared: Prepared, more: np.ndarray) -> Prepared:
+    """A constant taken off once more, after the PSF is known, and the note that names the whole of it.
+
+    Args:
+        prepared: The pair, an offset found.
+        more: (M,) what the MSI still held.
+    """
+    before = np.asarray(prepared.found["offset"], dtype=np.float64)
+    whole = before + more
+    observation = prepared.observation
+    hr_msi = observation.hr_msi - more.astype(np.float32)
+    notes = []
+    for line in prepared.notes:
+        if line == offset_note(before):
+            line = offset_note(whole)
+        notes.append(line)
+    return replace(
+        prepared,
+        observation=replace(observation, hr_msi=hr_msi),
+        notes=notes,
+        found={**prepared.found, "offset": whole.tolist()},
+    )
