@@ -57,8 +57,13 @@ TOLERANCES = {
         "the case that minds it most (128 bands, 4 MSI bands: attention saturates). Here PyTorch's own is up to 5e-12",
     ),
     "adamw_3": Tolerance(1e-8, "the loss", "as step 2, and each step builds on the one before; PyTorch's own: 1.5e-9"),
-    "adamw_4": Tolerance(1e-6, "the loss", "as step 3; PyTorch's own: 1e-7"),
-    "adamw_5": Tolerance(3e-4, "the loss", "as step 4; PyTorch's own: 3e-5"),
+    "adamw_4": Tolerance(
+        5e-5,
+        "the loss",
+        "as step 3; PyTorch's own: 1e-7, and 5.3e-6 where an input of a LeakyReLU lies within its rounding of zero at "
+        "step 3 and falls on the other side",
+    ),
+    "adamw_5": Tolerance(3e-4, "the loss", "as step 4; PyTorch's own: 3e-5, and 1.4e-4 after such a fall"),
     "float32_max": Tolerance(
         3e-4,
         "",

@@ -30,6 +30,9 @@ from paddle_umsft.weights.names import published_key  # noqa: E402
 NIKON = [(20, 31), (10, 23), (0, 12)]
 CHIKUSEI = [(0, 30), (13, 50), (41, 84), (68, 128)]
 SEAM, GRADIENT = TOLERANCES["seam"].limit, TOLERANCES["gradient"].limit
+# Sums of 1e4 terms of size 1 are off by this much in float64. It shows where they cancel: the bias in the spatial
+# fusion is taken away by its zero mean but for where an ELU bends, and with one MSI band that leaves 1e-5 of it.
+SUM_ROUNDING, CANCELLED_GRADIENT = 1e-13, 1e-6
 pytestmark = pytest.mark.usefixtures("double")
 
 
@@ -67,7 +70,8 @@ def assert_gradients(pair: Pair) -> None:
         if norm <= ZERO_NORM:
             assert np.linalg.norm(ours) <= TOLERANCES["zero_gradient"].limit, key
         else:
-            assert np.linalg.norm(ours - theirs) <= GRADIENT * norm, key
+            rounding = min(SUM_ROUNDING, CANCELLED_GRADIENT * norm)
+            assert np.linalg.norm(ours - theirs) <= max(GRADIENT * norm, rounding), key
         compared += 1
     without = [name for name, p in pair.net.named_parameters() if p.grad is None]
     assert compared == len(wanted) - len(without)
