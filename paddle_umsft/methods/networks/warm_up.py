@@ -105,9 +105,7 @@ class Stage:
     name = ""
     is_main = False
 
-    def __init__(
-        self, iterations: int, moves: dict[str, Moves], precision: Optional[MixedPrecision] = None
-    ) -> None:
+    def __init__(self, iterations: int, moves: dict[str, Moves], precision: Optional[MixedPrecision] = None) -> None:
         self.iterations = iterations
         self.moves = moves
         self.precision = precision or MixedPrecision("off")
@@ -183,9 +181,7 @@ class PsfStage(Stage):
 
     name = "psf"
 
-    def __init__(
-        self, images: Images, spatial: LearnedPsf, spectral: SpectralLayer, settings: WarmUpConfig
-    ) -> None:
+    def __init__(self, images: Images, spatial: LearnedPsf, spectral: SpectralLayer, settings: WarmUpConfig) -> None:
         super().__init__(settings.iterations, {"psf": Moves(spatial.parameters(), settings.psf, decoupled=False)})
         self.images, self.spatial, self.spectral = images, spatial, spectral
         self._target: Optional[paddle.Tensor] = None
@@ -201,9 +197,7 @@ class DegradationStage(Stage):
 
     name = "degradation"
 
-    def __init__(
-        self, images: Images, spatial: SpatialLayer, spectral: SpectralLayer, settings: WarmUpConfig
-    ) -> None:
+    def __init__(self, images: Images, spatial: SpatialLayer, spectral: SpectralLayer, settings: WarmUpConfig) -> None:
         layers = {"psf": spatial, "srf": spectral}
         moves = {
             name: Moves(layer.parameters(), settings.joint, decoupled=True)
@@ -222,9 +216,7 @@ def current_degradation_terms(
     images: Images, spatial: SpatialLayer, spectral: SpectralLayer
 ) -> dict[str, paddle.Tensor]:
     """Both losses of step 3 for the degradations as they are now."""
-    return degradation_terms(
-        spatial(images.hr_msi), spectral.response(), images.lr_hsi, images.basis, images.coeffs
-    )
+    return degradation_terms(spatial(images.hr_msi), spectral.response(), images.lr_hsi, images.basis, images.coeffs)
 
 
 def warm_up_stages(
@@ -238,5 +230,3 @@ def warm_up_stages(
         stages.append(PsfStage(images, spatial, spectral, settings))
     stages.append(DegradationStage(images, spatial, spectral, settings))
     return stages
-
-

@@ -118,9 +118,7 @@ class UhntcSolver(SceneSolver):
         DataError: The image is too small, or weights to start from cannot be read or do not fit.
     """
 
-    def __init__(
-        self, observation: Observation, settings: UhntcInput, *, seed: int = 1, weights: bool = True
-    ) -> None:
+    def __init__(self, observation: Observation, settings: UhntcInput, *, seed: int = 1, weights: bool = True) -> None:
         section = settings.uhntc
         if not weights:
             section = section.model_copy(update={"weights": None, "vgg_weights": None})

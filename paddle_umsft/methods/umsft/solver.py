@@ -87,9 +87,7 @@ class UmsftSolver(SceneSolver):
         DataError: The image is too small, or weights to start from cannot be read or do not fit.
     """
 
-    def __init__(
-        self, observation: Observation, settings: UmsftInput, *, seed: int = 1, weights: bool = True
-    ) -> None:
+    def __init__(self, observation: Observation, settings: UmsftInput, *, seed: int = 1, weights: bool = True) -> None:
         check_minimum_size(observation.shape)
         network = settings.network
         if not weights:

@@ -126,7 +126,7 @@ def _correlate(blocks: np.ndarray, taps: np.ndarray, low_shape: tuple[int, int, 
     last_columns = blocks[:, :, -1] @ taps[1:, 0]
     last_pixels = taps[0, 0] * blocks[:, -1, -1].reshape(low_shape)
 
-    detail = own.reshape(low_shape)
+    detail: np.ndarray = own.reshape(low_shape)
     detail += np.roll(last_rows.reshape(low_shape), 1, axis=1)
     detail += np.roll(last_columns.reshape(low_shape), 1, axis=2)
     detail += np.roll(last_pixels, (1, 1), axis=(1, 2))
@@ -153,7 +153,8 @@ def _block_gradients(taps: np.ndarray, shares: tuple[np.ndarray, ...]) -> np.nda
     """Return the gradient of the blocks, before the zero mean, (B·C·h·w, s, s); `shares` as in `_kernel_gradient`."""
     own, above, left, corner = shares
     size = taps.shape[0] - 1
-    blocks = np.outer(own, taps[1:, 1:].reshape(-1)).reshape(-1, size, size)
+    products = np.outer(own, taps[1:, 1:].reshape(-1))  # (B·C·h·w, s·s)
+    blocks: np.ndarray = products.reshape(-1, size, size)
     blocks[:, -1] += above.reshape(-1, 1) * taps[0, 1:]
     blocks[:, :, -1] += left.reshape(-1, 1) * taps[1:, 0]
     blocks[:, -1, -1] += corner * taps[0, 0]
@@ -203,4 +204,5 @@ class FixedKeyAttention(PyLayer):
 def _channel_rows(x: paddle.Tensor) -> np.ndarray:
     """View a contiguous map (1, K, H, W) as a row of pixels per channel, (K, H·W)."""
     channels = int(x.shape[1])
-    return view(x).reshape(channels, -1)
+    rows: np.ndarray = view(x).reshape(channels, -1)
+    return rows
