@@ -11,7 +11,7 @@ import paddle
 from paddle_umsft.config.runtime import RuntimeConfig
 from paddle_umsft.config.umsft import SolverConfig
 from paddle_umsft.methods.networks.losses import observation_terms, total
-from paddle_umsft.methods.networks.model import FusionModel
+from paddle_umsft.methods.networks.model import FusionModel, ModelSizes
 from paddle_umsft.methods.networks.runtime import computing_in
 from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
 from paddle_umsft.methods.networks.warm_up import Images
@@ -74,12 +74,13 @@ def _check_double(outcome: Outcome, steps: int) -> None:
 
 def _build(case: GoldenCase) -> tuple[FusionModel, Images]:
     """Model and images in Paddle's default type."""
-    model = build_model(
+    sizes = ModelSizes(
         bands=case.bands,
         msi_bands=len(case.supports),
         scale=case.scale,
         supports=case.supports,
     )
+    model = build_model(sizes)
     model.train()
     dtype = paddle.get_default_dtype()
     scene = make_scene(case.bands, case.height, case.width, case.seed)

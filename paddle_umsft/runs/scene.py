@@ -15,16 +15,17 @@ from paddle_umsft.data.reading import read_pair, read_scene
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import UmsftError
 from paddle_umsft.machine.environment import import_paddle
+from paddle_umsft.machine.files import write_json
 from paddle_umsft.methods.table import find_method, run_method
 from paddle_umsft.runs.assess import assess, result_table
 from paddle_umsft.runs.folder import (
     METRICS,
+    OUTPUT_HINT,
     check_configuration,
     keep_configuration,
     read_metrics,
     save_arrays,
     write_history,
-    write_json,
 )
 from paddle_umsft.runs.log import logging_to
 
@@ -159,5 +160,5 @@ def _fuse_and_write(case: Case, config: Config, folder: Path, log: logging.Logge
     finally:
         if writer is not None:
             writer.close()
-    write_json(folder / METRICS, metrics)
+    write_json(folder / METRICS, metrics, hint=OUTPUT_HINT)
     return metrics

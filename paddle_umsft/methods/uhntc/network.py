@@ -8,10 +8,10 @@ from typing import Optional
 
 import numpy as np
 import paddle
-from paddle import nn
 
 from paddle_umsft.data.checks import check_minimum_size
 from paddle_umsft.methods.networks.layers import resize, zero_mean
+from paddle_umsft.methods.networks.model import EncodingNetwork
 from paddle_umsft.methods.networks.vgg import TAP_CHANNELS
 from paddle_umsft.methods.uhntc.attention import channel_attention
 from paddle_umsft.methods.uhntc.encoder import SharedEncoder
@@ -37,7 +37,7 @@ class UhntcInputs:
     hr_msi: paddle.Tensor
 
 
-class UHNTC(nn.Layer):
+class UHNTC(EncodingNetwork):
     """Unsupervised Hybrid Network of Transformer and CNN (FeafusFormer).
 
     Three steps from the deepest tap to the first, each adding detail: attention among the channels of a tap,

@@ -12,10 +12,10 @@ from paddle_umsft.config.umsft import StepRate
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.networks.fusion_phases import FusionPhase, FusionTerms, PhasedFusion
-from paddle_umsft.methods.networks.model import FusionModel
+from paddle_umsft.methods.networks.model import FusionModel, ModelSizes
 from paddle_umsft.methods.networks.ops import MixedPrecision
 from paddle_umsft.methods.networks.solver import Recipe, SceneSolver, Start, run_all
-from paddle_umsft.methods.networks.warm_up import Images, Moves
+from paddle_umsft.methods.networks.warm_up import Images, Moves, degradation_moves
 from paddle_umsft.methods.uhntc.model import build_uhntc
 from paddle_umsft.methods.uhntc.network import UHNTC
 from paddle_umsft.methods.uhntc.perceptual import CHANNELS, PerceptualDistance, Vgg19Features
@@ -90,9 +90,7 @@ def build_fusion(
     inputs = UHNTC.prepare(images.lr_hsi, images.hr_msi)
     moves = {"network": Moves(list(model.network.parameters()), settings.rate, decoupled=True)}
     joint = StepRate(lr=settings.joint_lr, weight_decay=settings.joint_weight_decay)
-    for name, layer in (("psf", model.spatial), ("srf", model.spectral)):
-        if layer.parameters():
-            moves[name] = Moves(layer.parameters(), joint, decoupled=True)
+    moves.update(degradation_moves(model.spatial, model.spectral, joint))
     perceptual = perceptual_term(settings, images.hr_msi)
     return PhasedFusion(
         phases=fusion_phases(settings),
@@ -126,7 +124,7 @@ class UhntcSolver(SceneSolver):
         notice = perceptual_notice(section, observation.msi_bands)
 
         def build(seen: Observation) -> FusionModel:
-            return _build(seen, section)
+            return build_uhntc(ModelSizes.of(seen), section)
 
         def fusion(images: Images, model: FusionModel) -> PhasedFusion:
             return build_fusion(images, model, section, MixedPrecision(runtime.amp))
@@ -145,18 +143,6 @@ class UhntcSolver(SceneSolver):
             notes=() if notice is None else (notice,),
         )
         super().__init__(observation, recipe, runtime=runtime, seed=seed)
-
-
-def _build(observation: Observation, settings: UhntcSettings) -> FusionModel:
-    return build_uhntc(
-        bands=observation.bands,
-        msi_bands=observation.msi_bands,
-        scale=observation.scale,
-        supports=observation.supports,
-        psf=observation.psf,
-        srf=observation.srf,
-        settings=settings,
-    )
 
 
 def fuse_uhntc(

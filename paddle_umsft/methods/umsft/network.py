@@ -13,6 +13,7 @@ from paddle import nn
 from paddle_umsft.data.checks import check_minimum_size
 from paddle_umsft.methods.networks.hourglass import Hourglass
 from paddle_umsft.methods.networks.layers import resize
+from paddle_umsft.methods.networks.model import EncodingNetwork
 from paddle_umsft.methods.networks.vgg import TAP_CHANNELS, VggFeatures
 from paddle_umsft.methods.umsft.attention import Merge, SpatialFusion, SpectralCrossAttention
 
@@ -112,7 +113,7 @@ class FusionStage(nn.Layer):
         return x
 
 
-class UMSFT(nn.Layer):
+class UMSFT(EncodingNetwork):
     """Unsupervised Multi-level Spatio-spectral Fusion Transformer.
 
     Args:

@@ -6,16 +6,16 @@ from typing import Optional
 
 from paddle.optimizer.lr import LRScheduler, OneCycleLR
 
-from paddle_umsft.config.umsft import NetworkConfig, SolverConfig, StepRate, UmsftInput
+from paddle_umsft.config.umsft import SolverConfig, StepRate, UmsftInput
 from paddle_umsft.data.checks import check_minimum_size
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.networks.fusion_phases import FusionPhase, FusionTerms, PhasedFusion
-from paddle_umsft.methods.networks.model import FusionModel
+from paddle_umsft.methods.networks.model import FusionModel, ModelSizes
 from paddle_umsft.methods.networks.ops import MixedPrecision
 from paddle_umsft.methods.networks.runtime import estimated_memory_mb
 from paddle_umsft.methods.networks.solver import Recipe, SceneSolver, Start, run_all
-from paddle_umsft.methods.networks.warm_up import Images, Moves
+from paddle_umsft.methods.networks.warm_up import Images, Moves, degradation_moves
 from paddle_umsft.methods.umsft.model import build_model
 from paddle_umsft.methods.umsft.network import UMSFT
 
@@ -38,9 +38,7 @@ class UmsftFusion(PhasedFusion):
             moved += model.spectral.parameters()
         moves = {"network": Moves(moved, settings.rate, decoupled=True, schedule=_schedule(settings))}
         joint = StepRate(lr=settings.joint_lr, weight_decay=settings.joint_weight_decay)
-        for name, layer in (("psf", model.spatial), ("srf", model.spectral)):
-            if layer.parameters():
-                moves[name] = Moves(layer.parameters(), joint, decoupled=True)
+        moves.update(degradation_moves(model.spatial, model.spectral, joint))
         self.inputs = UMSFT.prepare(images.lr_hsi, images.hr_msi)
         super().__init__(
             phases=phases(settings),
@@ -95,7 +93,7 @@ class UmsftSolver(SceneSolver):
         runtime = settings.runtime
 
         def build(seen: Observation) -> FusionModel:
-            return _build(seen, network)
+            return build_model(ModelSizes.of(seen), network)
 
         def fusion(images: Images, model: FusionModel) -> UmsftFusion:
             return UmsftFusion(images, model, settings.solver, MixedPrecision(runtime.amp))
@@ -116,18 +114,6 @@ class UmsftSolver(SceneSolver):
             memory_mb=estimated_memory_mb(height, width, observation.bands, observation.msi_bands, double=double),
         )
         super().__init__(observation, recipe, runtime=runtime, seed=seed)
-
-
-def _build(observation: Observation, network: NetworkConfig) -> FusionModel:
-    return build_model(
-        bands=observation.bands,
-        msi_bands=observation.msi_bands,
-        scale=observation.scale,
-        supports=observation.supports,
-        psf=observation.psf,
-        srf=observation.srf,
-        network=network,
-    )
 
 
 def fuse_umsft(
