@@ -9,7 +9,6 @@ from typing import Any, Optional, Union
 
 import numpy as np
 
-from paddle_umsft.cameras.observe import pair
 from paddle_umsft.cameras.observe import simulate as simulate_scene
 from paddle_umsft.config.load import load_config, make_config
 from paddle_umsft.config.run import Config
@@ -23,10 +22,12 @@ from paddle_umsft.data.checks import (
     check_supports,
     check_wavelengths,
 )
+from paddle_umsft.data.listing import SceneEntry, pair_name
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import Case, FusionResult, Observation, Scene
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.methods.table import run_method
+from paddle_umsft.runs.scene import make_case
 
 
 def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
@@ -72,15 +73,8 @@ def read_pair(
     """
     content = {"data": {"lr_hsi": str(lr_hsi), "hr_msi": str(hr_msi), **data}, "observe": dict(observe or {})}
     config = make_config(content, where="read_pair")
-    images = reading.read_pair(config.data)
-    return pair(
-        images.lr_hsi,
-        images.hr_msi,
-        config.observe,
-        name=images.name,
-        wavelengths_nm=images.wavelengths_nm,
-        meta=images.meta,
-    )
+    entry = SceneEntry(name=pair_name(config.data), settings=config.data)
+    return make_case(entry, config)
 
 
 def simulate(scene: Scene, config: Optional[Config] = None, *, seed: int = 1, **observe: Any) -> Case:

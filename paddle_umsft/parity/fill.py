@@ -71,7 +71,12 @@ def _weight(noise: np.ndarray) -> np.ndarray:
     return np.asarray(values)
 
 
-def make_scene(bands: int, height: int, width: int, seed: int) -> np.ndarray:
+def make_scene(
+    bands: int,
+    height: int,
+    width: int,
+    seed: int,
+) -> np.ndarray:
     """Make a smooth scene of six textures with a spectrum each.
 
     Returns:

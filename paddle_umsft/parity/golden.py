@@ -138,14 +138,23 @@ def _compare_names(outcome: Outcome, model: FusionModel) -> None:
     outcome.rows.append(Row(group="names", name="state_dict", difference=float(len(wrong)), limit=0.0, note=note))
 
 
-def _compare_training(outcome: Outcome, model: FusionModel, images: Images, steps: int) -> None:
+def _compare_training(
+    outcome: Outcome,
+    model: FusionModel,
+    images: Images,
+    steps: int,
+) -> None:
     """Forward pass, gradients, and the AdamW steps of the fusion with the package's own optimiser."""
     stage = UmsftFusion(images, model, SolverConfig())
     seams: dict[str, paddle.Tensor] = {}
     fused = model.network(stage.inputs, model.spectral, seams)
     seen_hsi = model.spatial(fused)
     seen_msi = model.spectral(fused)
-    seams.update(output=fused, recon_hsi=seen_hsi, recon_msi=seen_msi)
+    seams.update(
+        output=fused,
+        recon_hsi=seen_hsi,
+        recon_msi=seen_msi,
+    )
     loss = total(observation_terms(seen_hsi, images.lr_hsi, seen_msi, images.hr_msi))
     for seam in SEAMS["umsft"]:
         compare_seam(outcome, seam, seams[seam].numpy())

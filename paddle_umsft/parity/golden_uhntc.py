@@ -123,7 +123,11 @@ def _gradients(case: GoldenCase, network: UHNTC) -> dict[str, Optional[np.ndarra
 
 
 def _compare_steps(
-    outcome: Outcome, network: UHNTC, loss_now: Callable[[], paddle.Tensor], first: float, steps: int
+    outcome: Outcome,
+    network: UHNTC,
+    loss_now: Callable[[], paddle.Tensor],
+    first: float,
+    steps: int,
 ) -> None:
     """The loss of each AdamW step; the gradients of the first are there already."""
     wanted = adamw_losses(outcome)

@@ -121,7 +121,12 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise DataError("cannot be read as JSON", where=path, got=str(error)) from None
     if not isinstance(content, dict):
-        raise DataError("not a golden file", where=path, expected="an object", got=type(content).__name__)
+        raise DataError(
+            "not a golden file",
+            where=path,
+            expected="an object",
+            got=type(content).__name__,
+        )
     return content
 
 
@@ -144,7 +149,11 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def _case(
-    name: str, figures: Any, arrays: Mapping[str, np.ndarray], shapes: Mapping[str, Any], path: Path
+    name: str,
+    figures: Any,
+    arrays: Mapping[str, np.ndarray],
+    shapes: Mapping[str, Any],
+    path: Path,
 ) -> GoldenCase:
     where = f"{path}: {name}"
     missing = [key for key in NEEDED if not isinstance(figures, dict) or key not in figures]
@@ -190,7 +199,12 @@ def _case(
     )
 
 
-def _check_seams(arrays: Mapping[str, np.ndarray], network: str, msi_bands: int, where: str) -> None:
+def _check_seams(
+    arrays: Mapping[str, np.ndarray],
+    network: str,
+    msi_bands: int,
+    where: str,
+) -> None:
     """Refuse a case whose npz has no seam that the network has."""
     known = set(SEAMS[network]) - {COMMON_SEAM}
     if network == "umsft":
@@ -200,7 +214,12 @@ def _check_seams(arrays: Mapping[str, np.ndarray], network: str, msi_bands: int,
         return
     some = ", ".join(list(arrays)[:3])
     expected = f"{SEAMS[network][0]}, ..."
-    raise DataError("numbers of another network", where=where, expected=expected, got=f"{some}, ...")
+    raise DataError(
+        "numbers of another network",
+        where=where,
+        expected=expected,
+        got=f"{some}, ...",
+    )
 
 
 def _network(figures: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
@@ -230,5 +249,10 @@ def _supports(spans: Any, bands: int, where: str) -> tuple[tuple[int, int], ...]
         supports = ()
     if not supports or not all(0 <= a < b <= bands for a, b in supports):
         expected = f"half-open ranges within 0 and {bands}"
-        raise DataError("spans are not supports", where=where, expected=expected, got=str(spans)[:80])
+        raise DataError(
+            "spans are not supports",
+            where=where,
+            expected=expected,
+            got=str(spans)[:80],
+        )
     return supports

@@ -77,7 +77,12 @@ def compare_seam(outcome: Outcome, seam: str, found: np.ndarray) -> None:
     if wanted is None and not isinstance(stats, dict):
         outcome.absent.append(seam)
         return
-    row = Row(group="forward", name=seam, difference=0.0, limit=tolerance.limit)
+    row = Row(
+        group="forward",
+        name=seam,
+        difference=0.0,
+        limit=tolerance.limit,
+    )
     if wanted is not None:
         most = SEAM_SAMPLES
         if seam == COMMON_SEAM:
@@ -88,7 +93,12 @@ def compare_seam(outcome: Outcome, seam: str, found: np.ndarray) -> None:
     outcome.rows.append(row)
 
 
-def _with_statistics(row: Row, found: np.ndarray, scale: float, stats: Mapping[str, Any]) -> Row:
+def _with_statistics(
+    row: Row,
+    found: np.ndarray,
+    scale: float,
+    stats: Mapping[str, Any],
+) -> Row:
     """A seam's row after its whole tensor, too, was compared."""
     if "shape" in stats and list(stats["shape"]) != list(found.shape):
         note = f"shape {list(found.shape)} instead of {stats['shape']}"
@@ -154,7 +164,10 @@ def _who_has_a_gradient(have: set[str], listed: set[str], without: list[str]) ->
 
 
 def _gradient_rows(
-    key: str, found: Optional[np.ndarray], norm: Optional[float], samples: Optional[list[float]]
+    key: str,
+    found: Optional[np.ndarray],
+    norm: Optional[float],
+    samples: Optional[list[float]],
 ) -> list[Row]:
     """Compare one parameter's gradient: its norm and its samples, as far as the file has them."""
     if found is None:
@@ -196,11 +209,24 @@ def compare_single(outcome: Outcome, fused: np.ndarray) -> None:
         if name in strays:
             limit = max(limit, STRAY_FACTOR * float(strays[name]))
             note = f"PyTorch's own: {strays[name]:.1e}"
-        row = Row(group="float32", name=f"output, {name}", difference=float(value), limit=limit, note=note)
+        row = Row(
+            group="float32",
+            name=f"output, {name}",
+            difference=float(value),
+            limit=limit,
+            note=note,
+        )
         outcome.rows.append(row)
 
 
-def compare_number(outcome: Outcome, group: str, name: str, found: float, wanted: Any, tolerance: Tolerance) -> None:
+def compare_number(
+    outcome: Outcome,
+    group: str,
+    name: str,
+    found: float,
+    wanted: Any,
+    tolerance: Tolerance,
+) -> None:
     """A single number, by its relative difference."""
     if wanted is None:
         outcome.absent.append(name)
@@ -219,7 +245,12 @@ def adamw_losses(outcome: Outcome) -> list[float]:
     return []
 
 
-def compare_steps(outcome: Outcome, losses: Sequence[float], wanted: Sequence[float], steps: int) -> None:
+def compare_steps(
+    outcome: Outcome,
+    losses: Sequence[float],
+    wanted: Sequence[float],
+    steps: int,
+) -> None:
     """The loss at each AdamW step.
 
     Args:
@@ -234,17 +265,33 @@ def compare_steps(outcome: Outcome, losses: Sequence[float], wanted: Sequence[fl
 
 
 def compared(
-    group: str, name: str, found: np.ndarray, wanted: np.ndarray, tolerance: Tolerance, scale: Optional[float] = None
+    group: str,
+    name: str,
+    found: np.ndarray,
+    wanted: np.ndarray,
+    tolerance: Tolerance,
+    scale: Optional[float] = None,
 ) -> Row:
     """Compare two flat arrays; another length is a difference that no limit allows."""
     if found.shape != wanted.shape:
         note = f"{found.size} values instead of {wanted.size}"
-        return Row(group=group, name=name, difference=float("nan"), limit=tolerance.limit, note=note)
+        return Row(
+            group=group,
+            name=name,
+            difference=float("nan"),
+            limit=tolerance.limit,
+            note=note,
+        )
     if scale is None:
         scale = float(np.abs(wanted).max())
     largest = float(np.abs(found - wanted).max())
     difference = largest / max(scale, LEAST_SCALE)
-    return Row(group=group, name=name, difference=difference, limit=tolerance.limit)
+    return Row(
+        group=group,
+        name=name,
+        difference=difference,
+        limit=tolerance.limit,
+    )
 
 
 def section(case: GoldenCase, name: str) -> Mapping[str, Any]:

@@ -143,7 +143,12 @@ class History(Callback):
             older = latest_checkpoint(run.folder)
             source = f" from {older.name}" if older else ""
             hint = f"free some space, then --resume{source}"
-            raise DataError("cannot be written", where=self._path, got=error, hint=hint) from error
+            raise DataError(
+                "cannot be written",
+                where=self._path,
+                got=error,
+                hint=hint,
+            ) from error
 
     def on_end(self, run: SceneRun) -> None:
         with suppress(OSError):  # said by on_record, where a row was lost

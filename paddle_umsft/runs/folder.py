@@ -39,10 +39,20 @@ def check_writable(folder: Path) -> None:
     while not os.path.exists(nearest) and nearest != nearest.parent:
         nearest = nearest.parent
     if not os.path.isdir(nearest):
-        raise DataError("output folder cannot be made", where=folder, got=f"a file: {nearest}", hint="--output DIR")
+        raise DataError(
+            "output folder cannot be made",
+            where=folder,
+            got=f"a file: {nearest}",
+            hint="--output DIR",
+        )
     if not os.access(nearest, os.W_OK | os.X_OK):
         got = f"no permission: {nearest}"
-        raise DataError("output folder not writable", where=folder, got=got, hint="--output DIR")
+        raise DataError(
+            "output folder not writable",
+            where=folder,
+            got=got,
+            hint="--output DIR",
+        )
 
 
 def claim_run_folder(config: Config, *, shared: bool) -> Path:
@@ -73,10 +83,20 @@ def claim_run_folder(config: Config, *, shared: bool) -> Path:
             number += 1
             folder = root / f"{name}-{number}"
         except OSError as error:
-            raise DataError("output folder not writable", where=folder, got=error, hint="--output DIR") from None
+            raise DataError(
+                "output folder not writable",
+                where=folder,
+                got=error,
+                hint="--output DIR",
+            ) from None
 
 
-def save_arrays(folder: Path, case: Case, result: FusionResult, format: str) -> None:
+def save_arrays(
+    folder: Path,
+    case: Case,
+    result: FusionResult,
+    format: str,
+) -> None:
     """Write the fused cube, PSF, SRF and wavelengths.
 
     Files: `fused.npy` or `fused.mat` (key `fused`), float32 (H, W, C); `psf.npy` (k, k); `srf.npy` (M, C);

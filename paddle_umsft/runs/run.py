@@ -46,7 +46,13 @@ def share_of_work() -> tuple[int, int]:
         raise ConfigError("not numbers", where=where, got=f"{rank}, {size}") from None
 
 
-def fuse_all(config: Config, folder: Path, *, quiet: bool = False, debug: bool = False) -> list[SceneOutcome]:
+def fuse_all(
+    config: Config,
+    folder: Path,
+    *,
+    quiet: bool = False,
+    debug: bool = False,
+) -> list[SceneOutcome]:
     """Fuse every scene of a run, one after another; one that fails does not stop the others.
 
     Under paddle.distributed.launch each process takes every size-th scene.

@@ -75,7 +75,13 @@ class AdamW(paddle.optimizer.AdamW):
         weight_decay: Share of a parameter that goes with each step, times the rate.
     """
 
-    def __init__(self, learning_rate: Any, *, parameters: list[paddle.Tensor], weight_decay: float) -> None:
+    def __init__(
+        self,
+        learning_rate: Any,
+        *,
+        parameters: list[paddle.Tensor],
+        weight_decay: float,
+    ) -> None:
         double = any(parameter.dtype == paddle.float64 for parameter in parameters)
         self._decay_here = 0.0
         if double:

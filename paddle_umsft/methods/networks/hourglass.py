@@ -40,9 +40,19 @@ class HourglassScale(nn.Layer):
     ) -> None:
         super().__init__()
 
-        def block(before: int, after: int, kernel_size: int, stride: int = 1) -> ConvNormAct:
+        def block(
+            before: int,
+            after: int,
+            kernel_size: int,
+            stride: int = 1,
+        ) -> ConvNormAct:
             return ConvNormAct(
-                before, after, kernel_size, stride=stride, padding_mode=padding_mode, activation=activation
+                before,
+                after,
+                kernel_size,
+                stride=stride,
+                padding_mode=padding_mode,
+                activation=activation,
             )
 
         self.skip = block(in_channels, skip, 1)

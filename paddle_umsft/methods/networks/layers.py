@@ -75,7 +75,12 @@ class BatchNorm(nn.BatchNorm2D):
     """
 
     def __init__(self, channels: int) -> None:
-        super().__init__(channels, momentum=0.9, epsilon=1e-5, use_global_stats=False)
+        super().__init__(
+            channels,
+            momentum=0.9,
+            epsilon=1e-5,
+            use_global_stats=False,
+        )
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
@@ -144,7 +149,12 @@ def instance_norm(x: paddle.Tensor, epsilon: float) -> paddle.Tensor:
     return centred * paddle.rsqrt(variance + epsilon)
 
 
-def resize(x: paddle.Tensor, height: int, width: int, mode: str = "nearest") -> paddle.Tensor:
+def resize(
+    x: paddle.Tensor,
+    height: int,
+    width: int,
+    mode: str = "nearest",
+) -> paddle.Tensor:
     """Resize (B, C, H, W) to (B, C, height, width) without aligned corners; the same size comes back untouched."""
     if (height, width) == tuple(x.shape[2:]):
         return x
@@ -156,7 +166,12 @@ def resize(x: paddle.Tensor, height: int, width: int, mode: str = "nearest") -> 
 
 def upsample_twice(x: paddle.Tensor, mode: str) -> paddle.Tensor:
     """Double the height and width of (B, C, H, W); mode "bilinear" or "bicubic"."""
-    return F.interpolate(x, scale_factor=2, mode=mode, align_corners=False)
+    return F.interpolate(
+        x,
+        scale_factor=2,
+        mode=mode,
+        align_corners=False,
+    )
 
 
 def centre_crop(x: paddle.Tensor, height: int, width: int) -> paddle.Tensor:

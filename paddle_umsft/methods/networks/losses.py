@@ -25,7 +25,11 @@ def negative_psnr(estimate: paddle.Tensor, target: paddle.Tensor) -> paddle.Tens
 
 
 def subspace_msi(
-    response: paddle.Tensor, basis: paddle.Tensor, coeffs: paddle.Tensor, height: int, width: int
+    response: paddle.Tensor,
+    basis: paddle.Tensor,
+    coeffs: paddle.Tensor,
+    height: int,
+    width: int,
 ) -> paddle.Tensor:
     """The low-resolution MSI seen through the spectral subspace.
 
@@ -70,7 +74,10 @@ def degradation_terms(
 
 
 def observation_terms(
-    seen_hsi: paddle.Tensor, lr_hsi: paddle.Tensor, seen_msi: paddle.Tensor, hr_msi: paddle.Tensor
+    seen_hsi: paddle.Tensor,
+    lr_hsi: paddle.Tensor,
+    seen_msi: paddle.Tensor,
+    hr_msi: paddle.Tensor,
 ) -> dict[str, paddle.Tensor]:
     """How far the degraded estimate is from what the two cameras saw (L1)."""
     return {

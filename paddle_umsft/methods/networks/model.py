@@ -72,7 +72,12 @@ class FusionModel(nn.Layer):
         started: Which of the three started from given weights.
     """
 
-    def __init__(self, network: nn.Layer, spatial: SpatialLayer, spectral: SpectralLayer) -> None:
+    def __init__(
+        self,
+        network: nn.Layer,
+        spatial: SpatialLayer,
+        spectral: SpectralLayer,
+    ) -> None:
         super().__init__()
         self.network = network
         self.spatial = spatial
@@ -112,11 +117,21 @@ class FusionModel(nn.Layer):
                 wanted[f"{part}.{name}"] = tensor
         if not started:
             got, hint = "PSF or SRF alone, which are known here", "leave network.weights out"
-            raise DataError("nothing to start from", where=path, got=got, hint=hint)
+            raise DataError(
+                "nothing to start from",
+                where=path,
+                got=got,
+                hint=hint,
+            )
         problems = state_problems(wanted, found)
         if problems:
             hint = "bands, scale, observe.supports and network sizes must be those of the weights"
-            raise DataError("weights of another network or scene", where=path, got="; ".join(problems), hint=hint)
+            raise DataError(
+                "weights of another network or scene",
+                where=path,
+                got="; ".join(problems),
+                hint=hint,
+            )
         for name, tensor in wanted.items():
             dtype = str(tensor.dtype).split(".")[-1]  # "paddle.float32" -> "float32"
             tensor.set_value(found[name].astype(dtype))

@@ -72,7 +72,14 @@ def computing_in(runtime: RuntimeConfig) -> Iterator[None]:
         paddle.set_default_dtype(before)
 
 
-def estimated_memory_mb(height: int, width: int, bands: int, msi_bands: int, *, double: bool = False) -> float:
+def estimated_memory_mb(
+    height: int,
+    width: int,
+    bands: int,
+    msi_bands: int,
+    *,
+    double: bool = False,
+) -> float:
     """Roughly the peak memory of UMSFT's training, MB.
 
     Activations dominate and grow with the pixels. The constants are fitted to peaks measured on the CPU fast path

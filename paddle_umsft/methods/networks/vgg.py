@@ -79,7 +79,10 @@ class VggFeatures(nn.Layer):
         return self._taps(x, builders.vgg, self._plain)
 
     def _taps(
-        self, x: paddle.Tensor, build: Builder, plain: Callable[[paddle.Tensor], tuple[paddle.Tensor, ...]]
+        self,
+        x: paddle.Tensor,
+        build: Builder,
+        plain: Callable[[paddle.Tensor], tuple[paddle.Tensor, ...]],
     ) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
         x = (x - 0.5) / 0.5
         taps = run(self, build, [x])

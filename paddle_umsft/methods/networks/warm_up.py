@@ -117,7 +117,12 @@ class Stage:
     name = ""
     is_main = False
 
-    def __init__(self, iterations: int, moves: dict[str, Moves], precision: Optional[MixedPrecision] = None) -> None:
+    def __init__(
+        self,
+        iterations: int,
+        moves: dict[str, Moves],
+        precision: Optional[MixedPrecision] = None,
+    ) -> None:
         self.iterations = iterations
         self.moves = moves
         self.precision = precision or MixedPrecision("off")
@@ -174,7 +179,12 @@ class SrfStage(Stage):
 
     name = "srf"
 
-    def __init__(self, images: Images, spectral: LearnedSrf, settings: WarmUpConfig) -> None:
+    def __init__(
+        self,
+        images: Images,
+        spectral: LearnedSrf,
+        settings: WarmUpConfig,
+    ) -> None:
         parameters = spectral.parameters()
         super().__init__(settings.iterations, {"srf": Moves(parameters, settings.srf, decoupled=False)})
         scale = images.scale
@@ -200,7 +210,13 @@ class PsfStage(Stage):
 
     name = "psf"
 
-    def __init__(self, images: Images, spatial: LearnedPsf, spectral: SpectralLayer, settings: WarmUpConfig) -> None:
+    def __init__(
+        self,
+        images: Images,
+        spatial: LearnedPsf,
+        spectral: SpectralLayer,
+        settings: WarmUpConfig,
+    ) -> None:
         super().__init__(settings.iterations, {"psf": Moves(spatial.parameters(), settings.psf, decoupled=False)})
         self.images = images
         self.spatial = spatial
@@ -219,7 +235,13 @@ class DegradationStage(Stage):
 
     name = "degradation"
 
-    def __init__(self, images: Images, spatial: SpatialLayer, spectral: SpectralLayer, settings: WarmUpConfig) -> None:
+    def __init__(
+        self,
+        images: Images,
+        spatial: SpatialLayer,
+        spectral: SpectralLayer,
+        settings: WarmUpConfig,
+    ) -> None:
         moves = degradation_moves(spatial, spectral, settings.joint)
         iterations = settings.iterations
         if settings.joint_iterations is not None:
@@ -244,7 +266,10 @@ def current_degradation_terms(
 
 
 def warm_up_stages(
-    images: Images, spatial: SpatialLayer, spectral: SpectralLayer, settings: WarmUpConfig
+    images: Images,
+    spatial: SpatialLayer,
+    spectral: SpectralLayer,
+    settings: WarmUpConfig,
 ) -> list[Stage]:
     """Steps 1-3 as far as there is something to learn: known degradations are left alone."""
     stages: list[Stage] = []

@@ -41,7 +41,11 @@ class Layer:
 
 # The published code lists layers 2, 7 and 14, "before the ReLU". But torchvision's ReLUs work in place, so that what it
 # kept of layers 2 and 7 has gone through theirs by the time it is compared; 14 is the last, and has none (P18).
-TAP_WEIGHTS = {2: 1.0, 7: 0.2, 14: 0.04}
+TAP_WEIGHTS = {
+    2: 1.0,
+    7: 0.2,
+    14: 0.04,
+}
 LAYERS = tuple(
     Layer(
         index=layer.index,

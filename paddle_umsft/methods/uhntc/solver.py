@@ -30,7 +30,10 @@ def fusion_phases(settings: UhntcSettings) -> tuple[FusionPhase, ...]:
 def _phase(settings: PhaseConfig, iterations: int) -> FusionPhase:
     weights = {str(name): weight for name, weight in settings.weights.items()}
     return FusionPhase(
-        name=settings.name, iterations=iterations, weights=weights, moves=tuple(str(name) for name in settings.moves)
+        name=settings.name,
+        iterations=iterations,
+        weights=weights,
+        moves=tuple(str(name) for name in settings.moves),
     )
 
 
@@ -73,7 +76,10 @@ def perceptual_term(settings: UhntcSettings, hr_msi: paddle.Tensor) -> Optional[
 
 
 def build_fusion(
-    images: Images, model: FusionModel, settings: UhntcSettings, precision: Optional[MixedPrecision] = None
+    images: Images,
+    model: FusionModel,
+    settings: UhntcSettings,
+    precision: Optional[MixedPrecision] = None,
 ) -> PhasedFusion:
     """Make step 4.
 
@@ -116,7 +122,14 @@ class UhntcSolver(SceneSolver):
         DataError: The image is too small, or weights to start from cannot be read or do not fit.
     """
 
-    def __init__(self, observation: Observation, settings: UhntcInput, *, seed: int = 1, weights: bool = True) -> None:
+    def __init__(
+        self,
+        observation: Observation,
+        settings: UhntcInput,
+        *,
+        seed: int = 1,
+        weights: bool = True,
+    ) -> None:
         section = settings.uhntc
         if not weights:
             section = section.model_copy(update={"weights": None, "vgg_weights": None})
@@ -146,7 +159,11 @@ class UhntcSolver(SceneSolver):
 
 
 def fuse_uhntc(
-    observation: Observation, settings: UhntcInput, *, seed: int = 1, on_record: Optional[OnRecord] = None
+    observation: Observation,
+    settings: UhntcInput,
+    *,
+    seed: int = 1,
+    on_record: Optional[OnRecord] = None,
 ) -> FusionResult:
     """Fuse with uHNTC: learn both degradations, then the network, from nothing but the two images.
 

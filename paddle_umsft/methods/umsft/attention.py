@@ -37,7 +37,12 @@ class SpectralCrossAttention(nn.Layer):
         mixed = paddle.matmul(linear.weight, x.flatten(2), transpose_x=True)  # (B, heads·d, HW)
         return mixed.reshape([batch, self.heads, self.head_size, height * width])
 
-    def forward(self, query: paddle.Tensor, key: paddle.Tensor, value: paddle.Tensor) -> paddle.Tensor:
+    def forward(
+        self,
+        query: paddle.Tensor,
+        key: paddle.Tensor,
+        value: paddle.Tensor,
+    ) -> paddle.Tensor:
         """Three maps (B, C, H, W) -> (B, C, H, W): value plus the zero-mean attended value."""
         q = self._project(self.query, query)  # (B, heads, d, HW), as the next two
         k = self._project(self.key, key)
@@ -78,7 +83,13 @@ class SpatialFusion(nn.Layer):
 class Merge(nn.Layer):
     """Brings a VGG tap to C channels: convolution, ELU, 3×3 convolution (`FeatureMergeN` in the published code)."""
 
-    def __init__(self, in_channels: int, bands: int, *, kernel_size: int = 1) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        bands: int,
+        *,
+        kernel_size: int = 1,
+    ) -> None:
         super().__init__()
         self.reduce = Conv2D(in_channels, bands, kernel_size, padding=kernel_size // 2)
         self.refine = Conv2D(bands, bands, 3, padding=1)

@@ -57,7 +57,15 @@ class FusionStage(nn.Layer):
     """
 
     def __init__(
-        self, *, level: int, bands: int, msi_bands: int, width: int, skip: int, heads: int, paper_attention: bool
+        self,
+        *,
+        level: int,
+        bands: int,
+        msi_bands: int,
+        width: int,
+        skip: int,
+        heads: int,
+        paper_attention: bool,
     ) -> None:
         super().__init__()
         scales, padding_mode, upsampling, sigmoid = HOURGLASSES[level]

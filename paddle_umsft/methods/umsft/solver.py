@@ -31,7 +31,11 @@ class UmsftFusion(PhasedFusion):
     """
 
     def __init__(
-        self, images: Images, model: FusionModel, settings: SolverConfig, precision: Optional[MixedPrecision] = None
+        self,
+        images: Images,
+        model: FusionModel,
+        settings: SolverConfig,
+        precision: Optional[MixedPrecision] = None,
     ) -> None:
         moved = list(model.network.parameters())
         if settings.srf_with_network:  # P2: the published network holds the SRF as a child
@@ -85,7 +89,14 @@ class UmsftSolver(SceneSolver):
         DataError: The image is too small, or weights to start from cannot be read or do not fit.
     """
 
-    def __init__(self, observation: Observation, settings: UmsftInput, *, seed: int = 1, weights: bool = True) -> None:
+    def __init__(
+        self,
+        observation: Observation,
+        settings: UmsftInput,
+        *,
+        seed: int = 1,
+        weights: bool = True,
+    ) -> None:
         check_minimum_size(observation.shape)
         network = settings.network
         if not weights:
@@ -117,7 +128,11 @@ class UmsftSolver(SceneSolver):
 
 
 def fuse_umsft(
-    observation: Observation, settings: UmsftInput, *, seed: int = 1, on_record: Optional[OnRecord] = None
+    observation: Observation,
+    settings: UmsftInput,
+    *,
+    seed: int = 1,
+    on_record: Optional[OnRecord] = None,
 ) -> FusionResult:
     """Fuse with UMSFT: learn both degradations, then the network, from nothing but the two images.
 

@@ -13,7 +13,12 @@ from paddle_umsft.methods.networks.ops.plan import Plan
 from paddle_umsft.methods.networks.ops.values import Value, whole_blocks
 
 
-def conv(plan: Plan, x: Value, layer: Any, order: Order = ()) -> Value:
+def conv(
+    plan: Plan,
+    x: Value,
+    layer: Any,
+    order: Order = (),
+) -> Value:
     """A `networks.layers.Conv2D`, padding and all."""
     shape = list(layer.weight.shape)  # (C_out, C_in, k, k)
     if layer.by_channel:
@@ -31,17 +36,35 @@ def conv(plan: Plan, x: Value, layer: Any, order: Order = ()) -> Value:
     wider_reflection = reflects and layer.border > 0
     if wider_reflection or layer.border_mode not in ("zeros", "reflect"):
         raise OneDnnError(f"no plan for padding {layer.border} {layer.border_mode}")
-    return convolution.conv(plan, x, weight, bias, stride=layer.step, padding=layer.border, order=order)
+    return convolution.conv(
+        plan,
+        x,
+        weight,
+        bias,
+        stride=layer.step,
+        padding=layer.border,
+        order=order,
+    )
 
 
-def norm(plan: Plan, x: Value, layer: Any, slope: Optional[float]) -> Value:
+def norm(
+    plan: Plan,
+    x: Value,
+    layer: Any,
+    slope: Optional[float],
+) -> Value:
     """A `networks.layers.BatchNorm` with a LeakyReLU behind it where there is a slope."""
     weight = plan.parameter(layer, "weight")
     bias = plan.parameter(layer, "bias")
     return pointwise.norm(plan, x, weight, bias, layer, slope=slope)
 
 
-def conv_norm_act(plan: Plan, x: Value, layer: Any, order: Order = ()) -> Value:
+def conv_norm_act(
+    plan: Plan,
+    x: Value,
+    layer: Any,
+    order: Order = (),
+) -> Value:
     """A `networks.layers.ConvNormAct`."""
     x = conv(plan, x, layer.conv, order)
     if layer.activation == "leaky_relu":
@@ -137,7 +160,12 @@ def vgg_query(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     _vgg_behind(plan, layer, inputs[0], layer.query)
 
 
-def _vgg_behind(plan: Plan, layer: Any, x: Value, first: Any) -> None:
+def _vgg_behind(
+    plan: Plan,
+    layer: Any,
+    x: Value,
+    first: Any,
+) -> None:
     """VGG with `first` in place of its first convolution."""
     for stage in layer.stages():
         convolution = first

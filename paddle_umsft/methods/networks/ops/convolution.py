@@ -27,7 +27,13 @@ class _Weights:
     order's channels lie in it.
     """
 
-    def __init__(self, plan: Plan, param: Param, in_channels: int, order: Order) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        param: Param,
+        in_channels: int,
+        order: Order,
+    ) -> None:
         self.plan = plan
         self.param = param
         self.order = order
@@ -40,7 +46,13 @@ class _Weights:
         if order:
             self.staged = plan.keep(self.plain)
 
-    def _boxes(self, whole: Memory, spread: Memory, *, of_gradient: bool) -> list[tuple[Memory, Memory]]:
+    def _boxes(
+        self,
+        whole: Memory,
+        spread: Memory,
+        *,
+        of_gradient: bool,
+    ) -> list[tuple[Memory, Memory]]:
         """Pair each part of the weight (or of its gradient) with its place among a joined map's channels."""
         outside, _, high, wide = self.shape
         pairs = []
@@ -49,14 +61,30 @@ class _Weights:
             part = Memory(whole.lib, whole.desc.part(box, (0, start, 0, 0)), 0)
             unused = Memory(whole.lib, whole.desc, 0)
             if of_gradient:
-                bound = Bound(index=self.param.index, offset=0, memory=unused, grad=part)
+                bound = Bound(
+                    index=self.param.index,
+                    offset=0,
+                    memory=unused,
+                    grad=part,
+                )
             else:
-                bound = Bound(index=self.param.index, offset=0, memory=part, grad=unused)
+                bound = Bound(
+                    index=self.param.index,
+                    offset=0,
+                    memory=part,
+                    grad=unused,
+                )
             self.plan.bound_params.append(bound)
             pairs.append((part, view(spread, box, (0, target, 0, 0))))
         return pairs
 
-    def bring(self, wanted: Desc, *, backward: bool, stage: bool) -> Memory:
+    def bring(
+        self,
+        wanted: Desc,
+        *,
+        backward: bool,
+        stage: bool,
+    ) -> Memory:
         """The weights in the layout a kernel wants.
 
         Args:
@@ -128,7 +156,11 @@ def conv(
     forward = lib.primitive("convolution_forward", dnnl.FORWARD, dnnl.CONVOLUTION_DIRECT, *sizes)
     kernel_desc = forward.query(dnnl.Q_WEIGHTS)
     kernel = weights.bring(kernel_desc, backward=False, stage=True)
-    args = {dnnl.SRC: x.memory, dnnl.WEIGHTS: kernel, dnnl.DST: y.memory}
+    args = {
+        dnnl.SRC: x.memory,
+        dnnl.WEIGHTS: kernel,
+        dnnl.DST: y.memory,
+    }
     if bias is not None:
         args[dnnl.BIAS] = bias.memory
     plan.forward.append(("conv", forward.bind(args)))
@@ -136,7 +168,11 @@ def conv(
     def undo_weights(of_y: Memory) -> None:
         by_weight = lib.primitive("convolution_backward_weights", dnnl.CONVOLUTION_DIRECT, *sizes, forward)
         gradient, buffer = plan.temporary(by_weight.query(dnnl.Q_DIFF_WEIGHTS))
-        args = {dnnl.SRC: plan.saved(x), dnnl.DIFF_DST: of_y, dnnl.DIFF_WEIGHTS: gradient}
+        args = {
+            dnnl.SRC: plan.saved(x),
+            dnnl.DIFF_DST: of_y,
+            dnnl.DIFF_WEIGHTS: gradient,
+        }
         if bias is not None:
             args[dnnl.DIFF_BIAS] = bias.grad
         plan.backward.append(("conv by weight", by_weight.bind(args)))

@@ -10,7 +10,15 @@ from paddle_umsft.methods.networks.ops.plan import Plan
 from paddle_umsft.methods.networks.ops.values import aligned
 
 
-def copy(plan: Plan, label: str, source: Memory, target: Memory, *, backward: bool = False, add: bool = False) -> None:
+def copy(
+    plan: Plan,
+    label: str,
+    source: Memory,
+    target: Memory,
+    *,
+    backward: bool = False,
+    add: bool = False,
+) -> None:
     """Copy between layouts or views.
 
     Args:

@@ -53,7 +53,11 @@ def norm(
     variance, variance_view = plan.vector(x.shape[0])
 
     forward = lib.primitive("batch_normalization_forward", dnnl.FORWARD, x.desc, y.desc, epsilon, flags)
-    known = {dnnl.MEAN: mean, dnnl.VARIANCE: variance, dnnl.SCALE: scale.memory}
+    known = {
+        dnnl.MEAN: mean,
+        dnnl.VARIANCE: variance,
+        dnnl.SCALE: scale.memory,
+    }
     mask: dict[int, Memory] = {}
     if fuses_relu:
         mask[dnnl.WORKSPACE] = plan.keep(forward.query(dnnl.Q_WORKSPACE))  # where the ReLU let through
@@ -87,7 +91,12 @@ def norm(
         plan.forget(y)
         descs = (x.desc, y.desc, x.desc)
         back = lib.primitive("batch_normalization_backward", dnnl.BACKWARD, *descs, epsilon, flags, forward)
-        args = {**known, **mask, dnnl.SRC: plan.saved(x), dnnl.DIFF_DST: of_y}
+        args = {
+            **known,
+            **mask,
+            dnnl.SRC: plan.saved(x),
+            dnnl.DIFF_DST: of_y,
+        }
         args[dnnl.DIFF_SCALE] = scale.grad
         args[dnnl.DIFF_SHIFT] = shift.grad
 
@@ -123,7 +132,11 @@ def standardise(plan: Plan, x: Value, epsilon: float) -> Value:
         plan.forget(y)
         descs = (x.desc, y.desc, x.desc)
         back = lib.primitive("batch_normalization_backward", dnnl.BACKWARD_DATA, *descs, epsilon, no_flags, forward)
-        args = {**known, dnnl.SRC: plan.saved(x), dnnl.DIFF_DST: of_y}
+        args = {
+            **known,
+            dnnl.SRC: plan.saved(x),
+            dnnl.DIFF_DST: of_y,
+        }
 
         def write(memory: Memory) -> None:
             plan.backward.append(("norm", back.bind({**args, dnnl.DIFF_SRC: memory})))
@@ -150,7 +163,13 @@ def _norm_again(
     plan.backward.append(("norm again", step))
 
 
-def _hand_on(plan: Plan, y: Value, x: Value, label: str, write: Callable[[Memory], None]) -> None:
+def _hand_on(
+    plan: Plan,
+    y: Value,
+    x: Value,
+    label: str,
+    write: Callable[[Memory], None],
+) -> None:
     """Let `write` turn the gradient of y into that of x: in place where nobody else has a share in either."""
     assert y.grad is not None
     of_y = y.grad.memory
@@ -176,7 +195,12 @@ def sigmoid(plan: Plan, x: Value) -> Value:
     return _bend(plan, x, dnnl.LOGISTIC, UNUSED)
 
 
-def _bend(plan: Plan, x: Value, kind: int, alpha: float) -> Value:
+def _bend(
+    plan: Plan,
+    x: Value,
+    kind: int,
+    alpha: float,
+) -> Value:
     channels, height, width = x.shape
     y = plan.map(*x.shape)
     # Over whole blocks: what does not keep their unused channels zero has a slow kernel only where it must mind them.

@@ -41,7 +41,12 @@ def max_pool(plan: Plan, x: Value) -> Value:
     return y
 
 
-def crop(plan: Plan, x: Value, height: int, width: int) -> Value:
+def crop(
+    plan: Plan,
+    x: Value,
+    height: int,
+    width: int,
+) -> Value:
     """The middle (height, width) of a map."""
     channels, full_height, full_width = x.shape
     if (height, width) == (full_height, full_width):

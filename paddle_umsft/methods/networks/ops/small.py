@@ -42,7 +42,12 @@ class LearnedBlur(PyLayer):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: paddle.Tensor, kernel: paddle.Tensor, scale: int) -> paddle.Tensor:
+    def forward(
+        ctx: Any,
+        x: paddle.Tensor,
+        kernel: paddle.Tensor,
+        scale: int,
+    ) -> paddle.Tensor:
         """x (B, C, H, W), kernel (1, 1, s+1, s+1) -> (B, C, H/s, W/s)."""
         ctx.wants_x = not x.stop_gradient
         ctx.wants_kernel = not kernel.stop_gradient
@@ -58,7 +63,11 @@ class LearnedBlur(PyLayer):
 
         cube = view(x).reshape(images, low_height, scale, low_width, scale)
         # Summed in double: the mean over a whole band in float32 would cost two digits.
-        mean = cube.mean(axis=(1, 2, 3, 4), keepdims=True, dtype=np.float64)
+        mean = cube.mean(
+            axis=(1, 2, 3, 4),
+            keepdims=True,
+            dtype=np.float64,
+        )
         mean = mean.astype(np.float32)  # (B·C, 1, 1, 1, 1)
         blocks = np.subtract(cube, mean).transpose(0, 1, 3, 2, 4)  # (B·C, h, w, s, s)
         blocks = blocks.reshape(-1, scale, scale)  # (B·C·h·w, s, s)
@@ -165,7 +174,12 @@ class FixedKeyAttention(PyLayer):
     """value + softmax(query keyᵀ / √pixels) value among channels, where only the query wants a gradient."""
 
     @staticmethod
-    def forward(ctx: Any, query: paddle.Tensor, key: paddle.Tensor, value: paddle.Tensor) -> paddle.Tensor:
+    def forward(
+        ctx: Any,
+        query: paddle.Tensor,
+        key: paddle.Tensor,
+        value: paddle.Tensor,
+    ) -> paddle.Tensor:
         """Three maps (1, K, H, W) -> (1, K, H, W)."""
         query = contiguous(query)
         key = contiguous(key)

@@ -82,7 +82,12 @@ class Grad:
         parent: The gradient of the joined map that it is a part of.
     """
 
-    def __init__(self, memory: Memory, buffer: Optional[np.ndarray], parent: Optional[Grad] = None) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        buffer: Optional[np.ndarray],
+        parent: Optional[Grad] = None,
+    ) -> None:
         self.memory = memory
         self.buffer = buffer
         self.parent = parent
@@ -98,7 +103,12 @@ class Value:
         needs_grad: Whether anybody wants its gradient.
     """
 
-    def __init__(self, shape: tuple[int, int, int], memory: Memory, needs_grad: bool = True) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        memory: Memory,
+        needs_grad: bool = True,
+    ) -> None:
         self.shape = shape
         self.memory = memory
         self.needs_grad = needs_grad
