@@ -40,7 +40,8 @@ class Doubling(nn.Layer):
         if fast is not None:
             spread = fast[0]
         else:
-            spread = F.elu(self.pointwise(F.elu(self.depthwise(x))))  # (B, 4·out_channels, H, W)
+            filtered = F.elu(self.depthwise(x))
+            spread = F.elu(self.pointwise(filtered))  # (B, 4·out_channels, H, W)
         return F.pixel_shuffle(spread, 2)
 
 
