@@ -26,7 +26,12 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         metavar="STEM",
         help="check STEM.npz and STEM.json, of UMSFT or uHNTC, instead of the built-in pairs",
     )
-    parser.add_argument("--case", action="append", metavar="NAME", help="only this case; repeatable")
+    parser.add_argument(
+        "--case",
+        action="append",
+        metavar="NAME",
+        help="only this case; repeatable",
+    )
     parser.add_argument("--quick", action="store_true", help="the smallest case, without the AdamW steps")
     parser.add_argument("--list", action="store_true", help="list the cases and stop")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -48,7 +53,12 @@ def run(args: argparse.Namespace) -> int:
         known = [case.name for case in cases]
         unknown = [name for name in args.case if name not in known]
         if unknown:
-            raise ConfigError("no such case", where="--case", expected=", ".join(known), got=", ".join(unknown))
+            raise ConfigError(
+                "no such case",
+                where="--case",
+                expected=", ".join(known),
+                got=", ".join(unknown),
+            )
         cases = [case for case in cases if case.name in args.case]
     if args.quick:
 

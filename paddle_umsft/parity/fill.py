@@ -12,6 +12,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+# Agreed on with the script that runs the published code (docs/parity.md): no number here may change on one side alone.
+SPREAD = 0.1  # of what lies around 0 or 1
+BIAS_SPREAD = 0.05
+LEAST_RESPONSE = 0.02  # no band of the SRF falls silent, and its ReLU stays open
+SMOOTHING_SPREAD = 0.3
+LEAST_SMOOTHING = 0.05
+TEXTURES = 6
+PIXELS_PER_RADIAN = 32.0
+FASTEST = 3.0  # radians of a texture in as many pixels as that
+BENDING = 0.3  # of a texture's waves, in radians
+
 
 def fill(key: str, shape: Sequence[int]) -> np.ndarray:
     """Make the values of a tensor.
@@ -27,49 +38,63 @@ def fill(key: str, shape: Sequence[int]) -> np.ndarray:
     last = key.rsplit(".", 1)[-1]
     if last == "num_batches_tracked":
         return np.zeros(shape)
-    noise: np.ndarray = np.asarray(np.random.RandomState(zlib.crc32(key.encode())).standard_normal(shape))
+    seed = zlib.crc32(key.encode())
+    noise: np.ndarray = np.asarray(np.random.RandomState(seed).standard_normal(shape))
     if last == "running_mean":
-        values = 0.1 * noise
+        values = SPREAD * noise
     elif last == "running_var":
-        values = 1.0 + 0.1 * np.abs(noise)
+        values = 1.0 + SPREAD * np.abs(noise)
     elif last == "bias":
-        values = 0.05 * noise
+        values = BIAS_SPREAD * noise
     elif last.isdigit():  # one band of the SRF
-        values = 0.1 * np.abs(noise) + 0.02
+        values = SPREAD * np.abs(noise) + LEAST_RESPONSE
     else:
         values = _weight(noise)
-    return values.astype(np.float32).astype(np.float64)
+    single = values.astype(np.float32)
+    return single.astype(np.float64)
 
 
 def _weight(noise: np.ndarray) -> np.ndarray:
-    """Scale by the number of axes, which tells the kind of layer."""
+    """Scale by the number of axes, which tells the kind of layer; values keep their size from layer to layer."""
     shape = noise.shape
     if noise.ndim == 1:  # batch normalisation
-        return np.asarray(1.0 + 0.1 * noise)
-    if noise.ndim == 2:  # linear
-        return np.asarray(noise / np.sqrt(shape[1]))
-    if noise.ndim == 3:  # the SRF's smoothing convolution
-        return np.asarray(0.3 * np.abs(noise) + 0.05)
-    if shape[:2] == (1, 1):  # the PSF
-        return np.asarray(np.abs(noise) / (shape[2] * shape[3]))
-    return np.asarray(noise * np.sqrt(2.0 / np.prod(shape[1:])))
+        values = 1.0 + SPREAD * noise
+    elif noise.ndim == 2:  # linear
+        values = noise / np.sqrt(shape[1])
+    elif noise.ndim == 3:  # the SRF's smoothing convolution
+        values = SMOOTHING_SPREAD * np.abs(noise) + LEAST_SMOOTHING
+    elif shape[:2] == (1, 1):  # the PSF
+        values = np.abs(noise) / (shape[2] * shape[3])
+    else:  # a convolution, behind which a rectifier halves the power
+        fan_in = np.prod(shape[1:])
+        values = noise * np.sqrt(2.0 / fan_in)
+    return np.asarray(values)
 
 
-def make_scene(bands: int, height: int, width: int, seed: int) -> np.ndarray:
+def make_scene(
+    bands: int,
+    height: int,
+    width: int,
+    seed: int,
+) -> np.ndarray:
     """Make a smooth scene of six textures with a spectrum each.
 
     Returns:
         (C, H, W) float64 with float32 values, largest 1.
     """
     random = np.random.RandomState(seed)
-    y, x = np.mgrid[:height, :width] / 32.0
+    y, x = np.mgrid[:height, :width] / PIXELS_PER_RADIAN  # (H, W) each
     position = np.linspace(0.0, 1.0, bands)
     scene = np.zeros((bands, height, width))
-    for _ in range(6):
-        a, b, c, d = random.uniform(-3.0, 3.0, 4)
-        centre, spread = random.uniform(0.0, 1.0), random.uniform(0.1, 0.5)
-        spectrum = np.exp(-(((position - centre) / spread) ** 2))
-        texture = 0.5 + 0.5 * np.sin(a * x + b * y + c + 0.3 * np.sin(d * x * y))
+    for _ in range(TEXTURES):
+        # The order of the draws belongs to the agreement, too.
+        across, down, phase, bend = random.uniform(-FASTEST, FASTEST, 4)
+        centre = random.uniform(0.0, 1.0)
+        spread = random.uniform(0.1, 0.5)
+        from_centre = (position - centre) / spread
+        spectrum = np.exp(-(from_centre**2))  # (C,)
+        bent = BENDING * np.sin(bend * x * y)
+        texture = 0.5 + 0.5 * np.sin(across * x + down * y + phase + bent)  # (H, W), 0 to 1
         scene += spectrum[:, None, None] * texture
     single = np.asarray(scene / scene.max(), dtype=np.float32)
     return single.astype(np.float64)
@@ -88,11 +113,17 @@ def observe(scene: np.ndarray, scale: int, supports: Sequence[tuple[int, int]]) 
     """
     bands, height, width = scene.shape
     blocks = scene.reshape(bands, height // scale, scale, width // scale, scale)
-    hr_msi = np.stack([(scene[a:b] * np.float64(np.float32(1.0 / (b - a)))).sum(axis=0) for a, b in supports])
-    return blocks.mean(axis=(2, 4))[None], hr_msi[None]
+    lr_hsi = blocks.mean(axis=(2, 4))  # (C, h, w)
+    msi_bands = []
+    for a, b in supports:
+        response = np.float64(np.float32(1.0 / (b - a)))  # both sides hold the SRF in float32
+        msi_bands.append((scene[a:b] * response).sum(axis=0))
+    hr_msi = np.stack(msi_bands)  # (M, H, W)
+    return lr_hsi[None], hr_msi[None]
 
 
 def every_kth(values: np.ndarray, most: int) -> np.ndarray:
     """Flatten and take every k-th value, k = ceil(size / most)."""
     flat = np.ascontiguousarray(values).reshape(-1)
-    return flat[:: max(1, -(-flat.size // most))]
+    step = -(-flat.size // most)  # rounded up
+    return flat[:: max(1, step)]

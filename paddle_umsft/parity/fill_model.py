@@ -15,5 +15,8 @@ def fill_by_name(model: nn.Layer) -> None:
     for name, tensor in model.state_dict().items():
         key = names.published_key(name)
         shape = to_published_layout(key, np.empty(tensor.shape, np.int8)).shape
-        values = fill("psf" if key in names.PSF_KEYS else key, shape)
-        tensor.set_value(to_our_layout(key, values).astype(tensor.numpy().dtype))
+        seed_key = key
+        if key in names.PSF_KEYS:  # one tensor that the published code registers under two names
+            seed_key = "psf"
+        values = to_our_layout(key, fill(seed_key, shape))
+        tensor.set_value(values.astype(tensor.numpy().dtype))

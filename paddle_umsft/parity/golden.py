@@ -11,7 +11,7 @@ import paddle
 from paddle_umsft.config.runtime import RuntimeConfig
 from paddle_umsft.config.umsft import SolverConfig
 from paddle_umsft.methods.networks.losses import observation_terms, total
-from paddle_umsft.methods.networks.model import FusionModel
+from paddle_umsft.methods.networks.model import FusionModel, ModelSizes
 from paddle_umsft.methods.networks.runtime import computing_in
 from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
 from paddle_umsft.methods.networks.warm_up import Images
@@ -25,15 +25,20 @@ from paddle_umsft.parity.reference import SEAMS, GoldenCase
 from paddle_umsft.parity.rows import (
     Outcome,
     Row,
+    adamw_losses,
     compare_gradients,
     compare_number,
     compare_seam,
     compare_single,
+    compare_steps,
     compared,
 )
-from paddle_umsft.parity.tolerances import TOLERANCES, adamw
+from paddle_umsft.parity.tolerances import TOLERANCES
 from paddle_umsft.weights import names
 from paddle_umsft.weights.mapping import to_published_layout
+
+RANK = 3  # of the spectral subspace, as published; the compared losses do without it
+NOTED = 3  # so many names fit into a row's note
 
 
 def check_case(case: GoldenCase, *, steps: int = 5, single: bool = True) -> Outcome:
@@ -69,14 +74,26 @@ def _check_double(outcome: Outcome, steps: int) -> None:
 
 def _build(case: GoldenCase) -> tuple[FusionModel, Images]:
     """Model and images in Paddle's default type."""
-    model = build_model(bands=case.bands, msi_bands=len(case.supports), scale=case.scale, supports=case.supports)
+    sizes = ModelSizes(
+        bands=case.bands,
+        msi_bands=len(case.supports),
+        scale=case.scale,
+        supports=case.supports,
+    )
+    model = build_model(sizes)
     model.train()
     dtype = paddle.get_default_dtype()
     scene = make_scene(case.bands, case.height, case.width, case.seed)
     lr_hsi, hr_msi = (image.astype(dtype) for image in observe(scene, case.scale, case.supports))
-    basis, coeffs = spectral_subspace(lr_hsi[0], 3)
-    to_tensor = paddle.to_tensor
-    return model, Images(to_tensor(lr_hsi), to_tensor(hr_msi), to_tensor(basis), to_tensor(coeffs), case.scale)
+    basis, coeffs = spectral_subspace(lr_hsi[0], RANK)
+    images = Images(
+        lr_hsi=paddle.to_tensor(lr_hsi),
+        hr_msi=paddle.to_tensor(hr_msi),
+        basis=paddle.to_tensor(basis),
+        coeffs=paddle.to_tensor(coeffs),
+        scale=case.scale,
+    )
+    return model, images
 
 
 def _compare_start(outcome: Outcome, model: FusionModel) -> None:
@@ -88,8 +105,9 @@ def _compare_start(outcome: Outcome, model: FusionModel) -> None:
         wanted = outcome.case.arrays.get(seam)
         if wanted is None:
             outcome.absent.append(seam)
-        else:
-            outcome.rows.append(compared("start", seam, array.reshape(-1), wanted.reshape(-1), TOLERANCES["start"]))
+            continue
+        row = compared("start", seam, array.reshape(-1), wanted.reshape(-1), TOLERANCES["start"])
+        outcome.rows.append(row)
 
 
 def _compare_names(outcome: Outcome, model: FusionModel) -> None:
@@ -98,55 +116,79 @@ def _compare_names(outcome: Outcome, model: FusionModel) -> None:
     if listed is None:
         outcome.absent.append("state_dict_shapes")
         return
+    ours: dict[str, tuple[int, ...]] = {}
+    for layer in (model.network, model.spectral):
+        for name, tensor in layer.state_dict().items():
+            key = names.published_key(name)
+            ours[key] = to_published_layout(key, np.empty(tensor.shape, np.int8)).shape
     wrong = []
-    for name, tensor in [*model.network.state_dict().items(), *model.spectral.state_dict().items()]:
-        key = names.published_key(name)
-        shape = to_published_layout(key, np.empty(tensor.shape, np.int8)).shape
+    for key, shape in ours.items():
         # How long a response is depends on the case's supports, not on the number of bands.
-        if key not in listed or (shape != listed[key] and not key.startswith("rm.srf.srf_list.")):
+        any_length = key.startswith("rm.srf.srf_list.")
+        fits = key in listed and (any_length or shape == listed[key])
+        if not fits:
             wrong.append(key)
-    ours = {names.published_key(name) for name in [*model.network.state_dict(), *model.spectral.state_dict()]}
-    left_out = [key for key in listed if not key.endswith(".num_batches_tracked") and not names.is_dead(key)]
-    wrong += [key for key in left_out if key not in ours]
-    note = ", ".join(wrong[:3]) or f"{len(ours)} of {len(listed)}; the others are counters and layers without effect"
-    outcome.rows.append(Row("names", "state_dict", float(len(wrong)), 0.0, note))
+    for key in listed:
+        without_effect = key.endswith(".num_batches_tracked") or names.is_dead(key)
+        if key not in ours and not without_effect:
+            wrong.append(key)
+    note = ", ".join(wrong[:NOTED])
+    if not wrong:
+        note = f"{len(ours)} of {len(listed)}; the others are counters and layers without effect"
+    outcome.rows.append(Row(group="names", name="state_dict", difference=float(len(wrong)), limit=0.0, note=note))
 
 
-def _compare_training(outcome: Outcome, model: FusionModel, images: Images, steps: int) -> None:
+def _compare_training(
+    outcome: Outcome,
+    model: FusionModel,
+    images: Images,
+    steps: int,
+) -> None:
     """Forward pass, gradients, and the AdamW steps of the fusion with the package's own optimiser."""
     stage = UmsftFusion(images, model, SolverConfig())
     seams: dict[str, paddle.Tensor] = {}
     fused = model.network(stage.inputs, model.spectral, seams)
-    seams.update(output=fused, recon_hsi=model.spatial(fused), recon_msi=model.spectral(fused))
-    loss = total(observation_terms(seams["recon_hsi"], images.lr_hsi, seams["recon_msi"], images.hr_msi))
+    seen_hsi = model.spatial(fused)
+    seen_msi = model.spectral(fused)
+    seams.update(
+        output=fused,
+        recon_hsi=seen_hsi,
+        recon_msi=seen_msi,
+    )
+    loss = total(observation_terms(seen_hsi, images.lr_hsi, seen_msi, images.hr_msi))
     for seam in SEAMS["umsft"]:
         compare_seam(outcome, seam, seams[seam].numpy())
-    seams.clear()
-    compare_number(outcome, "forward", "loss", float(loss), outcome.case.figures.get("loss"), TOLERANCES["loss"])
+    seams.clear()  # the maps are large, and autograd keeps what it needs itself
+    figures = outcome.case.figures
+    compare_number(outcome, "forward", "loss", float(loss), figures.get("loss"), TOLERANCES["loss"])
     loss.backward()
     compare_gradients(outcome, _gradients(model))
-    wanted = outcome.case.figures.get("adamw_losses")
-    if not isinstance(wanted, list) or not wanted:
-        outcome.absent.append("adamw_losses")
-        return
+
+    wanted = adamw_losses(outcome)
     losses = [float(loss)]
-    if min(steps, len(wanted)) > 1:
+    last = min(steps, len(wanted))
+    if last > 1:
+        # The first step's gradients are there already.
         stage.moves["network"].step()
         for move in stage.moves.values():
             move.optimizer.clear_grad()
-        losses += [stage.step(done)["loss"] for done in range(1, min(steps, len(wanted)))]
-    for step, value in enumerate(losses[: max(steps, 0)], start=1):
-        compare_number(outcome, "AdamW", f"step {step}", value, wanted[step - 1], adamw(step))
+        losses += [stage.step(done)["loss"] for done in range(1, last)]
+    compare_steps(outcome, losses, wanted, steps)
 
 
 def _gradients(model: FusionModel) -> dict[str, Optional[np.ndarray]]:
     """By published name and in the published layout; the PSF's kernel is called ``psf``."""
     found: dict[str, Optional[np.ndarray]] = {}
     for name, parameter in model.named_parameters():
-        if not parameter.stop_gradient:
-            key = names.published_key(name)
-            gradient = None if parameter.grad is None else to_published_layout(key, parameter.grad.numpy())
-            found["psf" if key in names.PSF_KEYS else key] = gradient
+        if parameter.stop_gradient:
+            continue
+        key = names.published_key(name)
+        gradient = None
+        if parameter.grad is not None:
+            gradient = to_published_layout(key, parameter.grad.numpy())
+        if key in names.PSF_KEYS:
+            key = "psf"
+        found[key] = gradient
     return found
 
 
@@ -156,9 +198,10 @@ def _compare_single(outcome: Outcome) -> None:
         return
     model, images = _build(outcome.case)
     fill_by_name(model)
+    inputs = UMSFT.prepare(images.lr_hsi, images.hr_msi)
     with paddle.no_grad():
-        fused = model.network(UMSFT.prepare(images.lr_hsi, images.hr_msi), model.spectral).numpy()
-    compare_single(outcome, fused)
+        fused = model.network(inputs, model.spectral)
+    compare_single(outcome, fused.numpy())
 
 
 CHECKS: dict[str, tuple[Callable[[Outcome, int], None], Callable[[Outcome], None]]] = {

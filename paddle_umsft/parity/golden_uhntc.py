@@ -13,9 +13,20 @@ from paddle_umsft.methods.uhntc.network import UHNTC
 from paddle_umsft.parity.fill import make_scene, observe
 from paddle_umsft.parity.fill_model import fill_by_name
 from paddle_umsft.parity.reference import SEAMS, GoldenCase
-from paddle_umsft.parity.rows import Outcome, Row, compare_gradients, compare_number, compare_seam, compare_single
-from paddle_umsft.parity.tolerances import TOLERANCES, adamw
+from paddle_umsft.parity.rows import (
+    Outcome,
+    Row,
+    adamw_losses,
+    compare_gradients,
+    compare_number,
+    compare_seam,
+    compare_single,
+    compare_steps,
+)
+from paddle_umsft.parity.tolerances import TOLERANCES
 from paddle_umsft.weights import names, names_uhntc
+
+NOTED = 3  # so many names fit into a row's note
 
 
 def check_double(outcome: Outcome, steps: int) -> None:
@@ -29,13 +40,22 @@ def check_double(outcome: Outcome, steps: int) -> None:
     fused = network(inputs, seams)
     for seam in SEAMS["uhntc"]:
         compare_seam(outcome, seam, seams[seam].numpy())
-    seams.clear()
-    loss = (fused - scene).abs().mean()
+    seams.clear()  # the maps are large, and autograd keeps what it needs itself
+    loss = _distance(fused, scene)
     wanted = case.figures.get("loss_l1_to_scene")
     compare_number(outcome, "forward", "loss", float(loss), wanted, TOLERANCES["loss"])
     loss.backward()
     compare_gradients(outcome, _gradients(case, network))
-    _compare_steps(outcome, network, lambda: (network(inputs) - scene).abs().mean(), float(loss), steps)
+
+    def loss_now() -> paddle.Tensor:
+        return _distance(network(inputs), scene)
+
+    _compare_steps(outcome, network, loss_now, float(loss), steps)
+
+
+def _distance(fused: paddle.Tensor, scene: paddle.Tensor) -> paddle.Tensor:
+    """The loss: mean |output - scene|."""
+    return (fused - scene).abs().mean()
 
 
 def check_single(outcome: Outcome) -> None:
@@ -62,7 +82,8 @@ def _images(case: GoldenCase) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tens
     dtype = paddle.get_default_dtype()
     scene = make_scene(case.bands, case.height, case.width, case.seed)
     lr_hsi, hr_msi = observe(scene, case.scale, case.supports)
-    return tuple(paddle.to_tensor(image.astype(dtype)) for image in (scene[None], lr_hsi, hr_msi))
+    truth = scene[None]  # (1, C, H, W)
+    return tuple(paddle.to_tensor(image.astype(dtype)) for image in (truth, lr_hsi, hr_msi))
 
 
 def _compare_names(outcome: Outcome, network: UHNTC) -> None:
@@ -78,8 +99,10 @@ def _compare_names(outcome: Outcome, network: UHNTC) -> None:
         without_effect = key.endswith(".num_batches_tracked") or names_uhntc.is_unused(key)
         if key not in ours and not without_effect:
             wrong.append(key)
-    note = f"{len(published)} of {len(listed)}; the others are counters and attentions without effect"
-    outcome.rows.append(Row("names", "state_dict", float(len(wrong)), 0.0, ", ".join(wrong[:3]) or note))
+    note = ", ".join(wrong[:NOTED])
+    if not wrong:
+        note = f"{len(published)} of {len(listed)}; the others are counters and attentions without effect"
+    outcome.rows.append(Row(group="names", name="state_dict", difference=float(len(wrong)), limit=0.0, note=note))
 
 
 def _gradients(case: GoldenCase, network: UHNTC) -> dict[str, Optional[np.ndarray]]:
@@ -89,20 +112,25 @@ def _gradients(case: GoldenCase, network: UHNTC) -> dict[str, Optional[np.ndarra
     for name, parameter in network.named_parameters():
         key = names.published_key(name)
         unlisted = isinstance(listed, dict) and key not in listed
-        if parameter.stop_gradient or (key in names_uhntc.QUERY_KEYS and unlisted):
+        no_parameter_there = key in names_uhntc.QUERY_KEYS and unlisted
+        if parameter.stop_gradient or no_parameter_there:
             continue
-        found[key] = None if parameter.grad is None else parameter.grad.numpy()
+        gradient = None
+        if parameter.grad is not None:
+            gradient = parameter.grad.numpy()
+        found[key] = gradient
     return found
 
 
 def _compare_steps(
-    outcome: Outcome, network: UHNTC, loss_now: Callable[[], paddle.Tensor], first: float, steps: int
+    outcome: Outcome,
+    network: UHNTC,
+    loss_now: Callable[[], paddle.Tensor],
+    first: float,
+    steps: int,
 ) -> None:
     """The loss of each AdamW step; the gradients of the first are there already."""
-    wanted = outcome.case.figures.get("adamw_losses")
-    if not isinstance(wanted, list) or not wanted:
-        outcome.absent.append("adamw_losses")
-        return
+    wanted = adamw_losses(outcome)
     rate = UhntcSettings().rate
     optimizer = AdamW(rate.lr, parameters=network.parameters(), weight_decay=rate.weight_decay)
     losses = [first]
@@ -112,5 +140,4 @@ def _compare_steps(
         loss = loss_now()
         losses.append(float(loss))
         loss.backward()
-    for step, value in enumerate(losses[: max(steps, 0)], start=1):
-        compare_number(outcome, "AdamW", f"step {step}", value, wanted[step - 1], adamw(step))
+    compare_steps(outcome, losses, wanted, steps)

@@ -65,10 +65,12 @@ class GoldenCase:
 
     def describe(self) -> str:
         """Sizes in a line."""
-        return (
-            f"{self.bands} bands, {self.height}x{self.width}, scale {self.scale}, "
-            f"{len(self.supports)} MSI band{'s' if len(self.supports) > 1 else ''}, {NETWORK_NAMES[self.network]}"
-        )
+        msi_bands = "1 MSI band"
+        if len(self.supports) > 1:
+            msi_bands = f"{len(self.supports)} MSI bands"
+        size = f"{self.height}x{self.width}"
+        network = NETWORK_NAMES[self.network]
+        return f"{self.bands} bands, {size}, scale {self.scale}, {msi_bands}, {network}"
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,18 @@ def read_golden(stem: Union[str, Path] = BUILT_IN) -> GoldenFile:
         DataError: A file is missing or cannot be read, or what is in it does not describe cases of UMSFT or uHNTC.
     """
     stem = Path(stem)
-    base = stem.with_suffix("") if stem.suffix in (".json", ".npz") else stem
-    json_path, npz_path = base.with_name(base.name + ".json"), base.with_name(base.name + ".npz")
-    content, arrays = _read_json(json_path), _read_npz(npz_path)
+    base = stem
+    if stem.suffix in (".json", ".npz"):
+        base = stem.with_suffix("")
+    json_path = base.with_name(f"{base.name}.json")
+    content = _read_json(json_path)
+    arrays = _read_npz(base.with_name(f"{base.name}.npz"))
     cases = content.get("cases")
     if not isinstance(cases, dict) or not cases:
         raise DataError("holds no cases", where=json_path, expected='an object "cases" with one entry per case')
     shapes = content.get("state_dict_shapes")
-    shapes = shapes if isinstance(shapes, dict) else {}
+    if not isinstance(shapes, dict):
+        shapes = {}
     found = [_case(name, figures, arrays, shapes, json_path) for name, figures in cases.items()]
     source = " ".join(str(content[key]) for key in ("reference", "torch", "dtype") if key in content)
     return GoldenFile(source=source or "(not stated)", cases=found)
@@ -115,7 +121,12 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise DataError("cannot be read as JSON", where=path, got=str(error)) from None
     if not isinstance(content, dict):
-        raise DataError("not a golden file", where=path, expected="an object", got=type(content).__name__)
+        raise DataError(
+            "not a golden file",
+            where=path,
+            expected="an object",
+            got=type(content).__name__,
+        )
     return content
 
 
@@ -138,35 +149,41 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def _case(
-    name: str, figures: Any, arrays: Mapping[str, np.ndarray], shapes: Mapping[str, Any], path: Path
+    name: str,
+    figures: Any,
+    arrays: Mapping[str, np.ndarray],
+    shapes: Mapping[str, Any],
+    path: Path,
 ) -> GoldenCase:
     where = f"{path}: {name}"
     missing = [key for key in NEEDED if not isinstance(figures, dict) or key not in figures]
     if missing:
         raise DataError("not a case of UMSFT or uHNTC", where=where, expected=", ".join(missing))
-    bands, height, width, scale, seed = (
-        _whole(figures, key, where) for key in ("bands", "height", "width", "scale_factor", "scene_seed")
-    )
+    bands = _whole(figures, "bands", where)
+    height = _whole(figures, "height", where)
+    width = _whole(figures, "width", where)
+    scale = _whole(figures, "scale_factor", where)
     supports = _supports(figures["spans"], bands, where)
-    if min(bands, height, width) < 1 or scale < 2 or height % scale or width % scale:
+    is_empty = min(bands, height, width) < 1
+    if is_empty or scale < 2 or height % scale or width % scale:
         raise DataError(
             "sizes do not go together",
             where=where,
             expected="height and width that are multiples of scale_factor, and that at least 2",
             got=f"bands {bands}, {height}x{width}, scale_factor {scale}",
         )
-    own = {key[len(name) + 1 :]: array for key, array in arrays.items() if key.startswith(f"{name}/")}
+    prefix = f"{name}/"
+    own = {key[len(prefix) :]: array for key, array in arrays.items() if key.startswith(prefix)}
     network = _network(figures, own)
-    starts = {"initial_psf", *(f"initial_srf_{j}" for j in range(len(supports)))} if network == "umsft" else set()
-    known = {*SEAMS[network], *starts} - {COMMON_SEAM}
-    if own and not known.intersection(own):
-        some = ", ".join(list(own)[:3])
-        expected = f"{SEAMS[network][0]}, ..."
-        raise DataError("numbers of another network", where=where, expected=expected, got=f"{some}, ...")
-    # uHNTC's attentions that are never called make its list depend on the image's size too.
-    sizes = f"{bands}x{len(supports)}" + (f"_{height}x{width}" if network == "uhntc" else "")
+    _check_seams(own, network, len(supports), where)
+    sizes = f"{bands}x{len(supports)}"
+    if network == "uhntc":
+        # Its attentions that are never called make the list depend on the image's size too.
+        sizes += f"_{height}x{width}"
     listed = shapes.get(sizes)
-    listed = {key: tuple(shape) for key, shape in listed.items()} if isinstance(listed, dict) else None
+    published_shapes = None
+    if isinstance(listed, dict):
+        published_shapes = {key: tuple(shape) for key, shape in listed.items()}
     return GoldenCase(
         name=name,
         bands=bands,
@@ -174,24 +191,53 @@ def _case(
         width=width,
         scale=scale,
         supports=supports,
-        seed=seed,
+        seed=_whole(figures, "scene_seed", where),
         figures=figures,
         arrays=own,
-        shapes=listed,
+        shapes=published_shapes,
         network=network,
+    )
+
+
+def _check_seams(
+    arrays: Mapping[str, np.ndarray],
+    network: str,
+    msi_bands: int,
+    where: str,
+) -> None:
+    """Refuse a case whose npz has no seam that the network has."""
+    known = set(SEAMS[network]) - {COMMON_SEAM}
+    if network == "umsft":
+        known.add("initial_psf")
+        known.update(f"initial_srf_{band}" for band in range(msi_bands))
+    if not arrays or known.intersection(arrays):
+        return
+    some = ", ".join(list(arrays)[:3])
+    expected = f"{SEAMS[network][0]}, ..."
+    raise DataError(
+        "numbers of another network",
+        where=where,
+        expected=expected,
+        got=f"{some}, ...",
     )
 
 
 def _network(figures: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
     """Whose figures a case holds: by the seams that its json names, or where it names none, its npz."""
     stats = figures.get("stats")
-    seams = set(stats) if isinstance(stats, dict) and stats else set(arrays)
-    return "uhntc" if seams.intersection(SEAMS["uhntc"]) - {COMMON_SEAM} else "umsft"
+    seams = set(arrays)
+    if isinstance(stats, dict) and stats:
+        seams = set(stats)
+    own = set(SEAMS["uhntc"]) - {COMMON_SEAM}
+    if seams.intersection(own):
+        return "uhntc"
+    return "umsft"
 
 
 def _whole(figures: Mapping[str, Any], key: str, where: str) -> int:
     value = figures[key]
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not float(value).is_integer() or value < 0:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not float(value).is_integer() or value < 0:
         raise DataError(f"{key} is not a whole number", where=where, got=repr(value))
     return int(value)
 
@@ -203,5 +249,10 @@ def _supports(spans: Any, bands: int, where: str) -> tuple[tuple[int, int], ...]
         supports = ()
     if not supports or not all(0 <= a < b <= bands for a, b in supports):
         expected = f"half-open ranges within 0 and {bands}"
-        raise DataError("spans are not supports", where=where, expected=expected, got=str(spans)[:80])
+        raise DataError(
+            "spans are not supports",
+            where=where,
+            expected=expected,
+            got=str(spans)[:80],
+        )
     return supports

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 import numpy as np
 
 from paddle_umsft.parity.fill import every_kth
-from paddle_umsft.parity.reference import GoldenCase
-from paddle_umsft.parity.tolerances import TOLERANCES, ZERO_NORM, Tolerance
+from paddle_umsft.parity.reference import COMMON_SEAM, GoldenCase
+from paddle_umsft.parity.tolerances import TOLERANCES, ZERO_NORM, Tolerance, adamw
 
-SEAM_SAMPLES, OUTPUT_SAMPLES, GRADIENT_SAMPLES = 1500, 6000, 4
+# How many values of a tensor the golden files hold at most.
+SEAM_SAMPLES = 1500
+OUTPUT_SAMPLES = 6000
+GRADIENT_SAMPLES = 4
+# Float32 may stray as far as PyTorch's own does, times this: two libraries add in different orders.
+STRAY_FACTOR = 2.0
+LEAST_SCALE = 1e-300  # no division by zero
+NOTED = 3  # so many names fit into a row's note
 
 
 @dataclass(frozen=True)
@@ -64,24 +71,46 @@ class Outcome:
 def compare_seam(outcome: Outcome, seam: str, found: np.ndarray) -> None:
     """Samples and, over the whole tensor, mean, standard deviation and largest absolute value."""
     scale = float(np.abs(found).max())
-    limit = TOLERANCES["seam"]
+    tolerance = TOLERANCES["seam"]
     wanted = outcome.case.arrays.get(seam)
     stats = section(outcome.case, "stats").get(seam)
     if wanted is None and not isinstance(stats, dict):
         outcome.absent.append(seam)
         return
-    row = Row("forward", seam, 0.0, limit.limit)
+    row = Row(
+        group="forward",
+        name=seam,
+        difference=0.0,
+        limit=tolerance.limit,
+    )
     if wanted is not None:
-        most = OUTPUT_SAMPLES if seam == "output" else SEAM_SAMPLES
-        row = compared("forward", seam, every_kth(found, most), wanted.reshape(-1), limit, scale)
+        most = SEAM_SAMPLES
+        if seam == COMMON_SEAM:
+            most = OUTPUT_SAMPLES
+        row = compared("forward", seam, every_kth(found, most), wanted.reshape(-1), tolerance, scale)
     if isinstance(stats, dict):
-        have = {"mean": found.mean(), "std": found.std(ddof=1), "absmax": scale}
-        differences = [abs(float(have[key]) - stats[key]) / scale for key in have if key in stats]
-        note = row.note
-        if "shape" in stats and list(stats["shape"]) != list(found.shape):
-            note, differences = f"shape {list(found.shape)} instead of {stats['shape']}", [float("nan")]
-        row = Row("forward", seam, _largest([row.difference, *differences]), row.limit, note)
+        row = _with_statistics(row, found, scale, stats)
     outcome.rows.append(row)
+
+
+def _with_statistics(
+    row: Row,
+    found: np.ndarray,
+    scale: float,
+    stats: Mapping[str, Any],
+) -> Row:
+    """A seam's row after its whole tensor, too, was compared."""
+    if "shape" in stats and list(stats["shape"]) != list(found.shape):
+        note = f"shape {list(found.shape)} instead of {stats['shape']}"
+        return replace(row, difference=float("nan"), note=note)
+    have = {
+        "mean": float(found.mean()),
+        "std": float(found.std(ddof=1)),
+        "absmax": scale,
+    }
+    differences = [abs(value - stats[key]) / scale for key, value in have.items() if key in stats]
+    largest = float(np.max([row.difference, *differences]))  # NaN wins, unlike with max()
+    return replace(row, difference=largest)
 
 
 def compare_gradients(outcome: Outcome, found: Mapping[str, Optional[np.ndarray]]) -> None:
@@ -91,14 +120,17 @@ def compare_gradients(outcome: Outcome, found: Mapping[str, Optional[np.ndarray]
         outcome: Where the rows go.
         found: Gradients by published name, in the published layout; None where a parameter has none.
     """
-    norms, samples = dict(section(outcome.case, "grad_l2")), section(outcome.case, "grad_samples")
-    if outcome.case.figures.get("psf_grad_l2") is not None:
-        norms["psf"] = outcome.case.figures["psf_grad_l2"]
-    outcome.absent += [
-        name
-        for name in ("grad_l2", "grad_samples", "params_without_grad", *(["psf_grad_l2"] if "psf" in found else []))
-        if name not in outcome.case.figures
-    ]
+    figures = outcome.case.figures
+    norms = dict(section(outcome.case, "grad_l2"))
+    samples = section(outcome.case, "grad_samples")
+    if figures.get("psf_grad_l2") is not None:
+        norms["psf"] = figures["psf_grad_l2"]
+    expected = ["grad_l2", "grad_samples", "params_without_grad"]
+    if "psf" in found:
+        expected.append("psf_grad_l2")
+    outcome.absent += [name for name in expected if name not in figures]
+
+    # Hundreds of parameters: one row for all norms and one for all samples, that of the worst.
     worst: dict[str, Row] = {}
     for key in {**norms, **samples}:
         for row in _gradient_rows(key, found.get(key), norms.get(key), samples.get(key)):
@@ -106,74 +138,165 @@ def compare_gradients(outcome: Outcome, found: Mapping[str, Optional[np.ndarray]
             if before is None or not row.difference <= before.difference:  # NaN is the worst of all
                 worst[row.name] = row
     outcome.rows += [worst[name] for name in sorted(worst)]
-    without = outcome.case.figures.get("params_without_grad")
-    have = sorted(key for key, gradient in found.items() if gradient is not None)
+    without = figures.get("params_without_grad")
     if isinstance(without, list):
-        wrong = sorted(set(have) & set(without))
-        if norms:
-            wrong += sorted(set(norms) ^ set(have) - ({"psf"} - set(norms)))
-        note = ", ".join(wrong[:3]) or f"{len(have)} have one, {len(without)} have none"
-        outcome.rows.append(Row("gradients", "which parameters have one", float(len(wrong)), 0.0, note))
+        have = {key for key, gradient in found.items() if gradient is not None}
+        outcome.rows.append(_who_has_a_gradient(have, set(norms), without))
+
+
+def _who_has_a_gradient(have: set[str], listed: set[str], without: list[str]) -> Row:
+    """Compare who has a gradient here with who has one, and who has none, in the published code."""
+    wrong = sorted(have & set(without))
+    if listed:
+        # The PSF's kernel is outside the published network: older files do not say whether it has one.
+        unsaid = {"psf"} - listed
+        wrong += sorted(listed ^ (have - unsaid))
+    note = ", ".join(wrong[:NOTED])
+    if not wrong:
+        note = f"{len(have)} have one, {len(without)} have none"
+    return Row(
+        group="gradients",
+        name="which parameters have one",
+        difference=float(len(wrong)),
+        limit=0.0,
+        note=note,
+    )
 
 
 def _gradient_rows(
-    key: str, found: Optional[np.ndarray], norm: Optional[float], samples: Optional[list[float]]
+    key: str,
+    found: Optional[np.ndarray],
+    norm: Optional[float],
+    samples: Optional[list[float]],
 ) -> list[Row]:
+    """Compare one parameter's gradient: its norm and its samples, as far as the file has them."""
     if found is None:
-        return [Row("gradients", "missing", float("nan"), 0.0, key)]
+        return [Row(group="gradients", name="missing", difference=float("nan"), limit=0.0, note=key)]
     own = float(np.sqrt((found**2).sum()))
-    wanted = own if norm is None else float(norm)
-    if wanted <= ZERO_NORM:
-        return [Row("gradients", "zero but for rounding", own, TOLERANCES["zero_gradient"].limit, key)]
-    limit = TOLERANCES["gradient"]
-    rows = [] if norm is None else [Row("gradients", "norm", abs(own - wanted) / wanted, limit.limit, key)]
+    wanted = own
+    if norm is not None:
+        wanted = float(norm)
+    if wanted <= ZERO_NORM:  # nothing to be relative to
+        limit = TOLERANCES["zero_gradient"].limit
+        return [Row(group="gradients", name="zero but for rounding", difference=own, limit=limit, note=key)]
+    tolerance = TOLERANCES["gradient"]
+    rows = []
+    if norm is not None:
+        difference = abs(own - wanted) / wanted
+        rows.append(Row(group="gradients", name="norm", difference=difference, limit=tolerance.limit, note=key))
     if samples is not None:
         taken = every_kth(found, GRADIENT_SAMPLES)
-        row = compared("gradients", "samples", taken, np.asarray(samples, dtype=np.float64).reshape(-1), limit, wanted)
-        rows.append(Row(row.group, row.name, row.difference, row.limit, f"{key} {row.note}".strip()))
+        listed = np.asarray(samples, dtype=np.float64).reshape(-1)
+        row = compared("gradients", "samples", taken, listed, tolerance, wanted)
+        rows.append(replace(row, note=f"{key} {row.note}".strip()))
     return rows
 
 
 def compare_single(outcome: Outcome, fused: np.ndarray) -> None:
     """The float32 output, (B, C, H, W)."""
-    wanted = outcome.case.arrays.get("output")
+    wanted = outcome.case.arrays.get(COMMON_SEAM)
     if wanted is None:
         return
+    wanted = wanted.reshape(-1)
     found = every_kth(fused, OUTPUT_SAMPLES).astype(np.float64)
-    if found.shape != wanted.reshape(-1).shape:
+    if found.shape != wanted.shape:
         return  # the seam's own row says so
     strays = section(outcome.case, "float32_vs_float64")
-    for name, value in (("max", np.abs(found - wanted).max()), ("mean", np.abs(found - wanted).mean())):
-        limit = max(TOLERANCES[f"float32_{name}"].limit, 2.0 * float(strays.get(name, 0.0)))
-        note = f"PyTorch's own: {strays[name]:.1e}" if name in strays else ""
-        outcome.rows.append(Row("float32", f"output, {name}", float(value), limit, note))
+    differences = np.abs(found - wanted)
+    for name, value in (("max", differences.max()), ("mean", differences.mean())):
+        limit = TOLERANCES[f"float32_{name}"].limit
+        note = ""
+        if name in strays:
+            limit = max(limit, STRAY_FACTOR * float(strays[name]))
+            note = f"PyTorch's own: {strays[name]:.1e}"
+        row = Row(
+            group="float32",
+            name=f"output, {name}",
+            difference=float(value),
+            limit=limit,
+            note=note,
+        )
+        outcome.rows.append(row)
 
 
-def compare_number(outcome: Outcome, group: str, name: str, found: float, wanted: Any, tolerance: Tolerance) -> None:
+def compare_number(
+    outcome: Outcome,
+    group: str,
+    name: str,
+    found: float,
+    wanted: Any,
+    tolerance: Tolerance,
+) -> None:
     """A single number, by its relative difference."""
     if wanted is None:
         outcome.absent.append(name)
-    else:
-        difference = abs(found - float(wanted)) / max(abs(float(wanted)), 1e-300)
-        outcome.rows.append(Row(group, name, difference, tolerance.limit))
+        return
+    scale = max(abs(float(wanted)), LEAST_SCALE)
+    difference = abs(found - float(wanted)) / scale
+    outcome.rows.append(Row(group=group, name=name, difference=difference, limit=tolerance.limit))
+
+
+def adamw_losses(outcome: Outcome) -> list[float]:
+    """The published losses of AdamW's steps; noted as absent where the file has none."""
+    wanted = outcome.case.figures.get("adamw_losses")
+    if isinstance(wanted, list) and wanted:
+        return wanted
+    outcome.absent.append("adamw_losses")
+    return []
+
+
+def compare_steps(
+    outcome: Outcome,
+    losses: Sequence[float],
+    wanted: Sequence[float],
+    steps: int,
+) -> None:
+    """The loss at each AdamW step.
+
+    Args:
+        outcome: Where the rows go.
+        losses: Found; the first one is there whether or not it was asked for.
+        wanted: The published ones.
+        steps: How many to compare at most.
+    """
+    asked = losses[: max(steps, 0)]
+    for step, (loss, published) in enumerate(zip(asked, wanted), start=1):
+        compare_number(outcome, "AdamW", f"step {step}", loss, published, adamw(step))
 
 
 def compared(
-    group: str, name: str, found: np.ndarray, wanted: np.ndarray, tolerance: Tolerance, scale: Optional[float] = None
+    group: str,
+    name: str,
+    found: np.ndarray,
+    wanted: np.ndarray,
+    tolerance: Tolerance,
+    scale: Optional[float] = None,
 ) -> Row:
     """Compare two flat arrays; another length is a difference that no limit allows."""
     if found.shape != wanted.shape:
         note = f"{found.size} values instead of {wanted.size}"
-        return Row(group, name, float("nan"), tolerance.limit, note)
-    scale = float(np.abs(wanted).max()) if scale is None else scale
-    return Row(group, name, float(np.abs(found - wanted).max()) / max(scale, 1e-300), tolerance.limit)
-
-
-def _largest(values: list[float]) -> float:
-    return float(np.max(values))  # NaN wins, unlike with max()
+        return Row(
+            group=group,
+            name=name,
+            difference=float("nan"),
+            limit=tolerance.limit,
+            note=note,
+        )
+    if scale is None:
+        scale = float(np.abs(wanted).max())
+    largest = float(np.abs(found - wanted).max())
+    difference = largest / max(scale, LEAST_SCALE)
+    return Row(
+        group=group,
+        name=name,
+        difference=difference,
+        limit=tolerance.limit,
+    )
 
 
 def section(case: GoldenCase, name: str) -> Mapping[str, Any]:
     """An object of the case's json; an empty one where it has none of that name."""
     value = case.figures.get(name)
-    return value if isinstance(value, dict) else {}
+    if isinstance(value, dict):
+        return value
+    return {}

@@ -6,19 +6,21 @@ import csv
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Optional
 
 from tqdm import tqdm
 
 from paddle_umsft.data.records import POSITION_KEYS, Record
 from paddle_umsft.errors import CheckpointError, DataError
+from paddle_umsft.machine.files import write_csv
 from paddle_umsft.methods.networks.trained import main_stage, steps_done, steps_total
 from paddle_umsft.metrics import evaluate
+from paddle_umsft.metrics.figures import words_of
 from paddle_umsft.runs.checkpoint import latest_checkpoint, save_checkpoint
-from paddle_umsft.runs.folder import write_safely
+from paddle_umsft.runs.folder import HISTORY, OUTPUT_HINT
 from paddle_umsft.runs.watching import Callback, SceneRun
 
+SHOWN_FIGURE = "PSNR"  # that of the metrics that stands beside the progress bar
 PACE_STEPS = 3  # steps of the fusion that are timed before the time left is told
 WHOLE_SECONDS = 100  # up to so many seconds are told in seconds, more in minutes
 
@@ -37,12 +39,12 @@ class Evaluation(Callback):
 
 
 class Progress(Callback):
-    """A bar with loss and PSNR, and a line on the time left once the fusion's pace is known."""
+    """A bar with the loss and a figure, and a line on the time left once the fusion's pace is known."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
         self._bar: Optional[tqdm[Any]] = None
-        self._psnr = ""
+        self._figure = ""
         self._fusion_started: Optional[tuple[int, float]] = None
 
     def on_start(self, run: SceneRun) -> None:
@@ -60,9 +62,10 @@ class Progress(Callback):
     def on_record(self, record: Record, run: SceneRun) -> None:
         if self._bar is None:
             return
-        if "PSNR" in record:
-            self._psnr = f" PSNR {record['PSNR']:.2f} dB"
-        self._bar.set_postfix_str(f"{record['stage']} loss {record['loss']:.4g}{self._psnr}", refresh=False)
+        if SHOWN_FIGURE in record:
+            self._figure = words_of(SHOWN_FIGURE, record[SHOWN_FIGURE])
+        words = f"{record['stage']} loss {record['loss']:.4g} {self._figure}"
+        self._bar.set_postfix_str(words.rstrip(), refresh=False)
         self._bar.update()
         if run.in_main_stage():
             self._tell_time_left(record, run)
@@ -103,7 +106,7 @@ class History(Callback):
         self._columns = list(POSITION_KEYS)
 
     def on_start(self, run: SceneRun) -> None:
-        self._path = run.folder / "history.csv"
+        self._path = run.folder / HISTORY
         done = steps_done(run.method)
         if done and self._path.is_file():
             with self._path.open(newline="", encoding="utf-8") as file:
@@ -122,15 +125,10 @@ class History(Callback):
 
     def _open_anew(self) -> None:
         """Write all rows so far, and stay open for the next ones."""
-        write_safely(self._path, self._write_all)  # rows of a resumed run survive a full disk
+        # Whole or not at all: rows of a resumed run survive a full disk.
+        write_csv(self._path, self._columns, self.records, hint=OUTPUT_HINT)
         self._file = self._path.open("a", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, self._columns)
-
-    def _write_all(self, path: Path) -> None:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self._columns)
-            writer.writeheader()
-            writer.writerows(self.records)
 
     def on_record(self, record: Record, run: SceneRun) -> None:
         self.records.append(record)
@@ -145,7 +143,12 @@ class History(Callback):
             older = latest_checkpoint(run.folder)
             source = f" from {older.name}" if older else ""
             hint = f"free some space, then --resume{source}"
-            raise DataError("cannot be written", where=self._path, got=error, hint=hint) from error
+            raise DataError(
+                "cannot be written",
+                where=self._path,
+                got=error,
+                hint=hint,
+            ) from error
 
     def on_end(self, run: SceneRun) -> None:
         with suppress(OSError):  # said by on_record, where a row was lost
@@ -166,6 +169,7 @@ def _numbers(row: dict[str, str]) -> Record:
 
 
 def _number(key: str, text: str) -> Any:
+    """A cell of history.csv as the number that it was; a stage stays a word."""
     if key == "stage":
         return text
     if key in ("step", "iteration"):

@@ -16,6 +16,7 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.errors import CheckpointError, DataError
 from paddle_umsft.machine.versions import versions
 from paddle_umsft.methods.networks.trained import Trained, main_steps_done
+from paddle_umsft.runs.folder import CHECKPOINT_STATE
 from paddle_umsft.runs.folder import list_checkpoints as list_checkpoints
 
 FORMAT = 1
@@ -54,7 +55,7 @@ def save_checkpoint(folder: Path, method: Trained, config: Config) -> Path:
         position = _position_facts(method, config)
         digests = {name: _digest(temporary / name) for name in FILES}
         state = {"format": FORMAT, **position, "versions": versions(), "sha256": digests}
-        (temporary / "state.json").write_text(json.dumps(state, indent=2), encoding="utf-8")
+        (temporary / CHECKPOINT_STATE).write_text(json.dumps(state, indent=2), encoding="utf-8")
         if target.exists():
             shutil.rmtree(target)
         os.replace(temporary, target)
@@ -86,7 +87,7 @@ def _position_facts(method: Trained, config: Config) -> dict[str, Any]:
 
 def _read_state(path: Path, config: Config) -> dict[str, Any]:
     try:
-        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        state = json.loads((path / CHECKPOINT_STATE).read_text(encoding="utf-8"))
         if not isinstance(state, dict) or state.get("format") != FORMAT:
             raise ValueError("state.json is of another kind")
         for name in FILES:
@@ -138,7 +139,7 @@ def _position(path: Path, state: dict[str, Any], iterations: list[int]) -> tuple
     elif not isinstance(seconds, (int, float)) or not math.isfinite(seconds):
         expected, got = "seconds", repr(seconds)
     if expected:
-        where = path / "state.json"
+        where = path / CHECKPOINT_STATE
         raise CheckpointError("damaged checkpoint", where=where, expected=expected, got=got, hint=WAY_OUT)
     return (stage, done), float(seconds)
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 import numpy as np
 
@@ -17,34 +15,18 @@ from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import CheckpointError, ConfigError, DataError
-from paddle_umsft.machine.files import write_csv
+from paddle_umsft.machine.files import write_csv, write_text, write_whole
 from paddle_umsft.runs.summary import mean_row, scene_rows
 
 CONFIG = "config.yml"
 METRICS = "metrics.json"
 SUMMARY = "summary.csv"
+HISTORY = "history.csv"
+LOG = "log.txt"
+CHECKPOINT_STATE = "state.json"
+# The way out of whatever cannot be written within a run.
+OUTPUT_HINT = "choose another --output"
 _CHECKPOINT = re.compile(r"iter_(\d+)$")
-
-
-def write_safely(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file under a temporary name of this process's own and move it when whole.
-
-    Args:
-        path: Where it ends up.
-        write: Called with the temporary path, which has the same suffix.
-
-    Raises:
-        DataError: If it cannot be written.
-    """
-    temporary = path.with_name(f".tmp_{os.getpid()}_{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        with suppress(OSError):  # a file may stand where the folder should be
-            temporary.unlink(missing_ok=True)
-        raise DataError("cannot be written", where=path, got=error, hint="choose another --output") from error
 
 
 def check_writable(folder: Path) -> None:
@@ -57,10 +39,20 @@ def check_writable(folder: Path) -> None:
     while not os.path.exists(nearest) and nearest != nearest.parent:
         nearest = nearest.parent
     if not os.path.isdir(nearest):
-        raise DataError("output folder cannot be made", where=folder, got=f"a file: {nearest}", hint="--output DIR")
+        raise DataError(
+            "output folder cannot be made",
+            where=folder,
+            got=f"a file: {nearest}",
+            hint="--output DIR",
+        )
     if not os.access(nearest, os.W_OK | os.X_OK):
         got = f"no permission: {nearest}"
-        raise DataError("output folder not writable", where=folder, got=got, hint="--output DIR")
+        raise DataError(
+            "output folder not writable",
+            where=folder,
+            got=got,
+            hint="--output DIR",
+        )
 
 
 def claim_run_folder(config: Config, *, shared: bool) -> Path:
@@ -73,12 +65,14 @@ def claim_run_folder(config: Config, *, shared: bool) -> Path:
     Raises:
         DataError: If the folder cannot be made or written to.
     """
-    root, name = Path(config.output.root).expanduser(), config.output.name or config.method
+    root = Path(config.output.root).expanduser()
+    name = config.output.name or config.method
+    folder = root / name
     number = 1
     while True:
-        folder = root / (name if number == 1 else f"{name}-{number}")
         try:
             folder.mkdir(parents=True, exist_ok=shared)
+            # A folder can be there and still refuse files: of another user, or on a disk mounted read-only.
             probe = folder / ".writable"
             probe.touch()
             probe.unlink(missing_ok=True)
@@ -87,65 +81,68 @@ def claim_run_folder(config: Config, *, shared: bool) -> Path:
             if not folder.is_dir():
                 raise DataError("output folder cannot be made", where=folder, got="a file of that name") from None
             number += 1
+            folder = root / f"{name}-{number}"
         except OSError as error:
-            raise DataError("output folder not writable", where=folder, got=error, hint="--output DIR") from None
+            raise DataError(
+                "output folder not writable",
+                where=folder,
+                got=error,
+                hint="--output DIR",
+            ) from None
 
 
-def save_arrays(folder: Path, case: Case, result: FusionResult, format: str) -> None:
+def save_arrays(
+    folder: Path,
+    case: Case,
+    result: FusionResult,
+    format: str,
+) -> None:
     """Write the fused cube, PSF, SRF and wavelengths.
 
     Files: `fused.npy` or `fused.mat` (key `fused`), float32 (H, W, C); `psf.npy` (k, k); `srf.npy` (M, C);
     `wavelengths_nm.npy` (C,); `true_psf.npy`, `true_srf.npy` in a simulation.
     """
+    wavelengths_nm = case.observation.wavelengths_nm
     if format == "mat":
-        from scipy.io import savemat
-
-        wavelengths = case.observation.wavelengths_nm
-        extra = {} if wavelengths is None else {"wavelengths_nm": wavelengths}
-        content = {"fused": result.fused, **extra}
-        write_safely(folder / "fused.mat", lambda path: savemat(path, content, do_compression=True))
+        _save_mat(folder / "fused.mat", result.fused, wavelengths_nm)
     else:
-        write_safely(folder / "fused.npy", lambda path: np.save(path, result.fused))
+        _save_npy(folder / "fused.npy", result.fused)
     arrays: dict[str, Optional[np.ndarray]] = {
         "psf": result.psf,
         "srf": result.srf,
-        "wavelengths_nm": case.observation.wavelengths_nm,
+        "wavelengths_nm": wavelengths_nm,
         "true_psf": case.true_psf,
         "true_srf": case.true_srf,
     }
     for name, array in arrays.items():
         if array is not None:
-            kept = np.asarray(array)
-            write_safely(folder / f"{name}.npy", lambda path, kept=kept: np.save(path, kept))  # type: ignore[misc]
+            _save_npy(folder / f"{name}.npy", np.asarray(array))
+
+
+def _save_npy(path: Path, array: np.ndarray) -> None:
+    def write(temporary: Path) -> None:
+        np.save(temporary, array)
+
+    write_whole(path, write, hint=OUTPUT_HINT)
+
+
+def _save_mat(path: Path, fused: np.ndarray, wavelengths_nm: Optional[np.ndarray]) -> None:
+    from scipy.io import savemat
+
+    content = {"fused": fused}
+    if wavelengths_nm is not None:
+        content["wavelengths_nm"] = wavelengths_nm
+
+    def write(temporary: Path) -> None:
+        savemat(temporary, content, do_compression=True)
+
+    write_whole(path, write, hint=OUTPUT_HINT)
 
 
 def write_history(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
     """Write history.csv: a row per record, a column per key."""
     columns = list(dict.fromkeys(key for record in history for key in record))
-    lines = [",".join(columns)]
-    for record in history:
-        lines.append(",".join(str(record.get(key, "")) for key in columns))
-    text = "\n".join(lines) + "\n"
-    write_safely(folder / "history.csv", lambda path: path.write_text(text, encoding="utf-8"))
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write readable JSON, whole or not at all; numpy numbers become plain ones, NaN and infinity null."""
-    text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False)
-    write_safely(path, lambda temporary: temporary.write_text(text + "\n", encoding="utf-8"))
-
-
-def _finite(value: Any) -> Any:
-    """What JSON can hold: it has neither numpy's types nor NaN nor infinity."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+    write_csv(folder / HISTORY, columns, history, hint=OUTPUT_HINT)
 
 
 def read_metrics(folder: Path) -> Optional[dict[str, Any]]:
@@ -154,18 +151,27 @@ def read_metrics(folder: Path) -> Optional[dict[str, Any]]:
         content = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        return None
+    return content
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """Checkpoints of a scene's folder, oldest first."""
-    found = [path for path in folder.glob("iter_*") if _CHECKPOINT.match(path.name) and path.is_dir()]
-    return sorted(found, key=lambda path: int(path.name[5:]))
+    found: dict[int, Path] = {}
+    for path in folder.glob("iter_*"):
+        match = _CHECKPOINT.match(path.name)
+        if match is not None and path.is_dir():
+            found[int(match[1])] = path
+    # By number: iter_1000 comes after iter_200.
+    return [found[iteration] for iteration in sorted(found)]
 
 
 def scene_folders(folder: Path) -> list[Path]:
     """Folders within that of a run: its scenes."""
-    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_dir())
 
 
 def _digest_begun_with(scene: Path) -> Optional[str]:
@@ -175,7 +181,8 @@ def _digest_begun_with(scene: Path) -> Optional[str]:
         return str(metrics.get("config"))
     for checkpoint in reversed(list_checkpoints(scene)):
         try:
-            return str(json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))["config"])
+            state = json.loads((checkpoint / CHECKPOINT_STATE).read_text(encoding="utf-8"))
+            return str(state["config"])
         except (OSError, ValueError, KeyError, TypeError):  # damaged: said when it is loaded
             return None
     return None
@@ -207,13 +214,17 @@ def keep_configuration(folder: Path, config: Config) -> None:
     except ConfigError:
         same = False
     if not same:
-        write_safely(path, lambda temporary: temporary.write_text(config.to_yaml(), encoding="utf-8"))
+        write_text(path, config.to_yaml(), hint=OUTPUT_HINT)
 
 
 def finished_scenes(folder: Path) -> dict[str, dict[str, Any]]:
     """Name -> content of metrics.json, of every finished scene of a run."""
-    found = {scene.name: read_metrics(scene) for scene in scene_folders(folder)}
-    return {name: metrics for name, metrics in found.items() if metrics is not None}
+    found = {}
+    for scene in scene_folders(folder):
+        metrics = read_metrics(scene)
+        if metrics is not None:
+            found[scene.name] = metrics
+    return found
 
 
 def write_summary(folder: Path) -> list[dict[str, Any]]:
@@ -228,7 +239,9 @@ def write_summary(folder: Path) -> list[dict[str, Any]]:
     if not rows:
         return rows
     columns = list(dict.fromkeys(name for row in rows for name in row))
+    table = list(rows)
     mean = mean_row(rows)
-    table = rows if mean is None else [*rows, mean]
-    write_csv(folder / SUMMARY, columns, table, hint="choose another --output")
+    if mean is not None:
+        table.append(mean)
+    write_csv(folder / SUMMARY, columns, table, hint=OUTPUT_HINT)
     return table

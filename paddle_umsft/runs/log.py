@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from paddle_umsft.errors import DataError
+from paddle_umsft.runs.folder import LOG
 
 LOGGER = "paddle_umsft"
 
@@ -39,7 +40,7 @@ def logging_to(folder: Path, debug: bool) -> Iterator[logging.Logger]:
     handlers: list[logging.Handler] = [screen]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = LogFile(folder / "log.txt", encoding="utf-8")
+        file = LogFile(folder / LOG, encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         handlers.append(file)
     except OSError as error:

@@ -12,6 +12,7 @@ from paddle_umsft.data.scene import Case, Supports
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.machine.files import write_json, write_whole
 from paddle_umsft.machine.versions import versions
+from paddle_umsft.runs.folder import OUTPUT_HINT
 
 FORMATS = ("npz", "mat")
 PSF_RULE = (
@@ -19,9 +20,6 @@ PSF_RULE = (
     "first = floor((scale - k) / 2), indices outside the image wrap around"
 )
 SRF_RULE = "msi[:, :, m] = sum over c of srf[m, c] * hr[:, :, c]"
-
-
-_OUTPUT_HINT = "choose another --output"
 
 
 def write_pair(
@@ -84,7 +82,7 @@ def write_pair(
     _write_arrays(pair_file, pair)
     _write_arrays(truth_file, truth)
     facts = _facts(case, config, {"pair": pair_file.name, "truth": truth_file.name})
-    write_json(facts_file, facts, hint=_OUTPUT_HINT)
+    write_json(facts_file, facts, hint=OUTPUT_HINT)
     return [pair_file, truth_file, facts_file]
 
 
@@ -150,7 +148,7 @@ def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
         else:
             np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
 
-    write_whole(path, write, hint=_OUTPUT_HINT)
+    write_whole(path, write, hint=OUTPUT_HINT)
 
 
 def _facts(

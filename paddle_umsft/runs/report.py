@@ -14,7 +14,7 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.machine.files import write_text
 from paddle_umsft.metrics.figures import title_of
-from paddle_umsft.runs.folder import finished_scenes
+from paddle_umsft.runs.folder import OUTPUT_HINT, finished_scenes
 from paddle_umsft.runs.page import PagePicture, PageTable, picture_of, render, shown_facts, thumbnail
 from paddle_umsft.runs.summary import BICUBIC_FIGURES, bicubic_column, mean_row, scene_rows
 
@@ -25,7 +25,6 @@ REPORT = "report.html"
 
 # Values of `Observation.meta` that tell nothing.
 _EMPTY: tuple[Any, ...] = (None, [], ())
-_OUTPUT_HINT = "choose another --output"
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def write_scene_report(folder: Path, text: str) -> None:
     Raises:
         DataError: If it cannot be written.
     """
-    write_text(folder / REPORT, text, hint=_OUTPUT_HINT)
+    write_text(folder / REPORT, text, hint=OUTPUT_HINT)
 
 
 def write_run_report(
@@ -123,7 +122,7 @@ def write_run_report(
         failed=failed or {},
         links=_scene_links(folder, list(finished)),
     )
-    write_text(folder / REPORT, text, hint=_OUTPUT_HINT)
+    write_text(folder / REPORT, text, hint=OUTPUT_HINT)
 
 
 def _scene_pictures(

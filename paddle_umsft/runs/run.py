@@ -19,6 +19,7 @@ from paddle_umsft.methods.table import find_method
 from paddle_umsft.metrics import find_convention
 from paddle_umsft.runs.folder import (
     CONFIG,
+    LOG,
     METRICS,
     check_configuration,
     claim_run_folder,
@@ -31,18 +32,29 @@ from paddle_umsft.runs.folder import (
 from paddle_umsft.runs.report import write_run_report
 from paddle_umsft.runs.scene import SceneOutcome, fuse_scene
 
+# What paddle.distributed.launch tells each of its processes.
+RANK_VARIABLE = "PADDLE_TRAINER_ID"
+SIZE_VARIABLE = "PADDLE_TRAINERS_NUM"
+
 
 def share_of_work() -> tuple[int, int]:
     """(rank, size) of this process among those started by paddle.distributed.launch; (0, 1) alone."""
-    rank, size = os.environ.get("PADDLE_TRAINER_ID", "0"), os.environ.get("PADDLE_TRAINERS_NUM", "1")
+    rank = os.environ.get(RANK_VARIABLE, "0")
+    size = os.environ.get(SIZE_VARIABLE, "1")
     try:
         return int(rank), max(int(size), 1)
     except ValueError:
-        where = "PADDLE_TRAINER_ID, PADDLE_TRAINERS_NUM"
+        where = f"{RANK_VARIABLE}, {SIZE_VARIABLE}"
         raise ConfigError("not numbers", where=where, got=f"{rank}, {size}") from None
 
 
-def fuse_all(config: Config, folder: Path, *, quiet: bool = False, debug: bool = False) -> list[SceneOutcome]:
+def fuse_all(
+    config: Config,
+    folder: Path,
+    *,
+    quiet: bool = False,
+    debug: bool = False,
+) -> list[SceneOutcome]:
     """Fuse every scene of a run, one after another; one that fails does not stop the others.
 
     Under paddle.distributed.launch each process takes every size-th scene.
@@ -141,7 +153,9 @@ def open_run(
         CheckpointError: If the folder to resume holds no run.
         DataError: If the output folder cannot be written to.
     """
-    extra = [*overrides, *([f"runtime.device={device}"] if device else [])]
+    extra = list(overrides)
+    if device:
+        extra.append(f"runtime.device={device}")
     if resume is not None:
         folder = Path(resume).expanduser()
         if not (folder / CONFIG).is_file():
@@ -153,9 +167,8 @@ def open_run(
             raise ConfigError("a resumed run stays in its folder", where="--resume", hint="leave --output out")
         config = load_config(folder / CONFIG, extra)
         check_names(config)
-        begun = (folder / "log.txt").is_file() and (folder.parent / CONFIG).is_file()  # before its first checkpoint
-        if begun or (folder / METRICS).is_file() or list_checkpoints(folder):
-            folder = folder.parent  # the folder of a scene was given
+        if _is_of_a_scene(folder):
+            folder = folder.parent
         return config, folder
     if config_name is None:
         raise ConfigError("no configuration", where="-c", hint="python tools/train.py -c demo.yml")
@@ -164,7 +177,16 @@ def open_run(
     if output is not None:
         config.output.root = output
     list_scenes(config.data)  # before a folder is made: a wrong path should leave nothing behind
-    return config, claim_run_folder(config, shared=share_of_work()[1] > 1)
+    _, processes = share_of_work()
+    return config, claim_run_folder(config, shared=processes > 1)
+
+
+def _is_of_a_scene(folder: Path) -> bool:
+    """Whether a folder to resume is that of a scene, whose run is the folder above."""
+    if (folder / METRICS).is_file() or list_checkpoints(folder):
+        return True
+    # Stopped before its first checkpoint.
+    return (folder / LOG).is_file() and (folder.parent / CONFIG).is_file()
 
 
 def run(

@@ -15,16 +15,17 @@ from paddle_umsft.data.reading import read_pair, read_scene
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import UmsftError
 from paddle_umsft.machine.environment import import_paddle
+from paddle_umsft.machine.files import write_json
 from paddle_umsft.methods.table import find_method, run_method
 from paddle_umsft.runs.assess import assess, result_table
 from paddle_umsft.runs.folder import (
     METRICS,
+    OUTPUT_HINT,
     check_configuration,
     keep_configuration,
     read_metrics,
     save_arrays,
     write_history,
-    write_json,
 )
 from paddle_umsft.runs.log import logging_to
 
@@ -97,7 +98,14 @@ def _decibels(snr_db: Optional[float]) -> str:
     return "none" if snr_db is None else f"{snr_db:g} dB"
 
 
-def _fuse(case: Case, config: Config, folder: Path, log: logging.Logger, writer: Any, quiet: bool) -> FusionResult:
+def _fuse(
+    case: Case,
+    config: Config,
+    folder: Path,
+    log: logging.Logger,
+    writer: Any,
+    quiet: bool,
+) -> FusionResult:
     """Fuse; a trained method with checkpoints and everything that watches it."""
     method = find_method(config.method)
     if method.trained is None:
@@ -115,7 +123,12 @@ def _fuse(case: Case, config: Config, folder: Path, log: logging.Logger, writer:
 
 
 def fuse_scene(
-    entry: SceneEntry, config: Config, folder: Path, *, quiet: bool = False, debug: bool = False
+    entry: SceneEntry,
+    config: Config,
+    folder: Path,
+    *,
+    quiet: bool = False,
+    debug: bool = False,
 ) -> SceneOutcome:
     """Fuse one scene and write its folder; metrics.json comes last and means that the scene is finished.
 
@@ -126,7 +139,11 @@ def fuse_scene(
     finished = read_metrics(folder)
     check_configuration(folder, config)
     if finished is not None:
-        return SceneOutcome(name=entry.name, metrics=finished, skipped=True)
+        return SceneOutcome(
+            name=entry.name,
+            metrics=finished,
+            skipped=True,
+        )
     case = make_case(entry, config)
     method = find_method(config.method)
     check_minimum_size(case.observation.shape, method.smallest)
@@ -141,7 +158,13 @@ def fuse_scene(
     return SceneOutcome(name=entry.name, metrics=metrics)
 
 
-def _fuse_and_write(case: Case, config: Config, folder: Path, log: logging.Logger, quiet: bool) -> dict[str, Any]:
+def _fuse_and_write(
+    case: Case,
+    config: Config,
+    folder: Path,
+    log: logging.Logger,
+    quiet: bool,
+) -> dict[str, Any]:
     """Fuse and write everything, metrics.json last; return its content."""
     from paddle_umsft.runs.visualdl import add_finished, open_log  # brings matplotlib along
 
@@ -159,5 +182,5 @@ def _fuse_and_write(case: Case, config: Config, folder: Path, log: logging.Logge
     finally:
         if writer is not None:
             writer.close()
-    write_json(folder / METRICS, metrics)
+    write_json(folder / METRICS, metrics, hint=OUTPUT_HINT)
     return metrics

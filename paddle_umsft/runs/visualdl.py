@@ -45,10 +45,18 @@ class VisualDl(Callback):
         if run.in_main_stage():
             self._add_step(record, run)
         else:
-            self._writer.add_scalar(tag=f"WarmUp/{record['stage']}", step=record["step"], value=record["loss"])
+            self._writer.add_scalar(
+                tag=f"WarmUp/{record['stage']}",
+                step=record["step"],
+                value=record["loss"],
+            )
         self._last_seconds = record["seconds"]
         for name, value in run.metrics.items():
-            self._writer.add_scalar(tag=f"Evaluate/{name}", step=record["iteration"], value=value)
+            self._writer.add_scalar(
+                tag=f"Evaluate/{name}",
+                step=record["iteration"],
+                value=value,
+            )
         if run.is_due(record, run.config.evaluate.images):
             result = run.method.result([])
             add_pictures(self._writer, record["iteration"], run.case, result.fused, result.psf, result.srf)
@@ -63,11 +71,19 @@ class VisualDl(Callback):
         if self._last_seconds is not None and record["seconds"] > self._last_seconds:
             curves["iter_per_s"] = 1.0 / (record["seconds"] - self._last_seconds)
         for name, value in curves.items():
-            self._writer.add_scalar(tag=f"Train/{name}", step=record["iteration"], value=value)
+            self._writer.add_scalar(
+                tag=f"Train/{name}",
+                step=record["iteration"],
+                value=value,
+            )
 
 
 def add_finished(
-    writer: Any, case: Case, result: FusionResult, metrics: Mapping[str, Any], config: Config
+    writer: Any,
+    case: Case,
+    result: FusionResult,
+    metrics: Mapping[str, Any],
+    config: Config,
 ) -> None:
     """Log what is known at a scene's end; of a trained method the rest is there already."""
     if find_method(config.method).trained is None:
@@ -81,7 +97,11 @@ def add_history(writer: Any, history: Sequence[Mapping[str, Any]]) -> None:
     for step, record in enumerate(history):
         if np.isfinite(record.get("loss", np.nan)):
             tag = f"Train/loss_{record.get('stage', 'fuse')}"
-            writer.add_scalar(tag=tag, step=int(record.get("iteration", step)), value=float(record["loss"]))
+            writer.add_scalar(
+                tag=tag,
+                step=int(record.get("iteration", step)),
+                value=float(record["loss"]),
+            )
 
 
 def figure_pixels(figure: Any) -> np.ndarray:
@@ -104,7 +124,11 @@ def add_pictures(
     """Log RGB, error and angle map, spectra, PSF and SRF of one moment."""
     seen = case.observation
     wavelengths_nm = seen.wavelengths_nm
-    writer.add_image(tag="Fused/RGB", step=step, img=rgb_image(fused, wavelengths_nm))
+    writer.add_image(
+        tag="Fused/RGB",
+        step=step,
+        img=rgb_image(fused, wavelengths_nm),
+    )
     figures = {"Fused/spectra": spectra({"fused": fused}, reference=case.reference, wavelengths_nm=wavelengths_nm)}
     if case.reference is not None:
         figures["Fused/error"] = error_maps({"RMSE": fused}, case.reference)
@@ -114,10 +138,18 @@ def add_pictures(
         figures["Degradation/PSF"] = psf_srf(psf, None, scale=seen.scale, true_psf=case.true_psf)
     if srf is not None:
         figures["Degradation/SRF"] = psf_srf(
-            None, srf, scale=seen.scale, wavelengths_nm=wavelengths_nm, true_srf=case.true_srf
+            None,
+            srf,
+            scale=seen.scale,
+            wavelengths_nm=wavelengths_nm,
+            true_srf=case.true_srf,
         )
     for tag, figure in figures.items():
-        writer.add_image(tag=tag, step=step, img=figure_pixels(figure))
+        writer.add_image(
+            tag=tag,
+            step=step,
+            img=figure_pixels(figure),
+        )
 
 
 def hyper_parameters(config: Config, scale: int) -> dict[str, Union[str, int, float]]:
@@ -139,7 +171,12 @@ def hyper_parameters(config: Config, scale: int) -> dict[str, Union[str, int, fl
     }
 
 
-def add_hparams(writer: Any, config: Config, scale: int, metrics: Mapping[str, float]) -> None:
+def add_hparams(
+    writer: Any,
+    config: Config,
+    scale: int,
+    metrics: Mapping[str, float],
+) -> None:
     """Log hyper-parameters with the final PSNR and SAM, for VisualDL's page of them; without a truth nothing."""
     known = {name: metrics[name] for name in RESULT_METRICS if name in metrics}
     if not known:
@@ -147,4 +184,8 @@ def add_hparams(writer: Any, config: Config, scale: int, metrics: Mapping[str, f
     settings = hyper_parameters(config, scale)
     writer.add_hparams(hparams_dict=settings, metrics_list=[f"Result/{name}" for name in known])
     for name, value in known.items():
-        writer.add_scalar(tag=f"Result/{name}", step=0, value=float(value))
+        writer.add_scalar(
+            tag=f"Result/{name}",
+            step=0,
+            value=float(value),
+        )

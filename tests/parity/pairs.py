@@ -20,6 +20,7 @@ import torch_twin as twin
 
 from paddle_umsft.config.umsft import NetworkConfig
 from paddle_umsft.methods.networks import vgg
+from paddle_umsft.methods.networks.model import ModelSizes
 from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
 from paddle_umsft.methods.networks.warm_up import Images
 from paddle_umsft.methods.umsft import network as umsft
@@ -141,9 +142,9 @@ def make_pair(
     if narrow:
         with thin(bands):
             net = twin.Umsft(*theirs, srf).double()
-            model = build_model(**sizes, network=NetworkConfig(width=WIDTH, skip=SKIP))
+            model = build_model(ModelSizes(**sizes), network=NetworkConfig(width=WIDTH, skip=SKIP))
     else:
-        net, model = twin.Umsft(*theirs, srf).double(), build_model(**sizes)
+        net, model = twin.Umsft(*theirs, srf).double(), build_model(ModelSizes(**sizes))
     _draw_norms(net, seed)
     model.train()
     basis, coeffs = spectral_subspace(lr_hsi[0], 3)

@@ -14,6 +14,7 @@ import pytest
 
 from paddle_umsft.config.umsft import NetworkConfig
 from paddle_umsft.errors import DataError
+from paddle_umsft.methods.networks.model import ModelSizes
 from paddle_umsft.methods.umsft.model import build_model
 from paddle_umsft.parity import __main__ as command
 from paddle_umsft.parity import golden
@@ -55,7 +56,7 @@ def test_published_numbers_of_uhntc(case: GoldenCase) -> None:
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network that cannot match, in little time."""
     settings = NetworkConfig(width=8, skip=2)
-    monkeypatch.setattr(golden, "build_model", lambda **sizes: build_model(**sizes, network=settings))
+    monkeypatch.setattr(golden, "build_model", lambda sizes: build_model(sizes, settings))
 
 
 def small_case(figures: dict[str, Any], arrays: dict[str, np.ndarray]) -> GoldenCase:
@@ -92,7 +93,7 @@ def test_published_names_of_both_band_counts() -> None:
     listed = {key: tuple(shape) for key, shape in shapes.items()}
     supports = ((0, 30), (13, 50), (41, 84), (68, 128))
     case = GoldenCase("names", 128, 128, 128, 8, supports, 1, {}, {}, listed)
-    model = build_model(bands=128, msi_bands=4, scale=8, supports=supports, network=NetworkConfig())
+    model = build_model(ModelSizes(bands=128, msi_bands=4, scale=8, supports=supports))
     outcome = Outcome(case)
     golden._compare_names(outcome, model)
     assert outcome.ok, outcome.rows[0].note

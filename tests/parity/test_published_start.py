@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="the published start is drawn by tor
 import published_start  # noqa: E402
 
 from paddle_umsft.config.load import load_config  # noqa: E402
+from paddle_umsft.methods.networks.model import ModelSizes  # noqa: E402
 from paddle_umsft.methods.umsft.model import build_model  # noqa: E402
 from paddle_umsft.parity.reference import read_golden  # noqa: E402
 from paddle_umsft.weights import shapes  # noqa: E402
@@ -64,7 +65,7 @@ def test_the_seed_decides(start: dict[str, torch.Tensor]) -> None:
 def test_the_port_starts_there(tmp_path: Path, start: dict[str, torch.Tensor]) -> None:
     torch.save(start, tmp_path / "start.pth")
     settings = load_config(overrides=[f"network.weights={tmp_path / 'start.pth'}"])
-    model = build_model(**SIZES, network=settings.network)
+    model = build_model(ModelSizes(**SIZES), network=settings.network)
     assert model.started == ("network", "spatial", "spectral")
     found = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     np.testing.assert_array_equal(found["network.levels.2.attention.out.weight"], start["attention3.fc.weight"].T)

@@ -16,7 +16,7 @@ import torch_twin_uhntc as twin
 from pairs import CUT, load, make_images
 
 from paddle_umsft.methods.networks import vgg
-from paddle_umsft.methods.networks.model import FusionModel
+from paddle_umsft.methods.networks.model import FusionModel, ModelSizes
 from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
 from paddle_umsft.methods.networks.warm_up import Images
 from paddle_umsft.methods.uhntc import network
@@ -98,7 +98,7 @@ def make_uhntc_pair(
     with ExitStack() as stack:
         if narrow:
             stack.enter_context(thin())
-        net, model = twin.Uhntc(*theirs).double(), build_uhntc(**sizes)
+        net, model = twin.Uhntc(*theirs).double(), build_uhntc(ModelSizes(**sizes))
     model.train()
     basis, coeffs = spectral_subspace(lr_hsi[0], rank)
     ours = [paddle.to_tensor(array) for array in (lr_hsi, hr_msi, basis, coeffs)]

@@ -12,7 +12,7 @@ import pytest
 
 from paddle_umsft.config.load import load_config
 from paddle_umsft.data.scene import Case, FusionResult, Observation
-from paddle_umsft.runs.folder import write_json
+from paddle_umsft.machine.files import write_json
 from paddle_umsft.runs.pictures import scene_figures
 from paddle_umsft.runs.report import scene_report, write_run_report
 from paddle_umsft.runs.run import fuse_all

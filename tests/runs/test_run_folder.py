@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from paddle_umsft.config.run import Config
-from paddle_umsft.runs.folder import write_json, write_summary
+from paddle_umsft.machine.files import write_json
+from paddle_umsft.runs.folder import write_summary
 from paddle_umsft.runs.report import write_run_report
 
 

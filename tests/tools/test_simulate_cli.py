@@ -15,7 +15,7 @@ import scipy.io
 from paddle_umsft.config.load import load_config
 from paddle_umsft.data.listing import list_scenes
 from paddle_umsft.errors import DataError
-from paddle_umsft.runs.folder import write_json
+from paddle_umsft.machine.files import write_json
 from paddle_umsft.runs.pairs import read_back
 from paddle_umsft.runs.run import open_run
 from paddle_umsft.runs.scene import make_case

@@ -92,10 +92,11 @@ def test_names_outside_the_grammar(name: str) -> None:
 
 def test_every_tensor_of_the_network_has_a_published_name() -> None:
     paddle = pytest.importorskip("paddle")
+    from paddle_umsft.methods.networks.model import ModelSizes
     from paddle_umsft.methods.umsft.model import build_model
 
     paddle.seed(0)
-    model = build_model(bands=7, msi_bands=2, scale=4, supports=((0, 3), (2, 7)))
+    model = build_model(ModelSizes(bands=7, msi_bands=2, scale=4, supports=((0, 3), (2, 7))))
     sizes = shapes.Sizes(7, (3, 5), (5, 5, 5), (191,) * 3, (20,) * 3)
     wanted = {**shapes.umsft_shapes(sizes), **shapes.psf_shapes(5)}
     for name, tensor in model.state_dict().items():

@@ -18,10 +18,11 @@ SIZES = shapes.Sizes(bands=7, supports=(3, 5), attention=(5, 5, 5), widths=(6, 6
 
 def build() -> paddle.nn.Layer:
     from paddle_umsft.config.umsft import NetworkConfig
+    from paddle_umsft.methods.networks.model import ModelSizes
     from paddle_umsft.methods.umsft.model import build_model
 
     config = NetworkConfig(width=6, skip=2)
-    return build_model(bands=7, msi_bands=2, scale=4, supports=((0, 3), (2, 7)), network=config)
+    return build_model(ModelSizes(bands=7, msi_bands=2, scale=4, supports=((0, 3), (2, 7))), config)
 
 
 def published() -> dict[str, np.ndarray]:

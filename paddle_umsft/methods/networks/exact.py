@@ -20,14 +20,16 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 
-_CUBIC = -0.75  # Keys' parameter, as PyTorch and Paddle have it
+_KEYS = -0.75  # the cubic's parameter, as PyTorch and Paddle have it
+_CUBIC_TAPS = 4  # neighbours with a weight, two on each side
 
 
 def leaky_relu(x: paddle.Tensor, negative_slope: float) -> paddle.Tensor:
     """LeakyReLU with the slope in the type of x, any shape."""
     if x.dtype != paddle.float64:
         return F.leaky_relu(x, negative_slope)
-    return paddle.where(x > 0, x, x * paddle.to_tensor(negative_slope, dtype="float64"))
+    slope = paddle.to_tensor(negative_slope, dtype="float64")
+    return paddle.where(x > 0, x, x * slope)
 
 
 def for_batch_norm(x: paddle.Tensor, epsilon: float) -> paddle.Tensor:
@@ -39,7 +41,9 @@ def for_batch_norm(x: paddle.Tensor, epsilon: float) -> paddle.Tensor:
     """
     if x.dtype != paddle.float64:
         return x
-    return x * math.sqrt(_epsilon_in_use(epsilon, paddle.get_device()) / epsilon)
+    in_use = _epsilon_in_use(epsilon, paddle.get_device())
+    scale = math.sqrt(in_use / epsilon)
+    return x * scale
 
 
 @functools.cache
@@ -47,12 +51,19 @@ def _epsilon_in_use(epsilon: float, device: str) -> float:
     """What batch normalisation in float64 adds to the variance on this device: measured, as versions may differ."""
     deviation = math.sqrt(epsilon)
     pair = paddle.to_tensor([[-deviation], [deviation]], dtype="float64")  # (2, 1): mean 0, variance epsilon
-    running_mean, bias = paddle.zeros([1], "float64"), paddle.zeros([1], "float64")
-    running_variance, weight = paddle.ones([1], "float64"), paddle.ones([1], "float64")
     with paddle.no_grad():
-        normalised = F.batch_norm(pair, running_mean, running_variance, weight, bias, training=True, epsilon=epsilon)
+        normalised = F.batch_norm(
+            pair,
+            running_mean=paddle.zeros([1], "float64"),
+            running_var=paddle.ones([1], "float64"),
+            weight=paddle.ones([1], "float64"),
+            bias=paddle.zeros([1], "float64"),
+            training=True,
+            epsilon=epsilon,
+        )
     found = abs(float(normalised.numpy()[1, 0]))  # deviation / sqrt(deviation² + what is added)
-    return (deviation / found) ** 2 - deviation**2
+    divisor = deviation / found
+    return divisor**2 - deviation**2
 
 
 class AdamW(paddle.optimizer.AdamW):
@@ -64,33 +75,47 @@ class AdamW(paddle.optimizer.AdamW):
         weight_decay: Share of a parameter that goes with each step, times the rate.
     """
 
-    def __init__(self, learning_rate: Any, *, parameters: list[paddle.Tensor], weight_decay: float) -> None:
+    def __init__(
+        self,
+        learning_rate: Any,
+        *,
+        parameters: list[paddle.Tensor],
+        weight_decay: float,
+    ) -> None:
         double = any(parameter.dtype == paddle.float64 for parameter in parameters)
-        # Paddle's operator takes the decay as a float32: in float64 it gets none, and `step` does it.
-        self._decay_here = weight_decay if double else 0.0
-        super().__init__(learning_rate, parameters=parameters, weight_decay=0.0 if double else weight_decay)
+        self._decay_here = 0.0
+        if double:
+            # Paddle's operator takes the decay as a float32: in float64 it gets none, and `step` does it.
+            self._decay_here = weight_decay
+            weight_decay = 0.0
+        super().__init__(learning_rate, parameters=parameters, weight_decay=weight_decay)
 
     def step(self) -> None:
         """Decay, then move; parameters without a gradient stay."""
         if self._decay_here:
-            kept = 1.0 - self.get_lr() * self._decay_here
-            with paddle.no_grad():
-                for parameter in self._parameter_list:
-                    if not parameter.stop_gradient and parameter.grad is not None:
-                        paddle.assign(parameter * kept, output=parameter)
+            self._decay()
         super().step()
+
+    def _decay(self) -> None:
+        kept = 1.0 - self.get_lr() * self._decay_here
+        moving = [one for one in self._parameter_list if not one.stop_gradient and one.grad is not None]
+        with paddle.no_grad():
+            for parameter in moving:
+                paddle.assign(parameter * kept, output=parameter)
 
 
 def average_pool(x: paddle.Tensor, size: int) -> paddle.Tensor:
     """Mean of blocks: (B, 1, H, W) -> (B, 1, H/size, W/size)."""
     if x.dtype != paddle.float64:
         return F.avg_pool2d(x, kernel_size=size, stride=size)
-    return F.conv2d(x, paddle.to_tensor(np.full((1, 1, size, size), 1.0 / size**2)), stride=size)
+    share = 1.0 / size**2
+    kernel = np.full((1, 1, size, size), share)
+    return F.conv2d(x, paddle.to_tensor(kernel), stride=size)
 
 
 def bilinear_matrix(length: int, new_length: int) -> np.ndarray:
     """Weights that resize a line, corners not aligned: (new_length, length) float64, each row sums to 1."""
-    position = (np.arange(new_length) + 0.5) * (length / new_length) - 0.5
+    position = _positions(length, new_length)
     position = np.maximum(position, 0.0)  # beyond the first pixel's centre the first pixel goes on
     left = np.minimum(np.floor(position).astype(int), length - 1)
     right = np.minimum(left + 1, length - 1)
@@ -102,6 +127,13 @@ def bilinear_matrix(length: int, new_length: int) -> np.ndarray:
     return matrix
 
 
+def _positions(length: int, new_length: int) -> np.ndarray:
+    """Where the new pixels' centres lie among the old pixels, corners not aligned: (new_length,)."""
+    old_per_new = length / new_length
+    centres = np.arange(new_length) + 0.5  # from the line's left end, in new pixels
+    return centres * old_per_new - 0.5
+
+
 def bicubic_matrix(length: int, new_length: int) -> np.ndarray:
     """Weights that resize a line by Keys' cubic with a = -0.75, corners not aligned, borders repeated.
 
@@ -110,32 +142,44 @@ def bicubic_matrix(length: int, new_length: int) -> np.ndarray:
     Returns:
         (new_length, length) float64, each row sums to 1.
     """
-    position = (np.arange(new_length) + 0.5) * (length / new_length) - 0.5
+    position = _positions(length, new_length)
     first = np.floor(position).astype(int) - 1
     matrix = np.zeros((new_length, length))
     rows = np.arange(new_length)
-    for tap in range(4):
+    for tap in range(_CUBIC_TAPS):
         column = first + tap
-        distance = np.abs(position - column)
-        near = ((_CUBIC + 2) * distance - (_CUBIC + 3)) * distance**2 + 1
-        far = _CUBIC * (((distance - 5) * distance + 8) * distance - 4)
-        weight = np.where(distance <= 1, near, far)
-        np.add.at(matrix, (rows, np.clip(column, 0, length - 1)), weight)
+        weight = _cubic(np.abs(position - column))
+        inside = np.clip(column, 0, length - 1)
+        np.add.at(matrix, (rows, inside), weight)
     return matrix
+
+
+def _cubic(distance: np.ndarray) -> np.ndarray:
+    """Keys' cubic of a distance between 0 and 2 pixels."""
+    near = ((_KEYS + 2) * distance - (_KEYS + 3)) * distance**2 + 1
+    far = _KEYS * (((distance - 5) * distance + 8) * distance - 4)
+    weight: np.ndarray = np.where(distance <= 1, near, far)
+    return weight
 
 
 def resize_bilinear(x: paddle.Tensor, height: int, width: int) -> paddle.Tensor:
     """Resize (B, C, H, W) to (B, C, height, width), linear, without aligned corners."""
-    return _resize(x, bilinear_matrix(int(x.shape[2]), height), bilinear_matrix(int(x.shape[3]), width))
+    rows = bilinear_matrix(int(x.shape[2]), height)
+    columns = bilinear_matrix(int(x.shape[3]), width)
+    return _resize(x, rows, columns)
 
 
 def resize_bicubic(x: paddle.Tensor, height: int, width: int) -> paddle.Tensor:
     """Resize (B, C, H, W) to (B, C, height, width), cubic, without aligned corners."""
-    return _resize(x, bicubic_matrix(int(x.shape[2]), height), bicubic_matrix(int(x.shape[3]), width))
+    rows = bicubic_matrix(int(x.shape[2]), height)
+    columns = bicubic_matrix(int(x.shape[3]), width)
+    return _resize(x, rows, columns)
 
 
 def _resize(x: paddle.Tensor, rows: np.ndarray, columns: np.ndarray) -> paddle.Tensor:
     """Two matrix products, in the type of x."""
-    dtype = str(x.dtype).rsplit(".", 1)[-1]
-    across = paddle.matmul(x, paddle.to_tensor(columns.astype(dtype)), transpose_y=True)  # (B, C, H, width)
-    return paddle.matmul(paddle.to_tensor(rows.astype(dtype)), across)  # (B, C, height, width)
+    dtype = str(x.dtype).rsplit(".", 1)[-1]  # "paddle.float32" -> "float32"
+    across_rows = paddle.to_tensor(rows.astype(dtype))
+    across_columns = paddle.to_tensor(columns.astype(dtype))
+    wide = paddle.matmul(x, across_columns, transpose_y=True)  # (B, C, H, width)
+    return paddle.matmul(across_rows, wide)  # (B, C, height, width)

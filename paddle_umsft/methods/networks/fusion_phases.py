@@ -149,12 +149,18 @@ class PhasedFusion(Stage):
 
     def _keep(self, fused: paddle.Tensor) -> None:
         self.fused = fused
-        if self.past > 0:
-            self.average = fused if self.average is None else self.past * self.average + (1 - self.past) * fused
+        if self.past <= 0:
+            return
+        if self.average is None:
+            self.average = fused
+        else:
+            self.average = self.past * self.average + (1 - self.past) * fused
 
     def result(self) -> np.ndarray:
         """(H, W, C) of the type computed in; without any step, what the network makes of the scene as it stands."""
-        best = self.average if self.average is not None else self.fused
+        best = self.average
+        if best is None:
+            best = self.fused
         if best is None:
             with paddle.no_grad():
                 best = self.forward()

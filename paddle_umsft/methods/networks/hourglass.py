@@ -40,9 +40,19 @@ class HourglassScale(nn.Layer):
     ) -> None:
         super().__init__()
 
-        def block(before: int, after: int, kernel_size: int, stride: int = 1) -> ConvNormAct:
+        def block(
+            before: int,
+            after: int,
+            kernel_size: int,
+            stride: int = 1,
+        ) -> ConvNormAct:
             return ConvNormAct(
-                before, after, kernel_size, stride=stride, padding_mode=padding_mode, activation=activation
+                before,
+                after,
+                kernel_size,
+                stride=stride,
+                padding_mode=padding_mode,
+                activation=activation,
             )
 
         self.skip = block(in_channels, skip, 1)
@@ -61,9 +71,14 @@ class HourglassScale(nn.Layer):
         if self.inner is not None:
             deep = self.inner(deep)
         deep = upsample_twice(deep, self.upsampling)
-        height, width = min(skip.shape[2], deep.shape[2]), min(skip.shape[3], deep.shape[3])
-        both = paddle.concat([centre_crop(skip, height, width), centre_crop(deep, height, width)], axis=1)
-        return self.mix(self.merge(self.norm(both)))
+        # An odd side comes back a pixel longer: it was rounded up on the way down.
+        height = min(skip.shape[2], deep.shape[2])
+        width = min(skip.shape[3], deep.shape[3])
+        skip = centre_crop(skip, height, width)
+        deep = centre_crop(deep, height, width)
+        both = paddle.concat([skip, deep], axis=1)  # (B, skip + width, H, W)
+        merged = self.merge(self.norm(both))
+        return self.mix(merged)
 
 
 class Hourglass(nn.Layer):
@@ -119,7 +134,9 @@ class Hourglass(nn.Layer):
         if fast is not None:
             return fast[0]
         x = recomputed(self._plain, x)
-        return F.sigmoid(x) if self.sigmoid else x
+        if self.sigmoid:
+            x = F.sigmoid(x)
+        return x
 
     def _plain(self, x: paddle.Tensor) -> paddle.Tensor:
         assert self.outer is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Optional
+from typing import Optional, Union
 
 import paddle
 import paddle.nn.functional as F
@@ -45,20 +45,27 @@ class Conv2D(nn.Conv2D):
         bias: bool = True,
     ) -> None:
         fan_in = in_channels // groups * kernel_size * kernel_size
+        if not padding:  # nothing to reflect
+            padding_mode = "zeros"
+        bias_attr: Union[bool, paddle.ParamAttr] = False
+        if bias:
+            bias_attr = uniform_start(fan_in)
         super().__init__(
             in_channels,
             out_channels,
             kernel_size,
             stride=stride,
             padding=padding,
-            padding_mode=padding_mode if padding else "zeros",
+            padding_mode=padding_mode,
             groups=groups,
             weight_attr=uniform_start(fan_in),
-            bias_attr=uniform_start(fan_in) if bias else False,
+            bias_attr=bias_attr,
         )
-        self.step, self.border = stride, padding
+        # What plans ask a layer for.
+        self.step = stride
+        self.border = padding
+        self.border_mode = padding_mode
         self.by_channel = groups > 1
-        self.border_mode = padding_mode if padding else "zeros"
 
 
 class Linear(nn.Linear):
@@ -75,7 +82,12 @@ class BatchNorm(nn.BatchNorm2D):
     """
 
     def __init__(self, channels: int) -> None:
-        super().__init__(channels, momentum=0.9, epsilon=1e-5, use_global_stats=False)
+        super().__init__(
+            channels,
+            momentum=0.9,
+            epsilon=1e-5,
+            use_global_stats=False,
+        )
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
@@ -131,7 +143,8 @@ class ConvNormAct(nn.Layer):
 def zero_mean(x: paddle.Tensor) -> paddle.Tensor:
     """Take each channel's spatial mean away: (B, C, H, W) -> (B, C, H, W)."""
     # Over one flat axis: the gradient of a mean over two axes is ten times as slow in Paddle.
-    return x - x.flatten(2).mean(axis=2).reshape([x.shape[0], x.shape[1], 1, 1])
+    mean = x.flatten(2).mean(axis=2)  # (B, C)
+    return x - mean.reshape([x.shape[0], x.shape[1], 1, 1])
 
 
 def instance_norm(x: paddle.Tensor, epsilon: float) -> paddle.Tensor:
@@ -140,11 +153,18 @@ def instance_norm(x: paddle.Tensor, epsilon: float) -> paddle.Tensor:
     Written out, because Paddle's own keeps epsilon in float32 whatever the tensor's type.
     """
     centred = zero_mean(x)
-    variance = (centred * centred).flatten(2).mean(axis=2).reshape([x.shape[0], x.shape[1], 1, 1])
+    squares = centred * centred
+    variance = squares.flatten(2).mean(axis=2)  # (B, C)
+    variance = variance.reshape([x.shape[0], x.shape[1], 1, 1])
     return centred * paddle.rsqrt(variance + epsilon)
 
 
-def resize(x: paddle.Tensor, height: int, width: int, mode: str = "nearest") -> paddle.Tensor:
+def resize(
+    x: paddle.Tensor,
+    height: int,
+    width: int,
+    mode: str = "nearest",
+) -> paddle.Tensor:
     """Resize (B, C, H, W) to (B, C, height, width) without aligned corners; the same size comes back untouched."""
     if (height, width) == tuple(x.shape[2:]):
         return x
@@ -156,14 +176,20 @@ def resize(x: paddle.Tensor, height: int, width: int, mode: str = "nearest") -> 
 
 def upsample_twice(x: paddle.Tensor, mode: str) -> paddle.Tensor:
     """Double the height and width of (B, C, H, W); mode "bilinear" or "bicubic"."""
-    return F.interpolate(x, scale_factor=2, mode=mode, align_corners=False)
+    return F.interpolate(
+        x,
+        scale_factor=2,
+        mode=mode,
+        align_corners=False,
+    )
 
 
 def centre_crop(x: paddle.Tensor, height: int, width: int) -> paddle.Tensor:
     """Cut (B, C, height, width) out of the middle of x."""
-    top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
-    if top == 0 and left == 0 and (height, width) == tuple(x.shape[2:]):
+    if (height, width) == tuple(x.shape[2:]):
         return x
+    top = (x.shape[2] - height) // 2
+    left = (x.shape[3] - width) // 2
     return x[:, :, top : top + height, left : left + width]
 
 

@@ -18,12 +18,18 @@ def negative_psnr(estimate: paddle.Tensor, target: paddle.Tensor) -> paddle.Tens
 
     A band that agrees exactly (one without any light, say) has nothing to teach, and no gradient.
     """
-    mse = ((estimate - target) ** 2).mean(axis=[2, 3])
-    return 10.0 * paddle.log10(paddle.clip(mse, min=_LEAST_MSE)).mean()
+    difference = estimate - target
+    mse = (difference**2).mean(axis=[2, 3])  # (B, C)
+    log_mse = paddle.log10(paddle.clip(mse, min=_LEAST_MSE))
+    return 10.0 * log_mse.mean()
 
 
 def subspace_msi(
-    response: paddle.Tensor, basis: paddle.Tensor, coeffs: paddle.Tensor, height: int, width: int
+    response: paddle.Tensor,
+    basis: paddle.Tensor,
+    coeffs: paddle.Tensor,
+    height: int,
+    width: int,
 ) -> paddle.Tensor:
     """The low-resolution MSI seen through the spectral subspace.
 
@@ -37,7 +43,9 @@ def subspace_msi(
     Returns:
         (1, M, h, w).
     """
-    return paddle.matmul(paddle.matmul(response, basis), coeffs).reshape([1, -1, height, width])
+    seen_basis = paddle.matmul(response, basis)  # (M, K): far fewer products than with the cube itself
+    seen = paddle.matmul(seen_basis, coeffs)  # (M, h·w)
+    return seen.reshape([1, -1, height, width])
 
 
 def degradation_terms(
@@ -57,24 +65,33 @@ def degradation_terms(
         coeffs: (K, h*w).
     """
     height, width = lr_hsi.shape[2:]
+    through_subspace = subspace_msi(response, basis, coeffs, height, width)
+    in_full = apply_response(response, lr_hsi)
     return {
-        "subspace": F.l1_loss(lr_msi, subspace_msi(response, basis, coeffs, height, width)),
-        "degradation": F.l1_loss(lr_msi, apply_response(response, lr_hsi)),
+        "subspace": F.l1_loss(lr_msi, through_subspace),
+        "degradation": F.l1_loss(lr_msi, in_full),
     }
 
 
 def observation_terms(
-    seen_hsi: paddle.Tensor, lr_hsi: paddle.Tensor, seen_msi: paddle.Tensor, hr_msi: paddle.Tensor
+    seen_hsi: paddle.Tensor,
+    lr_hsi: paddle.Tensor,
+    seen_msi: paddle.Tensor,
+    hr_msi: paddle.Tensor,
 ) -> dict[str, paddle.Tensor]:
     """How far the degraded estimate is from what the two cameras saw (L1)."""
-    return {"hsi": F.l1_loss(seen_hsi, lr_hsi), "msi": F.l1_loss(seen_msi, hr_msi)}
+    return {
+        "hsi": F.l1_loss(seen_hsi, lr_hsi),
+        "msi": F.l1_loss(seen_msi, hr_msi),
+    }
 
 
 def band_difference(fused: paddle.Tensor) -> paddle.Tensor:
     """Mean |difference of neighbouring bands| of (B, C, H, W); zero where there is one band only."""
     if fused.shape[1] < 2:
-        return (fused * 0.0).sum()
-    return (fused[:, 1:] - fused[:, :-1]).abs().mean()
+        return (fused * 0.0).sum()  # a zero that autograd can go through
+    steps = fused[:, 1:] - fused[:, :-1]  # (B, C-1, H, W)
+    return steps.abs().mean()
 
 
 def total(terms: Mapping[str, paddle.Tensor], weights: Optional[Mapping[str, float]] = None) -> paddle.Tensor:
@@ -84,10 +101,15 @@ def total(terms: Mapping[str, paddle.Tensor], weights: Optional[Mapping[str, flo
         terms: By name, one at least.
         weights: By name; a term without one counts once.
     """
+    weights = weights or {}
     loss: Optional[paddle.Tensor] = None
     for name, term in terms.items():
-        weight = 1.0 if weights is None else weights.get(name, 1.0)
-        weighted = term if weight == 1.0 else weight * term
-        loss = weighted if loss is None else loss + weighted
+        weight = weights.get(name, 1.0)
+        if weight != 1.0:  # a product more would be a rounding less like the published sum
+            term = weight * term
+        if loss is None:
+            loss = term
+        else:
+            loss = loss + term
     assert loss is not None
     return loss

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -10,7 +11,7 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from paddle_umsft.data.scene import Supports
+from paddle_umsft.data.scene import Observation, Supports
 from paddle_umsft.errors import DataError
 from paddle_umsft.methods.networks.psf_layers import KnownPsf, LearnedPsf
 from paddle_umsft.methods.networks.srf_layers import KnownSrf, LearnedSrf
@@ -18,6 +19,47 @@ from paddle_umsft.weights.fit import first_lines, misfits, shapes_of
 
 SpatialLayer = Union[LearnedPsf, KnownPsf]
 SpectralLayer = Union[LearnedSrf, KnownSrf]
+
+
+class EncodingNetwork(nn.Layer):
+    """A fusion network whose encoders can start from VGG16-BN."""
+
+    def load_vgg(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Start the encoders from VGG16-BN weights (see `VggFeatures.load_vgg`)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class ModelSizes:
+    """What a model is made to fit.
+
+    Attributes:
+        bands: C.
+        msi_bands: M.
+        scale: s.
+        supports: Per MSI band the half-open range of HSI bands it sees; None: all of them.
+        psf: (k, k) known PSF.
+        srf: (M, C) known SRF.
+    """
+
+    bands: int
+    msi_bands: int
+    scale: int
+    supports: Optional[Supports] = None
+    psf: Optional[np.ndarray] = None
+    srf: Optional[np.ndarray] = None
+
+    @classmethod
+    def of(cls, observation: Observation) -> ModelSizes:
+        """Those of an observation, with what is known of its cameras."""
+        return cls(
+            bands=observation.bands,
+            msi_bands=observation.msi_bands,
+            scale=observation.scale,
+            supports=observation.supports,
+            psf=observation.psf,
+            srf=observation.srf,
+        )
 
 
 class FusionModel(nn.Layer):
@@ -32,7 +74,12 @@ class FusionModel(nn.Layer):
             declared one (P12).
     """
 
-    def __init__(self, network: nn.Layer, spatial: SpatialLayer, spectral: SpectralLayer) -> None:
+    def __init__(
+        self,
+        network: nn.Layer,
+        spatial: SpatialLayer,
+        spectral: SpectralLayer,
+    ) -> None:
         super().__init__()
         self.network = network
         self.spatial = spatial
@@ -54,25 +101,43 @@ class FusionModel(nn.Layer):
         from paddle_umsft.weights import has_declared_query, load_start
 
         given = load_start(path)
-        parts = {"network": self.network, "spatial": self.spatial, "spectral": self.spectral}
+        parts = {
+            "network": self.network,
+            "spatial": self.spatial,
+            "spectral": self.spectral,
+        }
         found: dict[str, np.ndarray] = {}
         wanted: dict[str, paddle.Tensor] = {}
         started = []
         for part, layer in parts.items():
             tensors = {name: array for name, array in given.items() if name.startswith(f"{part}.")}
-            if tensors and not isinstance(layer, (KnownPsf, KnownSrf)):
-                started.append(part)
-                found.update(tensors)
-                wanted.update({f"{part}.{name}": tensor for name, tensor in layer.state_dict().items()})
+            is_known = isinstance(layer, (KnownPsf, KnownSrf))
+            if is_known or not tensors:
+                continue
+            started.append(part)
+            found.update(tensors)
+            for name, tensor in layer.state_dict().items():
+                wanted[f"{part}.{name}"] = tensor
         if not started:
             got, hint = "PSF or SRF alone, which are known here", "leave network.weights out"
-            raise DataError("nothing to start from", where=path, got=got, hint=hint)
+            raise DataError(
+                "nothing to start from",
+                where=path,
+                got=got,
+                hint=hint,
+            )
         problems = state_problems(wanted, found)
         if problems:
             hint = "bands, scale, observe.supports and network sizes must be those of the weights"
-            raise DataError("weights of another network or scene", where=path, got="; ".join(problems), hint=hint)
+            raise DataError(
+                "weights of another network or scene",
+                where=path,
+                got="; ".join(problems),
+                hint=hint,
+            )
         for name, tensor in wanted.items():
-            tensor.set_value(found[name].astype(str(tensor.dtype).split(".")[-1]))
+            dtype = str(tensor.dtype).split(".")[-1]  # "paddle.float32" -> "float32"
+            tensor.set_value(found[name].astype(dtype))
         self.started = tuple(started)
         self.has_declared_query = has_declared_query(given)
 
@@ -102,26 +167,45 @@ def state_problems(wanted: Mapping[str, Any], found: Mapping[str, Any], most: in
     return first_lines(problems, most)
 
 
-def build_cameras(
+def build_cameras(sizes: ModelSizes) -> tuple[SpatialLayer, SpectralLayer]:
+    """Build both degradations; what is known of the cameras is held fixed, the rest is learned."""
+    spatial: SpatialLayer
+    if sizes.psf is None:
+        spatial = LearnedPsf(scale=sizes.scale)
+    else:
+        spatial = KnownPsf(sizes.psf, scale=sizes.scale)
+    if sizes.srf is not None:
+        return spatial, KnownSrf(sizes.srf)
+    all_bands = (0, sizes.bands)
+    supports = sizes.supports or (all_bands,) * sizes.msi_bands
+    return spatial, LearnedSrf(bands=sizes.bands, supports=supports)
+
+
+def assemble(
+    network: EncodingNetwork,
+    sizes: ModelSizes,
     *,
-    bands: int,
-    msi_bands: int,
-    scale: int,
-    supports: Optional[Supports] = None,
-    psf: Optional[np.ndarray] = None,
-    srf: Optional[np.ndarray] = None,
-) -> tuple[SpatialLayer, SpectralLayer]:
-    """Build both degradations; what is known of the cameras is held fixed, the rest is learned.
+    weights: Optional[str],
+    vgg_weights: Optional[str],
+) -> FusionModel:
+    """Put a network and its degradations together, and bring them to where they start.
 
     Args:
-        bands: C.
-        msi_bands: M.
-        scale: s.
-        supports: Per MSI band the half-open range of HSI bands it sees; None: all of them.
-        psf: (k, k) known PSF.
-        srf: (M, C) known SRF.
+        network: Fresh.
+        sizes: What the model is made to fit.
+        weights: File of the whole model's weights to start from, or None.
+        vgg_weights: File of VGG16-BN's weights for the encoders, or None.
+
+    Raises:
+        DataError: If weights to start from cannot be read or do not fit.
     """
-    spatial = LearnedPsf(scale=scale) if psf is None else KnownPsf(psf, scale=scale)
-    if srf is not None:
-        return spatial, KnownSrf(srf)
-    return spatial, LearnedSrf(bands=bands, supports=supports or ((0, bands),) * msi_bands)
+    if vgg_weights is not None:
+        from paddle_umsft.weights import load_vgg_features
+
+        network.load_vgg(load_vgg_features(vgg_weights))
+    spatial, spectral = build_cameras(sizes)
+    model = FusionModel(network, spatial, spectral)
+    if weights is not None:
+        # After VGG's: what a whole model learned goes before what its encoders once started from.
+        model.start_from(weights)
+    return model

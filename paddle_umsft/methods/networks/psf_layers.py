@@ -13,6 +13,9 @@ from paddle_umsft.methods.networks.exact import average_pool
 from paddle_umsft.methods.networks.layers import zero_mean
 from paddle_umsft.methods.networks.ops.small import LearnedBlur, usable
 
+# A kernel that learned to cancel the pool has a sum of nothing but rounding, and stays as it is.
+LEAST_SUM = 1e-12
+
 
 class LearnedPsf(nn.Layer):
     """One kernel for all bands beside an average pool (`SpaDNet` in the published code).
@@ -27,9 +30,11 @@ class LearnedPsf(nn.Layer):
     def __init__(self, *, scale: int) -> None:
         super().__init__()
         self.scale = scale
-        kernel = reference_psf(scale + 1, scale // 2)[None, None]
+        size = scale + 1
+        kernel = reference_psf(size, scale // 2)[None, None]  # (1, 1, s+1, s+1)
         self.kernel = self.create_parameter(
-            [1, 1, scale + 1, scale + 1], default_initializer=nn.initializer.Assign(kernel)
+            [1, 1, size, size],
+            default_initializer=nn.initializer.Assign(kernel),
         )
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
@@ -37,8 +42,10 @@ class LearnedPsf(nn.Layer):
         if usable(x, self.kernel):
             return LearnedBlur.apply(x, self.kernel, self.scale)
         batch, bands, height, width = x.shape
-        flat = x.reshape([batch * bands, 1, height, width])
-        detail = F.conv2d(F.pad(zero_mean(flat), [1, 1, 1, 1], mode="circular"), self.kernel, stride=self.scale)
+        flat = x.reshape([batch * bands, 1, height, width])  # every band an image of its own
+        centred = zero_mean(flat)
+        wrapped = F.pad(centred, [1, 1, 1, 1], mode="circular")  # (B·C, 1, H+2, W+2)
+        detail = F.conv2d(wrapped, self.kernel, stride=self.scale)  # (B·C, 1, h, w)
         pooled = average_pool(flat, self.scale)
         y = F.elu(detail) + pooled
         return y.reshape([batch, bands, y.shape[2], y.shape[3]])
@@ -49,10 +56,12 @@ class LearnedPsf(nn.Layer):
         Returns:
             (s+1, s+1) float64. The window of LR pixel i starts at HR pixel i*s - 1.
         """
-        psf = self.kernel.numpy()[0, 0].astype(np.float64)
-        psf[1:, 1:] += 1.0 / self.scale**2
+        psf: np.ndarray = self.kernel.numpy()[0, 0].astype(np.float64)
+        psf[1:, 1:] += 1.0 / self.scale**2  # the pool's window begins a pixel later
         total = psf.sum()
-        return np.asarray(psf / total if abs(total) > 1e-12 else psf)
+        if abs(total) > LEAST_SUM:
+            psf = psf / total
+        return psf
 
 
 class KnownPsf(nn.Layer):
@@ -66,21 +75,23 @@ class KnownPsf(nn.Layer):
     def __init__(self, psf: np.ndarray, *, scale: int) -> None:
         super().__init__()
         self.scale = scale
-        self.register_buffer("kernel", paddle.to_tensor(psf[None, None], dtype=paddle.get_default_dtype()))
+        kernel = paddle.to_tensor(psf[None, None], dtype=paddle.get_default_dtype())  # (1, 1, k, k)
+        self.register_buffer("kernel", kernel)
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """(B, C, H, W) -> (B, C, H/s, W/s)."""
         batch, bands, height, width = x.shape
-        size, scale = int(self.kernel.shape[2]), self.scale
-        before = -first_tap(size, scale)
-        after = size - scale - before
-        flat = x.reshape([batch * bands, 1, height, width])
-        if before < 0 or after < 0:  # a PSF smaller than the scale: its window starts inside the LR pixel
-            flat = flat[:, :, max(-before, 0) :, max(-before, 0) :]
-        if max(before, after) > 0:
+        size = int(self.kernel.shape[2])
+        # How far the window reaches beyond the LR pixel; negative where it stays inside.
+        before = -first_tap(size, self.scale)
+        after = size - self.scale - before
+        flat = x.reshape([batch * bands, 1, height, width])  # every band an image of its own
+        if before < 0:  # a PSF smaller than the scale
+            flat = flat[:, :, -before:, -before:]
+        if before > 0 or after > 0:
             pads = [max(before, 0), max(after, 0)]
             flat = F.pad(flat, pads + pads, mode="circular")
-        y = F.conv2d(flat, self.kernel, stride=scale)
+        y = F.conv2d(flat, self.kernel, stride=self.scale)  # (B·C, 1, h, w)
         return y.reshape([batch, bands, y.shape[2], y.shape[3]])
 
     def effective_psf(self) -> np.ndarray:

@@ -16,7 +16,10 @@ from paddle_umsft.methods.networks.ops import set_cudnn, set_mode, set_recompute
 
 MEMORY_VALUES_PER_PIXEL = 4200.0
 MEMORY_VALUES_PER_BAND = 25.0
-MEMORY_BASE_MB = 770.0
+MEMORY_BASE_MB = 770.0  # what is left at no pixels
+SINGLE_BYTES = 4.0
+DOUBLE_BYTES = 8.0
+BYTES_PER_MB = 2**20
 
 
 def choose_device(wanted: str) -> str:
@@ -27,14 +30,18 @@ def choose_device(wanted: str) -> str:
     """
     has_gpu = paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
     if wanted == "gpu" and not has_gpu:
+        build = ""
+        if not paddle.device.is_compiled_with_cuda():
+            build = " (a CPU build)"
         raise ConfigError(
             "no GPU that Paddle can use",
             where="runtime.device",
-            got=f"paddlepaddle {paddle.__version__}"
-            + ("" if paddle.device.is_compiled_with_cuda() else " (a CPU build)"),
+            got=f"paddlepaddle {paddle.__version__}{build}",
             hint="--device cpu, or install paddlepaddle-gpu",
         )
-    return "gpu" if has_gpu and wanted in ("auto", "gpu") else "cpu"
+    if has_gpu and wanted in ("auto", "gpu"):
+        return "gpu"
+    return "cpu"
 
 
 def place_and_seed(runtime: RuntimeConfig, seed: int) -> str:
@@ -48,7 +55,10 @@ def place_and_seed(runtime: RuntimeConfig, seed: int) -> str:
     if device == "gpu":
         set_cudnn(deterministic=runtime.deterministic, search=not runtime.deterministic)
     set_mode(runtime.cpu_ops)
-    set_recompute(True if runtime.recompute else None)
+    recompute = None  # by the image's size
+    if runtime.recompute:
+        recompute = True
+    set_recompute(recompute)
     if runtime.threads is not None:
         set_threads(runtime.threads)
     paddle.seed(seed)
@@ -72,7 +82,14 @@ def computing_in(runtime: RuntimeConfig) -> Iterator[None]:
         paddle.set_default_dtype(before)
 
 
-def estimated_memory_mb(height: int, width: int, bands: int, msi_bands: int, *, double: bool = False) -> float:
+def estimated_memory_mb(
+    height: int,
+    width: int,
+    bands: int,
+    msi_bands: int,
+    *,
+    double: bool = False,
+) -> float:
     """Roughly the peak memory of UMSFT's training, MB.
 
     Activations dominate and grow with the pixels. The constants are fitted to peaks measured on the CPU fast path
@@ -85,5 +102,9 @@ def estimated_memory_mb(height: int, width: int, bands: int, msi_bands: int, *, 
         msi_bands: M.
         double: Computing in float64.
     """
-    per_pixel = 4.0 * (MEMORY_VALUES_PER_PIXEL + MEMORY_VALUES_PER_BAND * (bands + msi_bands))
-    return (2.0 if double else 1.0) * (height * width * per_pixel / 2**20) + MEMORY_BASE_MB
+    values_per_pixel = MEMORY_VALUES_PER_PIXEL + MEMORY_VALUES_PER_BAND * (bands + msi_bands)
+    bytes_per_value = SINGLE_BYTES
+    if double:
+        bytes_per_value = DOUBLE_BYTES
+    activations_mb = height * width * values_per_pixel * bytes_per_value / BYTES_PER_MB
+    return activations_mb + MEMORY_BASE_MB

@@ -133,7 +133,14 @@ class SceneSolver:
         seconds: Time spent in steps so far.
     """
 
-    def __init__(self, observation: Observation, recipe: Recipe, *, runtime: RuntimeConfig, seed: int) -> None:
+    def __init__(
+        self,
+        observation: Observation,
+        recipe: Recipe,
+        *,
+        runtime: RuntimeConfig,
+        seed: int,
+    ) -> None:
         self.device = place_and_seed(runtime, seed)
         self.observation = observation
         self.recipe = recipe
@@ -198,7 +205,12 @@ class SceneSolver:
             done += stage.iterations
             first_iteration = 0
 
-    def _check_loss(self, loss: float, stage: str, step: int) -> None:
+    def _check_loss(
+        self,
+        loss: float,
+        stage: str,
+        step: int,
+    ) -> None:
         if math.isfinite(loss):
             return
         raise DataError(

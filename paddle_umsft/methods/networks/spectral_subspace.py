@@ -15,7 +15,11 @@ def spectral_subspace(lr_hsi: np.ndarray, rank: int) -> tuple[np.ndarray, np.nda
     Returns:
         basis (C, K), the singular vectors times their singular values, and coeffs (K, h*w).
     """
-    unfolded = lr_hsi.reshape(lr_hsi.shape[0], -1)
-    u, s, vt = np.linalg.svd(unfolded, full_matrices=False)
-    rank = min(rank, len(s))
-    return u[:, :rank] * s[:rank], vt[:rank]
+    bands = lr_hsi.shape[0]
+    unfolded = lr_hsi.reshape(bands, -1)  # (C, h·w)
+    vectors, values, rows = np.linalg.svd(unfolded, full_matrices=False)
+    # A cube of few bands or pixels has fewer directions than were asked for.
+    rank = min(rank, len(values))
+    basis = vectors[:, :rank] * values[:rank]  # (C, K)
+    coeffs = rows[:rank]  # (K, h·w)
+    return basis, coeffs

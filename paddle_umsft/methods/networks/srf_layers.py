@@ -12,11 +12,16 @@ from paddle import nn
 
 from paddle_umsft.cameras.psf import reference_line
 
+# Published: every response begins as a Gaussian of this width over its support, in bands.
+START_SIGMA = 2.0
+SMOOTHING_WIDTH = 3  # bands that the smoothing convolution sees at once
+
 
 def apply_response(response: paddle.Tensor, x: paddle.Tensor) -> paddle.Tensor:
     """Weight the bands of x (B, C, H, W) with response (M, C): (B, M, H, W)."""
     batch, bands, height, width = x.shape
-    seen = paddle.matmul(response, x.reshape([batch, bands, height * width]))
+    pixels = x.reshape([batch, bands, height * width])
+    seen = paddle.matmul(response, pixels)  # (B, M, H·W)
     return seen.reshape([batch, response.shape[0], height, width])
 
 
@@ -25,15 +30,20 @@ class _BandResponse(nn.Layer):
 
     def __init__(self, length: int) -> None:
         super().__init__()
-        start = reference_line(length, 2.0)[None, None]
-        self.start = self.create_parameter([1, 1, length], default_initializer=nn.initializer.Assign(start))
-        bound = 1.0 / math.sqrt(3.0)
+        line = reference_line(length, START_SIGMA)[None, None]  # (1, 1, length)
+        self.start = self.create_parameter(
+            [1, 1, length],
+            default_initializer=nn.initializer.Assign(line),
+        )
+        bound = 1.0 / math.sqrt(float(SMOOTHING_WIDTH))  # PyTorch's: the fan-in of one channel is the width
         uniform = nn.initializer.Uniform(-bound, bound)
-        self.weight = self.create_parameter([1, 1, 3], default_initializer=uniform)
+        self.weight = self.create_parameter([1, 1, SMOOTHING_WIDTH], default_initializer=uniform)
         self.bias = self.create_parameter([1], default_initializer=uniform)
 
     def forward(self) -> paddle.Tensor:
-        return F.relu(F.conv1d(self.start, self.weight, self.bias, padding=1))[0, 0]  # (length,)
+        smooth = F.conv1d(self.start, self.weight, self.bias, padding=SMOOTHING_WIDTH // 2)
+        response = F.relu(smooth)  # (1, 1, length)
+        return response[0, 0]
 
 
 class LearnedSrf(nn.Layer):
@@ -48,15 +58,19 @@ class LearnedSrf(nn.Layer):
         super().__init__()
         self.bands = bands
         self.supports = [(int(a), int(b)) for a, b in supports]
-        self.responses = nn.LayerList([_BandResponse(b - a) for a, b in self.supports])
+        responses = [_BandResponse(b - a) for a, b in self.supports]
+        self.responses = nn.LayerList(responses)
 
     def response(self) -> paddle.Tensor:
         """The SRF as a table, (M, C), zero outside the supports."""
         rows = []
         for (a, b), band in zip(self.supports, self.responses):
-            parts = [paddle.zeros([a], band.start.dtype), band(), paddle.zeros([self.bands - b], band.start.dtype)]
-            rows.append(paddle.concat([part for part in parts if part.shape[0] > 0]))
-        return paddle.stack(rows)
+            before = paddle.zeros([a], band.start.dtype)
+            after = paddle.zeros([self.bands - b], band.start.dtype)
+            # Paddle does not join what is empty.
+            parts = [part for part in (before, band(), after) if part.shape[0] > 0]
+            rows.append(paddle.concat(parts))  # (C,)
+        return paddle.stack(rows)  # (M, C)
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """(B, C, H, W) -> (B, M, H, W)."""
@@ -77,7 +91,8 @@ class KnownSrf(nn.Layer):
 
     def __init__(self, srf: np.ndarray) -> None:
         super().__init__()
-        self.register_buffer("table", paddle.to_tensor(srf, dtype=paddle.get_default_dtype()))
+        table = paddle.to_tensor(srf, dtype=paddle.get_default_dtype())
+        self.register_buffer("table", table)
 
     def response(self) -> paddle.Tensor:
         """The SRF as a table, (M, C)."""

@@ -65,7 +65,9 @@ def main_steps_done(method: Trained) -> int:
     """Count the steps of the main stage done so far."""
     index, iteration = method.position
     stage = method.stages[index]
-    return iteration if stage.is_main else 0
+    if not stage.is_main:
+        return 0
+    return iteration
 
 
 def steps_done(method: Trained) -> int:

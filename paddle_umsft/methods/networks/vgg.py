@@ -26,6 +26,9 @@ CONVOLUTIONS = tuple((layer.index, layer.channels_in, layer.channels_out) for la
 POOL_AFTER = tuple(layer.index for layer in _LAYERS if layer.pooled)
 TAP_AFTER_CONVOLUTION = (3, 10)
 TAP_CHANNELS = (64, 128, 256)
+# Of an input between 0 and 1: as published, for any number of bands, not by ImageNet's means and deviations.
+CENTRE = 0.5
+RGB_BANDS = 3
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,9 @@ class VggFeatures(nn.Layer):
         self.bands = bands
         self.stop_at_norm = stop_at_norm
         for index, in_channels, out_channels in CONVOLUTIONS:
-            first = bands if index == 0 else in_channels
-            self.add_sublayer(f"conv{index}", Conv2D(first, out_channels, 3, padding=1))
+            if index == 0:
+                in_channels = bands
+            self.add_sublayer(f"conv{index}", Conv2D(in_channels, out_channels, 3, padding=1))
             self.add_sublayer(f"norm{index + 1}", BatchNorm(out_channels))
 
     def forward(self, x: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
@@ -79,9 +83,12 @@ class VggFeatures(nn.Layer):
         return self._taps(x, builders.vgg, self._plain)
 
     def _taps(
-        self, x: paddle.Tensor, build: Builder, plain: Callable[[paddle.Tensor], tuple[paddle.Tensor, ...]]
+        self,
+        x: paddle.Tensor,
+        build: Builder,
+        plain: Callable[[paddle.Tensor], tuple[paddle.Tensor, ...]],
     ) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
-        x = (x - 0.5) / 0.5
+        x = (x - CENTRE) / CENTRE  # 0 to 1 -> -1 to 1
         taps = run(self, build, [x])
         if taps is None:
             taps = recomputed(plain, x)
@@ -133,17 +140,19 @@ class VggFeatures(nn.Layer):
         """
         wanted: dict[str, paddle.Tensor] = {}
         for index, _, _ in CONVOLUTIONS:
-            conv, norm = getattr(self, f"conv{index}"), getattr(self, f"norm{index + 1}")
-            if index > 0 or self.bands == 3:
+            conv = getattr(self, f"conv{index}")
+            norm = getattr(self, f"norm{index + 1}")
+            if index > 0 or self.bands == RGB_BANDS:
                 wanted[f"features.{index}.weight"] = conv.weight
                 wanted[f"features.{index}.bias"] = conv.bias
             wanted[f"features.{index + 1}.weight"] = norm.weight
             wanted[f"features.{index + 1}.bias"] = norm.bias
             wanted[f"features.{index + 1}.running_mean"] = norm._mean
             wanted[f"features.{index + 1}.running_var"] = norm._variance
-        wanted_shapes = shapes_of(wanted)
-        problems = [str(problem) for problem in misfits(wanted_shapes, shapes_of(weights), allow_extra=True)]
+        found = misfits(shapes_of(wanted), shapes_of(weights), allow_extra=True)
+        problems = [str(problem) for problem in found]
         if problems:
             raise DataError("VGG16-BN weights do not fit", where="network.vgg_weights", got="; ".join(problems))
         for name, tensor in wanted.items():
-            tensor.set_value(np.asarray(weights[name]).astype(str(tensor.dtype).split(".")[-1]))
+            dtype = str(tensor.dtype).split(".")[-1]  # "paddle.float32" -> "float32"
+            tensor.set_value(np.asarray(weights[name]).astype(dtype))

@@ -65,7 +65,9 @@ class Moves:
         schedule: Optional[LRScheduler] = None,
     ) -> None:
         self.parameters = parameters
-        self.schedule = schedule or LambdaDecay(rate.lr, lambda done: rate.decay ** (done // rate.every))
+        if schedule is None:
+            schedule = LambdaDecay(rate.lr, lambda done: rate.decay ** (done // rate.every))
+        self.schedule = schedule
         if decoupled:
             self.optimizer = AdamW(self.schedule, parameters=parameters, weight_decay=rate.weight_decay)
         else:
@@ -91,6 +93,16 @@ class Moves:
         self.optimizer.set_state_dict(state)
 
 
+def degradation_moves(spatial: SpatialLayer, spectral: SpectralLayer, rate: StepRate) -> dict[str, Moves]:
+    """Make an AdamW for each degradation that learns, by the names "psf" and "srf"; none for a known one."""
+    moves = {}
+    for name, layer in (("psf", spatial), ("srf", spectral)):
+        parameters = layer.parameters()
+        if parameters:
+            moves[name] = Moves(parameters, rate, decoupled=True)
+    return moves
+
+
 class Stage:
     """A run of equal steps with its optimisers.
 
@@ -106,7 +118,10 @@ class Stage:
     is_main = False
 
     def __init__(
-        self, iterations: int, moves: dict[str, Moves], precision: Optional[MixedPrecision] = None
+        self,
+        iterations: int,
+        moves: dict[str, Moves],
+        precision: Optional[MixedPrecision] = None,
     ) -> None:
         self.iterations = iterations
         self.moves = moves
@@ -133,13 +148,16 @@ class Stage:
     ) -> dict[str, float]:
         loss = total(terms, weights)
         self.precision.backward(loss)
-        moving = list((self.moves if moves is None else moves).values())
+        if moves is None:
+            moves = self.moves
+        moving = list(moves.values())
 
         def step_all() -> None:
             for move in moving:
                 move.step()
 
-        self.precision.step((parameter for move in moving for parameter in move.parameters), step_all)
+        parameters = [parameter for move in moving for parameter in move.parameters]
+        self.precision.step(parameters, step_all)
         for move in moving:
             move.schedule.step()
         # Only after all have moved: two optimisers may share the SRF (P2), and whoever sits out forgets as well.
@@ -161,21 +179,30 @@ class SrfStage(Stage):
 
     name = "srf"
 
-    def __init__(self, images: Images, spectral: LearnedSrf, settings: WarmUpConfig) -> None:
+    def __init__(
+        self,
+        images: Images,
+        spectral: LearnedSrf,
+        settings: WarmUpConfig,
+    ) -> None:
         parameters = spectral.parameters()
         super().__init__(settings.iterations, {"srf": Moves(parameters, settings.srf, decoupled=False)})
         scale = images.scale
         # Reflection can only repeat what is there: a tiny image has less margin than the window wants.
         margin = min(scale, min(images.hr_msi.shape[2:]) - 1)
         padded = F.pad(images.hr_msi, [margin] * 4, mode="reflect")
-        self.target = F.avg_pool2d(padded, kernel_size=2 * margin + 1, stride=scale)
+        self.target = F.avg_pool2d(padded, kernel_size=2 * margin + 1, stride=scale)  # (1, M, h, w)
         height, width = images.lr_hsi.shape[2:]
-        edge = "reflect" if min(height, width) > 1 else "replicate"
-        self.source = F.avg_pool2d(F.pad(images.lr_hsi, [1] * 4, mode=edge), kernel_size=3, stride=1)
+        edge = "reflect"
+        if min(height, width) == 1:
+            edge = "replicate"
+        framed = F.pad(images.lr_hsi, [1] * 4, mode=edge)
+        self.source = F.avg_pool2d(framed, kernel_size=3, stride=1)  # (1, C, h, w)
         self.spectral = spectral
 
     def step(self, iteration: int) -> dict[str, float]:
-        return self._descend({"srf": F.l1_loss(self.spectral(self.source), self.target)})
+        seen = self.spectral(self.source)
+        return self._descend({"srf": F.l1_loss(seen, self.target)})
 
 
 class PsfStage(Stage):
@@ -184,16 +211,23 @@ class PsfStage(Stage):
     name = "psf"
 
     def __init__(
-        self, images: Images, spatial: LearnedPsf, spectral: SpectralLayer, settings: WarmUpConfig
+        self,
+        images: Images,
+        spatial: LearnedPsf,
+        spectral: SpectralLayer,
+        settings: WarmUpConfig,
     ) -> None:
         super().__init__(settings.iterations, {"psf": Moves(spatial.parameters(), settings.psf, decoupled=False)})
-        self.images, self.spatial, self.spectral = images, spatial, spectral
+        self.images = images
+        self.spatial = spatial
+        self.spectral = spectral
         self._target: Optional[paddle.Tensor] = None
 
     def step(self, iteration: int) -> dict[str, float]:
         if self._target is None:  # the SRF is only final once step 1 has run
             self._target = _frozen(self.spectral, self.images.lr_hsi)
-        return self._descend({"psf": negative_psnr(self.spatial(self.images.hr_msi), self._target)})
+        seen = self.spatial(self.images.hr_msi)
+        return self._descend({"psf": negative_psnr(seen, self._target)})
 
 
 class DegradationStage(Stage):
@@ -202,33 +236,40 @@ class DegradationStage(Stage):
     name = "degradation"
 
     def __init__(
-        self, images: Images, spatial: SpatialLayer, spectral: SpectralLayer, settings: WarmUpConfig
+        self,
+        images: Images,
+        spatial: SpatialLayer,
+        spectral: SpectralLayer,
+        settings: WarmUpConfig,
     ) -> None:
-        layers = {"psf": spatial, "srf": spectral}
-        moves = {
-            name: Moves(layer.parameters(), settings.joint, decoupled=True)
-            for name, layer in layers.items()
-            if layer.parameters()
-        }
-        iterations = settings.iterations if settings.joint_iterations is None else settings.joint_iterations
-        super().__init__(iterations if moves else 0, moves)
-        self.images, self.spatial, self.spectral = images, spatial, spectral
+        moves = degradation_moves(spatial, spectral, settings.joint)
+        iterations = settings.iterations
+        if settings.joint_iterations is not None:
+            iterations = settings.joint_iterations
+        if not moves:  # both are known
+            iterations = 0
+        super().__init__(iterations, moves)
+        self.images = images
+        self.spatial = spatial
+        self.spectral = spectral
 
     def step(self, iteration: int) -> dict[str, float]:
-        return self._descend(current_degradation_terms(self.images, self.spatial, self.spectral))
+        terms = current_degradation_terms(self.images, self.spatial, self.spectral)
+        return self._descend(terms)
 
 
 def current_degradation_terms(
     images: Images, spatial: SpatialLayer, spectral: SpectralLayer
 ) -> dict[str, paddle.Tensor]:
     """Both losses of step 3 for the degradations as they are now."""
-    return degradation_terms(
-        spatial(images.hr_msi), spectral.response(), images.lr_hsi, images.basis, images.coeffs
-    )
+    return degradation_terms(spatial(images.hr_msi), spectral.response(), images.lr_hsi, images.basis, images.coeffs)
 
 
 def warm_up_stages(
-    images: Images, spatial: SpatialLayer, spectral: SpectralLayer, settings: WarmUpConfig
+    images: Images,
+    spatial: SpatialLayer,
+    spectral: SpectralLayer,
+    settings: WarmUpConfig,
 ) -> list[Stage]:
     """Steps 1-3 as far as there is something to learn: known degradations are left alone."""
     stages: list[Stage] = []
@@ -238,5 +279,3 @@ def warm_up_stages(
         stages.append(PsfStage(images, spatial, spectral, settings))
     stages.append(DegradationStage(images, spatial, spectral, settings))
     return stages
-
-

@@ -22,8 +22,11 @@ def channel_attention(query: paddle.Tensor, key: paddle.Tensor, value: paddle.Te
     fixed = key.stop_gradient and value.stop_gradient
     if fixed and query.shape[0] == 1 and usable(query, key, value):
         return FixedKeyAttention.apply(query, key, value)
-    q, k, v = (tap.flatten(2) for tap in (query, key, value))  # (B, K, H·W)
+    q = query.flatten(2)  # (B, K, H·W), as the next two
+    k = key.flatten(2)
+    v = value.flatten(2)
     pixels = int(q.shape[2])
     likeness = paddle.matmul(q, k, transpose_y=True) / pixels**0.5  # (B, K, K)
-    attended = paddle.matmul(F.softmax(likeness, axis=-1), v)  # (B, K, H·W)
+    weights = F.softmax(likeness, axis=-1)
+    attended = paddle.matmul(weights, v)  # (B, K, H·W)
     return value + attended.reshape(value.shape)

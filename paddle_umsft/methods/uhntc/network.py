@@ -8,10 +8,10 @@ from typing import Optional
 
 import numpy as np
 import paddle
-from paddle import nn
 
 from paddle_umsft.data.checks import check_minimum_size
 from paddle_umsft.methods.networks.layers import resize, zero_mean
+from paddle_umsft.methods.networks.model import EncodingNetwork
 from paddle_umsft.methods.networks.vgg import TAP_CHANNELS
 from paddle_umsft.methods.uhntc.attention import channel_attention
 from paddle_umsft.methods.uhntc.encoder import SharedEncoder
@@ -37,7 +37,7 @@ class UhntcInputs:
     hr_msi: paddle.Tensor
 
 
-class UHNTC(nn.Layer):
+class UHNTC(EncodingNetwork):
     """Unsupervised Hybrid Network of Transformer and CNN (FeafusFormer).
 
     Three steps from the deepest tap to the first, each adding detail: attention among the channels of a tap,
@@ -59,11 +59,37 @@ class UHNTC(nn.Layer):
         self.msi_bands = msi_bands
         low, middle, high = TAP_CHANNELS
         self.encoder = SharedEncoder(bands=bands, msi_bands=msi_bands)
-        self.upsample_high = LearnedUpsampling(in_channels=high, bands=bands, doublings=2)
-        self.upsample_middle = LearnedUpsampling(in_channels=middle, bands=bands, doublings=1)
-        self.skip_high = SkipBlock(in_channels=2 * bands, bands=bands, kernel_size=3, scales=3, skip=1)
-        self.skip_middle = SkipBlock(in_channels=2 * bands, bands=bands, kernel_size=3, scales=3, skip=1)
-        self.skip_low = SkipBlock(in_channels=low + bands, bands=bands, kernel_size=1, scales=5, skip=5)
+        self.upsample_high = LearnedUpsampling(
+            in_channels=high,
+            bands=bands,
+            doublings=2,
+        )
+        self.upsample_middle = LearnedUpsampling(
+            in_channels=middle,
+            bands=bands,
+            doublings=1,
+        )
+        self.skip_high = SkipBlock(
+            in_channels=2 * bands,
+            bands=bands,
+            kernel_size=3,
+            scales=3,
+            skip=1,
+        )
+        self.skip_middle = SkipBlock(
+            in_channels=2 * bands,
+            bands=bands,
+            kernel_size=3,
+            scales=3,
+            skip=1,
+        )
+        self.skip_low = SkipBlock(
+            in_channels=low + bands,
+            bands=bands,
+            kernel_size=1,
+            scales=5,
+            skip=5,
+        )
 
     def load_vgg(self, weights: Mapping[str, np.ndarray]) -> None:
         """Start the encoder from VGG16-BN weights (see `VggFeatures.load_vgg`)."""
@@ -118,6 +144,18 @@ class UHNTC(nn.Layer):
 
         fused = self.skip_low(low, x)
         if seams is not None:
-            seams.update(coarse=coarse, FTB_h=high, FTB_m=middle, FTB_l=low, up_16=from_high, up_4=from_middle)
-            seams.update(skiph=refined_high, skipm=refined_middle, skipl=fused, output=fused)
+            seams.update(
+                coarse=coarse,
+                FTB_h=high,
+                FTB_m=middle,
+                FTB_l=low,
+                up_16=from_high,
+                up_4=from_middle,
+            )
+            seams.update(
+                skiph=refined_high,
+                skipm=refined_middle,
+                skipl=fused,
+                output=fused,
+            )
         return fused

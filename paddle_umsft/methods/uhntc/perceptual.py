@@ -13,6 +13,7 @@ from paddle import nn
 from paddle_umsft.methods.networks.layers import Conv2D
 from paddle_umsft.methods.networks.ops import builders
 from paddle_umsft.methods.networks.ops.autograd import run
+from paddle_umsft.methods.networks.vgg import CENTRE
 from paddle_umsft.weights.vgg_stacks import VGG19_LAST, vgg19_convolutions
 
 CHANNELS = 3  # VGG19's own first layer, and no other, has ImageNet weights
@@ -41,7 +42,11 @@ class Layer:
 
 # The published code lists layers 2, 7 and 14, "before the ReLU". But torchvision's ReLUs work in place, so that what it
 # kept of layers 2 and 7 has gone through theirs by the time it is compared; 14 is the last, and has none (P18).
-TAP_WEIGHTS = {2: 1.0, 7: 0.2, 14: 0.04}
+TAP_WEIGHTS = {
+    2: 1.0,
+    7: 0.2,
+    14: 0.04,
+}
 LAYERS = tuple(
     Layer(
         index=layer.index,
@@ -75,9 +80,11 @@ class Vgg19Features(nn.Layer):
 
     def forward(self, x: paddle.Tensor) -> tuple[paddle.Tensor, ...]:
         """(B, 3, H, W) in about [0, 1] -> (B, 64, H, W), (B, 128, H//2, W//2), (B, 256, H//4, W//4)."""
-        x = (x - 0.5) / 0.5
+        x = (x - CENTRE) / CENTRE  # 0 to 1 -> -1 to 1
         fast = run(self, builders.vgg19, [x])
-        return self._plain(x) if fast is None else fast
+        if fast is not None:
+            return fast
+        return self._plain(x)
 
     def _plain(self, x: paddle.Tensor) -> tuple[paddle.Tensor, ...]:
         taps = []

@@ -23,7 +23,15 @@ class SkipBlock(nn.Layer):
         skip: Channels of its skip branches.
     """
 
-    def __init__(self, *, in_channels: int, bands: int, kernel_size: int, scales: int, skip: int) -> None:
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        bands: int,
+        kernel_size: int,
+        scales: int,
+        skip: int,
+    ) -> None:
         super().__init__()
         self.epsilon = 1e-5
         self.entry = Conv2D(in_channels, bands, kernel_size, padding=kernel_size // 2, bias=False)

@@ -12,10 +12,10 @@ from paddle_umsft.config.umsft import StepRate
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.networks.fusion_phases import FusionPhase, FusionTerms, PhasedFusion
-from paddle_umsft.methods.networks.model import FusionModel
+from paddle_umsft.methods.networks.model import FusionModel, ModelSizes
 from paddle_umsft.methods.networks.ops import MixedPrecision
 from paddle_umsft.methods.networks.solver import Recipe, SceneSolver, Start, run_all
-from paddle_umsft.methods.networks.warm_up import Images, Moves
+from paddle_umsft.methods.networks.warm_up import Images, Moves, degradation_moves
 from paddle_umsft.methods.uhntc.model import build_uhntc
 from paddle_umsft.methods.uhntc.network import UHNTC
 from paddle_umsft.methods.uhntc.perceptual import CHANNELS, PerceptualDistance, Vgg19Features
@@ -30,7 +30,10 @@ def fusion_phases(settings: UhntcSettings) -> tuple[FusionPhase, ...]:
 def _phase(settings: PhaseConfig, iterations: int) -> FusionPhase:
     weights = {str(name): weight for name, weight in settings.weights.items()}
     return FusionPhase(
-        name=settings.name, iterations=iterations, weights=weights, moves=tuple(str(name) for name in settings.moves)
+        name=settings.name,
+        iterations=iterations,
+        weights=weights,
+        moves=tuple(str(name) for name in settings.moves),
     )
 
 
@@ -73,7 +76,10 @@ def perceptual_term(settings: UhntcSettings, hr_msi: paddle.Tensor) -> Optional[
 
 
 def build_fusion(
-    images: Images, model: FusionModel, settings: UhntcSettings, precision: Optional[MixedPrecision] = None
+    images: Images,
+    model: FusionModel,
+    settings: UhntcSettings,
+    precision: Optional[MixedPrecision] = None,
 ) -> PhasedFusion:
     """Make step 4.
 
@@ -90,9 +96,7 @@ def build_fusion(
     inputs = UHNTC.prepare(images.lr_hsi, images.hr_msi)
     moves = {"network": Moves(list(model.network.parameters()), settings.rate, decoupled=True)}
     joint = StepRate(lr=settings.joint_lr, weight_decay=settings.joint_weight_decay)
-    for name, layer in (("psf", model.spatial), ("srf", model.spectral)):
-        if layer.parameters():
-            moves[name] = Moves(layer.parameters(), joint, decoupled=True)
+    moves.update(degradation_moves(model.spatial, model.spectral, joint))
     perceptual = perceptual_term(settings, images.hr_msi)
     return PhasedFusion(
         phases=fusion_phases(settings),
@@ -119,7 +123,12 @@ class UhntcSolver(SceneSolver):
     """
 
     def __init__(
-        self, observation: Observation, settings: UhntcInput, *, seed: int = 1, weights: bool = True
+        self,
+        observation: Observation,
+        settings: UhntcInput,
+        *,
+        seed: int = 1,
+        weights: bool = True,
     ) -> None:
         section = settings.uhntc
         if not weights:
@@ -128,7 +137,7 @@ class UhntcSolver(SceneSolver):
         notice = perceptual_notice(section, observation.msi_bands)
 
         def build(seen: Observation) -> FusionModel:
-            return _build(seen, section)
+            return build_uhntc(ModelSizes.of(seen), section)
 
         def fusion(images: Images, model: FusionModel) -> PhasedFusion:
             return build_fusion(images, model, section, MixedPrecision(runtime.amp))
@@ -149,20 +158,12 @@ class UhntcSolver(SceneSolver):
         super().__init__(observation, recipe, runtime=runtime, seed=seed)
 
 
-def _build(observation: Observation, settings: UhntcSettings) -> FusionModel:
-    return build_uhntc(
-        bands=observation.bands,
-        msi_bands=observation.msi_bands,
-        scale=observation.scale,
-        supports=observation.supports,
-        psf=observation.psf,
-        srf=observation.srf,
-        settings=settings,
-    )
-
-
 def fuse_uhntc(
-    observation: Observation, settings: UhntcInput, *, seed: int = 1, on_record: Optional[OnRecord] = None
+    observation: Observation,
+    settings: UhntcInput,
+    *,
+    seed: int = 1,
+    on_record: Optional[OnRecord] = None,
 ) -> FusionResult:
     """Fuse with uHNTC: learn both degradations, then the network, from nothing but the two images.
 

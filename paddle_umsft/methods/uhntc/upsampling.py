@@ -24,7 +24,14 @@ class Doubling(nn.Layer):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.depthwise = Conv2D(in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False)
+        self.depthwise = Conv2D(
+            in_channels,
+            in_channels,
+            3,
+            padding=1,
+            groups=in_channels,
+            bias=False,
+        )
         self.pointwise = Conv2D(in_channels, 4 * out_channels, 1, bias=False)
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
@@ -33,7 +40,8 @@ class Doubling(nn.Layer):
         if fast is not None:
             spread = fast[0]
         else:
-            spread = F.elu(self.pointwise(F.elu(self.depthwise(x))))  # (B, 4·out_channels, H, W)
+            filtered = F.elu(self.depthwise(x))
+            spread = F.elu(self.pointwise(filtered))  # (B, 4·out_channels, H, W)
         return F.pixel_shuffle(spread, 2)
 
 
@@ -46,7 +54,14 @@ class BandFilter(nn.Layer):
 
     def __init__(self, bands: int) -> None:
         super().__init__()
-        self.depthwise = Conv2D(bands, bands, 3, padding=1, groups=bands, bias=False)
+        self.depthwise = Conv2D(
+            bands,
+            bands,
+            3,
+            padding=1,
+            groups=bands,
+            bias=False,
+        )
         self.pointwise = Conv2D(bands, bands, 1, bias=False)
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
@@ -66,7 +81,13 @@ class LearnedUpsampling(nn.Layer):
         doublings: How often height and width are doubled, 1 or 2.
     """
 
-    def __init__(self, *, in_channels: int, bands: int, doublings: int) -> None:
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        bands: int,
+        doublings: int,
+    ) -> None:
         super().__init__()
         middle = int(MIDDLE_PER_BAND * bands)
         channels = [in_channels, *[middle] * (doublings - 1), bands]

@@ -33,16 +33,25 @@ class SpectralCrossAttention(nn.Layer):
 
     def _project(self, linear: Linear, x: paddle.Tensor) -> paddle.Tensor:
         batch, _, height, width = x.shape
-        mixed = paddle.matmul(linear.weight, x.flatten(2), transpose_x=True)  # (B, heads·d, HW), pixels stay in place
+        # The weight from the left: pixels stay in place, where a Linear would want them transposed.
+        mixed = paddle.matmul(linear.weight, x.flatten(2), transpose_x=True)  # (B, heads·d, HW)
         return mixed.reshape([batch, self.heads, self.head_size, height * width])
 
-    def forward(self, query: paddle.Tensor, key: paddle.Tensor, value: paddle.Tensor) -> paddle.Tensor:
+    def forward(
+        self,
+        query: paddle.Tensor,
+        key: paddle.Tensor,
+        value: paddle.Tensor,
+    ) -> paddle.Tensor:
         """Three maps (B, C, H, W) -> (B, C, H, W): value plus the zero-mean attended value."""
-        q, k, v = self._project(self.query, query), self._project(self.key, key), self._project(self.value, value)
-        weights = F.softmax(paddle.matmul(q, k, transpose_y=True) / self.temperature, axis=-1)  # (B, heads, d, d)
+        q = self._project(self.query, query)  # (B, heads, d, HW), as the next two
+        k = self._project(self.key, key)
+        v = self._project(self.value, value)
+        likeness = paddle.matmul(q, k, transpose_y=True) / self.temperature  # (B, heads, d, d)
+        weights = F.softmax(likeness, axis=-1)
         attended = paddle.matmul(weights, v).flatten(1, 2)  # (B, heads·d, HW)
-        attended = paddle.matmul(self.out.weight, attended, transpose_x=True)
-        return value + zero_mean(attended.reshape(value.shape))
+        mixed = paddle.matmul(self.out.weight, attended, transpose_x=True)  # (B, C, HW)
+        return value + zero_mean(mixed.reshape(value.shape))
 
 
 class SpatialFusion(nn.Layer):
@@ -63,14 +72,24 @@ class SpatialFusion(nn.Layer):
     def forward(self, x: paddle.Tensor, missing: paddle.Tensor) -> paddle.Tensor:
         """x (B, C, H, W) and missing = msi - SRF(x), (B, M, H, W) -> (B, C, H, W)."""
         fast = run(self, builders.refine, [missing])
-        refined = fast[0] if fast is not None else F.elu(self.spread(F.elu(self.widen(missing))))
+        if fast is not None:
+            refined = fast[0]
+        else:
+            widened = F.elu(self.widen(missing))  # (B, 2M, H, W)
+            refined = F.elu(self.spread(widened))  # (B, C, H, W)
         return F.elu(zero_mean(refined) + x)
 
 
 class Merge(nn.Layer):
     """Brings a VGG tap to C channels: convolution, ELU, 3×3 convolution (`FeatureMergeN` in the published code)."""
 
-    def __init__(self, in_channels: int, bands: int, *, kernel_size: int = 1) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        bands: int,
+        *,
+        kernel_size: int = 1,
+    ) -> None:
         super().__init__()
         self.reduce = Conv2D(in_channels, bands, kernel_size, padding=kernel_size // 2)
         self.refine = Conv2D(bands, bands, 3, padding=1)
@@ -78,4 +97,7 @@ class Merge(nn.Layer):
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """(B, in_channels, H, W) -> (B, C, H, W)."""
         fast = run(self, builders.merge, [x])
-        return fast[0] if fast is not None else self.refine(F.elu(self.reduce(x)))
+        if fast is not None:
+            return fast[0]
+        reduced = F.elu(self.reduce(x))  # (B, C, H, W)
+        return self.refine(reduced)

@@ -13,6 +13,7 @@ from paddle import nn
 from paddle_umsft.data.checks import check_minimum_size
 from paddle_umsft.methods.networks.hourglass import Hourglass
 from paddle_umsft.methods.networks.layers import resize
+from paddle_umsft.methods.networks.model import EncodingNetwork
 from paddle_umsft.methods.networks.vgg import TAP_CHANNELS, VggFeatures
 from paddle_umsft.methods.umsft.attention import Merge, SpatialFusion, SpectralCrossAttention
 
@@ -56,7 +57,15 @@ class FusionStage(nn.Layer):
     """
 
     def __init__(
-        self, *, level: int, bands: int, msi_bands: int, width: int, skip: int, heads: int, paper_attention: bool
+        self,
+        *,
+        level: int,
+        bands: int,
+        msi_bands: int,
+        width: int,
+        skip: int,
+        heads: int,
+        paper_attention: bool,
     ) -> None:
         super().__init__()
         scales, padding_mode, upsampling, sigmoid = HOURGLASSES[level]
@@ -112,7 +121,7 @@ class FusionStage(nn.Layer):
         return x
 
 
-class UMSFT(nn.Layer):
+class UMSFT(EncodingNetwork):
     """Unsupervised Multi-level Spatio-spectral Fusion Transformer.
 
     Args:

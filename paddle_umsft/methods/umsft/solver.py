@@ -6,16 +6,16 @@ from typing import Optional
 
 from paddle.optimizer.lr import LRScheduler, OneCycleLR
 
-from paddle_umsft.config.umsft import NetworkConfig, SolverConfig, StepRate, UmsftInput
+from paddle_umsft.config.umsft import SolverConfig, StepRate, UmsftInput
 from paddle_umsft.data.checks import check_minimum_size
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.networks.fusion_phases import FusionPhase, FusionTerms, PhasedFusion
-from paddle_umsft.methods.networks.model import FusionModel
+from paddle_umsft.methods.networks.model import FusionModel, ModelSizes
 from paddle_umsft.methods.networks.ops import MixedPrecision
 from paddle_umsft.methods.networks.runtime import estimated_memory_mb
 from paddle_umsft.methods.networks.solver import Recipe, SceneSolver, Start, run_all
-from paddle_umsft.methods.networks.warm_up import Images, Moves
+from paddle_umsft.methods.networks.warm_up import Images, Moves, degradation_moves
 from paddle_umsft.methods.umsft.model import build_model
 from paddle_umsft.methods.umsft.network import UMSFT
 
@@ -31,16 +31,18 @@ class UmsftFusion(PhasedFusion):
     """
 
     def __init__(
-        self, images: Images, model: FusionModel, settings: SolverConfig, precision: Optional[MixedPrecision] = None
+        self,
+        images: Images,
+        model: FusionModel,
+        settings: SolverConfig,
+        precision: Optional[MixedPrecision] = None,
     ) -> None:
         moved = list(model.network.parameters())
         if settings.srf_with_network:  # P2: the published network holds the SRF as a child
             moved += model.spectral.parameters()
         moves = {"network": Moves(moved, settings.rate, decoupled=True, schedule=_schedule(settings))}
         joint = StepRate(lr=settings.joint_lr, weight_decay=settings.joint_weight_decay)
-        for name, layer in (("psf", model.spatial), ("srf", model.spectral)):
-            if layer.parameters():
-                moves[name] = Moves(layer.parameters(), joint, decoupled=True)
+        moves.update(degradation_moves(model.spatial, model.spectral, joint))
         self.inputs = UMSFT.prepare(images.lr_hsi, images.hr_msi)
         super().__init__(
             phases=phases(settings),
@@ -88,7 +90,12 @@ class UmsftSolver(SceneSolver):
     """
 
     def __init__(
-        self, observation: Observation, settings: UmsftInput, *, seed: int = 1, weights: bool = True
+        self,
+        observation: Observation,
+        settings: UmsftInput,
+        *,
+        seed: int = 1,
+        weights: bool = True,
     ) -> None:
         check_minimum_size(observation.shape)
         network = settings.network
@@ -97,7 +104,7 @@ class UmsftSolver(SceneSolver):
         runtime = settings.runtime
 
         def build(seen: Observation) -> FusionModel:
-            return _build(seen, network)
+            return build_model(ModelSizes.of(seen), network)
 
         def fusion(images: Images, model: FusionModel) -> UmsftFusion:
             return UmsftFusion(images, model, settings.solver, MixedPrecision(runtime.amp))
@@ -120,20 +127,12 @@ class UmsftSolver(SceneSolver):
         super().__init__(observation, recipe, runtime=runtime, seed=seed)
 
 
-def _build(observation: Observation, network: NetworkConfig) -> FusionModel:
-    return build_model(
-        bands=observation.bands,
-        msi_bands=observation.msi_bands,
-        scale=observation.scale,
-        supports=observation.supports,
-        psf=observation.psf,
-        srf=observation.srf,
-        network=network,
-    )
-
-
 def fuse_umsft(
-    observation: Observation, settings: UmsftInput, *, seed: int = 1, on_record: Optional[OnRecord] = None
+    observation: Observation,
+    settings: UmsftInput,
+    *,
+    seed: int = 1,
+    on_record: Optional[OnRecord] = None,
 ) -> FusionResult:
     """Fuse with UMSFT: learn both degradations, then the network, from nothing but the two images.
 

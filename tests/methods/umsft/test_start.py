@@ -14,6 +14,7 @@ from train_calls import one_line_error, run_demo, train
 from paddle_umsft.config.load import load_config
 from paddle_umsft.data.listing import list_scenes
 from paddle_umsft.errors import ConversionError, DataError
+from paddle_umsft.methods.networks.model import ModelSizes
 from paddle_umsft.methods.table import start_trained
 from paddle_umsft.methods.umsft.model import FusionModel, build_model
 from paddle_umsft.runs.scene import make_case
@@ -26,7 +27,8 @@ SMALL = ["network.width=6", "network.skip=2"]
 
 def model(seed: int, *overrides: str, **sizes: Any) -> FusionModel:
     paddle.seed(seed)
-    return build_model(**{**SIZES, **sizes}, network=load_config(overrides=[*SMALL, *overrides]).network)
+    network = load_config(overrides=[*SMALL, *overrides]).network
+    return build_model(ModelSizes(**{**SIZES, **sizes}), network)
 
 
 def arrays(layer: paddle.nn.Layer) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
 import paddle
@@ -12,11 +13,38 @@ from paddle.autograd import PyLayer
 
 from paddle_umsft.methods.networks.ops import mode
 from paddle_umsft.methods.networks.ops.onednn import Library, OneDnnError
-from paddle_umsft.methods.networks.ops.plan import Plan, Pool
+from paddle_umsft.methods.networks.ops.plan import Plan
 from paddle_umsft.methods.networks.ops.small import contiguous
+from paddle_umsft.methods.networks.ops.values import Pool
 
+IMAGE_AXES = 4  # (B, C, H, W)
+# Writes a layer into a plan, given the plan, the layer and the plan's input values.
 Builder = Callable[[Plan, Any, Sequence[Any]], None]
-_plans: weakref.WeakKeyDictionary[Any, dict[Any, Optional[list[Plan]]]] = weakref.WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class _Key:
+    """What a plan of a layer was built for; whatever differs in any of it takes another plan.
+
+    Attributes:
+        build: What wrote it.
+        shapes: (1, C, H, W) of every input.
+        wanted: Of which inputs the gradient is wanted.
+        threads: That oneDNN's kernels were made for.
+        lean: Whether it keeps less for the backward run.
+        frozen: Which parameters of the layer are: a plan leaves out their gradients.
+    """
+
+    build: Builder
+    shapes: tuple[tuple[int, ...], ...]
+    wanted: tuple[bool, ...]
+    threads: int
+    lean: bool
+    frozen: tuple[bool, ...]
+
+
+# Layer -> key -> its idle plans; None where there can be no plan.
+_plans: weakref.WeakKeyDictionary[Any, dict[_Key, Optional[list[Plan]]]] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
 _pool = Pool()
 
@@ -26,8 +54,9 @@ class Lease:
 
     def __init__(self, plan: Plan, free: list[Plan]) -> None:
         self.plan: Optional[Plan] = plan
+        self.used = plan
+        self.generation = -1
         self._free = free
-        self.used, self.generation = plan, -1
 
     def release(self) -> None:
         """Let the next forward pass have the plan."""
@@ -43,44 +72,67 @@ class Lease:
 class _RunPlan(PyLayer):
     @staticmethod
     def forward(ctx: Any, lease: Lease, count: int, *tensors: paddle.Tensor) -> Any:
+        """Run forward; the first `count` tensors are inputs, the others parameters."""
         plan = lease.used
-        outputs = _forward(plan, tensors[:count], tensors[count:])
+        inputs = tensors[:count]
+        params = tensors[count:]
+        outputs = _forward(plan, inputs, params)
         lease.generation = plan.generation
-        ctx.lease, ctx.count = lease, count
-        ctx.params = tensors[count:]
-        return outputs if len(outputs) > 1 else outputs[0]
+        ctx.lease = lease
+        ctx.params = params
+        return _one_or_all(outputs)
 
     @staticmethod
-    def backward(ctx: Any, *slopes: paddle.Tensor) -> Any:
-        plan, lease = ctx.lease.used, ctx.lease
+    def backward(ctx: Any, *gradients: paddle.Tensor) -> Any:
+        """Gradients of the inputs, then of the parameters; None where none is wanted."""
+        lease = ctx.lease
+        plan = lease.used
         if plan.generation != lease.generation:
             raise RuntimeError(
                 "a second backward pass through a fast path after another forward pass; "
                 "use paddle_umsft.methods.networks.ops.set_mode('plain') for this"
             )
-        for (_, _, memory), slope in zip(plan.outputs, map(contiguous, slopes)):
-            memory.point_to(slope.data_ptr())
-        gradients: list[Any] = []
-        for i, (_, memory, wanted) in enumerate(plan.inputs):
-            gradients.append(paddle.empty(plan.input_shapes[i], "float32") if wanted else None)
-            if wanted:
-                memory.point_to(gradients[i].data_ptr())
-        of_params = [paddle.empty(p.shape, "float32") for p in ctx.params]
-        plan.bind_params([g.data_ptr() for g in of_params], gradients=True)
+        # A list: what had to be copied must live until the plan has run.
+        gradients_in = [contiguous(gradient) for gradient in gradients]
+        for border, gradient in zip(plan.outputs, gradients_in):
+            border.grad.point_to(gradient.data_ptr())
+        found: list[Optional[paddle.Tensor]] = []
+        for border in plan.inputs:
+            of_input = None
+            if border.needs_grad:
+                of_input = paddle.empty(border.shape, "float32")
+                border.grad.point_to(of_input.data_ptr())
+            found.append(of_input)
+        of_params = [paddle.empty(param.shape, "float32") for param in ctx.params]
+        plan.bind_gradients([gradient.data_ptr() for gradient in of_params])
         plan.run_backward()
         lease.release()
-        gradients += [None if p.stop_gradient else g for p, g in zip(ctx.params, of_params)]
-        return tuple(gradients) if len(gradients) > 1 else gradients[0]
+        for param, of_param in zip(ctx.params, of_params):
+            if param.stop_gradient:
+                found.append(None)
+            else:
+                found.append(of_param)
+        return _one_or_all(found)
+
+
+def _one_or_all(found: Sequence[Any]) -> Any:
+    """Return a single result bare, as PyLayer wants it, and several as a tuple."""
+    if len(found) == 1:
+        return found[0]
+    return tuple(found)
 
 
 def _forward(plan: Plan, inputs: Sequence[paddle.Tensor], params: Sequence[paddle.Tensor]) -> list[paddle.Tensor]:
+    """Point the plan at Paddle's tensors and run it forward."""
     inputs = [contiguous(x) for x in inputs]
-    for (memory, _, _), tensor in zip(plan.inputs, inputs):
-        memory.point_to(tensor.data_ptr())
-    outputs = [paddle.empty(shape, "float32") for shape, _, _ in plan.outputs]
-    for (_, memory, _), tensor in zip(plan.outputs, outputs):
-        memory.point_to(tensor.data_ptr())
-    plan.bind_params([p.data_ptr() for p in params])
+    for border, tensor in zip(plan.inputs, inputs):
+        border.memory.point_to(tensor.data_ptr())
+    outputs = []
+    for border in plan.outputs:
+        output = paddle.empty(border.shape, "float32")
+        border.memory.point_to(output.data_ptr())
+        outputs.append(output)
+    plan.bind_params([param.data_ptr() for param in params])
     plan.run_forward()
     return outputs
 
@@ -91,9 +143,11 @@ def usable(layer: Any, inputs: Sequence[paddle.Tensor]) -> Optional[Library]:
     if library is None or not layer.training:
         return None
     for x in inputs:
-        if x.dtype != paddle.float32 or not x.place.is_cpu_place() or len(x.shape) != 4 or x.shape[0] != 1:
+        if x.dtype != paddle.float32 or not x.place.is_cpu_place():
             return None
-    if any(p.dtype != paddle.float32 for p in layer.parameters()):
+        if len(x.shape) != IMAGE_AXES or x.shape[0] != 1:
+            return None
+    if any(param.dtype != paddle.float32 for param in layer.parameters()):
         return None
     return library
 
@@ -113,38 +167,57 @@ def run(layer: Any, build: Builder, inputs: Sequence[paddle.Tensor]) -> Optional
     if library is None:
         return None
     recording = paddle.is_grad_enabled()
-    wanted = tuple(recording and not x.stop_gradient for x in inputs)
-    # A plan leaves out the gradients of what is frozen: to be thawed later takes another plan.
-    frozen = tuple(bool(p.stop_gradient) for p in layer.parameters())
-    key = (build, tuple(tuple(x.shape) for x in inputs), wanted, mode.threads(), mode.lean(inputs[0]), frozen)
-    lease = _lease(library, layer, build, key)
+    key = _Key(
+        build=build,
+        shapes=tuple(tuple(x.shape) for x in inputs),
+        wanted=tuple(recording and not x.stop_gradient for x in inputs),
+        threads=mode.threads(),
+        lean=mode.lean(inputs[0]),
+        # To be thawed later takes another plan.
+        frozen=tuple(bool(param.stop_gradient) for param in layer.parameters()),
+    )
+    lease = _lease(library, layer, key)
     if lease is None:
         return None
     params = [param() for param in lease.used.params]
-    if recording and (any(wanted) or not all(p.stop_gradient for p in params)):
+    all_frozen = all(param.stop_gradient for param in params)
+    wants_gradients = any(key.wanted) or not all_frozen
+    if recording and wants_gradients:
         outputs = _RunPlan.apply(lease, len(inputs), *inputs, *params)
-        return (outputs,) if isinstance(outputs, paddle.Tensor) else tuple(outputs)
+        if isinstance(outputs, paddle.Tensor):
+            return (outputs,)
+        return tuple(outputs)
     outputs = tuple(_forward(lease.used, inputs, params))
     lease.release()
     return outputs
 
 
-def _lease(library: Library, layer: Any, build: Builder, key: Any) -> Optional[Lease]:
+def _lease(library: Library, layer: Any, key: _Key) -> Optional[Lease]:
+    """Take an idle plan or build one; None where there can be none."""
+    plan = None
     with _lock:
         free = _plans.setdefault(layer, {}).setdefault(key, [])
         if free is None:
             return None
-        plan = free.pop() if free else None
+        if free:
+            plan = free.pop()
     if plan is None:
         try:
-            plan = Plan(library, _pool, key[4])
-            values = [plan.input(s[1], s[2], s[3], needs) for s, needs in zip(key[1], key[2])]
-            build(plan, layer, values)
-            plan.finish()
+            plan = _built(library, layer, key)
         except OneDnnError:
             _plans[layer][key] = None  # this layer runs plain at this size
             return None
     return Lease(plan, free)
+
+
+def _built(library: Library, layer: Any, key: _Key) -> Plan:
+    plan = Plan(library, _pool, key.lean)
+    values = []
+    for (_, channels, height, width), wanted in zip(key.shapes, key.wanted):
+        values.append(plan.input(channels, height, width, wanted))
+    key.build(plan, layer, values)
+    plan.finish()
+    return plan
 
 
 def release_plans(layer: Optional[Any] = None) -> None:

@@ -5,41 +5,74 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from paddle_umsft.methods.networks.ops import blocks, resizing
+from paddle_umsft.methods.networks.ops import convolution, pointwise, resizing
 from paddle_umsft.methods.networks.ops import onednn as dnnl
+from paddle_umsft.methods.networks.ops.convolution import Order
 from paddle_umsft.methods.networks.ops.onednn import OneDnnError
-from paddle_umsft.methods.networks.ops.plan import BLOCK, Plan, Value
+from paddle_umsft.methods.networks.ops.plan import Plan
+from paddle_umsft.methods.networks.ops.values import Value, whole_blocks
 
 
-def conv(plan: Plan, x: Value, layer: Any, order: Sequence[tuple[int, int, int]] = ()) -> Value:
+def conv(
+    plan: Plan,
+    x: Value,
+    layer: Any,
+    order: Order = (),
+) -> Value:
     """A `networks.layers.Conv2D`, padding and all."""
-    outside, inside, high, wide = layer.weight.shape
-    shape = (outside, 1, 1, high, wide) if layer.by_channel else (outside, inside, high, wide)
+    shape = list(layer.weight.shape)  # (C_out, C_in, k, k)
+    if layer.by_channel:
+        shape = [shape[0], 1, 1, *shape[2:]]  # (C, 1, 1, k, k): how `convolution.conv` knows it
     weight = plan.parameter(layer, "weight", shape)
-    bias = None if layer.bias is None else plan.parameter(layer, "bias")
-    if layer.border == 1 and layer.border_mode == "reflect":
-        padded = blocks.reflect(plan, x)
-        y = blocks.conv(plan, padded, weight, bias, stride=layer.step, order=order)
+    bias = None
+    if layer.bias is not None:
+        bias = plan.parameter(layer, "bias")
+    reflects = layer.border_mode == "reflect"
+    if reflects and layer.border == 1:
+        padded = convolution.reflect(plan, x)
+        y = convolution.conv(plan, padded, weight, bias, stride=layer.step, order=order)
         plan.done(padded)
         return y
-    if layer.border_mode not in ("zeros", "reflect") or (layer.border and layer.border_mode == "reflect"):
+    wider_reflection = reflects and layer.border > 0
+    if wider_reflection or layer.border_mode not in ("zeros", "reflect"):
         raise OneDnnError(f"no plan for padding {layer.border} {layer.border_mode}")
-    return blocks.conv(plan, x, weight, bias, stride=layer.step, padding=layer.border, order=order)
+    return convolution.conv(
+        plan,
+        x,
+        weight,
+        bias,
+        stride=layer.step,
+        padding=layer.border,
+        order=order,
+    )
 
 
-def norm(plan: Plan, x: Value, layer: Any, slope: Optional[float]) -> Value:
+def norm(
+    plan: Plan,
+    x: Value,
+    layer: Any,
+    slope: Optional[float],
+) -> Value:
     """A `networks.layers.BatchNorm` with a LeakyReLU behind it where there is a slope."""
-    weight, bias = plan.parameter(layer, "weight"), plan.parameter(layer, "bias")
-    return blocks.norm(plan, x, weight, bias, layer, slope=slope)
+    weight = plan.parameter(layer, "weight")
+    bias = plan.parameter(layer, "bias")
+    return pointwise.norm(plan, x, weight, bias, layer, slope=slope)
 
 
-def conv_norm_act(plan: Plan, x: Value, layer: Any, order: Sequence[tuple[int, int, int]] = ()) -> Value:
+def conv_norm_act(
+    plan: Plan,
+    x: Value,
+    layer: Any,
+    order: Order = (),
+) -> Value:
     """A `networks.layers.ConvNormAct`."""
     x = conv(plan, x, layer.conv, order)
     if layer.activation == "leaky_relu":
         return norm(plan, x, layer.norm, layer.negative_slope)
-    weight, bias = plan.parameter(layer.norm, "weight"), plan.parameter(layer.norm, "bias")
-    return blocks.norm(plan, x, weight, bias, layer.norm, slope=1.0, bend=dnnl.ELU_FROM_OUTPUT)
+    weight = plan.parameter(layer.norm, "weight")
+    bias = plan.parameter(layer.norm, "bias")
+    alpha = 1.0  # of the ELU
+    return pointwise.norm(plan, x, weight, bias, layer.norm, slope=alpha, bend=dnnl.ELU_FROM_OUTPUT)
 
 
 def hourglass_scale(plan: Plan, x: Value, layer: Any) -> Value:
@@ -49,30 +82,49 @@ def hourglass_scale(plan: Plan, x: Value, layer: Any) -> Value:
     right into its place in the joined map; the deeper branch lies first there, because it fills whole blocks.
     """
     skip = conv_norm_act(plan, x, layer.skip)
-    down = conv_norm_act(plan, x, layer.down)
-    deep = conv_norm_act(plan, down, layer.deep)
-    plan.done(down)
-    if layer.inner is not None:
-        deep, before = hourglass_scale(plan, deep, layer.inner), deep
-        plan.done(before)
-    up = resizing.upsample_bicubic if layer.upsampling == "bicubic" else resizing.upsample_bilinear
-    deep, before = up(plan, deep), deep
-    plan.done(before)
-    height, width = (min(a, b) for a, b in zip(skip.shape[1:], deep.shape[1:]))
-    skip, deep = (resizing.crop(plan, value, height, width) for value in (skip, deep))
-    thin, wide = skip.shape[0], deep.shape[0]
+    deep = _deep_branch(plan, x, layer)
+    height = min(skip.shape[1], deep.shape[1])
+    width = min(skip.shape[2], deep.shape[2])
+    skip = resizing.crop(plan, skip, height, width)
+    deep = resizing.crop(plan, deep, height, width)
+
+    thin = skip.shape[0]
+    wide = deep.shape[0]
     both = plan.joined((wide, thin), height, width)
-    weight, bias = plan.parameter(layer.norm, "weight"), plan.parameter(layer.norm, "bias")
-    for value, out, start in ((deep, both.parts[0], thin), (skip, both.parts[1], 0)):
-        part = (weight.part(start, value.shape[0]), bias.part(start, value.shape[0]))
-        blocks.norm(plan, value, *part, layer.norm, start=start, out=out)
-        plan.done(value)
-    order = ((thin, wide, 0), (0, thin, -(-wide // BLOCK) * BLOCK))
-    merged = conv_norm_act(plan, both, layer.merge, order)
+    # The layer's own channels are in the published order, the skip branch first.
+    weight = plan.parameter(layer.norm, "weight")
+    bias = plan.parameter(layer.norm, "bias")
+    deep_place, skip_place = both.parts
+    for branch, place, start in ((deep, deep_place, thin), (skip, skip_place, 0)):
+        count = branch.shape[0]
+        own_weight = weight.part(start, count)
+        own_bias = bias.part(start, count)
+        pointwise.norm(plan, branch, own_weight, own_bias, layer.norm, start=start, out=place)
+        plan.done(branch)
+    of_deep = (thin, wide, 0)
+    of_skip = (0, thin, whole_blocks(wide))
+    merged = conv_norm_act(plan, both, layer.merge, (of_deep, of_skip))
     plan.done(both)
     mixed = conv_norm_act(plan, merged, layer.mix)
     plan.done(merged)
     return mixed
+
+
+def _deep_branch(plan: Plan, x: Value, layer: Any) -> Value:
+    """Down by 2, whatever lies deeper, and up again."""
+    down = conv_norm_act(plan, x, layer.down)
+    deep = conv_norm_act(plan, down, layer.deep)
+    plan.done(down)
+    if layer.inner is not None:
+        inner = hourglass_scale(plan, deep, layer.inner)
+        plan.done(deep)
+        deep = inner
+    if layer.upsampling == "bicubic":
+        large = resizing.upsample_bicubic(plan, deep)
+    else:
+        large = resizing.upsample_bilinear(plan, deep)
+    plan.done(deep)
+    return large
 
 
 def hourglass(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
@@ -83,17 +135,19 @@ def hourglass(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
 def skip_block(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     """A `methods.uhntc.skip_block.SkipBlock` behind its concatenation."""
     entered = conv(plan, inputs[0], layer.entry)
-    normal = blocks.standardise(plan, entered, layer.epsilon)
-    bent = blocks.elu(plan, normal)
+    normal = pointwise.standardise(plan, entered, layer.epsilon)
+    bent = pointwise.elu(plan, normal)
     plan.done(normal)
     _hourglass(plan, layer.hourglass, bent)
 
 
 def _hourglass(plan: Plan, layer: Any, x: Value) -> None:
     body = hourglass_scale(plan, x, layer.outer)
-    x = conv(plan, body, layer.head)
+    y = conv(plan, body, layer.head)
     plan.done(body)
-    plan.output(blocks.sigmoid(plan, x) if layer.sigmoid else x)
+    if layer.sigmoid:
+        y = pointwise.sigmoid(plan, y)
+    plan.output(y)
 
 
 def vgg(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
@@ -106,30 +160,48 @@ def vgg_query(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     _vgg_behind(plan, layer, inputs[0], layer.query)
 
 
-def _vgg_behind(plan: Plan, layer: Any, x: Value, first: Any) -> None:
+def _vgg_behind(
+    plan: Plan,
+    layer: Any,
+    x: Value,
+    first: Any,
+) -> None:
     """VGG with `first` in place of its first convolution."""
     for stage in layer.stages():
-        convolution = first if stage.index == 0 else getattr(layer, f"conv{stage.index}")
-        x, before = conv(plan, x, convolution), x
-        plan.done(before)
-        x = norm(plan, x, getattr(layer, f"norm{stage.index + 1}"), 0.0 if stage.relu else None)
+        convolution = first
+        if stage.index > 0:
+            convolution = getattr(layer, f"conv{stage.index}")
+        entered = x
+        x = conv(plan, entered, convolution)
+        plan.done(entered)
+        slope = None
+        if stage.relu:
+            slope = 0.0
+        x = norm(plan, x, getattr(layer, f"norm{stage.index + 1}"), slope)
         if stage.tap:
             plan.output(x)
         if stage.pool:
-            x, before = resizing.max_pool(plan, x), x
-            plan.done(before)
+            large = x
+            x = resizing.max_pool(plan, large)
+            plan.done(large)
     plan.output(x)
 
 
 def spread_channels(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     """Both convolutions of a `methods.uhntc.upsampling.Doubling`, without the shuffle behind them."""
-    filtered = blocks.elu(plan, conv(plan, inputs[0], layer.depthwise))
-    plan.output(blocks.elu(plan, conv(plan, filtered, layer.pointwise)))
+    filtered = conv(plan, inputs[0], layer.depthwise)
+    filtered = pointwise.elu(plan, filtered)
+    spread = conv(plan, filtered, layer.pointwise)
+    spread = pointwise.elu(plan, spread)
+    plan.output(spread)
 
 
 def filter_bands(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     """A `methods.uhntc.upsampling.BandFilter`."""
-    plan.output(blocks.elu(plan, conv(plan, conv(plan, inputs[0], layer.depthwise), layer.pointwise)))
+    filtered = conv(plan, inputs[0], layer.depthwise)
+    mixed = conv(plan, filtered, layer.pointwise)
+    mixed = pointwise.elu(plan, mixed)
+    plan.output(mixed)
 
 
 def vgg19(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
@@ -138,7 +210,7 @@ def vgg19(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     for stage in layer.stages():
         x = conv(plan, x, getattr(layer, f"conv{stage.index}"))
         if stage.relu:
-            x = blocks.relu(plan, x)
+            x = pointwise.relu(plan, x)
         if stage.weight > 0:
             plan.output(x)
         if stage.pool:
@@ -146,10 +218,17 @@ def vgg19(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
 
 
 def merge(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
-    """A `networks.attention.Merge`."""
-    plan.output(conv(plan, blocks.elu(plan, conv(plan, inputs[0], layer.reduce)), layer.refine))
+    """A `umsft.attention.Merge`."""
+    reduced = conv(plan, inputs[0], layer.reduce)
+    reduced = pointwise.elu(plan, reduced)
+    refined = conv(plan, reduced, layer.refine)
+    plan.output(refined)
 
 
 def refine(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
-    """The two convolutions of a `networks.attention.SpatialFusion`."""
-    plan.output(blocks.elu(plan, conv(plan, blocks.elu(plan, conv(plan, inputs[0], layer.widen)), layer.spread)))
+    """The two convolutions of a `umsft.attention.SpatialFusion`."""
+    widened = conv(plan, inputs[0], layer.widen)
+    widened = pointwise.elu(plan, widened)
+    spread = conv(plan, widened, layer.spread)
+    spread = pointwise.elu(plan, spread)
+    plan.output(spread)

@@ -39,7 +39,12 @@ def set_mode(mode: str) -> None:
         ConfigError: If it is neither.
     """
     if mode not in MODES:
-        raise ConfigError("unknown mode", where="runtime.cpu_ops", expected=" or ".join(MODES), got=mode)
+        raise ConfigError(
+            "unknown mode",
+            where="runtime.cpu_ops",
+            expected=" or ".join(MODES),
+            got=mode,
+        )
     _state.mode = mode
 
 

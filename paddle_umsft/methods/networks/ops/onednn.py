@@ -16,10 +16,16 @@ from ctypes import POINTER, byref, c_char_p, c_float, c_int, c_int32, c_int64, c
 from pathlib import Path
 from typing import Any, Optional
 
+MAJOR_VERSION = 3
+CPU_ENGINE = 1
+STREAM_IN_ORDER = 1  # steps run one after the other, as they are called
+# Types and layouts of memory.
 F32, S32, U8 = 3, 4, 6
 TAG_ANY, TAG_NCHW, TAG_NHWC, TAG_NCHW16C = 1, 5, 22, 78
+# Kinds of propagation.
 FORWARD, BACKWARD = 64, 128  # forward with training in view; backward of data and weights together
 BACKWARD_DATA = 160
+# Algorithms and flags, by the primitive that takes them.
 CONVOLUTION_DIRECT = 1
 GLOBAL_STATISTICS, INFERENCE = 1, 96
 RELU, ELU, LOGISTIC = 0x20, 0x22, 0x29
@@ -74,8 +80,15 @@ def library_path() -> Optional[Path]:
 class Desc:
     """A memory descriptor: sizes, type and layout. `dims` are the sizes where they were given."""
 
-    def __init__(self, lib: Library, handle: c_void_p, dims: Sequence[int] = ()) -> None:
-        self.lib, self.handle, self.dims = lib, handle, tuple(dims)
+    def __init__(
+        self,
+        lib: Library,
+        handle: c_void_p,
+        dims: Sequence[int] = (),
+    ) -> None:
+        self.lib = lib
+        self.handle = handle
+        self.dims = tuple(dims)
 
     @property
     def size(self) -> int:
@@ -101,8 +114,16 @@ class Desc:
 class Memory:
     """A descriptor together with an address. `keep` holds whatever owns the bytes."""
 
-    def __init__(self, lib: Library, desc: Desc, address: int, keep: Any = None) -> None:
-        self.lib, self.desc, self.keep = lib, desc, keep
+    def __init__(
+        self,
+        lib: Library,
+        desc: Desc,
+        address: int,
+        keep: Any = None,
+    ) -> None:
+        self.lib = lib
+        self.desc = desc
+        self.keep = keep
         self.handle = c_void_p()
         lib.call("memory_create", byref(self.handle), desc.handle, lib.engine, c_void_p(address))
 
@@ -119,7 +140,8 @@ class Primitive:
     """A compiled operation. Equal ones are shared by oneDNN's own cache, so making one twice is cheap."""
 
     def __init__(self, lib: Library, desc: c_void_p) -> None:
-        self.lib, self.desc = lib, desc
+        self.lib = lib
+        self.desc = desc
         self.handle = c_void_p()
         lib.call("primitive_create", byref(self.handle), desc)
 
@@ -155,8 +177,12 @@ class Step:
 
     def __init__(self, primitive: Primitive, args: Mapping[int, Memory]) -> None:
         self.keep = (primitive, tuple(args.values()))
-        self._args = (_Arg * len(args))(*[_Arg(k, m.handle.value) for k, m in args.items()])
-        self._count, self._handle, self._stream = len(args), primitive.handle, primitive.lib.stream
+        bound = [_Arg(which, memory.handle.value) for which, memory in args.items()]
+        # All that a call needs lies ready: a network's step makes a thousand of them.
+        self._count = len(bound)
+        self._args = (_Arg * self._count)(*bound)
+        self._handle = primitive.handle
+        self._stream = primitive.lib.stream
         self._call = primitive.lib.c.dnnl_primitive_execute
 
     def __call__(self) -> None:
@@ -170,7 +196,13 @@ class Step:
             raise OneDnnError(f"dnnl_primitive_execute failed with status {status}")
 
 
-_SHORT: dict[str, Any] = {"o": POINTER(c_void_p), "p": c_void_p, "i": c_int, "u": c_uint, "z": c_size_t}
+_SHORT: dict[str, Any] = {
+    "o": POINTER(c_void_p),
+    "p": c_void_p,
+    "i": c_int,
+    "u": c_uint,
+    "z": c_size_t,
+}
 _SHORT.update({"f": c_float, "s": c_int32, "d": _Dims, "F": POINTER(c_float)})
 # One letter per argument: o handle made, p handle, i int, u unsigned, z size, f float, s int32, d sizes, F float*.
 _SIGNATURES = {
@@ -224,12 +256,14 @@ class Library:
             raise OneDnnError(f"{path.name}: {error}") from error
         version = self.c.dnnl_version().contents
         self.version = (version.major, version.minor, version.patch)
-        if version.major != 3:
+        if version.major != MAJOR_VERSION:
             raise OneDnnError(f"{path.name}: oneDNN {version.major}.{version.minor}, not 3.x")
-        self.engine, self.stream = c_void_p(), c_void_p()
+        self.engine = c_void_p()
+        self.stream = c_void_p()
         self._alive = True
-        self.call("engine_create", byref(self.engine), 1, 0)
-        self.call("stream_create", byref(self.stream), self.engine, 1)
+        first_of_its_kind = 0
+        self.call("engine_create", byref(self.engine), CPU_ENGINE, first_of_its_kind)
+        self.call("stream_create", byref(self.stream), self.engine, STREAM_IN_ORDER)
 
     def _declare(self) -> None:
         for name, signature in _SIGNATURES.items():
@@ -263,23 +297,29 @@ class Library:
         if status:
             raise OneDnnError(f"dnnl_{name} failed with status {status}")
 
-    def desc(self, dims: Sequence[int], tag: int, dtype: int = F32) -> Desc:
+    def desc(
+        self,
+        dims: Sequence[int],
+        tag: int,
+        dtype: int = F32,
+    ) -> Desc:
         """A descriptor in one of the layouts TAG_*; with fewer than four dimensions the dense row-major one."""
         handle = c_void_p()
+        axes = len(dims)
         if tag == TAG_NCHW:
-            strides = [1] * len(dims)
-            for i in range(len(dims) - 2, -1, -1):
-                strides[i] = strides[i + 1] * dims[i + 1]
-            self.call("memory_desc_create_with_strides", byref(handle), len(dims), _dims(dims), dtype, _dims(strides))
+            # By strides, whatever the number of axes: oneDNN has a tag of its own for each.
+            strides = _dims(_dense_strides(dims))
+            self.call("memory_desc_create_with_strides", byref(handle), axes, _dims(dims), dtype, strides)
         else:
-            self.call("memory_desc_create_with_tag", byref(handle), len(dims), _dims(dims), dtype, tag)
+            self.call("memory_desc_create_with_tag", byref(handle), axes, _dims(dims), dtype, tag)
         return Desc(self, handle, dims)
 
     def primitive(self, kind: str, *args: Any) -> Primitive:
         """Create dnnl_<kind>_primitive; `args` are those between engine and attributes."""
         handle = c_void_p()
-        plain = [a.handle if isinstance(a, Desc) else a.desc if isinstance(a, Primitive) else a for a in args]
-        self.call(f"{kind}_primitive_desc_create", byref(handle), self.engine, *plain, None)
+        plain = [_handle_of(argument) for argument in args]
+        no_attributes = None
+        self.call(f"{kind}_primitive_desc_create", byref(handle), self.engine, *plain, no_attributes)
         return Primitive(self, handle)
 
     def _adding(self) -> c_void_p:
@@ -292,10 +332,17 @@ class Library:
         self.call("post_ops_destroy", ops)
         return attr
 
-    def reorder(self, source: Desc, target: Desc, add: bool = False) -> Primitive:
+    def reorder(
+        self,
+        source: Desc,
+        target: Desc,
+        add: bool = False,
+    ) -> Primitive:
         """Copy between layouts; with `add` onto what is there."""
         handle = c_void_p()
-        attr = self._adding() if add else None
+        attr = None
+        if add:
+            attr = self._adding()
         self.call(
             "reorder_primitive_desc_create",
             byref(handle), source.handle, self.engine, target.handle, self.engine, attr,
@@ -303,6 +350,23 @@ class Library:
         if attr is not None:
             self.c.dnnl_primitive_attr_destroy(attr)
         return Primitive(self, handle)
+
+
+def _dense_strides(dims: Sequence[int]) -> list[int]:
+    """Return the strides of a row-major array, in elements."""
+    strides = [1] * len(dims)
+    for axis in range(len(dims) - 2, -1, -1):
+        strides[axis] = strides[axis + 1] * dims[axis + 1]
+    return strides
+
+
+def _handle_of(argument: Any) -> Any:
+    """Return what oneDNN knows of an argument: of a descriptor or an earlier primitive its handle."""
+    if isinstance(argument, Desc):
+        return argument.handle
+    if isinstance(argument, Primitive):
+        return argument.desc
+    return argument
 
 
 def pair(value: int) -> Any:

@@ -8,105 +8,74 @@ the outputs and gradients it hands back to Paddle. One image at a time (batch 1)
 from __future__ import annotations
 
 import ctypes
-import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
 import numpy as np
 
 from paddle_umsft.methods.networks.ops import onednn as dnnl
 from paddle_umsft.methods.networks.ops.onednn import Desc, Library, Memory
+from paddle_umsft.methods.networks.ops.values import (
+    BLOCK,
+    FLOAT_BYTES,
+    Bound,
+    Grad,
+    Param,
+    Pool,
+    Value,
+    aligned,
+    as_floats,
+    fresh_buffer,
+    whole_blocks,
+)
 
 Run = Callable[[], None]
-BLOCK = 16
 
 
-class Pool:
-    """Buffers handed out and taken back while plans are being built, so that lifetimes that do not meet share one.
+@dataclass(frozen=True)
+class Border:
+    """A map on the border to Paddle; both memories are pointed at Paddle's with every call.
 
-    All plans share one pool: none holds anything in it between its forward and its backward run, and `lock` keeps
-    two from running at the same time.
+    Attributes:
+        shape: (1, C, H, W).
+        memory: The map, in Paddle's layout.
+        grad: Its gradient.
+        needs_grad: Whether Paddle wants (of an input) or has (of an output) the gradient.
     """
 
-    def __init__(self) -> None:
-        self.free: list[np.ndarray] = []
-        self.total = 0
-        self.lock = threading.RLock()
-
-    def take(self, size: int) -> np.ndarray:
-        """At least `size` bytes, zeroed when fresh (kernels rely on zeros in a block's unused channels)."""
-        fitting = [b for b in self.free if size <= b.nbytes - 64 <= 2 * size]
-        if fitting:
-            best = min(fitting, key=lambda b: b.nbytes)
-            self.free = [b for b in self.free if b is not best]
-            return best
-        self.total += size + 64
-        return np.zeros(size + 64, np.uint8)
-
-    def give(self, buffer: np.ndarray) -> None:
-        """Take a buffer back."""
-        self.free.append(buffer)
+    shape: tuple[int, ...]
+    memory: Memory
+    grad: Memory
+    needs_grad: bool = True
 
 
-def aligned(buffer: np.ndarray) -> int:
-    """First address in a buffer on a cache line's border."""
-    address = int(buffer.ctypes.data)
-    return address + (-address) % 64
+@dataclass(frozen=True)
+class Statistic:
+    """A running mean or variance that moves after each forward run.
 
-
-class Grad:
-    """The gradient of a value while the backward list is being built."""
-
-    def __init__(self, memory: Memory, buffer: Optional[np.ndarray], parent: Optional[Grad] = None) -> None:
-        self.memory, self.buffer, self.parent = memory, buffer, parent
-        self.users = 1
-
-
-class Value:
-    """A map (1, C, H, W) inside a plan."""
-
-    def __init__(self, shape: tuple[int, int, int], memory: Memory, needs_grad: bool = True) -> None:
-        self.shape, self.memory, self.needs_grad = shape, memory, needs_grad
-        self.grad: Optional[Grad] = None
-        self.parts: tuple[Value, ...] = ()
-        # In a lean plan: the pool's buffer it has in the forward run, how it is made again, and where it then is.
-        self.lent: Optional[np.ndarray] = None
-        self.remake: Optional[Callable[[Memory], None]] = None
-        self.again: Optional[tuple[Memory, np.ndarray]] = None
-
-    @property
-    def desc(self) -> Desc:
-        """Its layout."""
-        return self.memory.desc
-
-
-class Param:
-    """A parameter of the layer, living in Paddle's memory: its address and its gradient's come with every call.
-
-    Args:
-        plan: Whose parameter.
-        shape: As Paddle has it.
-        index: Its place among the layer's parameters.
-        start: First element, for a part of a vector.
-        frozen: Whether nobody wants its gradient.
+    Attributes:
+        running: Gives Paddle's tensor.
+        start: First channel of it that moves.
+        batch: (C,) of the run.
+        momentum: Share of the old one that stays.
     """
 
-    def __init__(
-        self, plan: Plan, shape: Sequence[int], index: int, start: int = 0, *, frozen: bool = False
-    ) -> None:
-        desc = plan.lib.desc(tuple(shape), dnnl.TAG_NCHW)
-        self.plan, self.shape, self.index, self.frozen = plan, tuple(shape), index, frozen
-        self.memory = Memory(plan.lib, desc, 0)
-        self.grad = Memory(plan.lib, desc, 0)
-        plan.bound_params.append((index, 4 * start, self.memory, self.grad))
+    running: Callable[[], Any]
+    start: int
+    batch: np.ndarray
+    momentum: float
 
-    def part(self, start: int, count: int) -> Param:
-        """Elements start ... start + count - 1 of a vector."""
-        return Param(self.plan, (count,), self.index, start)
+    def move(self) -> None:
+        """Move it as BatchNorm does."""
+        address = self.running().data_ptr() + FLOAT_BYTES * self.start
+        floats = (ctypes.c_float * self.batch.size).from_address(address)
+        running = np.ctypeslib.as_array(floats)
+        running += (1 - self.momentum) * (self.batch - running)
 
 
 class Plan:
-    """Fixed forward and backward lists; see `paddle_umsft.methods.networks.ops.blocks` for what is written into them.
+    """Fixed forward and backward lists; `convolution`, `pointwise` and `resizing` write into them.
 
     Args:
         lib: The library.
@@ -116,50 +85,58 @@ class Plan:
     """
 
     def __init__(self, lib: Library, pool: Pool, lean: bool = False) -> None:
-        self.lib, self.pool, self.lean = lib, pool, lean
+        self.lib = lib
+        self.pool = pool
+        self.lean = lean
         self.kept: list[np.ndarray] = []
         self.forward: list[tuple[str, Run]] = []
         self.backward: list[tuple[str, Run]] = []
-        self.inputs: list[tuple[Memory, Memory, bool]] = []
-        self.input_shapes: list[tuple[int, ...]] = []
-        self.outputs: list[tuple[tuple[int, ...], Memory, Memory]] = []
+        self.inputs: list[Border] = []
+        self.outputs: list[Border] = []
         self.params: list[Callable[[], Any]] = []
-        self.bound_params: list[tuple[int, int, Memory, Memory]] = []
-        self.statistics: list[tuple[Callable[[], Any], int, np.ndarray, float]] = []
+        self.bound_params: list[Bound] = []
+        self.statistics: list[Statistic] = []
+        self.generation = 0
         self._undo: list[Run] = []
         self._indices: dict[tuple[int, str], int] = {}
-        self.generation = 0
 
     # -- memory ---------------------------------------------------------------------------------------------
 
     def keep(self, desc: Desc) -> Memory:
         """Memory that lives as long as the plan."""
-        buffer = np.zeros(desc.size + 64, np.uint8)
+        buffer = fresh_buffer(desc.size)
         self.kept.append(buffer)
         return Memory(self.lib, desc, aligned(buffer), buffer)
 
     def vector(self, length: int) -> tuple[Memory, np.ndarray]:
         """A kept float32 vector and its NumPy view."""
         memory = self.keep(self.lib.desc((length,), dnnl.TAG_NCHW))
-        start = aligned(memory.keep) - memory.keep.ctypes.data
-        return memory, memory.keep[start : start + 4 * length].view(np.float32)
+        return memory, as_floats(memory, (length,))
 
     def map(self, channels: int, height: int, width: int) -> Value:
         """A fresh kept map."""
-        desc = self.lib.desc((1, channels, height, width), dnnl.TAG_NCHW16C)
+        desc = self._blocked(channels, height, width)
         return Value((channels, height, width), self.keep(desc))
+
+    def _plain(self, channels: int, height: int, width: int) -> Desc:
+        """Paddle's layout."""
+        return self.lib.desc((1, channels, height, width), dnnl.TAG_NCHW)
+
+    def _blocked(self, channels: int, height: int, width: int) -> Desc:
+        """The layout inside plans."""
+        return self.lib.desc((1, channels, height, width), dnnl.TAG_NCHW16C)
 
     def temporary(self, desc: Desc) -> tuple[Memory, np.ndarray]:
         """Memory from the pool; give its buffer back with `pool.give` once no later step reads it."""
         buffer = self.pool.take(desc.size)
-        return Memory(self.lib, desc, aligned(buffer), buffer), buffer
+        memory = Memory(self.lib, desc, aligned(buffer), buffer)
+        return memory, buffer
 
     def passing(self, channels: int, height: int, width: int) -> Value:
         """A map that the backward run can make again: kept, or in a lean plan lent until `done`."""
         if not self.lean:
             return self.map(channels, height, width)
-        desc = self.lib.desc((1, channels, height, width), dnnl.TAG_NCHW16C)
-        memory, buffer = self.temporary(desc)
+        memory, buffer = self.temporary(self._blocked(channels, height, width))
         value = Value((channels, height, width), memory)
         value.lent = buffer
         return value
@@ -176,13 +153,16 @@ class Plan:
             return value.memory
         if value.again is None:
             value.again = self.temporary(value.desc)
-            value.remake(value.again[0])
-        return value.again[0]
+            memory, _ = value.again
+            value.remake(memory)
+        memory, _ = value.again
+        return memory
 
     def forget(self, value: Value) -> None:
         """No later step of the backward list reads what `saved` gave."""
         if value.again is not None:
-            self.pool.give(value.again[1])
+            _, buffer = value.again
+            self.pool.give(buffer)
             value.again = None
 
     def joined(self, channels: Sequence[int], height: int, width: int) -> Value:
@@ -191,10 +171,10 @@ class Plan:
         The channels between a part's last and the next block stay zero. Only for one image: the blocks of
         channels are then the outermost axis.
         """
-        before = sum(-(-count // BLOCK) * BLOCK for count in channels[:-1])
-        total = self.passing(before + channels[-1], height, width)
+        before_last = sum(whole_blocks(count) for count in channels[:-1])
+        total = self.passing(before_last + channels[-1], height, width)
         parts = []
-        for count, memory in zip(channels, self.split(total.memory, channels, height * width)):
+        for count, memory in zip(channels, self.split(total.memory, channels, total.pixels)):
             parts.append(Value((count, height, width), memory))
         total.parts = tuple(parts)
         if self.lean:
@@ -203,17 +183,22 @@ class Plan:
 
     def split(self, whole: Memory, channels: Sequence[int], pixels: int) -> list[Memory]:
         """The memories of the parts inside that of a joined map."""
-        height_width = whole.desc.dims[2:]
-        address, memories = aligned(whole.keep), []
+        height, width = whole.desc.dims[2:]
+        address = aligned(whole.keep)
+        memories = []
         for count in channels:
-            desc = self.lib.desc((1, count, *height_width), dnnl.TAG_NCHW16C)
+            desc = self._blocked(count, height, width)
             memories.append(Memory(self.lib, desc, address, whole.keep))
-            address += 4 * -(-count // BLOCK) * BLOCK * pixels
+            address += FLOAT_BYTES * whole_blocks(count) * pixels
         return memories
 
+    def _split_like(self, value: Value, memory: Memory) -> list[Memory]:
+        """The memories of a joined map's parts inside another one of its layout."""
+        channels = [part.shape[0] for part in value.parts]
+        return self.split(memory, channels, value.pixels)
+
     def _remake_parts(self, total: Value, memory: Memory) -> None:
-        channels, pixels = [part.shape[0] for part in total.parts], total.shape[1] * total.shape[2]
-        for part, place in zip(total.parts, self.split(memory, channels, pixels)):
+        for part, place in zip(total.parts, self._split_like(total, memory)):
             assert part.remake is not None
             part.remake(place)
 
@@ -228,10 +213,10 @@ class Plan:
         memory, buffer = self.temporary(value.desc)
         value.grad = Grad(memory, buffer)
         if value.parts:
+            # The buffer goes back to the pool with the last of the parts.
             value.grad.users = len(value.parts)
-            channels, pixels = [part.shape[0] for part in value.parts], value.shape[1] * value.shape[2]
-            for part, place in zip(value.parts, self.split(memory, channels, pixels)):
-                part.grad = Grad(place, None, value.grad)
+            for part, place in zip(value.parts, self._split_like(value, memory)):
+                part.grad = Grad(place, None, parent=value.grad)
         return memory
 
     def add_grad(self, value: Value, label: str, write: Callable[[Memory], None]) -> None:
@@ -245,12 +230,14 @@ class Plan:
         write(memory)
         add = self.lib.primitive("binary", dnnl.ADD, value.desc, value.desc, value.desc)
         target = value.grad.memory
-        self.backward.append((label + " sum", add.bind({dnnl.SRC: target, dnnl.SRC_1: memory, dnnl.DST: target})))
+        step = add.bind({dnnl.SRC: target, dnnl.SRC_1: memory, dnnl.DST: target})
+        self.backward.append((f"{label} sum", step))
         self.pool.give(buffer)
 
     def drop_grad(self, value: Value) -> None:
         """Nothing later in the backward list reads this gradient."""
-        grad, value.grad = value.grad, None
+        grad = value.grad
+        value.grad = None
         while grad is not None:
             grad.users -= 1
             if grad.users > 0:
@@ -261,9 +248,13 @@ class Plan:
 
     def pass_grad(self, source: Value, target: Value) -> bool:
         """Make the buffer of source's gradient that of target's, if target has none yet and source owns its own."""
-        if target.grad is not None or source.grad is None or source.grad.buffer is None or source.parts:
+        if target.grad is not None or source.parts:
             return False
-        target.grad, source.grad = source.grad, None
+        owns_its_buffer = source.grad is not None and source.grad.buffer is not None
+        if not owns_its_buffer:
+            return False
+        target.grad = source.grad
+        source.grad = None
         return True
 
     # -- the border to Paddle -------------------------------------------------------------------------------
@@ -275,46 +266,57 @@ class Plan:
             self._indices[key] = len(self.params)
             self.params.append(lambda: getattr(layer, name))
         tensor = getattr(layer, name)
-        seen = tensor.shape if shape is None else shape
-        return Param(self, seen, self._indices[key], frozen=bool(tensor.stop_gradient))
+        if shape is None:
+            shape = tensor.shape
+        frozen = bool(tensor.stop_gradient)
+        return Param(self.lib, self.bound_params, shape, self._indices[key], frozen=frozen)
 
     def input(self, channels: int, height: int, width: int, needs_grad: bool) -> Value:
         """A map that comes from Paddle."""
         value = self.map(max(channels, BLOCK), height, width)  # the kernels do not take 1-3 blocked channels
         value.needs_grad = needs_grad
-        plain = self.lib.desc((1, channels, height, width), dnnl.TAG_NCHW)
-        blocked = self.lib.desc((1, channels, height, width), dnnl.TAG_NCHW16C)
-        outside, outside_grad = Memory(self.lib, plain, 0), Memory(self.lib, plain, 0)
-        self.inputs.append((outside, outside_grad, needs_grad))
-        self.input_shapes.append((1, channels, height, width))
+        plain = self._plain(channels, height, width)
+        blocked = self._blocked(channels, height, width)
+        outside = Memory(self.lib, plain, 0)
+        outside_grad = Memory(self.lib, plain, 0)
+        border = Border(
+            shape=(1, channels, height, width),
+            memory=outside,
+            grad=outside_grad,
+            needs_grad=needs_grad,
+        )
+        self.inputs.append(border)
+
         inside = Memory(self.lib, blocked, aligned(value.memory.keep), value.memory.keep)
         bring = self.lib.reorder(plain, blocked)
         self.forward.append(("layout", bring.bind({dnnl.SRC: outside, dnnl.DST: inside})))
 
         def undo() -> None:
-            if needs_grad and value.grad is not None:
-                buffer = value.grad.memory.keep
-                slope = Memory(self.lib, blocked, aligned(buffer), buffer)
-                back = self.lib.reorder(blocked, plain)
-                self.backward.append(("layout", back.bind({dnnl.SRC: slope, dnnl.DST: outside_grad})))
-                self.drop_grad(value)
+            if not needs_grad or value.grad is None:
+                return
+            buffer = value.grad.memory.keep
+            inside_grad = Memory(self.lib, blocked, aligned(buffer), buffer)
+            send = self.lib.reorder(blocked, plain)
+            self.backward.append(("layout", send.bind({dnnl.SRC: inside_grad, dnnl.DST: outside_grad})))
+            self.drop_grad(value)
 
         self.on_backward(undo)
         return value
 
     def output(self, value: Value) -> None:
         """Hand a map to Paddle."""
-        plain = self.lib.desc((1, *value.shape), dnnl.TAG_NCHW)
-        outside, outside_grad = Memory(self.lib, plain, 0), Memory(self.lib, plain, 0)
-        self.outputs.append(((1, *value.shape), outside, outside_grad))
+        plain = self._plain(*value.shape)
+        outside = Memory(self.lib, plain, 0)
+        outside_grad = Memory(self.lib, plain, 0)
+        self.outputs.append(Border(shape=(1, *value.shape), memory=outside, grad=outside_grad))
         send = self.lib.reorder(value.desc, plain)
         self.forward.append(("layout", send.bind({dnnl.SRC: value.memory, dnnl.DST: outside})))
 
         def undo() -> None:
-            back = self.lib.reorder(plain, value.desc)
+            bring = self.lib.reorder(plain, value.desc)
 
             def write(memory: Memory) -> None:
-                self.backward.append(("layout", back.bind({dnnl.SRC: outside_grad, dnnl.DST: memory})))
+                self.backward.append(("layout", bring.bind({dnnl.SRC: outside_grad, dnnl.DST: memory})))
 
             self.add_grad(value, "layout", write)
 
@@ -328,10 +330,15 @@ class Plan:
 
     # -- running --------------------------------------------------------------------------------------------
 
-    def bind_params(self, addresses: Sequence[int], gradients: bool = False) -> None:
-        """Point every parameter, or every parameter's gradient, at Paddle's memory."""
-        for index, offset, memory, grad in self.bound_params:
-            (grad if gradients else memory).point_to(addresses[index] + offset)
+    def bind_params(self, addresses: Sequence[int]) -> None:
+        """Point every parameter at Paddle's memory."""
+        for bound in self.bound_params:
+            bound.memory.point_to(addresses[bound.index] + bound.offset)
+
+    def bind_gradients(self, addresses: Sequence[int]) -> None:
+        """Point every parameter's gradient at Paddle's memory."""
+        for bound in self.bound_params:
+            bound.grad.point_to(addresses[bound.index] + bound.offset)
 
     def run_forward(self) -> None:
         """Run the forward list, then move the running statistics as BatchNorm does."""
@@ -339,10 +346,8 @@ class Plan:
         with self.pool.lock:
             for _, step in self.forward:
                 step()
-        for tensor, start, batch, momentum in self.statistics:
-            floats = (ctypes.c_float * batch.size).from_address(tensor().data_ptr() + 4 * start)
-            running = np.ctypeslib.as_array(floats)
-            running += (1 - momentum) * (batch - running)
+        for statistic in self.statistics:
+            statistic.move()
 
     def run_backward(self) -> None:
         """Run the backward list."""

@@ -31,7 +31,12 @@ class MixedPrecision:
 
     def __init__(self, level: str = "off", *, dtype: str = "float16") -> None:
         if level not in ("off", "O1"):
-            raise ConfigError("unknown level", where="runtime.amp", expected="off or O1", got=level)
+            raise ConfigError(
+                "unknown level",
+                where="runtime.amp",
+                expected="off or O1",
+                got=level,
+            )
         self.active = level == "O1" and paddle.get_device().startswith("gpu")
         self.dtype = dtype
         scaling = self.active and dtype == "float16"

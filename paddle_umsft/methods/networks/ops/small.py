@@ -14,13 +14,17 @@ from paddle_umsft.methods.networks.ops import mode
 
 def view(x: paddle.Tensor) -> np.ndarray:
     """The float32 numbers of a contiguous CPU tensor, not copied; valid as long as the tensor."""
-    floats = (ctypes.c_float * int(x.size)).from_address(x.data_ptr())
-    return np.ctypeslib.as_array(floats).reshape(tuple(x.shape))
+    c_array = ctypes.c_float * int(x.size)
+    floats = c_array.from_address(x.data_ptr())
+    shape = tuple(x.shape)
+    return np.ctypeslib.as_array(floats).reshape(shape)
 
 
 def contiguous(x: paddle.Tensor) -> paddle.Tensor:
     """The tensor with its elements in a row (Paddle 3 has strided views)."""
-    return x if x.is_contiguous() else x.contiguous()
+    if x.is_contiguous():
+        return x
+    return x.contiguous()
 
 
 def usable(*tensors: paddle.Tensor) -> bool:
@@ -38,85 +42,181 @@ class LearnedBlur(PyLayer):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: paddle.Tensor, kernel: paddle.Tensor, scale: int) -> paddle.Tensor:
+    def forward(
+        ctx: Any,
+        x: paddle.Tensor,
+        kernel: paddle.Tensor,
+        scale: int,
+    ) -> paddle.Tensor:
         """x (B, C, H, W), kernel (1, 1, s+1, s+1) -> (B, C, H/s, W/s)."""
-        x, k = contiguous(x), view(contiguous(kernel))[0, 0]
-        b, c, height, width = x.shape
-        h, w, s = height // scale, width // scale, scale
-        cube = view(x).reshape(b * c, h, s, w, s)
-        mean = cube.mean(axis=(1, 2, 3, 4), keepdims=True, dtype=np.float64).astype(np.float32)
-        blocks = np.subtract(cube, mean).transpose(0, 1, 3, 2, 4).reshape(-1, s, s)
-        size = (b * c, h, w)
-        detail = (blocks.reshape(-1, s * s) @ k[1:, 1:].reshape(-1)).reshape(size)
-        detail += np.roll((blocks[:, -1] @ k[0, 1:]).reshape(size), 1, axis=1)
-        detail += np.roll((blocks[:, :, -1] @ k[1:, 0]).reshape(size), 1, axis=2)
-        detail += np.roll(k[0, 0] * blocks[:, -1, -1].reshape(size), (1, 1), axis=(1, 2))
-        pooled = blocks.reshape(*size, s * s).mean(axis=3) + mean.reshape(-1, 1, 1)
-        bent = np.exp(np.minimum(detail, 0.0))  # the slope of the ELU, and its value + 1 below zero
-        out = paddle.empty([b, c, h, w], "float32")
-        np.add(np.where(detail > 0, detail, bent - 1), pooled, out=view(out).reshape(size))
-        ctx.saved = (blocks, np.where(detail > 0, np.float32(1), bent), k.copy(), (b, c, h, w, s))
-        ctx.wanted = (not x.stop_gradient, not kernel.stop_gradient)
+        ctx.wants_x = not x.stop_gradient
+        ctx.wants_kernel = not kernel.stop_gradient
+        # Both stay named as long as their views are in use: a copy that nobody holds is freed under its view.
+        x = contiguous(x)
+        kernel = contiguous(kernel)
+        taps = view(kernel)[0, 0]  # (s+1, s+1)
+        batch, bands, height, width = x.shape
+        images = batch * bands
+        low_height = height // scale
+        low_width = width // scale
+        low_shape = (images, low_height, low_width)
+
+        cube = view(x).reshape(images, low_height, scale, low_width, scale)
+        # Summed in double: the mean over a whole band in float32 would cost two digits.
+        mean = cube.mean(
+            axis=(1, 2, 3, 4),
+            keepdims=True,
+            dtype=np.float64,
+        )
+        mean = mean.astype(np.float32)  # (B·C, 1, 1, 1, 1)
+        blocks = np.subtract(cube, mean).transpose(0, 1, 3, 2, 4)  # (B·C, h, w, s, s)
+        blocks = blocks.reshape(-1, scale, scale)  # (B·C·h·w, s, s)
+
+        detail = _correlate(blocks, taps, low_shape)
+        pooled = blocks.reshape(*low_shape, scale * scale).mean(axis=3)  # (B·C, h, w)
+        pooled = pooled + mean.reshape(-1, 1, 1)
+        below_zero = np.exp(np.minimum(detail, 0.0))  # the slope of the ELU there, and its value + 1
+        bent = np.where(detail > 0, detail, below_zero - 1)
+
+        out = paddle.empty([batch, bands, low_height, low_width], "float32")
+        np.add(bent, pooled, out=view(out).reshape(low_shape))
+        ctx.blocks = blocks
+        ctx.slope = np.where(detail > 0, np.float32(1), below_zero)  # (B·C, h, w)
+        ctx.taps = taps.copy()  # the optimiser moves the kernel in place
+        ctx.shape = (batch, bands, height, width)
+        ctx.scale = scale
         return out
 
     @staticmethod
-    def backward(ctx: Any, slope: paddle.Tensor) -> tuple[Any, Any]:
+    def backward(ctx: Any, gradient: paddle.Tensor) -> tuple[Any, Any]:
         """Gradients of x and of the kernel."""
-        blocks, bend, k, (b, c, h, w, s) = ctx.saved
-        g = view(contiguous(slope)).reshape(b * c, h, w)
-        detail = g * bend
-        above, left = np.roll(detail, -1, axis=1), np.roll(detail, -1, axis=2)
-        both = np.roll(above, -1, axis=2)
-        of_x = of_kernel = None
-        if ctx.wanted[1]:
-            of_kernel = paddle.empty([1, 1, s + 1, s + 1], "float32")
-            gk = view(of_kernel)[0, 0]
-            gk[1:, 1:] = (detail.reshape(-1) @ blocks.reshape(-1, s * s)).reshape(s, s)
-            gk[0, 1:], gk[1:, 0] = above.reshape(-1) @ blocks[:, -1], left.reshape(-1) @ blocks[:, :, -1]
-            gk[0, 0] = both.reshape(-1) @ blocks[:, -1, -1]
-        if ctx.wanted[0]:
-            cube = np.outer(detail.reshape(-1), k[1:, 1:].reshape(-1)).reshape(-1, s, s)
-            cube[:, -1] += above.reshape(-1, 1) * k[0, 1:]
-            cube[:, :, -1] += left.reshape(-1, 1) * k[1:, 0]
-            cube[:, -1, -1] += both.reshape(-1) * k[0, 0]
-            mean = cube.reshape(b * c, -1).mean(axis=1)
-            cube = cube.reshape(b * c, h, w, s, s)
-            cube += (g / np.float32(s * s) - mean.reshape(-1, 1, 1))[..., None, None]
-            of_x = paddle.empty([b, c, h * s, w * s], "float32")
-            view(of_x).reshape(b * c, h, s, w, s)[...] = cube.transpose(0, 1, 3, 2, 4)
+        images, low_height, low_width = ctx.slope.shape
+        gradient = contiguous(gradient)
+        of_output = view(gradient).reshape(images, low_height, low_width)
+        of_detail = of_output * ctx.slope
+        # What a block's upper and left neighbours get: the gradient of the output that reaches over to them.
+        above = np.roll(of_detail, -1, axis=1)
+        left = np.roll(of_detail, -1, axis=2)
+        corner = np.roll(above, -1, axis=2)
+        shares = tuple(share.reshape(-1) for share in (of_detail, above, left, corner))  # (B·C·h·w,) each
+
+        of_kernel = None
+        if ctx.wants_kernel:
+            of_kernel = paddle.empty([1, 1, ctx.scale + 1, ctx.scale + 1], "float32")
+            _kernel_gradient(ctx.blocks, shares, out=view(of_kernel)[0, 0])
+        of_x = None
+        if ctx.wants_x:
+            blocks = _block_gradients(ctx.taps, shares)  # (B·C·h·w, s, s)
+            # Through the zero mean: what all pixels of a band have in common goes; through the pool: an equal share.
+            mean = blocks.reshape(images, -1).mean(axis=1)
+            pooled = of_output / np.float32(ctx.scale * ctx.scale)
+            blocks = blocks.reshape(images, low_height, low_width, ctx.scale, ctx.scale)
+            blocks += (pooled - mean.reshape(-1, 1, 1))[..., None, None]
+            of_x = paddle.empty(list(ctx.shape), "float32")
+            cube = view(of_x).reshape(images, low_height, ctx.scale, low_width, ctx.scale)
+            cube[...] = blocks.transpose(0, 1, 3, 2, 4)
         return of_x, of_kernel
+
+
+def _correlate(blocks: np.ndarray, taps: np.ndarray, low_shape: tuple[int, int, int]) -> np.ndarray:
+    """Correlate blocks of zero mean with the kernel.
+
+    Args:
+        blocks: (B·C·h·w, s, s).
+        taps: (s+1, s+1): the first row and column fall onto the neighbours above and to the left.
+        low_shape: (B·C, h, w).
+
+    Returns:
+        (B·C, h, w).
+    """
+    size = blocks.shape[1]
+    own = blocks.reshape(-1, size * size) @ taps[1:, 1:].reshape(-1)  # (B·C·h·w,), as the next two
+    last_rows = blocks[:, -1] @ taps[0, 1:]
+    last_columns = blocks[:, :, -1] @ taps[1:, 0]
+    last_pixels = taps[0, 0] * blocks[:, -1, -1].reshape(low_shape)
+
+    detail: np.ndarray = own.reshape(low_shape)
+    detail += np.roll(last_rows.reshape(low_shape), 1, axis=1)
+    detail += np.roll(last_columns.reshape(low_shape), 1, axis=2)
+    detail += np.roll(last_pixels, (1, 1), axis=(1, 2))
+    return detail
+
+
+def _kernel_gradient(blocks: np.ndarray, shares: tuple[np.ndarray, ...], out: np.ndarray) -> None:
+    """Write the gradient of the kernel.
+
+    Args:
+        blocks: (B·C·h·w, s, s), of the forward pass.
+        shares: (B·C·h·w,) each: gradients of the outputs that see a block itself, its last row, column and pixel.
+        out: (s+1, s+1).
+    """
+    own, above, left, corner = shares
+    size = blocks.shape[1]
+    out[1:, 1:] = (own @ blocks.reshape(-1, size * size)).reshape(size, size)
+    out[0, 1:] = above @ blocks[:, -1]
+    out[1:, 0] = left @ blocks[:, :, -1]
+    out[0, 0] = corner @ blocks[:, -1, -1]
+
+
+def _block_gradients(taps: np.ndarray, shares: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Return the gradient of the blocks, before the zero mean, (B·C·h·w, s, s); `shares` as in `_kernel_gradient`."""
+    own, above, left, corner = shares
+    size = taps.shape[0] - 1
+    products = np.outer(own, taps[1:, 1:].reshape(-1))  # (B·C·h·w, s·s)
+    blocks: np.ndarray = products.reshape(-1, size, size)
+    blocks[:, -1] += above.reshape(-1, 1) * taps[0, 1:]
+    blocks[:, :, -1] += left.reshape(-1, 1) * taps[1:, 0]
+    blocks[:, -1, -1] += corner * taps[0, 0]
+    return blocks
 
 
 class FixedKeyAttention(PyLayer):
     """value + softmax(query keyᵀ / √pixels) value among channels, where only the query wants a gradient."""
 
     @staticmethod
-    def forward(ctx: Any, query: paddle.Tensor, key: paddle.Tensor, value: paddle.Tensor) -> paddle.Tensor:
+    def forward(
+        ctx: Any,
+        query: paddle.Tensor,
+        key: paddle.Tensor,
+        value: paddle.Tensor,
+    ) -> paddle.Tensor:
         """Three maps (1, K, H, W) -> (1, K, H, W)."""
-        query, key, value = contiguous(query), contiguous(key), contiguous(value)
-        channels = int(query.shape[1])
-        q, k, v = (view(tap).reshape(channels, -1) for tap in (query, key, value))  # (K, H·W)
-        scale = np.float32(q.shape[1] ** -0.5)
-        likeness = (q @ k.T) * scale  # (K, K)
-        likeness -= likeness.max(axis=1, keepdims=True)
+        query = contiguous(query)
+        key = contiguous(key)
+        value = contiguous(value)
+        query_rows = _channel_rows(query)
+        key_rows = _channel_rows(key)
+        value_rows = _channel_rows(value)
+        pixels = query_rows.shape[1]
+        scale = np.float32(pixels**-0.5)
+
+        likeness = (query_rows @ key_rows.T) * scale  # (K, K)
+        likeness -= likeness.max(axis=1, keepdims=True)  # no overflow in exp; the softmax stays the same
         weights = np.exp(likeness)
         weights /= weights.sum(axis=1, keepdims=True)
+
         out = paddle.empty(value.shape, "float32")
-        flat = view(out).reshape(channels, -1)
-        np.matmul(weights, v, out=flat)
-        flat += v
+        out_rows = _channel_rows(out)
+        np.matmul(weights, value_rows, out=out_rows)  # (K, H·W)
+        out_rows += value_rows
         ctx.saved = (key, value, weights, scale)
         return out
 
     @staticmethod
-    def backward(ctx: Any, slope: paddle.Tensor) -> tuple[Any, Any, Any]:
+    def backward(ctx: Any, gradient: paddle.Tensor) -> tuple[Any, Any, Any]:
         """Gradient of the query."""
         key, value, weights, scale = ctx.saved
-        channels = weights.shape[0]
-        slope = contiguous(slope)
-        g, k, v = (view(tap).reshape(channels, -1) for tap in (slope, key, value))
-        of_weights = g @ v.T
-        of_likeness = weights * (of_weights - (of_weights * weights).sum(axis=1, keepdims=True)) * scale
-        of_query = paddle.empty(slope.shape, "float32")
-        np.matmul(of_likeness, k, out=view(of_query).reshape(channels, -1))
+        gradient = contiguous(gradient)
+        of_weights = _channel_rows(gradient) @ _channel_rows(value).T  # (K, K)
+        row_sums = (of_weights * weights).sum(axis=1, keepdims=True)  # of the softmax
+        of_likeness = weights * (of_weights - row_sums) * scale
+        of_query = paddle.empty(gradient.shape, "float32")
+        np.matmul(of_likeness, _channel_rows(key), out=_channel_rows(of_query))
         return of_query, None, None
+
+
+def _channel_rows(x: paddle.Tensor) -> np.ndarray:
+    """View a contiguous map (1, K, H, W) as a row of pixels per channel, (K, H·W)."""
+    channels = int(x.shape[1])
+    rows: np.ndarray = view(x).reshape(channels, -1)
+    return rows

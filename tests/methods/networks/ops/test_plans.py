@@ -20,7 +20,7 @@ from paddle_umsft.errors import ConfigError
 from paddle_umsft.methods.networks import ops
 from paddle_umsft.methods.networks.hourglass import Hourglass
 from paddle_umsft.methods.networks.layers import BatchNorm, Conv2D, ConvNormAct
-from paddle_umsft.methods.networks.ops import autograd, blocks, builders, mode, resizing
+from paddle_umsft.methods.networks.ops import autograd, builders, mode, pointwise, resizing
 from paddle_umsft.methods.networks.vgg import VggFeatures
 from paddle_umsft.methods.umsft.attention import Merge, SpatialFusion
 
@@ -174,8 +174,8 @@ def test_pooling_activations_and_cropping(shape: tuple[int, ...]) -> None:
     x = made(shape, 6)
     for build, plain in (
         (resizing.max_pool, lambda x: F.max_pool2d(x, 2, 2)),
-        (blocks.elu, F.elu),
-        (blocks.sigmoid, F.sigmoid),
+        (pointwise.elu, F.elu),
+        (pointwise.sigmoid, F.sigmoid),
         (
             lambda plan, x: resizing.crop(plan, x, 5, 6),
             lambda x: x[:, :, (x.shape[2] - 5) // 2 :, (x.shape[3] - 6) // 2 :],

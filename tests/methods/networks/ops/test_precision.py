@@ -110,12 +110,13 @@ def test_loss_scaling_changes_nothing_where_two_optimisers_share_a_parameter(sca
 
 def test_scale_goes_through_a_checkpoint(scaling: ops.MixedPrecision, tmp_path: Path) -> None:
     case = simulate(dead_leaves_scene(128, 128, 4), ObserveConfig(scale=8, srf="uniform"))
-    solver = start_trained(case.observation, load_config(overrides=["network.width=4", "network.skip=2"]))
+    config = load_config(overrides=["network.width=4", "network.skip=2"])
+    solver = start_trained(case.observation, config)
     assert "loss_scaling" not in solver.state_dict()
     solver.fusion.precision = scaling
     assert scaling._scaler is not None
     scaling._scaler.set_init_loss_scaling(256.0)
-    save_checkpoint(tmp_path, solver, keep=1)
+    save_checkpoint(tmp_path, solver, config)
     scaling._scaler.set_init_loss_scaling(8.0)
     load_checkpoint(tmp_path / "iter_0", solver)
     assert scaling.state_dict()["scale"] == 256

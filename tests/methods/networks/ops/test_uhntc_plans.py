@@ -12,7 +12,7 @@ from test_plans import Wrapped, check, check_chain, fast_only, made, single
 
 from paddle_umsft.methods.networks import ops
 from paddle_umsft.methods.networks.layers import Conv2D, instance_norm
-from paddle_umsft.methods.networks.ops import blocks, builders
+from paddle_umsft.methods.networks.ops import builders, pointwise
 from paddle_umsft.methods.uhntc.attention import channel_attention
 from paddle_umsft.methods.uhntc.encoder import SharedEncoder
 from paddle_umsft.methods.uhntc.perceptual import Vgg19Features
@@ -34,7 +34,7 @@ def _defaults() -> Iterator[None]:
 @pytest.mark.parametrize("shape", [(1, 31, 9, 12), (1, 62, 8, 5)])
 def test_standardise(shape: tuple[int, ...], lean: bool) -> None:
     ops.set_recompute(lean)
-    build = single(lambda plan, x, _: blocks.standardise(plan, x, 1e-5))
+    build = single(lambda plan, x, _: pointwise.standardise(plan, x, 1e-5))
     check(Wrapped(build, lambda _, x: instance_norm(x, 1e-5)), made(shape, 3), 2e-5)
 
 
