@@ -19,6 +19,8 @@ TIMES_USUAL = 8.0
 LEAST_SHARE = 0.12
 # The same along the border, where part of what an LR pixel sees is unknown.
 BORDER_SHARE = 1.0
+# Single pixels have to be off by more: a highlight smaller than an LR pixel is no fault of the sensor.
+SINGLE_SHARE = 0.5
 # Groups of at least so many LR pixels are something in the scene; corners connect.
 GROUP = 4
 CORNERS = np.ones((3, 3))
@@ -62,7 +64,8 @@ def find_strangers(view: View, *, whole_only: bool = False) -> Strangers:
     off = np.any(is_unusual & is_much, axis=1)
     if whole_only:
         off &= ~is_border
-    mask = off.reshape(view.lr_shape)
+    is_wild = np.any(distance > SINGLE_SHARE * found.spread, axis=1)
+    mask = _without_tame_singles(off.reshape(view.lr_shape), is_wild.reshape(view.lr_shape))
     if mask.mean() > MOST:
         mask = np.zeros_like(mask)
     groups, grouped = _groups(mask)
@@ -71,6 +74,16 @@ def find_strangers(view: View, *, whole_only: bool = False) -> Strangers:
         groups=groups,
         singles=int(mask.sum()) - grouped,
     )
+
+
+def _without_tame_singles(mask: np.ndarray, is_wild: np.ndarray) -> np.ndarray:
+    """The mask without small groups in which no pixel is far off."""
+    regions, count = label(mask, structure=CORNERS)
+    sizes = np.bincount(regions.ravel(), minlength=count + 1)
+    has_wild = np.bincount(regions.ravel(), weights=is_wild.ravel(), minlength=count + 1) > 0
+    is_kept = has_wild | (sizes >= GROUP)
+    is_kept[0] = False
+    return np.asarray(is_kept[regions])
 
 
 def _groups(mask: np.ndarray) -> tuple[list[tuple[int, int, int, int]], int]:
