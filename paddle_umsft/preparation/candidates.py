@@ -16,7 +16,7 @@ from paddle_umsft.preparation.footprint import Profile
 from paddle_umsft.preparation.gains import DEGREES, PASSES, Undone, without_shading, without_stripes
 from paddle_umsft.preparation.geometry import Placed, refine
 from paddle_umsft.preparation.offset import without_offset
-from paddle_umsft.preparation.saturation import TOUCHED, asked_for, plateaus, touched
+from paddle_umsft.preparation.saturation import asked_for, plateaus, untouched_pixels
 from paddle_umsft.preparation.strangers import find_strangers
 from paddle_umsft.preparation.tone import curves, without_curve
 from paddle_umsft.preparation.view import FINE, View, fit
@@ -187,7 +187,7 @@ def _saturation(state: State) -> list[Candidate]:
     censored = plateaus(state.view.hr_msi)
     if not censored.any() or not asked_for(state.view, censored):
         return []
-    clean = state.view.trusted & ~np.any(touched(state.view, censored) > TOUCHED, axis=2)
+    clean = state.view.trusted & untouched_pixels(state.view, censored)
     placed = refine(state.view.but(trusted=clean), rounds=SOME_ROUNDS)
     share = 100 * float(np.any(censored, axis=2).mean())
     undone = Undone(

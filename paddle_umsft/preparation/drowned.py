@@ -8,8 +8,18 @@ import numpy as np
 DROWNED = 0.5
 # ... if the typical band is explained at least so well.
 TYPICAL = 0.1
+# Fewer bands or pixels than this tell nothing of each other.
+LEAST_BANDS = 6
+PIXELS_PER_BAND = 2
 # Directions of the clean bands that a drowned one is regressed on: few, its noise is fitted too.
 DIRECTIONS = 4
+# Slopes and levels within so many of their errors are noise.
+ERRORS = 2.0
+# Directions below the rounding of float32 must not decide.
+ROUNDING = 1e-6
+# The correction for the number of bands stops where there are hardly more pixels.
+LEAST_FREEDOM = 0.1
+TINY = 1e-300
 
 
 def unexplained(pixels: np.ndarray) -> np.ndarray:
@@ -21,30 +31,47 @@ def unexplained(pixels: np.ndarray) -> np.ndarray:
     count, bands = pixels.shape
     centred = pixels - pixels.mean(axis=0)
     spread = centred.std(axis=0)
-    spread = np.where(spread > 0, spread, 1.0)
-    correlation = (centred / spread).T @ (centred / spread) / count
-    # Directions below the rounding of float32 must not decide.
-    inverse = np.linalg.inv(correlation + 1e-6 * np.eye(bands))
-    freedom = max(1.0 - (bands - 1) / count, 0.1)
-    return np.asarray(np.minimum(1.0 / (np.diag(inverse) * freedom), 1.0))
+    spread[spread == 0] = 1.0
+    standard = centred / spread
+    correlation = standard.T @ standard / count  # (C, C)
+    inverse = np.linalg.inv(correlation + ROUNDING * np.eye(bands))
+    # What a regression on all others leaves of a standardised band is 1 over the diagonal of the inverse.
+    left = 1.0 / np.diag(inverse)
+    freedom = max(1.0 - (bands - 1) / count, LEAST_FREEDOM)
+    return np.asarray(np.minimum(left / freedom, 1.0))
 
 
 def drowned_bands(lr_hsi: np.ndarray) -> np.ndarray:
     """Numbers of the bands that are mostly noise; none where all are, or where there are too few pixels to tell."""
-    pixels = lr_hsi.reshape(-1, lr_hsi.shape[2])
-    if len(pixels) < 2 * pixels.shape[1] or pixels.shape[1] < 6:
-        return np.zeros(0, dtype=int)
+    bands = lr_hsi.shape[2]
+    pixels = lr_hsi.reshape(-1, bands)
+    none = np.zeros(0, dtype=int)
+    if bands < LEAST_BANDS or len(pixels) < PIXELS_PER_BAND * bands:
+        return none
     share = unexplained(pixels)
     if np.median(share) > TYPICAL:
-        return np.zeros(0, dtype=int)
+        return none
     return np.flatnonzero(share > DROWNED)
+
+
+def _nearest(clean: np.ndarray, band: int) -> tuple[list[int], np.ndarray]:
+    """The clean bands next to a drowned one, and their weights in a first guess of it."""
+    before = clean[clean < band]
+    after = clean[clean > band]
+    near = []
+    if before.size:
+        near.append(int(before[-1]))
+    if after.size:
+        near.append(int(after[0]))
+    closeness = np.array([1.0 / abs(band - other) for other in near])
+    return near, closeness / closeness.sum()
 
 
 def without_drowned(lr_hsi: np.ndarray, bands: np.ndarray) -> np.ndarray:
     """Drowned bands rebuilt from their clean neighbours in the spectrum and the leading directions of all clean ones.
 
-    The neighbours' mean is the first guess; its factor and what the directions add to it come from the noisy band by
-    ridge regression, so that little is believed where the noise is strong.
+    The neighbours' mean is the first guess; what the directions add to it comes from the noisy band by ridge
+    regression, so that little is believed where the noise is strong.
 
     Args:
         lr_hsi: (h, w, C).
@@ -54,26 +81,27 @@ def without_drowned(lr_hsi: np.ndarray, bands: np.ndarray) -> np.ndarray:
         (h, w, C) with these bands replaced.
     """
     out: np.ndarray = lr_hsi.copy()
-    count = lr_hsi.shape[2]
-    clean = np.setdiff1d(np.arange(count), bands)
-    pixels = lr_hsi.reshape(-1, count)
+    pixels = lr_hsi.reshape(-1, lr_hsi.shape[2])
+    count = len(pixels)
+    clean = np.setdiff1d(np.arange(pixels.shape[1]), bands)
     centred = pixels[:, clean] - pixels[:, clean].mean(axis=0)
     left, _, _ = np.linalg.svd(centred, full_matrices=False)
-    scores = left[:, :DIRECTIONS] * np.sqrt(len(pixels))
+    scores = left[:, :DIRECTIONS] * np.sqrt(count)  # (n, 4), each of variance 1
+    # What two clean bands next to each other differ by is what the first guess may err by.
+    steps = np.diff(pixels[:, clean], axis=1)
+    apart = float(np.mean(np.var(steps, axis=0)))
     for band in bands:
-        before, after = clean[clean < band], clean[clean > band]
-        near = [int(side[place]) for side, place in ((before, -1), (after, 0)) if side.size]
-        distance = np.array([abs(band - other) for other in near], dtype=np.float64)
-        weights = (1.0 / distance) / np.sum(1.0 / distance)
+        near, weights = _nearest(clean, int(band))
         guess = pixels[:, near] @ weights
         rest = pixels[:, band] - guess
         noise = float(np.var(rest))
-        # What two clean bands as far apart differ by is what the guess may err by.
-        apart = np.mean(np.var(np.diff(pixels[:, clean], axis=1), axis=0))
-        shrink = apart / (apart + DIRECTIONS * noise / len(pixels) + 1e-300)
-        slopes = shrink * (scores.T @ (rest - rest.mean())) / len(pixels)
-        error = np.sqrt(noise / len(pixels))
-        slopes = np.where(np.abs(slopes) > 2.0 * error, slopes, 0.0)
-        level = rest.mean() if abs(rest.mean()) > 2.0 * error else 0.0
-        out[..., band] = (guess + level + scores @ slopes).reshape(lr_hsi.shape[:2])
+        error = np.sqrt(noise / count)
+        shrink = apart / (apart + DIRECTIONS * noise / count + TINY)
+        slopes = shrink * (scores.T @ (rest - rest.mean())) / count
+        slopes[np.abs(slopes) <= ERRORS * error] = 0.0
+        level = float(rest.mean())
+        if abs(level) <= ERRORS * error:
+            level = 0.0
+        rebuilt = guess + level + scores @ slopes
+        out[..., band] = rebuilt.reshape(lr_hsi.shape[:2])
     return out

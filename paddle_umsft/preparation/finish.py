@@ -11,7 +11,7 @@ from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.preparation.candidates import State
 from paddle_umsft.preparation.illumination import lit_otherwise, relit
 from paddle_umsft.preparation.prepared import Prepared
-from paddle_umsft.preparation.saturation import TOUCHED, desaturated, touched
+from paddle_umsft.preparation.saturation import desaturated, untouched_pixels
 from paddle_umsft.preparation.strangers import Strangers, find_strangers
 from paddle_umsft.preparation.view import INSIDE, View
 
@@ -65,7 +65,7 @@ def _sort_strangers(prepared: Prepared, state: State) -> View:
     view = state.view
     trusted = np.ones(view.lr_shape, dtype=bool)
     if state.censored.any():
-        trusted = ~np.any(touched(view, state.censored) > TOUCHED, axis=2)
+        trusted = untouched_pixels(view, state.censored)
     view = view.but(trusted=trusted)
     strangers = find_strangers(view, whole_only=is_moved(view.placement))
     if state.censored.any():

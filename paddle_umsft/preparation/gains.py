@@ -10,26 +10,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paddle_umsft.preparation.border_equations import variance_ratio
 from paddle_umsft.preparation.geometry import refine
-from paddle_umsft.preparation.view import (
-    BORDER_WEIGHT,
-    BOUND,
-    INSIDE,
-    ROUNDING,
-    View,
-    fit,
-    robust_scale,
-    shared_columns,
-)
+from paddle_umsft.preparation.robust import BOUND, RANK_TOLERANCE, TINY_NORM, robust_scale
+from paddle_umsft.preparation.view import INSIDE, ROUNDING, View, border_weights, fit, spectral_directions
 
 ROUNDS = 6
+# No gain is smaller than this.
 LEAST_GAIN = 0.05
+RIDGE = 1e-9
 # Undoing a field changes what the PSF is fitted to, and that the next estimate; after so many times nothing moves.
 PASSES = 3
+FEW_ROUNDS = 3
 # The first pass has to find as much as this, or there is nothing to go on with.
 WORTH_ANOTHER = 0.002
 DEGREES = (1, 2)
+# Mean of x² over -1 ... 1: taken off, so that a curvature is no constant gain.
+MEAN_SQUARE = 1 / 3
 
 
 @dataclass
@@ -63,88 +59,143 @@ def common_gain(view: View, fields: np.ndarray) -> np.ndarray:
     """
     seen = view.seen()
     found = fit(view, seen=seen)
-    shared = shared_columns(view, found.counted)
+    shared = spectral_directions(view.lr_hsi, found.counted.reshape(view.lr_shape))  # (n, q)
     # All alike at first: where every line has a gain of its own, no pixel is an outlier.
-    doubt = np.where(seen.inside > INSIDE, 1.0, BORDER_WEIGHT) * found.counted
-    doubt = doubt / variance_ratio(seen.inside, view.profile.doubt)
-    weights, scale = doubt.copy(), found.scale.copy()
-    factors = np.zeros(fields.shape[1])
-    bands = seen.values.shape[1]
+    prior = border_weights(view, seen, seen.inside > INSIDE) * found.counted
+    is_whole = prior == prior.max()
+    weights = prior
+    scale = found.scale
     least = ROUNDING * float(np.abs(seen.values).max())
+    factors = np.zeros(fields.shape[1])
     for _ in range(ROUNDS):
-        gain = np.maximum(1.0 + fields @ factors, LEAST_GAIN)[:, None]
+        gain = np.maximum(1.0 + fields @ factors, LEAST_GAIN)[:, None]  # (n, 1)
         root = np.sqrt(weights)[:, None]
-        norms = np.sqrt(np.sum((shared * gain * root) ** 2, axis=0)) + 1e-300
-        design = shared * gain / norms
-        mix = np.linalg.lstsq(design * root, seen.values * root, rcond=1e-9)[0]
-        plain = (shared / norms) @ mix  # SRF(HSI), (n, M)
+        energy = np.sum((shared * gain * root) ** 2, axis=0)
+        columns = shared / (np.sqrt(energy) + TINY_NORM)
+        design = columns * gain * root
+        mix, *_ = np.linalg.lstsq(design, seen.values * root, rcond=RANK_TOLERANCE)
+        plain = columns @ mix  # (n, M): SRF(HSI)
         rest = seen.values - gain * plain
-        orthogonal, _ = np.linalg.qr(design * root)
-        rows, targets = [], []
-        for band in range(bands):
-            block = np.concatenate([rest[:, band : band + 1], fields * plain[:, band : band + 1]], axis=1) * root
-            block = (block - orthogonal @ (orthogonal.T @ block)) / (scale[band] + least)
-            rows.append(block[:, 1:])
-            targets.append(block[:, 0])
-        matrix, target = np.concatenate(rows), np.concatenate(targets)
-        gram = matrix.T @ matrix
-        gram += 1e-9 * np.trace(gram) / len(gram) * np.eye(len(gram))
-        factors = factors + np.linalg.solve(gram, matrix.T @ target)
-        scale = robust_scale(rest[doubt == doubt.max()])
+        factors = factors + _gain_step(design, rest * root, plain * root, fields, scale + least)
+        scale = robust_scale(rest[is_whole])
         # Huber's weights: harsher ones would let a line that is still far off pass for an outlier, and stay so.
         far = np.max(np.abs(rest) / (BOUND * scale + least), axis=1)
-        weights = doubt / np.maximum(far, 1.0)
+        weights = prior / np.maximum(far, 1.0)
     return np.asarray(factors)
 
 
-def _polynomials(rows: np.ndarray, columns: np.ndarray, degree: int) -> np.ndarray:
-    """(..., e) products of powers up to a degree, without the constant."""
+def _gain_step(
+    design: np.ndarray,
+    rest: np.ndarray,
+    plain: np.ndarray,
+    fields: np.ndarray,
+    scale: np.ndarray,
+) -> np.ndarray:
+    """(e,) step of the factors, over all bands together, what the SRF can take up projected out.
+
+    Args:
+        design: (n, q) weighted spectra.
+        rest: (n, M) weighted residual.
+        plain: (n, M) weighted SRF(HSI).
+        fields: (n, e).
+        scale: (M,) size of the residuals.
+    """
+    orthogonal, _ = np.linalg.qr(design)
+    depth = fields.shape[1]
+    gram = np.zeros((depth, depth))
+    slope = np.zeros(depth)
+    for band in range(rest.shape[1]):
+        target = rest[:, band]
+        matrix = fields * plain[:, band : band + 1]  # (n, e)
+        target = (target - orthogonal @ (orthogonal.T @ target)) / scale[band]
+        matrix = (matrix - orthogonal @ (orthogonal.T @ matrix)) / scale[band]
+        gram += matrix.T @ matrix
+        slope += matrix.T @ target
+    gram += RIDGE * np.trace(gram) / depth * np.eye(depth)
+    return np.asarray(np.linalg.solve(gram, slope))
+
+
+def _polynomials(
+    places: np.ndarray,
+    shape: tuple[int, int],
+    degree: int,
+) -> np.ndarray:
+    """(..., e) products of powers up to a degree, without the constant.
+
+    Args:
+        places: (..., 2) rows and columns.
+        shape: (H, W), which they run over.
+        degree: 1 or 2.
+    """
+    last = np.maximum(np.array(shape) - 1, 1)
+    position = 2.0 * places / last - 1.0  # -1 ... 1
+    rows, columns = position[..., 0], position[..., 1]
     terms = [rows, columns]
     if degree > 1:
-        terms += [rows**2 - 1 / 3, rows * columns, columns**2 - 1 / 3]
+        terms.append(rows**2 - MEAN_SQUARE)
+        terms.append(rows * columns)
+        terms.append(columns**2 - MEAN_SQUARE)
     return np.stack(terms, axis=-1)
 
 
-def without_shading(degree: int, view: View, passes: int = PASSES) -> Undone:
+def without_shading(
+    degree: int,
+    view: View,
+    passes: int = PASSES,
+) -> Undone:
     """The MSI divided by a smooth gain field, its mean 1."""
-    height, width = view.hr_msi.shape[:2]
-    rows, columns = np.mgrid[:height, :width].astype(np.float64)
-    smooth = _polynomials(2 * rows / max(height - 1, 1) - 1, 2 * columns / max(width - 1, 1) - 1, degree)
+    shape = (view.hr_msi.shape[0], view.hr_msi.shape[1])
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    smooth = _polynomials(np.stack([rows, columns], axis=2), shape, degree)  # (H, W, e)
     places = view.placement.places(view.lr_shape).reshape(-1, 2)
-    at_lr = _polynomials(2 * places[:, 0] / max(height - 1, 1) - 1, 2 * places[:, 1] / max(width - 1, 1) - 1, degree)
-    gain = np.ones((height, width))
+    at_lr = _polynomials(places, shape, degree)  # (n, e)
+    gain = np.ones(shape)
     current = view
-    for number in range(passes):
-        gain = gain * np.maximum(1.0 + smooth @ common_gain(current, at_lr), LEAST_GAIN)
+    for number in range(1, passes + 1):
+        more = 1.0 + smooth @ common_gain(current, at_lr)
+        gain = gain * np.maximum(more, LEAST_GAIN)
         gain /= gain.mean()
         current = current.but(hr_msi=view.hr_msi / gain[..., None])
-        if number == passes - 1 or gain.max() - gain.min() < WORTH_ANOTHER:
+        if number == passes or gain.max() - gain.min() < WORTH_ANOTHER:
             break
-        current = refine(current, rounds=3).view
-    size = float(gain.max() / gain.min() - 1.0) / 2
-    note = f"the MSI is shaded: its gain runs smoothly from {gain.min():.2f} to {gain.max():.2f}, undone"
-    return Undone(current, note, at_lr.shape[1], size)
+        current = refine(current, rounds=FEW_ROUNDS).view
+    return Undone(
+        view=current,
+        note=f"the MSI is shaded: its gain runs smoothly from {gain.min():.2f} to {gain.max():.2f}, undone",
+        freedom=at_lr.shape[1],
+        size=float(gain.max() / gain.min() - 1.0) / 2,
+    )
 
 
-def without_stripes(axis: int, view: View, passes: int = PASSES) -> Undone:
+def without_stripes(
+    axis: int,
+    view: View,
+    passes: int = PASSES,
+) -> Undone:
     """The HSI with its columns (axis 1) or rows (axis 0) divided by a gain of their own, mean 1."""
     count = view.lr_shape[axis]
-    number = np.indices(view.lr_shape)[axis].ravel()
+    line_of = np.indices(view.lr_shape)[axis].ravel()  # (n,)
     # One factor a line, their sum zero: a common factor belongs to the SRF.
-    lines = np.eye(count)[number]
+    lines = np.eye(count)[line_of]
     fields = lines[:, :-1] - lines[:, -1:]
+    across = 1 - axis
     gains = np.ones(count)
     current = view
-    for number in range(passes):
+    for number in range(1, passes + 1):
         factors = common_gain(current, fields)
-        gains = gains / np.maximum(1.0 + np.append(factors, -factors.sum()), LEAST_GAIN)
+        every = np.append(factors, -factors.sum())
+        gains = gains / np.maximum(1.0 + every, LEAST_GAIN)
         gains /= gains.mean()
-        along = gains[None, :, None] if axis == 1 else gains[:, None, None]
+        along = np.expand_dims(gains, (across, 2))
         current = current.but(lr_hsi=view.lr_hsi / along)
-        if number == passes - 1 or np.ptp(gains) < WORTH_ANOTHER:
+        if number == passes or np.ptp(gains) < WORTH_ANOTHER:
             break
-        current = refine(current, rounds=3).view
-    what = "columns" if axis == 1 else "rows"
+        current = refine(current, rounds=FEW_ROUNDS).view
+    what = ("rows", "columns")[axis]
     spread = float(np.sqrt(np.mean((gains - 1) ** 2)))
-    note = f"the HSI's {what} have gains of their own (± {100 * spread:.1f} %), undone"
-    return Undone(current, note, count - 1, spread)
+    return Undone(
+        view=current,
+        note=f"the HSI's {what} have gains of their own (± {100 * spread:.1f} %), undone",
+        freedom=count - 1,
+        size=spread,
+    )

@@ -16,39 +16,60 @@ EVEN = 0.08
 LEAST_GAIN = 0.1
 # A core of fewer LR pixels than this is none.
 LEAST_CORE = 3
+# Below this share of a band's largest value a ratio says nothing.
+DARK = 0.02
+# LR pixels around a shadow that lie in its half-light.
+HALF_LIGHT = 2
 PASSES = 8
 
 
 def gain_of(view: View, strangers: Strangers) -> np.ndarray:
     """(n, M) logarithm of PSF(MSI) over SRF(HSI), the SRF from all other pixels."""
     found = fit(view.but(trusted=view.trusted & ~strangers.mask))
-    wanted = found.seen.values - found.rest
-    dark = 0.02 * np.abs(found.seen.values).max(axis=0)
-    return np.asarray(np.log(np.maximum(found.seen.values, dark) / np.maximum(wanted, dark)))
+    seen = found.seen.values
+    wanted = seen - found.rest
+    dark = DARK * np.abs(seen).max(axis=0)
+    ratio = np.maximum(seen, dark) / np.maximum(wanted, dark)
+    return np.asarray(np.log(ratio))
 
 
 def lit_otherwise(view: View, strangers: Strangers) -> np.ndarray:
     """(h, w) strangers of those groups that differ by the light alone."""
-    logarithms = gain_of(view, strangers).reshape(*view.lr_shape, -1)
+    logarithms = gain_of(view, strangers).reshape(*view.lr_shape, -1)  # (h, w, M)
     brightness = view.seen().values.mean(axis=1).reshape(view.lr_shape)
     chosen = np.zeros(view.lr_shape, dtype=bool)
     for top, left, bottom, right in strangers.groups:
         part = np.zeros(view.lr_shape, dtype=bool)
         part[top:bottom, left:right] = strangers.mask[top:bottom, left:right]
-        # The rim is lit by halves, the dark says little: the brighter half of the core tells.
-        core = binary_erosion(part)
-        core = core if core.sum() >= LEAST_CORE else part
-        bright = brightness[core] >= np.median(brightness[core])
-        values = logarithms[core][bright]
-        mean = values.mean(axis=1)
-        alike = np.median(np.abs(values - mean[:, None])) < ALIKE
-        even = np.median(np.abs(mean - np.median(mean))) < EVEN
-        if alike and even and abs(np.median(mean)) > LEAST_GAIN:
+        if _is_light_alone(part, logarithms, brightness):
             chosen |= part
     return chosen
 
 
-def relit(view: View, strangers: Strangers, lit: np.ndarray) -> np.ndarray:
+def _is_light_alone(
+    part: np.ndarray,
+    logarithms: np.ndarray,
+    brightness: np.ndarray,
+) -> bool:
+    """Whether the pixels of a group share one gain that is the same in all bands."""
+    # The rim is lit by halves, the dark says little: the brighter half of the core tells.
+    core = binary_erosion(part)
+    if core.sum() < LEAST_CORE:
+        core = part
+    is_bright = brightness[core] >= np.median(brightness[core])
+    values = logarithms[core][is_bright]  # (k, M)
+    means = values.mean(axis=1)
+    between_bands = np.median(np.abs(values - means[:, None]))
+    gain = np.median(means)
+    between_pixels = np.median(np.abs(means - gain))
+    return bool(between_bands < ALIKE and between_pixels < EVEN and abs(gain) > LEAST_GAIN)
+
+
+def relit(
+    view: View,
+    strangers: Strangers,
+    lit: np.ndarray,
+) -> np.ndarray:
     """The MSI with the light of the HSI where they differ by it.
 
     Args:
@@ -59,10 +80,11 @@ def relit(view: View, strangers: Strangers, lit: np.ndarray) -> np.ndarray:
     Returns:
         (H, W, M).
     """
-    around = binary_dilation(lit, iterations=2)
+    around = binary_dilation(lit, iterations=HALF_LIGHT)
     current = view
     for _ in range(PASSES):
         logarithms = gain_of(current, strangers).mean(axis=1).reshape(view.lr_shape)
-        change = view.placement.enlarged(np.where(around, logarithms, 0.0)[..., None])
+        wrong = np.where(around, logarithms, 0.0)
+        change = view.placement.enlarged(wrong[..., None])  # (H, W, 1)
         current = current.but(hr_msi=current.hr_msi * np.exp(-change))
     return current.hr_msi

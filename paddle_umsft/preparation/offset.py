@@ -8,8 +8,14 @@ from paddle_umsft.preparation.gains import Undone
 from paddle_umsft.preparation.srf_fit import curvature, fit_band
 from paddle_umsft.preparation.view import View, counted_pixels
 
+TINY = 1e-30
 
-def constant_of(lr_hsi: np.ndarray, lr_msi: np.ndarray, trusted: np.ndarray) -> np.ndarray:
+
+def constant_of(
+    lr_hsi: np.ndarray,
+    lr_msi: np.ndarray,
+    trusted: np.ndarray,
+) -> np.ndarray:
     """(M,) constants beside smooth non-negative SRFs: what is fitted without the means, then misses in them.
 
     Args:
@@ -17,13 +23,16 @@ def constant_of(lr_hsi: np.ndarray, lr_msi: np.ndarray, trusted: np.ndarray) -> 
         lr_msi: (h, w, M), the MSI behind the PSF.
         trusted: (h, w) LR pixels that count.
     """
-    pixels, targets = lr_hsi[trusted].astype(np.float64), lr_msi[trusted].astype(np.float64)
+    pixels = lr_hsi[trusted].astype(np.float64)  # (n, C)
+    targets = lr_msi[trusted].astype(np.float64)  # (n, M)
     second = curvature(pixels.shape[1])
+    mean_spectrum = pixels.mean(axis=0)
+    means = targets.mean(axis=0)
     offset = np.zeros(targets.shape[1])
     for band in range(len(offset)):
-        centred = targets[:, band] - targets[:, band].mean()
-        srf = fit_band(pixels - pixels.mean(axis=0), centred, second, None)
-        offset[band] = targets[:, band].mean() - pixels.mean(axis=0) @ srf
+        centred = targets[:, band] - means[band]
+        srf = fit_band(pixels - mean_spectrum, centred, second, None)
+        offset[band] = means[band] - mean_spectrum @ srf
     return offset
 
 
@@ -31,10 +40,16 @@ def without_offset(view: View) -> Undone:
     """The MSI less a constant for each band."""
     seen = view.seen()
     counted = counted_pixels(view, seen).reshape(view.lr_shape)
-    values = seen.values.reshape(*view.lr_shape, -1)
-    offset = constant_of(view.lr_hsi, values, counted)
-    size = float(np.max(np.abs(offset) / np.maximum(np.abs(seen.values).mean(axis=0), 1e-30)))
-    return Undone(view.but(hr_msi=view.hr_msi - offset), offset_note(offset), len(offset), size)
+    lr_msi = seen.values.reshape(*view.lr_shape, -1)
+    offset = constant_of(view.lr_hsi, lr_msi, counted)
+    brightness = np.abs(seen.values).mean(axis=0)
+    share = np.abs(offset) / np.maximum(brightness, TINY)
+    return Undone(
+        view=view.but(hr_msi=view.hr_msi - offset),
+        note=offset_note(offset),
+        freedom=len(offset),
+        size=float(np.max(share)),
+    )
 
 
 def offset_note(offset: np.ndarray) -> str:

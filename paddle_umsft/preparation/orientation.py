@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from paddle_umsft.preparation.geometry import whole_shift
+from paddle_umsft.preparation.coarse_shift import whole_shift
 from paddle_umsft.preparation.view import View
 
 # Two images that share this much as they lie are not turned any other way.

@@ -14,11 +14,12 @@ from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.preparation.candidates import LEAST_GAIN, State, best_of, best_refined, candidates, undone_for_good
+from paddle_umsft.preparation.coarse_shift import whole_shift
 from paddle_umsft.preparation.drowned import drowned_bands, without_drowned
 from paddle_umsft.preparation.estimate import Degradations
 from paddle_umsft.preparation.finish import as_observation, finish
 from paddle_umsft.preparation.footprint import FoundPsf, Profile, first_profile
-from paddle_umsft.preparation.geometry import refine, whole_shift
+from paddle_umsft.preparation.geometry import refine
 from paddle_umsft.preparation.orientation import upright
 from paddle_umsft.preparation.prepared import Prepared, untouched
 from paddle_umsft.preparation.view import View, first_view

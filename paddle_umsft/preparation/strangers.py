@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import label
+from scipy.ndimage import find_objects, label
 
 from paddle_umsft.preparation.border_equations import variance_ratio
 from paddle_umsft.preparation.view import INSIDE, View, fit, majority
@@ -17,9 +17,13 @@ from paddle_umsft.preparation.view import INSIDE, View, fit, majority
 # Off by more than so many robust scales, and by a share of the MSI's contrast that a wrong PSF does not explain.
 TIMES_USUAL = 8.0
 LEAST_SHARE = 0.12
+# The same along the border, where part of what an LR pixel sees is unknown.
 BORDER_SHARE = 1.0
-# Groups of at least so many LR pixels are something in the scene.
+# Single pixels have to be off by more: a highlight smaller than an LR pixel is no fault of the sensor.
+SINGLE_SHARE = 0.5
+# Groups of at least so many LR pixels are something in the scene; corners connect.
 GROUP = 4
+CORNERS = np.ones((3, 3))
 # More than this share of strangers: then the two images have no common ground to tell them by.
 MOST = 0.35
 
@@ -32,13 +36,11 @@ class Strangers:
         mask: (h, w) LR pixels that do not belong.
         groups: Bounding boxes (top, left, bottom, right) in LR pixels of the larger ones.
         singles: Number of LR pixels outside the groups.
-        distance: Median distance of the strangers in robust scales.
     """
 
     mask: np.ndarray
     groups: list[tuple[int, int, int, int]]
     singles: int
-    distance: float
 
 
 def find_strangers(view: View, *, whole_only: bool = False) -> Strangers:
@@ -54,23 +56,46 @@ def find_strangers(view: View, *, whole_only: bool = False) -> Strangers:
     seen = view.seen()
     found = fit(view, seen=seen, start=majority(view, seen))
     doubt = np.sqrt(variance_ratio(seen.inside, view.profile.doubt))  # (n,)
-    enough = TIMES_USUAL * found.scale * doubt[:, None]
-    far = np.abs(found.rest)
-    # Along the border part of what an LR pixel sees is unknown, and it may be off by that.
-    beyond = (seen.inside <= INSIDE)[:, None]
-    share = np.where(beyond, BORDER_SHARE, LEAST_SHARE)
-    off = np.any((far > enough) & (far > share * found.spread), axis=1)
+    is_border = seen.inside <= INSIDE
+    share = np.where(is_border, BORDER_SHARE, LEAST_SHARE)
+    distance = np.abs(found.rest)  # (n, M)
+    is_unusual = distance > TIMES_USUAL * found.scale * doubt[:, None]
+    is_much = distance > share[:, None] * found.spread
+    off = np.any(is_unusual & is_much, axis=1)
     if whole_only:
-        off &= seen.inside > INSIDE
-    mask = off.reshape(view.lr_shape)
+        off &= ~is_border
+    is_wild = np.any(distance > SINGLE_SHARE * found.spread, axis=1)
+    mask = _without_tame_singles(off.reshape(view.lr_shape), is_wild.reshape(view.lr_shape))
     if mask.mean() > MOST:
         mask = np.zeros_like(mask)
-    regions, count = label(mask, structure=np.ones((3, 3)))
-    groups, grouped = [], 0
-    for number in range(1, count + 1):
-        rows, columns = np.nonzero(regions == number)
-        if len(rows) >= GROUP:
-            groups.append((int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1))
-            grouped += len(rows)
-    distance = np.max(far / np.maximum(found.scale, 1e-30), axis=1)[mask.ravel()]
-    return Strangers(mask, groups, int(mask.sum()) - grouped, float(np.median(distance)) if mask.any() else 0.0)
+    groups, grouped = _groups(mask)
+    return Strangers(
+        mask=mask,
+        groups=groups,
+        singles=int(mask.sum()) - grouped,
+    )
+
+
+def _without_tame_singles(mask: np.ndarray, is_wild: np.ndarray) -> np.ndarray:
+    """The mask without small groups in which no pixel is far off."""
+    regions, count = label(mask, structure=CORNERS)
+    sizes = np.bincount(regions.ravel(), minlength=count + 1)
+    has_wild = np.bincount(regions.ravel(), weights=is_wild.ravel(), minlength=count + 1) > 0
+    is_kept = has_wild | (sizes >= GROUP)
+    is_kept[0] = False
+    return np.asarray(is_kept[regions])
+
+
+def _groups(mask: np.ndarray) -> tuple[list[tuple[int, int, int, int]], int]:
+    """Bounding boxes of the larger groups, and how many pixels are in them."""
+    regions, _ = label(mask, structure=CORNERS)
+    sizes = np.bincount(regions.ravel())
+    groups = []
+    grouped = 0
+    for number, box in enumerate(find_objects(regions), start=1):
+        if sizes[number] < GROUP:
+            continue
+        rows, columns = box
+        groups.append((rows.start, columns.start, rows.stop, columns.stop))
+        grouped += int(sizes[number])
+    return groups, grouped

@@ -38,7 +38,13 @@ def response() -> np.ndarray:
     return bells / bells.sum(axis=1, keepdims=True)
 
 
-def made_pair(*, shift: tuple[float, float] = (0.0, 0.0), angle_deg: float = 0.0, noise: float = 5e-4) -> Pair:
+def made_pair(
+    *,
+    shift: tuple[float, float] = (0.0, 0.0),
+    angle_deg: float = 0.0,
+    noise: float = 5e-4,
+    sigma: float = SIGMA,
+) -> Pair:
     """MSI pixel p shows the place middle + R(angle)(p - middle) + shift of the HSI's grid."""
     cube = scene()
     middle = np.array([HEIGHT - 1, WIDTH - 1]) / 2
@@ -53,7 +59,7 @@ def made_pair(*, shift: tuple[float, float] = (0.0, 0.0), angle_deg: float = 0.0
     )
     truth = np.stack([map_coordinates(cube[..., band], there, order=3) for band in range(BANDS)], axis=2)
     # Seen between HR pixels, in the middle of an LR pixel of even length.
-    soft = gaussian_filter(cube, (SIGMA, SIGMA, 0))
+    soft = gaussian_filter(cube, (sigma, sigma, 0))
     half = (SCALE - 1) / 2
     grid = np.mgrid[: LR_SHAPE[0], : LR_SHAPE[1]] * SCALE + half + MARGIN
     lr_hsi = np.stack([map_coordinates(soft[..., band], grid, order=3) for band in range(BANDS)], axis=2)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up_pairs import HEIGHT, LR_SHAPE, SCALE, WIDTH, Pair, made_pair
+from made_up_pairs import HEIGHT, LR_SHAPE, SCALE, WIDTH, Pair, made_pair, response
 
 from paddle_umsft.config.load import load_config
 from paddle_umsft.config.preparation import PreparationSettings
-from paddle_umsft.data.scene import Observation
+from paddle_umsft.config.subspace import SubspaceSettings
+from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.methods.table import run_method
 from paddle_umsft.preparation.aligned import on_the_grid
 from paddle_umsft.preparation.drowned import drowned_bands, without_drowned
+from paddle_umsft.preparation.examine import examine
 from paddle_umsft.preparation.prepare import prepare_pair
 from paddle_umsft.preparation.prepared import Prepared
 from paddle_umsft.preparation.tone import linear_from_srgb
@@ -210,11 +213,39 @@ def test_methods_that_know_only_grids_get_the_hsi_where_it_belongs():
     np.testing.assert_array_equal(clean.lr_hsi, pair.lr_hsi.astype(np.float32))
 
 
-def test_gsa_gains_from_a_pair_on_the_grid():
+def test_gsa_gains_from_a_prepared_pair_and_says_what_it_cannot_do():
     pair = made_pair(shift=(6.0, -5.0), angle_deg=1.0)
 
-    def error(observation: Observation) -> float:
-        fused = run_method(observation, load_config(None, ["method=gsa"])).fused
-        return float(np.mean((fused - pair.truth)[16:-16, 16:-16] ** 2))
+    def run(*options: str) -> FusionResult:
+        return run_method(observed(pair), load_config(None, ["method=gsa", *options]))
 
-    assert error(on_the_grid(prepared(pair))) < 0.25 * error(observed(pair))
+    def error(result: FusionResult) -> float:
+        return float(np.mean((result.fused - pair.truth)[16:-16, 16:-16] ** 2))
+
+    prepared_one, raw = run(), run("preparation.for_all=false")
+    assert error(prepared_one) < 0.25 * error(raw)
+    assert raw.notes == ()
+    assert any("turned by +1.0" in note for note in prepared_one.notes)
+    assert any("interpolated" in note for note in prepared_one.notes)
+
+
+def test_a_pair_that_is_explained_is_the_very_same():
+    cube = dead_leaves_scene(64, 96, 16, 1).hr_hsi
+    place = np.arange(SCALE) - (SCALE - 1) / 2
+    bell = np.exp(-0.5 * (place / 2.0) ** 2)
+    psf = np.outer(bell, bell) / bell.sum() ** 2
+    blocks = cube.reshape(16, SCALE, 24, SCALE, 16).astype(np.float64)
+    lr_hsi = np.einsum("iajbc,ab->ijc", blocks, psf).astype(np.float32)
+    observation = Observation(lr_hsi, (cube @ response().T).astype(np.float32), SCALE)
+    found, degradations = examine(observation, SubspaceSettings(), PreparationSettings())
+    assert found.observation is observation
+    assert found.notes == []
+    assert degradations.agreement > 1 - 1e-6
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.0])
+@pytest.mark.parametrize("noise", [0.0, 1e-3])
+def test_a_wide_psf_is_no_shading_no_stripes_and_no_stranger(sigma, noise):
+    pair = made_pair(noise=noise, sigma=sigma * SCALE)
+    found, _ = examine(observed(pair), SubspaceSettings(), PreparationSettings())
+    assert found.notes == []
