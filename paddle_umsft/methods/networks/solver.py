@@ -27,6 +27,7 @@ from paddle_umsft.methods.networks.warm_up import Images, Stage, warm_up_stages
 MB_PER_GB = 1024
 # Ends of notes on a model that is applied without a single step.
 RANDOM_OUTPUT = "the result is what random numbers make of the images"
+START_OUTPUT = "what the result has of it is where learning would start"
 DECLARED_QUERY = "the declared one was taken, which no training has seen"
 
 
@@ -84,7 +85,7 @@ class Start:
         notes = []
         unlearned = " and no ".join(model.not_learned())
         if unlearned:
-            notes.append(f"nothing was trained, and {self.weights} has no {unlearned}: what is returned is the start")
+            notes.append(f"nothing was trained, and {self.weights} has no {unlearned}: {START_OUTPUT}")
         if model.has_declared_query:
             notes.append(f"{self.weights} has no query convolution (P12): {DECLARED_QUERY}")
         return tuple(notes)
