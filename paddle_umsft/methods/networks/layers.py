@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Optional, Union
+from typing import Union
 
 import paddle
 import paddle.nn.functional as F
@@ -191,9 +191,3 @@ def centre_crop(x: paddle.Tensor, height: int, width: int) -> paddle.Tensor:
     top = (x.shape[2] - height) // 2
     left = (x.shape[3] - width) // 2
     return x[:, :, top : top + height, left : left + width]
-
-
-def count_parameters(layer: nn.Layer, trainable: Optional[bool] = None) -> int:
-    """Number of parameters of a layer; batch statistics are left out with trainable=True."""
-    tensors = [p for p in layer.parameters() if trainable is None or p.trainable == trainable]
-    return int(sum(int(p.size) for p in tensors))

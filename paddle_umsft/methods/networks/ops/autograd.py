@@ -218,13 +218,3 @@ def _built(library: Library, layer: Any, key: _Key) -> Plan:
     key.build(plan, layer, values)
     plan.finish()
     return plan
-
-
-def release_plans(layer: Optional[Any] = None) -> None:
-    """Give back the buffers of idle plans, of one layer and its sublayers or of all."""
-    layers = list(_plans) if layer is None else list(layer.sublayers(include_self=True))
-    with _lock:
-        for one in layers:
-            for free in _plans.get(one, {}).values():
-                if free is not None:
-                    free.clear()

@@ -118,7 +118,7 @@ def test_scale_goes_through_a_checkpoint(scaling: ops.MixedPrecision, tmp_path: 
     scaling._scaler.set_init_loss_scaling(256.0)
     save_checkpoint(tmp_path, solver, config)
     scaling._scaler.set_init_loss_scaling(8.0)
-    load_checkpoint(tmp_path / "iter_0", solver)
+    load_checkpoint(tmp_path / "iter_0", solver, config)
     assert scaling.state_dict()["scale"] == 256
 
 
