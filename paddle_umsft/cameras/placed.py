@@ -1,8 +1,7 @@
 """The PSF as an operator between grids that lie askew: LR pixels at any place of the MSI, nothing resampled.
 
-The kernel of an LR pixel is the PSF moved to its place: by whole pixels, and by the rest through cubic interpolation,
-which keeps what a PSF lets through. Turning the kernel itself with the grid is left out: within one LR pixel a few
-degrees move nothing by more than parts of a pixel, and the PSF is fitted in this frame anyway.
+The kernel of an LR pixel is the PSF, turned and zoomed with the grid and moved to its place: by whole pixels, and by
+the rest through cubic interpolation, which keeps what a PSF lets through.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy import sparse
+from scipy.ndimage import affine_transform
 
 from paddle_umsft.cameras.border import Border, continued
 from paddle_umsft.cameras.placement import ON_PIXEL, Placement
@@ -20,6 +20,8 @@ from paddle_umsft.cameras.spatial import NEGLIGIBLE, SpatialDegradation, first_t
 # Taps that cubic interpolation adds to a kernel, and those between which a place lies.
 MORE_TAPS = 3
 CUBIC_TAPS = 4
+# Order of the splines that turn a kernel.
+SMOOTH = 3
 
 
 def cubic_weights(fraction: np.ndarray) -> np.ndarray:
@@ -61,11 +63,23 @@ def _moved_taps(
     return positions, weights
 
 
+def turned_with(psf: np.ndarray, placement: Placement) -> np.ndarray:
+    """(k, k) PSF of the HSI's grid as it is on the MSI's: turned and zoomed around the middle of its LR pixel."""
+    if not placement.is_bent:
+        return psf
+    size = len(psf)
+    middle = np.full(2, (placement.scale - 1) / 2 - first_tap(size, placement.scale))
+    inverse = np.linalg.inv(placement.matrix)
+    turned = affine_transform(psf, inverse, offset=middle - inverse @ middle, order=SMOOTH, mode="nearest")
+    turned *= psf.sum() / turned.sum()
+    return np.asarray(turned)
+
+
 class PlacedDegradation(SpatialDegradation):
     """A `SpatialDegradation` whose LR pixels lie where a placement says.
 
     Args:
-        psf: (k, k), used as it is.
+        psf: (k, k) on the HSI's grid.
         placement: Where LR pixels lie; it knows the scale.
         border: What lies outside the image.
 
@@ -79,7 +93,7 @@ class PlacedDegradation(SpatialDegradation):
         placement: Placement,
         border: Border = "wrap",
     ) -> None:
-        super().__init__(psf, placement.scale, border)
+        super().__init__(turned_with(psf, placement), placement.scale, border)
         self.placement = placement
         self._maps: dict[tuple[int, int, np.dtype], sparse.csr_matrix] = {}
 
