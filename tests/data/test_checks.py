@@ -115,7 +115,6 @@ def test_cube_and_srf() -> None:
         (PsfConfig, {"type": "file"}, "needs a path"),
         (PsfConfig, {"sigma": 0}, "greater"),
         (PsfConfig, {"size": 0}, "greater"),
-        (PsfConfig, {"type": "disc"}, "gaussian"),
         (ObserveConfig, {"scale": 1}, "greater than or equal to 2"),
         (ObserveConfig, {"scale": -8}, "greater than or equal to 2"),
         (ObserveConfig, {"scale": 2.5}, "integer"),

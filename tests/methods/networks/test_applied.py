@@ -17,7 +17,7 @@ from train_calls import run_demo, train
 from paddle_umsft import fuse, load_config
 from paddle_umsft.data.scene import Case
 from paddle_umsft.errors import ConfigError, DataError, UmsftError
-from paddle_umsft.methods.networks.model import FusionModel
+from paddle_umsft.methods.networks.model import FusionModel, ModelSizes
 from paddle_umsft.methods.networks.solver import make_images
 from paddle_umsft.methods.table import METHODS
 from paddle_umsft.methods.uhntc.model import build_uhntc
@@ -39,12 +39,12 @@ def case_for(method: str) -> Case:
 def learned(method: str, case: Case, *, declared_query: bool = True) -> FusionModel:
     """A model whose tensors are no start of anything: drawn, and shaken afterwards."""
     seen = case.observation
-    sizes: dict[str, Any] = {"bands": 7, "msi_bands": 3, "scale": seen.scale, "supports": seen.supports}
+    sizes = ModelSizes(bands=7, msi_bands=3, scale=seen.scale, supports=seen.supports)
     paddle.seed(5)
     if method == "umsft":
-        model = build_model(**sizes, network=load_config(overrides=SMALL[method]).network)
+        model = build_model(sizes, load_config(overrides=SMALL[method]).network)
     else:
-        model = build_uhntc(**sizes)
+        model = build_uhntc(sizes)
     random = np.random.default_rng(0)
     for parameter in model.parameters():
         if not parameter.stop_gradient:
