@@ -21,8 +21,6 @@ MAY_KNOW["runs"] |= {"metrics", "figures"} | MAY_KNOW["methods"]
 MAY_KNOW["compare"] |= {"metrics", "figures"} | MAY_KNOW["runs"]
 MAY_KNOW["api"] = MAY_KNOW["parity"]
 SHARED = {"networks", "regression", "table"}  # what methods share; every other folder of methods/ is one method's own
-
-
 NAMES = {path: ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
 MODULES = {name[: -len(".__init__")] if name.endswith(".__init__") else name: path for path, name in NAMES.items()}
 
