@@ -314,7 +314,8 @@ def estimate(
 
     misfit = lr_hsi @ srf.T - lr_msi  # (h, w, M)
     error = _mean_square(misfit, weights)
-    middle = np.average(lr_msi, axis=(0, 1), weights=weights)  # (M,)
+    # By hand: weights over two axes at once are news to numpy 1.
+    middle = np.sum(lr_msi * weights[:, :, None], axis=(0, 1)) / np.sum(weights)  # (M,)
     contrast = _mean_square(lr_msi - middle, weights)
     agreement = 1.0
     if contrast > 0:
