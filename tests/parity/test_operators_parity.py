@@ -10,6 +10,7 @@ import paddle.nn.functional as PF
 import pytest
 
 from paddle_umsft.methods.networks.exact import average_pool, for_batch_norm, leaky_relu, resize_bilinear
+from paddle_umsft.methods.networks.layers import instance_norm
 
 torch = pytest.importorskip("torch", reason="operators are compared with PyTorch's (an extra)")
 TF = torch.nn.functional
@@ -91,6 +92,11 @@ CASES.update(
             [MAP, (6,), (6,)],
             lambda x, w, b: batch_norm_paddle(x * 0.00390625, w, b),
             lambda x, w, b: batch_norm_torch(x * 0.00390625, w, b),
+        ),
+        "instance norm, deviation as small as its epsilon": (
+            [MAP],
+            lambda x: instance_norm(x * 0.00390625, 1e-5),
+            lambda x: TF.instance_norm(x * 0.00390625, eps=1e-5),
         ),
         "leaky relu": ([MAP], lambda x: leaky_relu(x, 0.2), lambda x: TF.leaky_relu(x, 0.2)),
         "elu": ([MAP], PF.elu, TF.elu),

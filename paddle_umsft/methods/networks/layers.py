@@ -9,7 +9,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from paddle_umsft.methods.networks.exact import for_batch_norm, leaky_relu, resize_bicubic, resize_bilinear
+from paddle_umsft.methods.networks.exact import for_batch_norm, leaky_relu, plus, resize_bicubic, resize_bilinear
 
 
 def uniform_start(fan_in: int) -> paddle.ParamAttr:
@@ -156,7 +156,7 @@ def instance_norm(x: paddle.Tensor, epsilon: float) -> paddle.Tensor:
     squares = centred * centred
     variance = squares.flatten(2).mean(axis=2)  # (B, C)
     variance = variance.reshape([x.shape[0], x.shape[1], 1, 1])
-    return centred * paddle.rsqrt(variance + epsilon)
+    return centred * paddle.rsqrt(plus(variance, epsilon))
 
 
 def resize(
