@@ -149,7 +149,9 @@ def fuse(
         on_record: Called with every record of an iterative method (stage, iteration, loss ...).
 
     Returns:
-        `fused` (H, W, C) float32, `psf`, `srf` (M, C), `history`.
+        `fused` (H, W, C) float32, `psf`, `srf` (M, C), `history`, `notes`; `verdict` whether to trust it, and `trust`
+        how far: `trust.expected.cube()` is the error to expect of every value. A verdict that is not good is a warning
+        too.
 
     Raises:
         DataError: If the images are unusable or do not agree by one whole factor.
@@ -175,8 +177,9 @@ def fuse(
     settings = _settings(config, overrides, {"method": method, "seed": seed})
     settings = _with_start(settings, weights, iterations)
     result = run_method(observation, settings, on_record)
-    for note in result.notes:
-        warnings.warn(note, stacklevel=2)
+    verdict = result.verdict
+    if verdict is not None and verdict.kind != "good":
+        warnings.warn(verdict.line, stacklevel=2)
     return result
 
 

@@ -46,6 +46,7 @@ class OutputConfig(Section):
         keep: How many checkpoints stay.
         visualdl: Whether a VisualDL log is written.
         figures: Whether pictures and report.html are written.
+        trust: Whether the expected error of every value is written beside the cube, as large as that.
     """
 
     root: str = "output"
@@ -55,6 +56,7 @@ class OutputConfig(Section):
     keep: int = Field(default=2, ge=1)
     visualdl: bool = True
     figures: bool = True
+    trust: bool = True
 
 
 class Config(Section):

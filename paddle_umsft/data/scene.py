@@ -8,6 +8,8 @@ from typing import Any, Optional
 
 import numpy as np
 
+from paddle_umsft.data.trust import Trust, Verdict
+
 Supports = tuple[tuple[int, int], ...]
 
 
@@ -117,6 +119,9 @@ class FusionResult:
         notes: What a user should know before trusting the result, a line each.
         pair: The pair as it was fused, where something was found in it and undone; None: as it was given.
         degrade: (H, W, C) -> (h, w, C), where the images lie askew; None: the PSF on the grid.
+        held_out: (h, w, C) what the method's own prediction misses at LR pixels left out of its fits, NaN at those that
+            it does not use; None: it has none.
+        trust: How far to trust the cube, see docs/trust.md; None: nobody has judged it yet.
     """
 
     fused: np.ndarray
@@ -129,3 +134,12 @@ class FusionResult:
     notes: tuple[str, ...] = ()
     pair: Optional[Observation] = None
     degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
+    held_out: Optional[np.ndarray] = None
+    trust: Optional[Trust] = None
+
+    @property
+    def verdict(self) -> Optional[Verdict]:
+        """Whether to trust the cube, in one line (`verdict.line`) with its reasons."""
+        if self.trust is None:
+            return None
+        return self.trust.verdict

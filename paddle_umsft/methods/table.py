@@ -22,6 +22,7 @@ from paddle_umsft.errors import ConfigError, UmsftError, unknown_name
 from paddle_umsft.machine.environment import import_paddle
 from paddle_umsft.methods.networks.trained import Trained
 from paddle_umsft.preparation.aligned import for_grids
+from paddle_umsft.trust.judge import Examined, judged
 
 # Five halvings in the deepest hourglass of uHNTC must leave more than one pixel.
 UHNTC_MINIMUM_SIZE = 33
@@ -155,16 +156,18 @@ class Input:
     Attributes:
         observation: The pair; the very one that came where nothing was found.
         notes: What was found and undone.
+        examined: The same for programs, with PSF and SRF; None: nobody has looked.
     """
 
     observation: Observation
     notes: tuple[str, ...] = ()
+    examined: Optional[Examined] = None
 
     def told_in(self, result: FusionResult) -> FusionResult:
-        """The result with what was found, and the pair that it is a fusion of."""
-        if not self.notes:
-            return result
-        return replace(result, notes=(*self.notes, *result.notes), pair=self.observation)
+        """The result with what was found, the pair that it is a fusion of, and how far to trust it."""
+        if self.notes:
+            result = replace(result, notes=(*self.notes, *result.notes), pair=self.observation)
+        return judged(result, self.observation, self.examined)
 
 
 def input_of(observation: Observation, config: Config) -> Input:
@@ -184,11 +187,20 @@ def input_of(observation: Observation, config: Config) -> Input:
         check_cube(observation.lr_hsi, "lr_hsi")
         check_cube(observation.hr_msi, "hr_msi")
         check_pair(observation.lr_hsi.shape, observation.hr_msi.shape, observation.scale, minimum=1)
-        examined, notes = for_grids(observation, config.subspace, config.preparation)
+        gridded = for_grids(observation, config.subspace, config.preparation)
     except UmsftError:
         # What cannot be examined, the method judges by its own rules.
         return Input(observation)
-    return Input(examined, notes)
+    examined: Optional[Examined] = None
+    degradations = gridded.degradations
+    if degradations is not None:
+        examined = Examined(
+            found=gridded.found,
+            psf=degradations.psf,
+            srf=degradations.srf,
+            border=degradations.border,
+        )
+    return Input(gridded.observation, gridded.notes, examined)
 
 
 def run_method(observation: Observation, config: Config, on_record: Optional[OnRecord] = None) -> FusionResult:

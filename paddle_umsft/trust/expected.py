@@ -1,0 +1,215 @@
+"""The error to expect at every value of a fused cube, from the pair and the cube alone.
+
+Four things make a cube wrong, and each leaves a trace that needs no truth:
+
+- what the MSI shows and the cube does not is seen pixel by pixel: MSI - SRF(cube), turned into bands by the linear fit;
+- what the LR-HSI shows and the cube does not is seen LR pixel by LR pixel;
+- noise of both images is bounded by what nothing else predicts;
+- detail that the MSI does not tell, the largest part of a good result's error, is extrapolated from the LR pixels: how
+  much a band changes from one LR pixel to the next, beyond what its prediction says, over how much the MSI does, times
+  the detail that the MSI has within an LR pixel.
+
+What extrapolation across scales gets wrong, one factor puts right. It was fitted on simulations of other scenes than
+any report of this project is about: see docs/trust.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+from scipy.ndimage import uniform_filter
+
+from paddle_umsft.cameras.resize import bicubic_upsample
+from paddle_umsft.data.trust import ExpectedError, pattern_of, strips_of
+from paddle_umsft.trust.linear import ROUGHNESS_OF_NOISE, LinearView, roughness
+
+# Error within LR pixels over what differences between LR pixels predict, for a picture whose finest differences are
+# pure texture: spectra that the MSI does not tell apart change over shorter distances than its own bands. Edges bring
+# less of it, so the texture's share in the finest differences counts, by its root. Both are least squares fits (in
+# logarithms, which they leave with a deviation of 0.25) over made-up scenes and crops of CAVE's cloth, flowers, stuffed
+# toys and watercolors, at the scales 4, 8 and 32.
+HIDDEN_GAIN = 2.6
+# The same for what a learned map misses: it has learned what goes along with the MSI's bands, so its rest is finer.
+HELD_OUT_GAIN = 3.4
+TEXTURE_POWER = 0.5
+# However sparse the edges are: no error is foreseen to be nil.
+LEAST_TEXTURE = 0.05
+# Part of the differences that no noise explains away, however much noise there seems to be.
+LEAST_SIGNAL = 0.2
+# HR pixels around a pixel whose detail tells how hard the place is.
+NEIGHBOURHOOD = 5
+# Flat places are not free of errors: this much of the mean energy of detail.
+LEAST_DETAIL = 0.05
+TINY = 1e-30
+# Differences of four independent pixels, halved, have the variance of one; the median of |x| is this many deviations.
+MEDIAN_DEVIATION = 0.6745
+# A plane over a pixel has this part of the squares of its slopes as variance.
+PLANE = 12.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the expected error is read from.
+
+    Attributes:
+        lr_hsi: (h, w, C).
+        hr_msi: (H, W, M).
+        lr_msi: (h, w, M) PSF(MSI).
+        fused: (H, W, C).
+        again: (h, w, C) PSF(fused).
+        srf: (M, C).
+        linear: See `LinearView`.
+        used: (h, w) LR pixels that belong to the scene.
+        hsi_noise: (C,) standard deviations, bounds from above.
+        msi_noise: (M,) the same.
+        held_out: (h, w, C) the method's own residuals at LR pixels left out of its fits, NaN where there are none;
+            None: it has none.
+    """
+
+    lr_hsi: np.ndarray
+    hr_msi: np.ndarray
+    lr_msi: np.ndarray
+    fused: np.ndarray
+    again: np.ndarray
+    srf: np.ndarray
+    linear: LinearView
+    used: np.ndarray
+    hsi_noise: np.ndarray
+    msi_noise: np.ndarray
+    held_out: Optional[np.ndarray] = None
+
+    @property
+    def scale(self) -> int:
+        """H / h."""
+        return int(self.hr_msi.shape[0] // self.lr_hsi.shape[0])
+
+
+def fine_differences(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The finest diagonal differences of (H, W, M): (M,) their robust size, noise and texture, and their rms."""
+    upper = image[1:, 1:] - image[1:, :-1]
+    diagonal = (upper - image[:-1, 1:] + image[:-1, :-1]) / 2.0
+    if not diagonal.size:
+        return np.zeros(image.shape[2]), np.zeros(image.shape[2])
+    flat = diagonal.reshape(-1, image.shape[2])
+    robust = np.median(np.abs(flat), axis=0) / MEDIAN_DEVIATION
+    return np.asarray(robust, dtype=np.float64), np.sqrt(np.mean(flat**2, axis=0, dtype=np.float64))
+
+
+def _through(weights: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+    """(C,) standard deviation of a mix of independent bands with these (M,) deviations."""
+    return np.asarray(np.sqrt(np.square(deviations) @ np.square(weights)))
+
+
+def _mean_square(values: np.ndarray) -> float:
+    return float(np.mean(np.square(values, dtype=np.float64)))
+
+
+def hidden_error(seen: Evidence, detail: np.ndarray) -> np.ndarray:
+    """(C,) root mean square of the detail that the MSI does not tell.
+
+    Args:
+        seen: See `Evidence`.
+        detail: (H, W, M) what the MSI shows within LR pixels.
+    """
+    weights = seen.linear.weights
+    noise_in_mix = _through(weights, seen.msi_noise)  # (C,)
+    second = detail.reshape(-1, detail.shape[2])
+    gram = (second.T @ second).astype(np.float64) / len(second)  # (M, M)
+    energy = np.mean(np.sum(weights * (gram @ weights), axis=0))
+    energy = max(energy - np.mean(noise_in_mix**2), 0.0)
+    coarse = _mean_square(roughness(seen.lr_msi.astype(np.float64) @ weights))
+    amplification = np.sqrt(energy / max(coarse, TINY))
+    robust, whole = fine_differences(seen.hr_msi)
+    fine = _mean_square(_through(weights, robust))
+    finest = _mean_square(_through(weights, whole))
+    texture = np.sqrt(np.clip(fine / max(finest, TINY), LEAST_TEXTURE**2, 1.0))
+
+    rough = HIDDEN_GAIN * roughness(seen.linear.left_out)
+    if seen.held_out is not None:
+        # A method that knows what it misses will not do worse than a linear mix, which it could take instead.
+        rough = np.minimum(rough, HELD_OUT_GAIN * roughness(seen.held_out))
+    squares = np.square(rough)
+    noise = ROUGHNESS_OF_NOISE * np.square(HIDDEN_GAIN * seen.hsi_noise)
+    signal = np.sqrt(np.maximum(squares - noise, LEAST_SIGNAL**2 * squares))
+    return np.asarray(texture**TEXTURE_POWER * amplification * signal)
+
+
+def _departures(seen: Evidence) -> np.ndarray:
+    """(h, w, C) mean squares, within LR pixels, of what a cube shows that neither a linear mix nor the LR-HSI says."""
+    scale = seen.scale
+    height, width, bands = seen.lr_hsi.shape
+    weights = seen.linear.weights.astype(np.float32)
+    srf = seen.srf.T.astype(np.float32)
+    variance = np.empty(seen.lr_hsi.shape)
+    for row in range(height):
+        cube = seen.fused[row * scale : (row + 1) * scale]  # (s, W, C)
+        own = cube - (cube @ srf) @ weights
+        blocks = own.reshape(scale, width, scale, bands)
+        variance[row] = blocks.var(axis=(0, 2))
+    # Interpolated residuals slope through their LR pixels; that is no departure.
+    rest = np.nan_to_num(seen.linear.left_out)
+    slopes = np.zeros(rest.shape)
+    for axis in (0, 1):
+        if rest.shape[axis] > 1:
+            slopes += np.gradient(rest, axis=axis) ** 2
+    return np.maximum(variance - slopes / PLANE, 0.0)
+
+
+def expected_error(seen: Evidence) -> ExpectedError:
+    """Put together what can be known of a cube's error.
+
+    Args:
+        seen: See `Evidence`.
+    """
+    scale = seen.scale
+    weights = seen.linear.weights
+    hr_msi = seen.hr_msi.astype(np.float32)
+    detail = hr_msi - bicubic_upsample(seen.lr_msi, scale)  # (H, W, M)
+    hidden = hidden_error(seen, detail)
+    # The energy of the detail in the mixes for all bands at once: a square form in the MSI's bands.
+    form = (weights @ weights.T / weights.shape[1]).astype(np.float32)  # (M, M)
+    energy = np.sum((detail @ form) * detail, axis=2)  # (H, W)
+    energy = uniform_filter(energy, NEIGHBOURHOOD, mode="nearest")
+    mean = float(energy.mean())
+    shown = np.ones(energy.shape, dtype=np.float32)
+    if mean > 0:
+        shown = np.maximum(energy / mean, 0.0) + LEAST_DETAIL
+
+    unmet = hr_msi - seen.fused @ seen.srf.T.astype(np.float32)  # (H, W, M)
+    # What a dead LR pixel shows is no error of the cube.
+    coarse = np.square(seen.lr_hsi - seen.again) * seen.used[:, :, None]  # (h, w, C)
+    if seen.held_out is None:
+        coarse = coarse + _departures(seen)
+    floor = np.sqrt(np.square(seen.hsi_noise) + np.square(_through(weights, seen.msi_noise)))
+    shown = np.sqrt(shown)
+    light = _light(seen.fused)
+    usual = _mean_pattern(seen, light, shown)  # (C,)
+    return ExpectedError(
+        fused=seen.fused,
+        floor=floor,
+        hidden=hidden / np.sqrt(usual),
+        light=light,
+        shown=shown,
+        unmet=unmet,
+        weights=weights,
+        coarse=coarse.astype(np.float32),
+        scale=scale,
+        interpolated=float(np.sqrt(mean + np.mean(hidden**2))),
+    )
+
+
+def _light(fused: np.ndarray) -> np.ndarray:
+    """(C,) root mean square of a cube."""
+    flat = fused.reshape(-1, fused.shape[2])
+    return np.asarray(np.sqrt(np.einsum("pk,pk->k", flat, flat, dtype=np.float64) / len(flat)))
+
+
+def _mean_pattern(seen: Evidence, light: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """(C,) mean over the pixels of `pattern_of`."""
+    total = np.zeros(len(light))
+    for top, bottom in strips_of(seen.fused.shape, seen.scale):
+        pattern = pattern_of(seen.fused[top:bottom], light, shown[top:bottom])
+        total += pattern.sum(axis=(0, 1), dtype=np.float64)
+    return total / shown.size
