@@ -100,6 +100,7 @@ class ExpectedError:
         coarse: (h, w, C) squares.
         scale: H / h.
         interpolated: Root mean square of the error to expect of interpolation alone.
+        bands: (C,) root mean square of the expected error over the pixels.
     """
 
     fused: np.ndarray
@@ -112,6 +113,7 @@ class ExpectedError:
     coarse: np.ndarray
     scale: int
     interpolated: float
+    bands: np.ndarray
 
     def cube(self) -> np.ndarray:
         """(H, W, C) float32 expected errors, in the units of the cube."""
@@ -120,15 +122,12 @@ class ExpectedError:
             np.sqrt(squares, out=cube[top:bottom])
         return cube
 
-    def summary(self) -> tuple[np.ndarray, np.ndarray]:
-        """(H, W) root mean square over the bands, float32, and (C,) over the pixels, in one pass."""
-        height, width, bands = self.fused.shape
-        places = np.empty((height, width), dtype=np.float32)
-        total = np.zeros(bands)
+    def places(self) -> np.ndarray:
+        """(H, W) float32 root mean square over the bands."""
+        places = np.empty(self.fused.shape[:2], dtype=np.float32)
         for top, bottom, squares in self._strips():
             places[top:bottom] = squares.mean(axis=2)
-            total += squares.sum(axis=(0, 1), dtype=np.float64)
-        return np.sqrt(places), np.sqrt(total / (height * width))
+        return np.sqrt(places)
 
     def _strips(self) -> Iterator[tuple[int, int, np.ndarray]]:
         """Squares of a few rows of LR pixels at a time: first row, end, (rows, W, C)."""

@@ -29,7 +29,7 @@ def expected_error(trust: Trust, *, wavelengths_nm: Wavelengths = None) -> Figur
         trust: Of a result.
         wavelengths_nm: (C,) band centres; None: bands are counted from 1.
     """
-    places, bands = trust.expected.summary()
+    places = trust.expected.places()
     with styled():
         figure = new_figure(_WIDTH, _HEIGHT)
         left, right = figure.subplots(1, 2)
@@ -44,7 +44,7 @@ def expected_error(trust: Trust, *, wavelengths_nm: Wavelengths = None) -> Figur
             vmax=highest,
         )
         figure.colorbar(drawn, ax=left, label=LABEL)
-        _draw_bands(right, bands, trust.support, wavelengths_nm)
+        _draw_bands(right, trust.expected.bands, trust.support, wavelengths_nm)
     return figure
 
 

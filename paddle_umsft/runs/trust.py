@@ -51,9 +51,8 @@ def with_verdict(metrics: dict[str, Any], result: FusionResult) -> dict[str, Any
     trust = result.trust
     if trust is None:
         return metrics
-    _, per_band = trust.expected.summary()
     numbers = {
-        "expected_rmse_per_band": [float(value) for value in per_band],
+        "expected_rmse_per_band": [float(value) for value in trust.expected.bands],
         "expected_rmse_of_interpolation": trust.expected.interpolated,
         "support_per_band": [int(value) for value in trust.support],
         "seconds": round(trust.seconds, SECONDS_DIGITS),

@@ -42,6 +42,8 @@ LEAST_SIGNAL = 0.2
 NEIGHBOURHOOD = 5
 # Flat places are not free of errors: this much of the mean energy of detail.
 LEAST_DETAIL = 0.05
+# Rows of an LR pixel that stand for all of them where a mean is taken.
+ROWS_LOOKED_AT = 4
 TINY = 1e-30
 # Differences of four independent pixels, halved, have the variance of one; the median of |x| is this many deviations.
 MEDIAN_DEVIATION = 0.6745
@@ -64,6 +66,7 @@ class Evidence:
         used: (h, w) LR pixels that belong to the scene.
         hsi_noise: (C,) standard deviations, bounds from above.
         msi_noise: (M,) the same.
+        fine: (M,) robust size and (M,) root mean square of the MSI's finest differences.
         held_out: (h, w, C) the method's own residuals at LR pixels left out of its fits, NaN where there are none;
             None: it has none.
     """
@@ -78,6 +81,7 @@ class Evidence:
     used: np.ndarray
     hsi_noise: np.ndarray
     msi_noise: np.ndarray
+    fine: tuple[np.ndarray, np.ndarray]
     held_out: Optional[np.ndarray] = None
 
     @property
@@ -121,7 +125,7 @@ def hidden_error(seen: Evidence, detail: np.ndarray) -> np.ndarray:
     energy = max(energy - np.mean(noise_in_mix**2), 0.0)
     coarse = _mean_square(roughness(seen.lr_msi.astype(np.float64) @ weights))
     amplification = np.sqrt(energy / max(coarse, TINY))
-    robust, whole = fine_differences(seen.hr_msi)
+    robust, whole = seen.fine
     fine = _mean_square(_through(weights, robust))
     finest = _mean_square(_through(weights, whole))
     texture = np.sqrt(np.clip(fine / max(finest, TINY), LEAST_TEXTURE**2, 1.0))
@@ -186,6 +190,11 @@ def expected_error(seen: Evidence) -> ExpectedError:
     shown = np.sqrt(shown)
     light = _light(seen.fused)
     usual = _mean_pattern(seen, light, shown)  # (C,)
+    # Means over the pixels of the four parts.
+    flat = unmet.reshape(-1, unmet.shape[2])
+    gram = (flat.T @ flat).astype(np.float64) / len(flat)  # (M, M)
+    missing = np.sum(weights * (gram @ weights), axis=0)
+    squares = np.square(hidden) + np.square(floor) + missing + coarse.mean(axis=(0, 1), dtype=np.float64)
     return ExpectedError(
         fused=seen.fused,
         floor=floor,
@@ -197,6 +206,7 @@ def expected_error(seen: Evidence) -> ExpectedError:
         coarse=coarse.astype(np.float32),
         scale=scale,
         interpolated=float(np.sqrt(mean + np.mean(hidden**2))),
+        bands=np.sqrt(squares),
     )
 
 
@@ -207,9 +217,13 @@ def _light(fused: np.ndarray) -> np.ndarray:
 
 
 def _mean_pattern(seen: Evidence, light: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """(C,) mean over the pixels of `pattern_of`."""
+    """(C,) mean over the pixels of `pattern_of`, some rows of every LR pixel for all of them."""
+    step = max(1, seen.scale // ROWS_LOOKED_AT)
+    count = 0
     total = np.zeros(len(light))
     for top, bottom in strips_of(seen.fused.shape, seen.scale):
-        pattern = pattern_of(seen.fused[top:bottom], light, shown[top:bottom])
-        total += pattern.sum(axis=(0, 1), dtype=np.float64)
-    return total / shown.size
+        pattern = pattern_of(seen.fused[top:bottom:step], light, shown[top:bottom:step])
+        # A row's sum is short enough for float32.
+        total += pattern.sum(axis=1).sum(axis=0, dtype=np.float64)
+        count += pattern.shape[0] * pattern.shape[1]
+    return total / count

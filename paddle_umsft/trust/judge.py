@@ -76,7 +76,7 @@ def judged(result: FusionResult, observation: Observation, examined: Optional[Ex
     evidence, share = _evidence(result, pair, examined)
     expected = expected_error(evidence)
     support = support_classes(is_seen(pair, evidence.srf), pair.wavelengths_nm)
-    size = float(np.sqrt(np.mean(expected.summary()[1] ** 2)))
+    size = float(np.sqrt(np.mean(expected.bands**2)))
     level = float(np.sqrt(np.mean(expected.light**2)))
     belonging = about_belonging(share)
     reasons: list[Optional[Reason]] = [belonging, about_agreement(_given_back(evidence))]
@@ -120,6 +120,7 @@ def _evidence(result: FusionResult, pair: Observation, examined: Examined) -> tu
     share, missed = common_share(pair.lr_hsi, lr_msi, used)
     # Noise of the MSI is what its finest differences hold at most, and what nothing explains behind the PSF.
     behind = roughness(missed) / np.sqrt(ROUGHNESS_OF_NOISE * np.sum(np.square(psf)))
+    fine = fine_differences(pair.hr_msi)
     evidence = Evidence(
         lr_hsi=pair.lr_hsi,
         hr_msi=pair.hr_msi,
@@ -130,7 +131,8 @@ def _evidence(result: FusionResult, pair: Observation, examined: Examined) -> tu
         linear=linear_view(pair.lr_hsi, lr_msi, used),
         used=used,
         hsi_noise=band_noise(pair.lr_hsi[used]),
-        msi_noise=np.minimum(fine_differences(pair.hr_msi)[0], behind),
+        msi_noise=np.minimum(fine[0], behind),
+        fine=fine,
         held_out=result.held_out,
     )
     return evidence, share
