@@ -46,6 +46,7 @@ LEAST_DETAIL = 0.05
 ROWS_LOOKED_AT = 4
 TINY = 1e-30
 # Differences of four independent pixels, halved, have the variance of one; the median of |x| is this many deviations.
+HALVED = 2.0
 MEDIAN_DEVIATION = 0.6745
 # A plane over a pixel has this part of the squares of its slopes as variance.
 PLANE = 12.0
@@ -92,22 +93,43 @@ class Evidence:
 
 def fine_differences(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The finest diagonal differences of (H, W, M): (M,) their robust size, noise and texture, and their rms."""
-    upper = image[1:, 1:] - image[1:, :-1]
-    diagonal = (upper - image[:-1, 1:] + image[:-1, :-1]) / 2.0
+    bands = image.shape[2]
+    across = image[:, 1:] - image[:, :-1]
+    diagonal = (across[1:] - across[:-1]) / HALVED
     if not diagonal.size:
-        return np.zeros(image.shape[2]), np.zeros(image.shape[2])
-    flat = diagonal.reshape(-1, image.shape[2])
-    robust = np.median(np.abs(flat), axis=0) / MEDIAN_DEVIATION
-    return np.asarray(robust, dtype=np.float64), np.sqrt(np.mean(flat**2, axis=0, dtype=np.float64))
+        return np.zeros(bands), np.zeros(bands)
+    flat = diagonal.reshape(-1, bands)
+    middle = np.median(np.abs(flat), axis=0)
+    squares = np.mean(flat**2, axis=0, dtype=np.float64)
+    robust = middle.astype(np.float64) / MEDIAN_DEVIATION
+    return np.asarray(robust), np.sqrt(squares)
 
 
 def _through(weights: np.ndarray, deviations: np.ndarray) -> np.ndarray:
-    """(C,) standard deviation of a mix of independent bands with these (M,) deviations."""
-    return np.asarray(np.sqrt(np.square(deviations) @ np.square(weights)))
+    """(C,) variance of a mix of independent bands with these (M,) deviations."""
+    return np.asarray(np.square(deviations) @ np.square(weights))
 
 
-def _mean_square(values: np.ndarray) -> float:
-    return float(np.mean(np.square(values, dtype=np.float64)))
+def _squares_of_mixes(weights: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """(C,) mean squares over the pixels of an image's mixes, from the image's second moments alone.
+
+    Args:
+        weights: (M, C).
+        image: (H, W, M).
+    """
+    flat = image.reshape(-1, image.shape[2])
+    moments = (flat.T @ flat) / len(flat)  # (M, M)
+    return np.asarray(np.sum(weights * (moments.astype(np.float64) @ weights), axis=0))
+
+
+def _texture(seen: Evidence) -> float:
+    """Share of texture in the finest differences of the MSI, as the HSI's bands mix it: 1 without any edges."""
+    weights = seen.linear.weights
+    robust, whole = seen.fine
+    usual = float(np.mean(_through(weights, robust)))
+    all_of_it = float(np.mean(_through(weights, whole)))
+    share = np.sqrt(usual / max(all_of_it, TINY))
+    return float(np.clip(share, LEAST_TEXTURE, 1.0))
 
 
 def hidden_error(seen: Evidence, detail: np.ndarray) -> np.ndarray:
@@ -118,26 +140,23 @@ def hidden_error(seen: Evidence, detail: np.ndarray) -> np.ndarray:
         detail: (H, W, M) what the MSI shows within LR pixels.
     """
     weights = seen.linear.weights
-    noise_in_mix = _through(weights, seen.msi_noise)  # (C,)
-    second = detail.reshape(-1, detail.shape[2])
-    gram = (second.T @ second).astype(np.float64) / len(second)  # (M, M)
-    energy = np.mean(np.sum(weights * (gram @ weights), axis=0))
-    energy = max(energy - np.mean(noise_in_mix**2), 0.0)
-    coarse = _mean_square(roughness(seen.lr_msi.astype(np.float64) @ weights))
-    amplification = np.sqrt(energy / max(coarse, TINY))
-    robust, whole = seen.fine
-    fine = _mean_square(_through(weights, robust))
-    finest = _mean_square(_through(weights, whole))
-    texture = np.sqrt(np.clip(fine / max(finest, TINY), LEAST_TEXTURE**2, 1.0))
+    noise_in_mix = float(np.mean(_through(weights, seen.msi_noise)))
+    shown = float(np.mean(_squares_of_mixes(weights, detail)))
+    within = max(shown - noise_in_mix, 0.0)
+    mixed = seen.lr_msi.astype(np.float64) @ weights  # (h, w, C)
+    between = float(np.mean(roughness(mixed) ** 2))
+    amplification = np.sqrt(within / max(between, TINY))
 
     rough = HIDDEN_GAIN * roughness(seen.linear.left_out)
     if seen.held_out is not None:
         # A method that knows what it misses will not do worse than a linear mix, which it could take instead.
-        rough = np.minimum(rough, HELD_OUT_GAIN * roughness(seen.held_out))
-    squares = np.square(rough)
-    noise = ROUGHNESS_OF_NOISE * np.square(HIDDEN_GAIN * seen.hsi_noise)
-    signal = np.sqrt(np.maximum(squares - noise, LEAST_SIGNAL**2 * squares))
-    return np.asarray(texture**TEXTURE_POWER * amplification * signal)
+        own = HELD_OUT_GAIN * roughness(seen.held_out)
+        rough = np.minimum(rough, own)
+    squares = rough**2
+    noise = ROUGHNESS_OF_NOISE * (HIDDEN_GAIN * seen.hsi_noise) ** 2
+    least = LEAST_SIGNAL**2 * squares
+    signal = np.sqrt(np.maximum(squares - noise, least))
+    return np.asarray(_texture(seen) ** TEXTURE_POWER * amplification * signal)
 
 
 def _departures(seen: Evidence) -> np.ndarray:
@@ -148,9 +167,10 @@ def _departures(seen: Evidence) -> np.ndarray:
     srf = seen.srf.T.astype(np.float32)
     variance = np.empty(seen.lr_hsi.shape)
     for row in range(height):
-        cube = seen.fused[row * scale : (row + 1) * scale]  # (s, W, C)
-        own = cube - (cube @ srf) @ weights
-        blocks = own.reshape(scale, width, scale, bands)
+        top = row * scale
+        cube = seen.fused[top : top + scale]  # (s, W, C)
+        told = (cube @ srf) @ weights
+        blocks = (cube - told).reshape(scale, width, scale, bands)
         variance[row] = blocks.var(axis=(0, 2))
     # Interpolated residuals slope through their LR pixels; that is no departure.
     rest = np.nan_to_num(seen.linear.left_out)
@@ -161,51 +181,61 @@ def _departures(seen: Evidence) -> np.ndarray:
     return np.maximum(variance - slopes / PLANE, 0.0)
 
 
+def _shown(detail: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(H, W) how much detail the MSI shows around a pixel, as the HSI's bands mix it; root mean square about 1.
+
+    Args:
+        detail: (H, W, M).
+        weights: (M, C).
+    """
+    # The mean square of all mixes is one square form in the MSI's bands.
+    form = weights @ weights.T  # (M, M)
+    turned = detail @ form.astype(np.float32)
+    energy = np.sum(turned * detail, axis=2)  # (H, W)
+    energy = uniform_filter(energy, NEIGHBOURHOOD, mode="nearest")
+    mean = float(energy.mean())
+    if mean <= 0:
+        return np.ones(energy.shape, dtype=np.float32)
+    relative = np.maximum(energy / np.float32(mean), 0.0)
+    return np.asarray(np.sqrt(relative + np.float32(LEAST_DETAIL)))
+
+
 def expected_error(seen: Evidence) -> ExpectedError:
     """Put together what can be known of a cube's error.
 
     Args:
         seen: See `Evidence`.
     """
-    scale = seen.scale
     weights = seen.linear.weights
     hr_msi = seen.hr_msi.astype(np.float32)
-    detail = hr_msi - bicubic_upsample(seen.lr_msi, scale)  # (H, W, M)
+    detail = hr_msi - bicubic_upsample(seen.lr_msi, seen.scale)  # (H, W, M)
     hidden = hidden_error(seen, detail)
-    # The energy of the detail in the mixes for all bands at once: a square form in the MSI's bands.
-    form = (weights @ weights.T / weights.shape[1]).astype(np.float32)  # (M, M)
-    energy = np.sum((detail @ form) * detail, axis=2)  # (H, W)
-    energy = uniform_filter(energy, NEIGHBOURHOOD, mode="nearest")
-    mean = float(energy.mean())
-    shown = np.ones(energy.shape, dtype=np.float32)
-    if mean > 0:
-        shown = np.maximum(energy / mean, 0.0) + LEAST_DETAIL
-
+    noise = seen.hsi_noise**2 + _through(weights, seen.msi_noise)
     unmet = hr_msi - seen.fused @ seen.srf.T.astype(np.float32)  # (H, W, M)
     # What a dead LR pixel shows is no error of the cube.
-    coarse = np.square(seen.lr_hsi - seen.again) * seen.used[:, :, None]  # (h, w, C)
+    coarse = (seen.lr_hsi - seen.again) ** 2 * seen.used[:, :, None]  # (h, w, C)
     if seen.held_out is None:
         coarse = coarse + _departures(seen)
-    floor = np.sqrt(np.square(seen.hsi_noise) + np.square(_through(weights, seen.msi_noise)))
-    shown = np.sqrt(shown)
+
+    # Means over the pixels of the four parts.
+    missing = _squares_of_mixes(weights, unmet)
+    unmet_by_hsi = coarse.mean(axis=(0, 1), dtype=np.float64)
+    squares = hidden**2 + noise + missing + unmet_by_hsi
+    by_interpolation = hidden**2 + _squares_of_mixes(weights, detail)
+    shown = _shown(detail, weights)
     light = _light(seen.fused)
     usual = _mean_pattern(seen, light, shown)  # (C,)
-    # Means over the pixels of the four parts.
-    flat = unmet.reshape(-1, unmet.shape[2])
-    gram = (flat.T @ flat).astype(np.float64) / len(flat)  # (M, M)
-    missing = np.sum(weights * (gram @ weights), axis=0)
-    squares = np.square(hidden) + np.square(floor) + missing + coarse.mean(axis=(0, 1), dtype=np.float64)
     return ExpectedError(
         fused=seen.fused,
-        floor=floor,
+        floor=np.sqrt(noise),
         hidden=hidden / np.sqrt(usual),
         light=light,
         shown=shown,
         unmet=unmet,
         weights=weights,
         coarse=coarse.astype(np.float32),
-        scale=scale,
-        interpolated=float(np.sqrt(mean + np.mean(hidden**2))),
+        scale=seen.scale,
+        interpolated=float(np.sqrt(by_interpolation.mean())),
         bands=np.sqrt(squares),
     )
 
@@ -213,17 +243,25 @@ def expected_error(seen: Evidence) -> ExpectedError:
 def _light(fused: np.ndarray) -> np.ndarray:
     """(C,) root mean square of a cube."""
     flat = fused.reshape(-1, fused.shape[2])
-    return np.asarray(np.sqrt(np.einsum("pk,pk->k", flat, flat, dtype=np.float64) / len(flat)))
+    total = np.einsum("pk,pk->k", flat, flat, dtype=np.float64)
+    return np.asarray(np.sqrt(total / len(flat)))
 
 
-def _mean_pattern(seen: Evidence, light: np.ndarray, shown: np.ndarray) -> np.ndarray:
+def _mean_pattern(
+    seen: Evidence,
+    light: np.ndarray,
+    shown: np.ndarray,
+) -> np.ndarray:
     """(C,) mean over the pixels of `pattern_of`, some rows of every LR pixel for all of them."""
     step = max(1, seen.scale // ROWS_LOOKED_AT)
     count = 0
     total = np.zeros(len(light))
     for top, bottom in strips_of(seen.fused.shape, seen.scale):
-        pattern = pattern_of(seen.fused[top:bottom:step], light, shown[top:bottom:step])
+        rows = np.s_[top:bottom:step]
+        pattern = pattern_of(seen.fused[rows], light, shown[rows])
         # A row's sum is short enough for float32.
-        total += pattern.sum(axis=1).sum(axis=0, dtype=np.float64)
-        count += pattern.shape[0] * pattern.shape[1]
+        by_row = pattern.sum(axis=1)
+        total += by_row.sum(axis=0, dtype=np.float64)
+        height, width, _ = pattern.shape
+        count += height * width
     return total / count

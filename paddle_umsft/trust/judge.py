@@ -79,10 +79,11 @@ def judged(result: FusionResult, observation: Observation, examined: Optional[Ex
     size = float(np.sqrt(np.mean(expected.bands**2)))
     level = float(np.sqrt(np.mean(expected.light**2)))
     belonging = about_belonging(share)
-    reasons: list[Optional[Reason]] = [belonging, about_agreement(_given_back(evidence))]
+    reasons: list[Optional[Reason]] = [belonging]
     if belonging.kind != "bad":
         # Of a pair that is none, nothing else can be told.
         reasons += [
+            about_agreement(_given_back(evidence)),
             about_support(support, pair.wavelengths_nm),
             about_error(size, expected.interpolated, level),
             *about_findings(examined.found),

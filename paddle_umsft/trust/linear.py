@@ -16,10 +16,11 @@ PIXELS_PER_WEIGHT = 4
 RANK_TOLERANCE = 1e-6
 # A pixel that determines its own fit (leverage 1) has no leave-one-out residual: the division stops here.
 LEAST_FREEDOM = 1e-6
-# A value less the mean of its four neighbours: the variance of white noise grows by this.
-ROUGHNESS_OF_NOISE = 1.25
 # Principal components of an HSI that stand for it: natural spectra have no more that an MSI sees.
 MOST_COMPONENTS = 12
+# A value less the mean of its four neighbours: the variance of white noise grows by this.
+NEIGHBOURS = 4
+ROUGHNESS_OF_NOISE = 1.25
 # With fewer rows or columns no pixel has neighbours on all sides.
 LEAST_LINES = 3
 
@@ -31,15 +32,16 @@ class LinearView:
     Attributes:
         weights: (M, C).
         left_out: (h, w, C) residual of every LR pixel under the fit to all others; NaN where a pixel is not in use.
-        share: Part of the contrast explained on pixels left out, 1 at best, below 0 where the mean does better.
     """
 
     weights: np.ndarray
     left_out: np.ndarray
-    share: float
 
 
-def left_out_residuals(design: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def left_out_residuals(
+    design: np.ndarray,
+    targets: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """Least squares, and what it misses of each row if the row is left out of the fit.
 
     Args:
@@ -57,28 +59,44 @@ def left_out_residuals(design: np.ndarray, targets: np.ndarray) -> tuple[np.ndar
     used = values > RANK_TOLERANCE * values[0]
     left = left[:, used]  # (n, r)
     inside = left.T @ targets  # (r, C)
-    weights = (right[used].T / values[used]) @ inside  # (D, C)
-    leverage = np.sum(left**2, axis=1, keepdims=True)  # (n, 1)
+    inverse = right[used].T / values[used]
+    weights = inverse @ inside  # (D, C)
     residuals = targets - left @ inside
-    return weights, residuals / np.maximum(1.0 - leverage, LEAST_FREEDOM)
+    leverage = np.sum(left**2, axis=1)  # (n,)
+    freedom = np.maximum(1.0 - leverage, LEAST_FREEDOM)
+    return weights, residuals / freedom[:, None]
 
 
-def explained_share(targets: np.ndarray, left_out: np.ndarray) -> float:
+def with_ones(pixels: np.ndarray) -> np.ndarray:
+    """(n, D + 1) a column of ones added, for the constant."""
+    ones = np.ones((len(pixels), 1))
+    return np.concatenate([pixels, ones], axis=1)
+
+
+def explained_share(
+    targets: np.ndarray,
+    left_out: np.ndarray,
+) -> float:
     """Part of the contrast that residuals leave explained, bands counted alike; 1 where there is no contrast.
 
     Args:
         targets: (n, C).
         left_out: (n, C) residuals.
     """
-    contrast = np.mean((targets - targets.mean(axis=0)) ** 2, axis=0)
+    contrast = targets.var(axis=0)
     has_contrast = contrast > 0
     if not has_contrast.any():
         return 1.0
-    missed = np.mean(left_out**2, axis=0)[has_contrast] / contrast[has_contrast]
-    return float(1.0 - np.mean(missed))
+    missed = np.mean(left_out**2, axis=0)
+    shares = missed[has_contrast] / contrast[has_contrast]
+    return float(1.0 - np.mean(shares))
 
 
-def linear_view(lr_hsi: np.ndarray, lr_msi: np.ndarray, used: np.ndarray) -> LinearView:
+def linear_view(
+    lr_hsi: np.ndarray,
+    lr_msi: np.ndarray,
+    used: np.ndarray,
+) -> LinearView:
     """Fit every HSI band by the MSI's bands and a constant.
 
     Args:
@@ -89,18 +107,25 @@ def linear_view(lr_hsi: np.ndarray, lr_msi: np.ndarray, used: np.ndarray) -> Lin
     targets = lr_hsi[used].astype(np.float64)  # (n, C)
     inputs = lr_msi[used].astype(np.float64)  # (n, M)
     count, msi_bands = inputs.shape
-    if count < PIXELS_PER_WEIGHT * (msi_bands + 1):
-        inputs = inputs[:, :0]
-    design = np.concatenate([inputs, np.ones((count, 1))], axis=1)
-    fitted, residuals = left_out_residuals(design, targets)
     weights = np.zeros((msi_bands, targets.shape[1]))
-    weights[: len(fitted) - 1] = fitted[:-1]
+    if count < PIXELS_PER_WEIGHT * (msi_bands + 1):
+        # A constant alone: the weights stay zero.
+        ones = np.ones((count, 1))
+        _, residuals = left_out_residuals(ones, targets)
+    else:
+        design = with_ones(inputs)
+        fitted, residuals = left_out_residuals(design, targets)
+        weights[:] = fitted[:-1]
     left_out = np.full(lr_hsi.shape, np.nan)
     left_out[used] = residuals
-    return LinearView(weights=weights, left_out=left_out, share=explained_share(targets, residuals))
+    return LinearView(weights=weights, left_out=left_out)
 
 
-def common_share(lr_hsi: np.ndarray, lr_msi: np.ndarray, used: np.ndarray) -> tuple[float, np.ndarray]:
+def common_share(
+    lr_hsi: np.ndarray,
+    lr_msi: np.ndarray,
+    used: np.ndarray,
+) -> tuple[float, np.ndarray]:
     """How much of the MSI the HSI explains on LR pixels left out: all of it, if they see one scene.
 
     The HSI's leading principal components stand for its bands, so that chance explains nothing.
@@ -115,16 +140,15 @@ def common_share(lr_hsi: np.ndarray, lr_msi: np.ndarray, used: np.ndarray) -> tu
     """
     targets = lr_msi[used].astype(np.float64)  # (n, M)
     pixels = lr_hsi[used].astype(np.float64)  # (n, C)
-    count = len(pixels)
     residuals = np.full(lr_msi.shape, np.nan)
-    most = count // PIXELS_PER_WEIGHT - 1
+    most = len(pixels) // PIXELS_PER_WEIGHT - 1
     if most < 1:
         return float("nan"), residuals
     centred = pixels - pixels.mean(axis=0)
     left, values, _ = np.linalg.svd(centred, full_matrices=False)
     kept = min(most, MOST_COMPONENTS, len(values))
-    scores = left[:, :kept] * values[:kept]
-    design = np.concatenate([scores, np.ones((count, 1))], axis=1)
+    components = left[:, :kept] * values[:kept]
+    design = with_ones(components)
     _, missed = left_out_residuals(design, targets)
     residuals[used] = missed
     return explained_share(targets, missed), residuals
@@ -132,9 +156,13 @@ def common_share(lr_hsi: np.ndarray, lr_msi: np.ndarray, used: np.ndarray) -> tu
 
 def without_neighbours(image: np.ndarray) -> np.ndarray:
     """(h, w, C) less the mean of each pixel's four neighbours; inner pixels only, (h - 2, w - 2, C)."""
-    above, below = image[:-2, 1:-1], image[2:, 1:-1]
-    before, after = image[1:-1, :-2], image[1:-1, 2:]
-    return np.asarray(image[1:-1, 1:-1] - (above + below + before + after) / 4)
+    pixel = image[1:-1, 1:-1]
+    above = image[:-2, 1:-1]
+    below = image[2:, 1:-1]
+    before = image[1:-1, :-2]
+    after = image[1:-1, 2:]
+    around = above + below + before + after
+    return np.asarray(pixel - around / NEIGHBOURS)
 
 
 def roughness(image: np.ndarray) -> np.ndarray:
@@ -143,13 +171,15 @@ def roughness(image: np.ndarray) -> np.ndarray:
     Args:
         image: (h, w, C); NaN where a pixel is not in use.
     """
+    bands = image.shape[2]
     inner = image
     if min(image.shape[:2]) >= LEAST_LINES:
         inner = without_neighbours(image)
     if not np.isfinite(inner).any():
         inner = image
-    squares = inner.reshape(-1, inner.shape[2]) ** 2
-    rows = squares[np.isfinite(squares).all(axis=1)]
-    if not len(rows):
-        return np.zeros(image.shape[2])
-    return np.asarray(np.sqrt(rows.mean(axis=0)))
+    pixels = inner.reshape(-1, bands)
+    is_whole = np.isfinite(pixels).all(axis=1)
+    if not is_whole.any():
+        return np.zeros(bands)
+    squares = pixels[is_whole] ** 2
+    return np.asarray(np.sqrt(squares.mean(axis=0)))

@@ -158,5 +158,5 @@ def test_the_linear_view_takes_the_mean_where_there_are_too_few_pixels() -> None
     view = linear_view(lr_hsi, RNG.standard_normal((2, 3, 3)), np.ones((2, 3), dtype=bool))
     assert not view.weights.any()
     flat = lr_hsi.reshape(-1, 5)
-    others = (flat.sum(axis=0) - flat) / 5
+    others = (flat.sum(axis=0) - flat) / 5  # the mean of the five others
     np.testing.assert_allclose(view.left_out.reshape(-1, 5), flat - others, atol=1e-12)
