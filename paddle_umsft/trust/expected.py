@@ -200,6 +200,35 @@ def _shown(detail: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(relative + np.float32(LEAST_DETAIL)))
 
 
+@dataclass(frozen=True)
+class ApartFromNoise:
+    """What a cube does not give back of an image, sorted into error and noise.
+
+    Attributes:
+        share: (C,) part of the squares that is the cube's error.
+        carried: (C,) variance of the noise that the cube has taken over.
+    """
+
+    share: np.ndarray
+    carried: np.ndarray
+
+
+def apart_from_noise(missed: np.ndarray, noise: np.ndarray) -> ApartFromNoise:
+    """A cube that misses as much of an image as there is noise has left the noise out, and nothing else.
+
+    Args:
+        missed: (C,) mean squares of what the cube does not give back.
+        noise: (C,) variances of the image's noise.
+    """
+    has_missed = missed > 0
+    relative = noise / np.where(has_missed, missed, 1.0)
+    share = np.where(has_missed, 1.0 - relative, 0.0)
+    return ApartFromNoise(
+        share=np.maximum(share, 0.0),
+        carried=np.maximum(noise - missed, 0.0),
+    )
+
+
 def expected_error(seen: Evidence) -> ExpectedError:
     """Put together what can be known of a cube's error.
 
@@ -210,15 +239,19 @@ def expected_error(seen: Evidence) -> ExpectedError:
     hr_msi = seen.hr_msi.astype(np.float32)
     detail = hr_msi - bicubic_upsample(seen.lr_msi, seen.scale)  # (H, W, M)
     hidden = hidden_error(seen, detail)
-    noise = seen.hsi_noise**2 + _through(weights, seen.msi_noise)
     unmet = hr_msi - seen.fused @ seen.srf.T.astype(np.float32)  # (H, W, M)
     # What a dead LR pixel shows is no error of the cube.
     coarse = (seen.lr_hsi - seen.again) ** 2 * seen.used[:, :, None]  # (h, w, C)
+    of_hsi = apart_from_noise(coarse.mean(axis=(0, 1), dtype=np.float64), seen.hsi_noise**2)
+    of_msi = apart_from_noise(_squares_of_mixes(weights, unmet), _through(weights, seen.msi_noise))
+    coarse = coarse * of_hsi.share
     if seen.held_out is None:
         coarse = coarse + _departures(seen)
+    weighted = weights * np.sqrt(of_msi.share)
 
     # Means over the pixels of the four parts.
-    missing = _squares_of_mixes(weights, unmet)
+    noise = of_hsi.carried + of_msi.carried
+    missing = _squares_of_mixes(weighted, unmet)
     unmet_by_hsi = coarse.mean(axis=(0, 1), dtype=np.float64)
     squares = hidden**2 + noise + missing + unmet_by_hsi
     by_interpolation = hidden**2 + _squares_of_mixes(weights, detail)
@@ -232,7 +265,7 @@ def expected_error(seen: Evidence) -> ExpectedError:
         light=light,
         shown=shown,
         unmet=unmet,
-        weights=weights,
+        weights=weighted,
         coarse=coarse.astype(np.float32),
         scale=seen.scale,
         interpolated=float(np.sqrt(by_interpolation.mean())),
