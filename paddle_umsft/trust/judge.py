@@ -16,12 +16,7 @@ from paddle_umsft.data.trust import Reason, Trust, Verdict
 from paddle_umsft.preparation.noise import band_noise
 from paddle_umsft.preparation.srf_fit import fit_srf
 from paddle_umsft.trust.expected import Evidence, expected_error, fine_differences
-from paddle_umsft.trust.linear import (
-    ROUGHNESS_OF_NOISE,
-    common_share,
-    linear_view,
-    roughness,
-)
+from paddle_umsft.trust.linear import common_share, linear_view, noise_behind
 from paddle_umsft.trust.reasons import (
     about_agreement,
     about_belonging,
@@ -30,6 +25,11 @@ from paddle_umsft.trust.reasons import (
     about_support,
 )
 from paddle_umsft.trust.support import is_seen, support_classes
+
+# LR pixels that see less of the picture than this, beyond its border, tell of the border and not of the method.
+WHOLE = 0.95
+# Unless hardly any are left.
+LEAST_USED = 0.25
 
 
 @dataclass(frozen=True)
@@ -106,21 +106,27 @@ def _evidence(result: FusionResult, pair: Observation, examined: Examined) -> tu
     if psf is None:
         psf = box_psf(pair.scale)
     degrade = result.degrade
-    if degrade is None:
-        degrade = SpatialDegradation(psf, pair.scale, examined.border).forward
-    lr_msi = degrade(pair.hr_msi.astype(np.float32))
     used = np.ones(pair.lr_hsi.shape[:2], dtype=bool)
+    if degrade is None:
+        operator = SpatialDegradation(psf, pair.scale, examined.border)
+        degrade = operator.forward
+        used = operator.inside((used.shape[0], used.shape[1])) > WHOLE
     if result.held_out is not None:
-        used = np.isfinite(result.held_out).all(axis=2)
-    if not used.any():
+        used &= np.isfinite(result.held_out).all(axis=2)
+    if used.sum() < LEAST_USED * used.size:
         used[:] = True
+    lr_msi = degrade(pair.hr_msi.astype(np.float32))
     srf = examined.srf
     if srf is None:
         whole = ((0, pair.bands),) * pair.msi_bands
         srf = fit_srf(pair.lr_hsi, lr_msi, pair.supports or whole, wavelengths_nm=pair.wavelengths_nm)
     share, missed = common_share(pair.lr_hsi, lr_msi, used)
     # Noise of the MSI is what its finest differences hold at most, and what nothing explains behind the PSF.
-    behind = roughness(missed) / np.sqrt(ROUGHNESS_OF_NOISE * np.sum(np.square(psf)))
+    white = float(np.sqrt(np.sum(np.square(psf))))
+    behind = noise_behind(missed) / white
+    held_out: Optional[np.ndarray] = None
+    if result.held_out is not None:
+        held_out = np.where(used[:, :, None], result.held_out, np.nan)
     fine = fine_differences(pair.hr_msi)
     evidence = Evidence(
         lr_hsi=pair.lr_hsi,
@@ -129,12 +135,13 @@ def _evidence(result: FusionResult, pair: Observation, examined: Examined) -> tu
         fused=result.fused,
         again=degrade(result.fused),
         srf=srf,
+        white=white,
         linear=linear_view(pair.lr_hsi, lr_msi, used),
         used=used,
         hsi_noise=band_noise(pair.lr_hsi[used]),
         msi_noise=np.minimum(fine[0], behind),
         fine=fine,
-        held_out=result.held_out,
+        held_out=held_out,
     )
     return evidence, share
 

@@ -21,6 +21,8 @@ MOST_COMPONENTS = 12
 # A value less the mean of its four neighbours: the variance of white noise grows by this.
 NEIGHBOURS = 4
 ROUGHNESS_OF_NOISE = 1.25
+# The median of |x| is this many standard deviations of a Gaussian x.
+MEDIAN_DEVIATION = 0.6745
 # With fewer rows or columns no pixel has neighbours on all sides.
 LEAST_LINES = 3
 
@@ -165,21 +167,35 @@ def without_neighbours(image: np.ndarray) -> np.ndarray:
     return np.asarray(pixel - around / NEIGHBOURS)
 
 
-def roughness(image: np.ndarray) -> np.ndarray:
-    """(C,) root mean square of what differs from the neighbouring LR pixels; of all values where there are none.
+def differences(image: np.ndarray) -> np.ndarray:
+    """(n, C) what differs from the neighbouring LR pixels, where all are in use; all values where there are none.
 
     Args:
         image: (h, w, C); NaN where a pixel is not in use.
     """
-    bands = image.shape[2]
     inner = image
     if min(image.shape[:2]) >= LEAST_LINES:
         inner = without_neighbours(image)
     if not np.isfinite(inner).any():
         inner = image
-    pixels = inner.reshape(-1, bands)
+    pixels = inner.reshape(-1, image.shape[2])
     is_whole = np.isfinite(pixels).all(axis=1)
-    if not is_whole.any():
-        return np.zeros(bands)
-    squares = pixels[is_whole] ** 2
+    return np.asarray(pixels[is_whole])
+
+
+def roughness(image: np.ndarray) -> np.ndarray:
+    """(C,) root mean square of `differences`; zeros where no pixel is in use."""
+    found = differences(image)
+    if not len(found):
+        return np.zeros(image.shape[2])
+    squares = found**2
     return np.asarray(np.sqrt(squares.mean(axis=0)))
+
+
+def noise_behind(image: np.ndarray) -> np.ndarray:
+    """(C,) robust standard deviation of white noise that would explain `differences`: faults in places are none."""
+    found = differences(image)
+    if not len(found):
+        return np.zeros(image.shape[2])
+    middle = np.median(np.abs(found), axis=0)
+    return np.asarray(middle / MEDIAN_DEVIATION / np.sqrt(ROUGHNESS_OF_NOISE))
