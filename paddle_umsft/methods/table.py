@@ -191,15 +191,13 @@ def input_of(observation: Observation, config: Config) -> Input:
     except UmsftError:
         # What cannot be examined, the method judges by its own rules.
         return Input(observation)
-    examined: Optional[Examined] = None
-    degradations = gridded.degradations
-    if degradations is not None:
-        examined = Examined(
-            found=gridded.found,
-            psf=degradations.psf,
-            srf=degradations.srf,
-            border=degradations.border,
-        )
+    examined = Examined(
+        found=gridded.found,
+        psf=gridded.psf,
+        srf=gridded.srf,
+        border=gridded.border,
+        trusted=gridded.trusted,
+    )
     return Input(gridded.observation, gridded.notes, examined)
 
 

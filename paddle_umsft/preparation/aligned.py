@@ -8,11 +8,11 @@ from typing import Optional
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
-from paddle_umsft.preparation.estimate import Degradations
 from paddle_umsft.preparation.examine import examine
 from paddle_umsft.preparation.prepare import LEAST_PIXELS
 from paddle_umsft.preparation.prepared import Prepared
@@ -22,6 +22,8 @@ NEIGHBOURHOOD = 1.0
 # Keeps the mean finite where no pixel of a neighbourhood is trusted.
 LEAST_WEIGHT = 1e-9
 CUBIC = 3
+# Share of trusted LR pixels in one that was interpolated from which on it is one itself.
+ALL_TRUSTED = 0.9
 
 INTERPOLATED = "this method knows no places between the grids: the HSI was interpolated to where the MSI lies"
 FILLED = "this method knows no masks: LR pixels that do not belong were filled from their neighbours"
@@ -35,13 +37,19 @@ class Gridded:
         observation: The pair, the very one where nothing was found.
         notes: What a user should know of it.
         found: What was found, for programs.
-        degradations: PSF and SRF of the pair; None: there are too few pixels to tell.
+        psf: (k, k) of the pair as it is laid out; None: interpolation has made another one of it, or nobody knows.
+        srf: (M, C); None: there are too few pixels to tell.
+        border: What lies beyond the picture.
+        trusted: (h, w) LR pixels that show the scene as it is; None: all.
     """
 
     observation: Observation
     notes: tuple[str, ...] = ()
     found: dict[str, object] = field(default_factory=dict)
-    degradations: Optional[Degradations] = None
+    psf: Optional[np.ndarray] = None
+    srf: Optional[np.ndarray] = None
+    border: Border = "wrap"
+    trusted: Optional[np.ndarray] = None
 
 
 def _filled(lr_hsi: np.ndarray, trusted: np.ndarray) -> np.ndarray:
@@ -55,8 +63,12 @@ def _filled(lr_hsi: np.ndarray, trusted: np.ndarray) -> np.ndarray:
     return np.where(trusted[..., None], lr_hsi, total / weight[..., None])
 
 
-def _moved(lr_hsi: np.ndarray, placement: Placement) -> np.ndarray:
-    """(h, w, C) LR-HSI as it would be if it lay where the MSI's grid says."""
+def _moved(
+    lr_hsi: np.ndarray,
+    placement: Placement,
+    beyond: str = "nearest",
+) -> np.ndarray:
+    """(h, w, C) LR-HSI as it would be if it lay where the MSI's grid says; `beyond`: what it is where it ends."""
     height, width, bands = lr_hsi.shape
     scale = placement.scale
     origins = placement.origins((height * scale, width * scale))
@@ -67,7 +79,7 @@ def _moved(lr_hsi: np.ndarray, placement: Placement) -> np.ndarray:
     index = np.moveaxis((middles - (scale - 1) / 2) / scale, 2, 0)
     moved = np.empty((height, width, bands))
     for band in range(bands):
-        moved[..., band] = map_coordinates(lr_hsi[..., band], index, order=CUBIC, mode="nearest")
+        moved[..., band] = map_coordinates(lr_hsi[..., band], index, order=CUBIC, mode=beyond)
     return moved
 
 
@@ -108,15 +120,29 @@ def for_grids(
         return Gridded(observation)
     prepared, degradations = examine(observation, settings, preparation)
     if not prepared.found:
-        return Gridded(observation, degradations=degradations)
+        return Gridded(
+            observation=observation,
+            psf=degradations.psf,
+            srf=degradations.srf,
+            border=degradations.border,
+        )
     notes = list(prepared.notes)
     if prepared.placement is not None:
         notes.append(INTERPOLATED)
     if not prepared.own_trust.all():
         notes.append(FILLED)
+    trusted = prepared.use_trust
+    psf: Optional[np.ndarray] = degradations.psf
+    if prepared.placement is not None:
+        psf = None
+        moved = _moved(trusted[:, :, None].astype(np.float64), prepared.placement, "constant")
+        trusted = moved[:, :, 0] > ALL_TRUSTED
     return Gridded(
         observation=on_the_grid(prepared),
         notes=tuple(notes),
         found=prepared.found,
-        degradations=degradations,
+        psf=psf,
+        srf=degradations.srf,
+        border=degradations.border,
+        trusted=trusted,
     )

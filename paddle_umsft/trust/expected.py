@@ -33,10 +33,11 @@ from paddle_umsft.trust.linear import MEDIAN_DEVIATION, ROUGHNESS_OF_NOISE, Line
 HIDDEN_GAIN = 0.76
 MISSED_POWER = 0.55
 TEXTURE_POWER = 0.25
-# A PSF wider than its LR pixel leaves less of hidden detail, rougher than the MSI's, than of the MSI's: the root of how
-# much less of white detail comes through than through a box of one LR pixel.
+# A PSF wider than its LR pixel leaves less of hidden detail, rougher than the MSI's, than of the MSI's: a power of how
+# much less of white detail comes through than through a box of one LR pixel. Fitted on wide PSFs on the same crops.
 BLUR_POWER = 0.5
-# No band is free of what the others hide: this part of the error of all bands together.
+# No band is free of what the others hide: this part of the error of all bands together, more under a wide PSF, whose
+# inversion leaves errors that the bands have in common.
 LEAST_OF_ALL = 0.2
 # However sparse the edges are: no error is foreseen to be nil.
 LEAST_TEXTURE = 0.05
@@ -152,7 +153,7 @@ def hidden_error(seen: Evidence, detail: np.ndarray) -> np.ndarray:
     between = float(np.mean(roughness(mixed) ** 2))
 
     rough = roughness(seen.linear.left_out)
-    if seen.held_out is not None:
+    if seen.held_out is not None and np.isfinite(seen.held_out).any():
         # A method that knows what it misses will not do worse than a linear mix, which it could take instead.
         rough = np.minimum(rough, roughness(seen.held_out))
     squares = rough**2
@@ -165,7 +166,7 @@ def hidden_error(seen: Evidence, detail: np.ndarray) -> np.ndarray:
     missed = np.sqrt(usual / max(between, TINY))
     blur = max(1.0 / (seen.scale * seen.white), 1.0)
     gain = HIDDEN_GAIN * missed**MISSED_POWER * _texture(seen) ** TEXTURE_POWER * blur**BLUR_POWER
-    of_band = np.sqrt(signal / usual + LEAST_OF_ALL**2)
+    of_band = np.sqrt(signal / usual + (LEAST_OF_ALL * blur) ** 2)
     return np.asarray(gain * np.sqrt(within) * of_band)
 
 

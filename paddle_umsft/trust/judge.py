@@ -41,12 +41,14 @@ class Examined:
         psf: (k, k); None: not known.
         srf: (M, C); None: not known.
         border: What lies beyond the picture.
+        trusted: (h, w) LR pixels that show the scene as it is; None: all.
     """
 
     found: Mapping[str, Any] = field(default_factory=dict)
     psf: Optional[np.ndarray] = None
     srf: Optional[np.ndarray] = None
     border: Any = "wrap"
+    trusted: Optional[np.ndarray] = None
 
 
 def examined_by(result: FusionResult) -> Examined:
@@ -106,11 +108,14 @@ def _evidence(result: FusionResult, pair: Observation, examined: Examined) -> tu
     if psf is None:
         psf = box_psf(pair.scale)
     degrade = result.degrade
-    used = np.ones(pair.lr_hsi.shape[:2], dtype=bool)
+    height, width = pair.lr_hsi.shape[:2]
+    used = np.ones((height, width), dtype=bool)
     if degrade is None:
         operator = SpatialDegradation(psf, pair.scale, examined.border)
         degrade = operator.forward
-        used = operator.inside((used.shape[0], used.shape[1])) > WHOLE
+        used = operator.inside((height, width)) > WHOLE
+    if examined.trusted is not None:
+        used &= examined.trusted
     if result.held_out is not None:
         used &= np.isfinite(result.held_out).all(axis=2)
     if used.sum() < LEAST_USED * used.size:

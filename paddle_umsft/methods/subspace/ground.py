@@ -31,6 +31,8 @@ AGREEMENT = 0.9
 OUTSIDE_DOUBT = 30.0
 # LR pixels with less of their PSF on the picture are told of.
 ALL_INSIDE = 0.99
+# What an LR pixel with less of its PSF on the picture misses is the border's fault.
+MOSTLY_INSIDE = 0.95
 # Families whose finding is news to a user: simulators do not have them.
 UNCUT = {ROUND.name} | {family.name for family in OTHERS}
 # Added to the covariance of the MSI, relative to its mean variance: bands that copy each other can be inverted.
@@ -270,7 +272,7 @@ def band_sigmas(band_psfs: list[np.ndarray]) -> list[float]:
 
 
 def held_out_image(ground: Ground, left_out: np.ndarray) -> np.ndarray:
-    """(h, w, C) leave-one-out residuals in the units of the input, NaN at LR pixels that are not in use.
+    """(h, w, C) leave-one-out residuals in the units of the input, NaN at LR pixels left out or partly off the picture.
 
     Args:
         ground: See `Ground`.
@@ -278,6 +280,7 @@ def held_out_image(ground: Ground, left_out: np.ndarray) -> np.ndarray:
     """
     image = np.full(ground.lr_hsi.shape, np.nan, dtype=np.float32)
     image[ground.kept] = ground.level * (left_out @ ground.basis.T)
+    image[ground.inside < MOSTLY_INSIDE] = np.nan
     return image
 
 
