@@ -128,9 +128,10 @@ def common_share(
     lr_msi: np.ndarray,
     used: np.ndarray,
 ) -> tuple[float, np.ndarray]:
-    """How much of the MSI the HSI explains on LR pixels left out: all of it, if they see one scene.
+    """How much of the MSI the HSI explains where it was not fitted: all of it, if they see one scene.
 
-    The HSI's leading principal components stand for its bands, so that chance explains nothing.
+    The HSI's leading principal components stand for its bands, and a quarter of the picture at a time is left out, so
+    that chance explains nothing: neighbours are alike in images of anything, most of all under a wide PSF.
 
     Args:
         lr_hsi: (h, w, C).
@@ -138,7 +139,8 @@ def common_share(
         used: (h, w) LR pixels in use.
 
     Returns:
-        The share, NaN with too few pixels to tell; and (h, w, M) residuals, NaN where a pixel is not in use.
+        The share, NaN with too few pixels to tell; and (h, w, M) residuals at single pixels left out, NaN where a pixel
+        is not in use.
     """
     targets = lr_msi[used].astype(np.float64)  # (n, M)
     pixels = lr_hsi[used].astype(np.float64)  # (n, C)
@@ -153,7 +155,35 @@ def common_share(
     design = with_ones(components)
     _, missed = left_out_residuals(design, targets)
     residuals[used] = missed
-    return explained_share(targets, missed), residuals
+    in_quarters = left_out_by_parts(design, targets, quarters(used.shape)[used])
+    return explained_share(targets, in_quarters), residuals
+
+
+def quarters(shape: tuple[int, ...]) -> np.ndarray:
+    """(h, w) number of the quarter that a pixel lies in."""
+    rows = np.arange(shape[0]) >= shape[0] / 2
+    columns = np.arange(shape[1]) >= shape[1] / 2
+    return np.asarray(2 * rows[:, None] + columns[None, :])
+
+
+def left_out_by_parts(
+    design: np.ndarray,
+    targets: np.ndarray,
+    part: np.ndarray,
+) -> np.ndarray:
+    """(n, M) residuals of every row under the fit to all other parts.
+
+    Args:
+        design: (n, D).
+        targets: (n, M).
+        part: (n,) which part a row belongs to.
+    """
+    residuals = np.empty(targets.shape)
+    for number in np.unique(part):
+        is_here = part == number
+        fitted, *_ = np.linalg.lstsq(design[~is_here], targets[~is_here], rcond=RANK_TOLERANCE)
+        residuals[is_here] = targets[is_here] - design[is_here] @ fitted
+    return residuals
 
 
 def without_neighbours(image: np.ndarray) -> np.ndarray:

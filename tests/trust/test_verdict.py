@@ -158,7 +158,7 @@ def test_a_run_says_it_first_and_writes_what_is_asked_for(tmp_path: Path) -> Non
 
 
 def test_the_report_begins_with_the_verdict_and_the_file_can_be_left_out(tmp_path: Path) -> None:
-    options = ["-c", "fast.yml", "-o", "data.path=demo://dead_leaves", "data.crop=[0,0,64,72]", "output.trust=false"]
+    options = ["-c", "fast.yml", "-o", "data.path=demo://dead_leaves", "data.crop=[0,0,48,56]", "output.trust=false"]
     assert train(*options, "output.visualdl=false", "--output", str(tmp_path)) == 0
     folder = tmp_path / "fast" / "dead_leaves"
     assert not (folder / "expected_error.npy").exists()
