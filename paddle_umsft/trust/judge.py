@@ -77,10 +77,14 @@ def judged(result: FusionResult, observation: Observation, examined: Optional[Ex
         pair = result.pair
     evidence, share = _evidence(result, pair, examined)
     expected = expected_error(evidence)
-    support = support_classes(is_seen(pair, evidence.srf), pair.wavelengths_nm)
     size = float(np.sqrt(np.mean(expected.bands**2)))
     level = float(np.sqrt(np.mean(expected.light**2)))
     belonging = about_belonging(share)
+    learned: Optional[np.ndarray] = None
+    if belonging.kind == "good":
+        # What was learned of a pair that hardly agrees is no news of a camera.
+        learned = evidence.srf
+    support = support_classes(is_seen(pair, learned), pair.wavelengths_nm)
     reasons: list[Optional[Reason]] = [belonging]
     if belonging.kind != "bad":
         # Of a pair that is none, nothing else can be told.
