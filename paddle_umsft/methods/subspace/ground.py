@@ -84,9 +84,10 @@ class Ground:
 
     @property
     def floor(self) -> float:
-        """Smallest value of the result: nothing is cut off where values below zero are data."""
-        if is_light(self.lr_hsi[self.kept]):
-            return 0.0
+        """Smallest value of the result: what light leaves at least, but nothing that the LR-HSI holds is cut off."""
+        recorded = self.recorded[self.kept]
+        if is_light(recorded):
+            return min(0.0, float(recorded.min()))
         return -np.inf
 
 
