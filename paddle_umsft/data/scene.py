@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
@@ -24,6 +24,8 @@ class Scene:
         source: The file or folder it came from, or a word about how it was made.
         notes: Lines worth printing (a crop, a reordering of bands ...).
         band_order: Of each band its place in the file, where the bands were sorted by wavelength; None: they were not.
+        mask_hsi: (H, W) bool, True where `hr_hsi` holds data; what is masked was filled (`data/masks.py`). None: it
+            holds data everywhere.
     """
 
     hr_hsi: np.ndarray
@@ -34,6 +36,7 @@ class Scene:
     source: str = ""
     notes: tuple[str, ...] = ()
     band_order: Optional[tuple[int, ...]] = None
+    mask_hsi: Optional[np.ndarray] = None
 
     def with_cube(self, hr_hsi: np.ndarray, note: Optional[str] = None) -> Scene:
         """Return the same scene with other values (a crop, say) and a note on why."""
@@ -41,6 +44,15 @@ class Scene:
         if note:
             notes += (note,)
         return replace(self, hr_hsi=hr_hsi, notes=notes)
+
+    def cut_to(self, crop: Sequence[int], note: str) -> Scene:
+        """Return a part of the scene, [top, left, height, width], and a note on why."""
+        top, left, height, width = crop
+        window = (slice(top, top + height), slice(left, left + width))
+        part = self.with_cube(self.hr_hsi[window], note)
+        if self.mask_hsi is None:
+            return part
+        return replace(part, mask_hsi=self.mask_hsi[window])
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,9 @@ class Observation:
         srf: (M, C) known SRF; None: to be estimated (blind).
         wavelengths_nm: (C,) HSI band centres, if known.
         meta: Facts to be stored with the result (normalisation, simulation, noise ...).
+        mask_hsi: (h, w) bool, True where `lr_hsi` holds data; None: everywhere. What is masked may hold anything, NaN
+            too: it is filled from valid pixels before any method sees it.
+        mask_msi: (H, W) bool, the same for `hr_msi`.
     """
 
     lr_hsi: np.ndarray
@@ -68,6 +83,8 @@ class Observation:
     srf: Optional[np.ndarray] = None
     wavelengths_nm: Optional[np.ndarray] = None
     meta: dict[str, Any] = field(default_factory=dict)
+    mask_hsi: Optional[np.ndarray] = None
+    mask_msi: Optional[np.ndarray] = None
 
     @property
     def bands(self) -> int:
@@ -94,12 +111,14 @@ class Case:
         reference: (H, W, C) true cube, or None.
         true_psf: (k, k) PSF of the simulation, or None.
         true_srf: (M, C) SRF of the simulation, or None.
+        mask: (H, W) bool, True where the reference holds a truth; None: everywhere.
     """
 
     observation: Observation
     reference: Optional[np.ndarray] = None
     true_psf: Optional[np.ndarray] = None
     true_srf: Optional[np.ndarray] = None
+    mask: Optional[np.ndarray] = None
 
 
 @dataclass
@@ -117,6 +136,8 @@ class FusionResult:
         notes: What a user should know before trusting the result, a line each.
         pair: The pair as it was fused, where something was found in it and undone; None: as it was given.
         degrade: (H, W, C) -> (h, w, C), where the images lie askew; None: the PSF on the grid.
+        valid: (H, W) bool, False where neither camera saw anything (no data: `fused` is filled there and means
+            nothing); None: no mask was given.
     """
 
     fused: np.ndarray
@@ -129,3 +150,4 @@ class FusionResult:
     notes: tuple[str, ...] = ()
     pair: Optional[Observation] = None
     degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
+    valid: Optional[np.ndarray] = None
