@@ -7,6 +7,10 @@ the coarser grid, sampled in the middle of its pixels. It is written here, with 
 the package. Outer LR pixels, which see more than the picture, are cut off with what lies under them, so that what lies
 beyond the border of the fused pair is real.
 
+Two real sensors are never quite aligned, and what is half a pixel off costs more than methods differ by: a method that
+finds the shift puts its result where the MSI lies, and the truth lies where the HSI does. `--align` moves the MSI onto
+the HSI's grid beforehand, by the shift under which the HSI explains it best, the same for all methods.
+
 Methods are told nothing but the two images, and the wavelengths if `-o data.wavelengths_nm=[...]` gives them. The table
 of PSNR, SAM and ERGAS over the pixels of the recorded HSI goes to FOLDER/wald.md, notes and verdicts to the screen.
 
@@ -28,6 +32,7 @@ from pathlib import Path
 from typing import Optional
 
 import numpy as np
+from scipy import ndimage, optimize
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -47,6 +52,11 @@ FIGURES = ("PSNR", "SAM", "ERGAS")
 USUAL_GAIN = 0.29
 # Standard deviations of the Gaussian beyond which nothing is seen.
 REACH = 3.0
+# How far the search for a shift begins to look, pixels of the HSI, and when it ends.
+FIRST_STEP = 0.5
+SHIFT_TOLERANCE = 1e-3
+# Pixels along the border that do not count in it: they are moved in from outside.
+RIM = 3
 # Pixels that images of one resolution are degraded by, if nothing else is asked for.
 USUAL_RATIO = 4
 
@@ -61,6 +71,7 @@ class Degraded:
         truth: (H, W, C), the HSI as it was recorded.
         ratio: H / h.
         sigma: Standard deviation of the HSI's Gaussian, pixels of the truth.
+        shift: (2,) by which the MSI was moved before, its own pixels.
     """
 
     lr_hsi: np.ndarray
@@ -68,6 +79,7 @@ class Degraded:
     truth: np.ndarray
     ratio: int
     sigma: float
+    shift: np.ndarray
 
 
 def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
@@ -79,6 +91,7 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     add("--out", required=True, metavar="FOLDER", help="the table goes there")
     add("--ratio", type=int, metavar="R", help=f"to degrade images of one resolution by ({USUAL_RATIO})")
     add("--gain", type=float, default=USUAL_GAIN, help=f"modulation transfer at Nyquist ({USUAL_GAIN})")
+    add("--align", action="store_true", help="move the MSI onto the HSI's grid first")
     add("--methods", nargs="+", default=list(DEFAULT_METHODS), metavar="NAME", help="methods or presets")
     add("-o", "--override", nargs="+", default=[], metavar="KEY=VALUE", help="data.lr_key=..., data.hr_key=...")
     return parser.parse_args(argv)
@@ -91,7 +104,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         configurations = {name: configuration(name, common) for name in args.methods}
         pair = read_pair(load_config(None, common).data)
-        degraded = degrade(pair.lr_hsi, pair.hr_msi, ratio=args.ratio, gain=args.gain)
+        degraded = degrade(pair.lr_hsi, pair.hr_msi, ratio=args.ratio, gain=args.gain, align=args.align)
     except UmsftError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -100,7 +113,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     height, width = degraded.truth.shape[:2]
     head = (
         f"{pair.name} by Wald's protocol: {height} x {width}, degraded by {degraded.ratio}, Gaussian of sigma "
-        f"{degraded.sigma:.2f} pixels (transfer {args.gain:g} at Nyquist)\n\n"
+        f"{degraded.sigma:.2f} pixels (transfer {args.gain:g} at Nyquist), the MSI moved by ({degraded.shift[0]:+.2f}, "
+        f"{degraded.shift[1]:+.2f}) of its pixels before\n\n"
     )
     write_text(Path(args.out) / "wald.md", head + table.markdown())
     return 0
@@ -159,12 +173,56 @@ def coarser(
     return seen, whole_rows, whole_columns
 
 
+def moved(msi: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """(H, W, M) moved by (2,) pixels, cubic splines between them."""
+    down, right = shift
+    return np.asarray(ndimage.shift(msi.astype(np.float64), (down, right, 0.0), order=3, mode="nearest"))
+
+
+def shift_onto(
+    hsi: np.ndarray,
+    msi: np.ndarray,
+    own: int,
+    gain: float,
+) -> np.ndarray:
+    """The shift of the MSI under which a linear mix of the HSI's bands explains it best.
+
+    Args:
+        hsi: (h, w, C).
+        msi: (k*h, k*w, M).
+        own: k.
+        gain: Modulation transfer at Nyquist, where k is more than 1.
+
+    Returns:
+        (2,) pixels of the MSI.
+    """
+    inner = (slice(RIM, -RIM), slice(RIM, -RIM))
+    spectra = hsi[inner].reshape(-1, hsi.shape[2]).astype(np.float64)
+    ones = np.ones((len(spectra), 1))
+    orthogonal, _ = np.linalg.qr(np.concatenate([spectra, ones], axis=1))
+
+    def unexplained(shift: np.ndarray) -> float:
+        seen = moved(msi, shift)
+        if own > 1:
+            seen, _, _ = coarser(seen, own, sigma_for(own, gain))
+        values = seen[inner].reshape(len(spectra), -1)
+        rest = values - orthogonal @ (orthogonal.T @ values)
+        return float(np.mean(np.log(rest.var(axis=0) / values.var(axis=0))))
+
+    step = FIRST_STEP * own
+    corners = np.array([[0.0, 0.0], [step, 0.0], [0.0, step]])
+    tolerances = {"xatol": SHIFT_TOLERANCE * own, "fatol": SHIFT_TOLERANCE, "initial_simplex": corners}
+    found = optimize.minimize(unexplained, np.zeros(2), method="Nelder-Mead", options=tolerances)
+    return np.asarray(found.x)
+
+
 def degrade(
     hsi: np.ndarray,
     msi: np.ndarray,
     *,
     ratio: Optional[int],
     gain: float,
+    align: bool = False,
 ) -> Degraded:
     """Degrade both images once more.
 
@@ -173,6 +231,7 @@ def degrade(
         msi: (k*h, k*w, M), or (h, w, M).
         ratio: For images of one resolution; None: `USUAL_RATIO`.
         gain: Modulation transfer at Nyquist.
+        align: Whether the MSI is moved onto the HSI's grid before.
 
     Returns:
         The coarser pair and its truth.
@@ -188,6 +247,10 @@ def degrade(
         raise DataError("no whole ratio", where="--msi", expected=f"k * {hsi.shape[:2]}", got=msi.shape[:2])
     if own > 1 and ratio not in (None, own):
         raise ConfigError("the images say it", where="--ratio", expected=own, got=ratio)
+    shift = np.zeros(2)
+    if align:
+        shift = shift_onto(hsi, msi, own, gain)
+        msi = moved(msi, shift)
     if own > 1:
         ratio = own
         msi, _, _ = coarser(msi, own, sigma_for(own, gain))
@@ -206,6 +269,7 @@ def degrade(
         truth=hsi[fine].astype(np.float32),
         ratio=ratio,
         sigma=sigma,
+        shift=shift,
     )
 
 

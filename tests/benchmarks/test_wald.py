@@ -53,6 +53,21 @@ def test_a_straight_ramp_keeps_its_place(wald):
     np.testing.assert_array_equal(degraded.hr_msi, degraded.truth)
 
 
+def test_finds_the_shift_that_was_put_in(wald):
+    # The same waves seen half a pixel further on: what the second camera shows is known without interpolation.
+    rows, columns = np.mgrid[0:40, 0:52].astype(float)
+    down, right = 0.3, -0.6
+
+    def scene(rows, columns):
+        waves = [np.sin(0.4 * rows + 0.3 * columns), np.cos(0.5 * columns - 0.2 * rows), np.sin(0.6 * rows)]
+        return 2 + np.stack(waves, axis=2)
+
+    hsi = scene(rows, columns)
+    msi = scene(rows - down, columns - right) @ np.array([[0.5, 0.1], [0.2, 0.7], [0.3, 0.2]])
+    shift = wald.shift_onto(hsi, msi, 1, 0.29)
+    np.testing.assert_allclose(shift, [-down, -right], atol=0.01)
+
+
 @pytest.mark.parametrize(("msi", "ratio"), [("msi.npy", 2), ("msi_1.npy", 4)])
 def test_measures_pairs_with_and_without_a_ratio_of_their_own(wald, pair, msi, ratio, capsys):
     common = ["--hsi", str(pair / "hsi.npy"), "--msi", str(pair / msi), "-o", "data.layout=hwc"]
