@@ -8,6 +8,8 @@ from typing import Any, Optional
 
 import numpy as np
 
+from paddle_umsft.data.grid import HsiGrid
+
 Supports = tuple[tuple[int, int], ...]
 
 
@@ -49,14 +51,16 @@ class Observation:
 
     Attributes:
         lr_hsi: (h, w, C) float32.
-        hr_msi: (H, W, M) float32, H = h * scale, W = w * scale.
-        scale: Whole ratio of the resolutions.
+        hr_msi: (H, W, M) float32, H = h * scale, W = w * scale; of any size where there is a `grid`.
+        scale: Whole ratio of the resolutions; where there is a `grid`, the next whole number.
         name: Short name of the scene.
         supports: Per MSI band the half-open range [a, b) of HSI bands it can see; None: not known.
         psf: (k, k) known PSF in HR pixels, sums to 1; None: to be estimated (blind).
         srf: (M, C) known SRF; None: to be estimated (blind).
         wavelengths_nm: (C,) HSI band centres, if known.
         meta: Facts to be stored with the result (normalisation, simulation, noise ...).
+        grid: Where the HSI's pixels lie on the MSI: a ratio that is no whole number, another origin, a turned grid. It
+            is where a search for shifts begins. None: LR pixel (i, j) lies on HR pixels i * scale, j * scale and so on.
     """
 
     lr_hsi: np.ndarray
@@ -68,6 +72,7 @@ class Observation:
     srf: Optional[np.ndarray] = None
     wavelengths_nm: Optional[np.ndarray] = None
     meta: dict[str, Any] = field(default_factory=dict)
+    grid: Optional[HsiGrid] = None
 
     @property
     def bands(self) -> int:
@@ -117,6 +122,8 @@ class FusionResult:
         notes: What a user should know before trusting the result, a line each.
         pair: The pair as it was fused, where something was found in it and undone; None: as it was given.
         degrade: (H, W, C) -> (h, w, C), where the images lie askew; None: the PSF on the grid.
+        area: (top, left, height, width) of the MSI that the result covers, where the images share only a part; None:
+            all of it.
     """
 
     fused: np.ndarray
@@ -129,3 +136,4 @@ class FusionResult:
     notes: tuple[str, ...] = ()
     pair: Optional[Observation] = None
     degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
+    area: Optional[tuple[int, int, int, int]] = None
