@@ -47,6 +47,7 @@ class OutputConfig(Section):
         visualdl: Whether a VisualDL log is written.
         figures: Whether pictures and report.html are written.
         clip: Whether values of the result below zero are set to zero; else they are data, and their share is told.
+        trust: Whether the expected error of every value is written beside the cube, as large as that.
     """
 
     root: str = "output"
@@ -57,6 +58,7 @@ class OutputConfig(Section):
     visualdl: bool = True
     figures: bool = True
     clip: bool = False
+    trust: bool = True
 
 
 class Config(Section):

@@ -106,7 +106,7 @@ def save_arrays(
     if format == "mat":
         _save_mat(folder / "fused.mat", result.fused, wavelengths_nm)
     else:
-        _save_npy(folder / "fused.npy", result.fused)
+        save_array(folder / "fused.npy", result.fused)
     arrays: dict[str, Optional[np.ndarray]] = {
         "psf": result.psf,
         "srf": result.srf,
@@ -117,10 +117,12 @@ def save_arrays(
     }
     for name, array in arrays.items():
         if array is not None:
-            _save_npy(folder / f"{name}.npy", np.asarray(array))
+            save_array(folder / f"{name}.npy", np.asarray(array))
 
 
-def _save_npy(path: Path, array: np.ndarray) -> None:
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Write one array, whole or not at all."""
+
     def write(temporary: Path) -> None:
         np.save(temporary, array)
 
