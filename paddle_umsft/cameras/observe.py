@@ -188,7 +188,8 @@ def pair(
     known_srf = None
     if observe.known_srf:
         made = build_srf(observe, bands, wavelengths_nm, band_order)
-        check_srf(made.values, bands, f"SRF {observe.srf}", msi_bands=msi_bands)
+        hr_msi = _seen_bands(hr_msi, made, observe.srf)
+        check_srf(made.values, bands, f"SRF {observe.srf}", msi_bands=hr_msi.shape[2])
         ratio = _unit_ratio(meta)
         srf = replace(made, values=made.values * ratio)
         known_srf = srf.values
@@ -212,6 +213,26 @@ def pair(
         meta=facts,
     )
     return Case(observation=observation)
+
+
+def _seen_bands(hr_msi: np.ndarray, srf: Srf, name: str) -> np.ndarray:
+    """Return the HR-MSI without the bands that lie outside the HSI, where its bands are those of the camera.
+
+    Raises:
+        DataError: It has another number of bands than the camera.
+    """
+    if srf.kept is None or srf.wanted is None:
+        return hr_msi
+    found = hr_msi.shape[2]
+    if found != srf.wanted:
+        raise DataError(
+            "MSI bands of the SRF",
+            where=f"SRF {name}",
+            expected=f"{found} as in the HR-MSI",
+            got=srf.wanted,
+            hint="say which the file's bands are, in its order: observe.bands=[...]",
+        )
+    return hr_msi[:, :, list(srf.kept)]
 
 
 def _unit_ratio(meta: dict[str, Any]) -> float:
