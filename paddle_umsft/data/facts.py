@@ -94,4 +94,3 @@ class FileFacts:
     def with_ground(self, ground: Georeference) -> FileFacts:
         """Return the same facts of an image that lies elsewhere."""
         return replace(self, ground=ground)
-

@@ -35,6 +35,14 @@ class Georeference:
         return self.transform is not None
 
     @property
+    def geotransform(self) -> Optional[Affine]:
+        """Return the six numbers in GDAL's order: x of the corner, x a column, x a row, then the same of y."""
+        if self.transform is None:
+            return None
+        a, b, c, d, e, f = self.transform
+        return c, a, b, f, d, e
+
+    @property
     def pixel_size(self) -> Optional[tuple[float, float]]:
         """Return width and height of a pixel in the units of the coordinate system, both positive."""
         if self.transform is None:

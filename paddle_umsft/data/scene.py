@@ -26,7 +26,6 @@ class Scene:
         source: The file or folder it came from, or a word about how it was made.
         notes: Lines worth printing (a crop, a reordering of bands ...).
         band_order: Of each band its place in the file, where the bands were sorted by wavelength; None: they were not.
-        mask: (H, W) bool, True where the pixel has values; None: everywhere.
         facts: What the file says of its image; None: it came from no file.
     """
 
@@ -38,7 +37,6 @@ class Scene:
     source: str = ""
     notes: tuple[str, ...] = ()
     band_order: Optional[tuple[int, ...]] = None
-    mask: Optional[np.ndarray] = None
     facts: Optional[FileFacts] = None
 
     def with_cube(self, hr_hsi: np.ndarray, note: Optional[str] = None) -> Scene:

@@ -16,6 +16,7 @@ def test_a_cut_and_a_coarser_grid_keep_their_place() -> None:
     cut = ground.cut(top=4, left=6)
     assert cut.at(0, 0) == ground.at(6, 4) == (500000 + 20 * 6 + 15 * 4, 5800000 + 15 * 6 - 20 * 4)
     assert cut.at(2, 3) == ground.at(8, 7)
+    assert ground.geotransform == (500000.0, 20.0, 15.0, 5800000.0, 15.0, -20.0)
     coarse = ground.coarser(8)
     assert coarse.at(1, 2) == ground.at(8, 16)
     assert (coarse.pixel_size, ground.pixel_size) == ((200.0, 200.0), (25.0, 25.0))
