@@ -8,6 +8,8 @@ from typing import Any, Optional
 
 import numpy as np
 
+from paddle_umsft.data.facts import FileFacts
+
 Supports = tuple[tuple[int, int], ...]
 
 
@@ -24,6 +26,7 @@ class Scene:
         source: The file or folder it came from, or a word about how it was made.
         notes: Lines worth printing (a crop, a reordering of bands ...).
         band_order: Of each band its place in the file, where the bands were sorted by wavelength; None: they were not.
+        facts: What the file says of its image; None: it came from no file.
     """
 
     hr_hsi: np.ndarray
@@ -34,6 +37,7 @@ class Scene:
     source: str = ""
     notes: tuple[str, ...] = ()
     band_order: Optional[tuple[int, ...]] = None
+    facts: Optional[FileFacts] = None
 
     def with_cube(self, hr_hsi: np.ndarray, note: Optional[str] = None) -> Scene:
         """Return the same scene with other values (a crop, say) and a note on why."""
@@ -57,6 +61,8 @@ class Observation:
         srf: (M, C) known SRF; None: to be estimated (blind).
         wavelengths_nm: (C,) HSI band centres, if known.
         meta: Facts to be stored with the result (normalisation, simulation, noise ...).
+        hsi_facts: What the HSI's file says of it; None: it came from no file.
+        msi_facts: The same of the MSI; its ground is the result's.
     """
 
     lr_hsi: np.ndarray
@@ -68,6 +74,8 @@ class Observation:
     srf: Optional[np.ndarray] = None
     wavelengths_nm: Optional[np.ndarray] = None
     meta: dict[str, Any] = field(default_factory=dict)
+    hsi_facts: Optional[FileFacts] = None
+    msi_facts: Optional[FileFacts] = None
 
     @property
     def bands(self) -> int:
