@@ -14,7 +14,7 @@ from paddle_umsft.cameras.psf import build_psf
 from paddle_umsft.cameras.response import Srf
 from paddle_umsft.cameras.spatial import SpatialDegradation, whole_lines
 from paddle_umsft.cameras.spectral import SpectralDegradation
-from paddle_umsft.cameras.srf import build_srf
+from paddle_umsft.cameras.srf import build_srf, widths_of
 from paddle_umsft.config.data import DEFAULT_SCALE, ObserveConfig
 from paddle_umsft.data.checks import (
     check_counted,
@@ -69,7 +69,7 @@ def simulate(
     scene, crop = crop_to_scale(scene, scale)
     psf = build_psf(observe.psf, scale)
     bands = scene.hr_hsi.shape[2]
-    srf = build_srf(observe, bands, scene.wavelengths_nm, scene.band_order)
+    srf = build_srf(observe, bands, scene.wavelengths_nm, scene.band_order, widths_of(scene.facts))
     # float64 inside: rounding of the simulation is then below that of the float32 it is stored in.
     truth = scene.hr_hsi.astype(np.float64)
     border = _border(observe.border)

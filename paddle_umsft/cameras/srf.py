@@ -14,6 +14,7 @@ from paddle_umsft.cameras.srf_files import load_srf
 from paddle_umsft.cameras.srf_named import SENSORS, nikon_d700, sensor_srf, uniform_srf
 from paddle_umsft.config.data import ObserveConfig
 from paddle_umsft.data.checks import check_counted, check_supports
+from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.errors import DataError
 
 # Settings, number of bands C, their (C,) wavelengths and widths in nm, if known -> SRF.
@@ -77,6 +78,19 @@ def build_srf(
     msi_bands = srf.values.shape[0]
     supports = check_supports(settings.supports, bands, msi_bands)
     return replace(srf, supports=supports)
+
+
+def widths_of(facts: Optional[FileFacts]) -> Optional[np.ndarray]:
+    """Return (C,) full widths at half maximum of a cube's bands in nm, where its file knows them all."""
+    if facts is None or facts.bands.fwhm_nm is None:
+        return None
+    widths = np.asarray(facts.bands.fwhm_nm, np.float64)
+    if facts.order is not None:
+        widths = widths[list(facts.order)]
+    # Some files have 0 where they know nothing.
+    if not np.all(np.isfinite(widths)) or widths.min() <= 0:
+        return None
+    return widths
 
 
 def _check_is_file(name: str) -> None:
