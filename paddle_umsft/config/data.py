@@ -54,6 +54,9 @@ class DataConfig(Section):
         hr_msi: HR-MSI file of the pair (also .png, .jpg); may be the same file.
         lr_key: As `key`, for `lr_hsi`.
         hr_key: As `key`, for `hr_msi`.
+        mask_hsi: File (.npy, .npz, .mat, .tif, .png ...) of one number a pixel of the HSI, or of the scene that `path`
+            names (before `crop`): whatever is not zero is valid; None: all of them are.
+        mask_msi: The same for the HR-MSI of a pair.
         demo: The made-up scene.
     """
 
@@ -67,6 +70,8 @@ class DataConfig(Section):
     hr_msi: Optional[str] = None
     lr_key: Optional[str] = None
     hr_key: Optional[str] = None
+    mask_hsi: Optional[str] = None
+    mask_msi: Optional[str] = None
     demo: DemoConfig = Field(default_factory=DemoConfig)
 
     @property
@@ -123,6 +128,8 @@ class DataConfig(Section):
         is_lone = (self.lr_hsi is None) != (self.hr_msi is None)
         if is_lone:
             raise ValueError("lr_hsi and hr_msi belong together: give both or neither")
+        if self.mask_msi is not None and self.hr_msi is None:
+            raise ValueError("mask_msi goes with hr_msi; what is valid of a scene says mask_hsi")
         return self
 
 
