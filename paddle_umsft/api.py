@@ -85,6 +85,8 @@ def read_pair(
         meta=images.meta,
         mask_hsi=images.mask_hsi,
         mask_msi=images.mask_msi,
+        hsi_facts=images.hsi_facts,
+        msi_facts=images.msi_facts,
     )
 
 

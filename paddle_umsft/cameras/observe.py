@@ -25,6 +25,7 @@ from paddle_umsft.data.checks import (
     check_supports,
     crop_size,
 )
+from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.scene import Case, Observation, Scene
 from paddle_umsft.errors import DataError
 
@@ -114,6 +115,8 @@ def simulate(
         meta=meta,
         mask_hsi=mask_hsi,
         mask_msi=scene.mask_hsi,
+        hsi_facts=_coarser(scene.facts, scale),
+        msi_facts=_of_msi(scene.facts),
     )
     return Case(
         observation=observation,
@@ -121,6 +124,24 @@ def simulate(
         true_psf=psf,
         true_srf=srf.values,
         mask=scene.mask_hsi,
+    )
+
+
+def _coarser(facts: Optional[FileFacts], scale: int) -> Optional[FileFacts]:
+    """Return the facts of the simulated LR-HSI: those of the scene, in larger pixels."""
+    if facts is None:
+        return None
+    return facts.with_ground(facts.ground.coarser(scale))
+
+
+def _of_msi(facts: Optional[FileFacts]) -> Optional[FileFacts]:
+    """Return the facts of the simulated HR-MSI: the scene's place and time."""
+    if facts is None:
+        return None
+    return FileFacts(
+        ground=facts.ground,
+        units=facts.units,
+        acquired=facts.acquired,
     )
 
 
@@ -169,6 +190,8 @@ def pair(
     meta: Optional[dict[str, Any]] = None,
     mask_hsi: Optional[np.ndarray] = None,
     mask_msi: Optional[np.ndarray] = None,
+    hsi_facts: Optional[FileFacts] = None,
+    msi_facts: Optional[FileFacts] = None,
 ) -> Case:
     """Make a case of two images made elsewhere; there is no truth.
 
@@ -186,6 +209,8 @@ def pair(
         meta: Facts to be kept; what `read_pair` says of divisors and of the order of bands counts.
         mask_hsi: (h, w), True where the LR-HSI holds data; None: everywhere.
         mask_msi: (H, W), the same for the HR-MSI.
+        hsi_facts: What the LR-HSI's file says beside its numbers.
+        msi_facts: The same of the HR-MSI's.
 
     Returns:
         The observation without truth. Without `observe.supports` and a known SRF, the supports are not known.
@@ -237,6 +262,8 @@ def pair(
         meta=facts,
         mask_hsi=mask_hsi,
         mask_msi=mask_msi,
+        hsi_facts=hsi_facts,
+        msi_facts=msi_facts,
     )
     return Case(observation=observation)
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from paddle_umsft.cameras.response import Srf, supports_of
 from paddle_umsft.data.checks import check_srf
-from paddle_umsft.data.layout import in_nm
 from paddle_umsft.data.readers.base import RawArray, Request, require_file
 from paddle_umsft.data.readers.table import read_array, read_table
+from paddle_umsft.data.wavelengths import in_nm
 from paddle_umsft.errors import DataError
 
 # A run folder keeps its wavelengths in a file of their own, beside srf.npy.

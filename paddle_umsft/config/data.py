@@ -54,6 +54,12 @@ class DataConfig(Section):
         hr_msi: HR-MSI file of the pair (also .png, .jpg); may be the same file.
         lr_key: As `key`, for `lr_hsi`.
         hr_key: As `key`, for `hr_msi`.
+        lr_layout: As `layout`, for `lr_hsi` alone.
+        hr_layout: As `layout`, for `hr_msi` alone.
+        bad_bands: "auto": bands that the file's own list (`bbl`) calls bad, or that are dead, are left out; "none": all
+            are kept; or a list of bands (from 0) and half-open ranges [a, b) that are left out.
+        no_data: "auto": pixels without data by the file's mask, its no-data value, NaN, or zeros along the edge are
+            masked; "none": they are values like others; or the number that means "no data".
         mask_hsi: File (.npy, .npz, .mat, .tif, .png ...) of one number a pixel of the HSI, or of the scene that `path`
             names (before `crop`): whatever is not zero is valid; None: all of them are.
         mask_msi: The same for the HR-MSI of a pair.
@@ -70,6 +76,10 @@ class DataConfig(Section):
     hr_msi: Optional[str] = None
     lr_key: Optional[str] = None
     hr_key: Optional[str] = None
+    lr_layout: Optional[Literal["auto", "hwc", "chw"]] = None
+    hr_layout: Optional[Literal["auto", "hwc", "chw"]] = None
+    bad_bands: Union[Literal["auto", "none"], list[Union[int, tuple[int, int]]]] = "auto"
+    no_data: Union[Literal["auto", "none"], float] = "auto"
     mask_hsi: Optional[str] = None
     mask_msi: Optional[str] = None
     demo: DemoConfig = Field(default_factory=DemoConfig)
@@ -93,6 +103,14 @@ class DataConfig(Section):
             is_usable = 0 < value < math.inf
             if not is_usable:
                 raise ValueError("as a number must be finite and > 0")
+        return value
+
+    @field_validator("bad_bands", "no_data", mode="before")
+    @classmethod
+    def _none_is_a_word(cls, value: Any) -> Any:
+        # YAML reads `null` as None; here, too, it means "leave everything as it is".
+        if value is None:
+            return "none"
         return value
 
     @field_validator("crop")

@@ -54,6 +54,8 @@ class Scene:
         top, left, height, width = crop
         window = (slice(top, top + height), slice(left, left + width))
         part = self.with_cube(self.hr_hsi[window], note)
+        if self.facts is not None:
+            part = replace(part, facts=self.facts.with_ground(self.facts.ground.cut(top, left)))
         if self.mask_hsi is None:
             return part
         return replace(part, mask_hsi=self.mask_hsi[window])
