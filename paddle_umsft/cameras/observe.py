@@ -14,7 +14,7 @@ from paddle_umsft.cameras.psf import build_psf
 from paddle_umsft.cameras.response import Srf
 from paddle_umsft.cameras.spatial import SpatialDegradation, whole_lines
 from paddle_umsft.cameras.spectral import SpectralDegradation
-from paddle_umsft.cameras.srf import build_srf
+from paddle_umsft.cameras.srf import build_srf, widths_of
 from paddle_umsft.config.data import DEFAULT_SCALE, ObserveConfig
 from paddle_umsft.data.checks import (
     check_counted,
@@ -72,7 +72,7 @@ def simulate(
     scene, crop = crop_to_scale(scene, scale)
     psf = build_psf(observe.psf, scale)
     bands = scene.hr_hsi.shape[2]
-    srf = build_srf(observe, bands, scene.wavelengths_nm, scene.band_order)
+    srf = build_srf(observe, bands, scene.wavelengths_nm, scene.band_order, widths_of(scene.facts))
     # float64 inside: rounding of the simulation is then below that of the float32 it is stored in.
     truth = scene.hr_hsi.astype(np.float64)
     border = _border(observe.border)
@@ -238,7 +238,8 @@ def pair(
     known_srf = None
     if observe.known_srf:
         made = build_srf(observe, bands, wavelengths_nm, band_order)
-        check_srf(made.values, bands, f"SRF {observe.srf}", msi_bands=msi_bands)
+        hr_msi = _seen_bands(hr_msi, made, observe.srf)
+        check_srf(made.values, bands, f"SRF {observe.srf}", msi_bands=hr_msi.shape[2])
         ratio = _unit_ratio(meta)
         srf = replace(made, values=made.values * ratio)
         known_srf = srf.values
@@ -266,6 +267,26 @@ def pair(
         msi_facts=msi_facts,
     )
     return Case(observation=observation)
+
+
+def _seen_bands(hr_msi: np.ndarray, srf: Srf, name: str) -> np.ndarray:
+    """Return the HR-MSI without the bands that lie outside the HSI, where its bands are those of the camera.
+
+    Raises:
+        DataError: It has another number of bands than the camera.
+    """
+    if srf.kept is None or srf.wanted is None:
+        return hr_msi
+    found = hr_msi.shape[2]
+    if found != srf.wanted:
+        raise DataError(
+            "MSI bands of the SRF",
+            where=f"SRF {name}",
+            expected=f"{found} as in the HR-MSI",
+            got=srf.wanted,
+            hint="say which the file's bands are, in its order: observe.bands=[...]",
+        )
+    return hr_msi[:, :, list(srf.kept)]
 
 
 def _unit_ratio(meta: dict[str, Any]) -> float:

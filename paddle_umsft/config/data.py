@@ -187,9 +187,11 @@ class ObserveConfig(Section):
         border: What LR pixels see beyond the scene in a simulation: "wrap", its other side (published figures);
             "reflect", the scene mirrored; "valid", nothing: the scene is cut so that every LR pixel is whole, and
             what lies beyond the cut is real.
-        srf: nikon_d700, sentinel2, uniform, or a file (.npy, .npz, .mat, .csv).
+        srf: A camera by name (nikon_d700, sentinel2a, landsat8, uniform ...: `CAMERAS` of `cameras/srf.py`), or a file
+            (.npy, .npz, .mat; .csv or .txt with wavelengths, or with centre and width of each band).
         srf_key: Name of the array in an SRF file, if it has several.
-        bands: Sentinel-2 bands by name; None: B2, B3, B4, B8, B11, B12, as far as the scene reaches.
+        bands: The camera's bands by name; None: its usual ones (of Sentinel-2, B2, B3, B4, B8, B11, B12), as far as
+            the scene reaches.
         msi_bands: Number of MSI bands of a uniform SRF.
         supports: Per MSI band the half-open range [a, b) of HSI bands it may see; None: by the SRF.
         snr_hsi_db: Noise of the LR-HSI, dB; None: none.

@@ -28,6 +28,7 @@ from paddle_umsft.runs.folder import (
     write_history,
 )
 from paddle_umsft.runs.log import logging_to
+from paddle_umsft.runs.writers.table import settled_format
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,10 @@ def _fuse_and_write(
     try:
         result = _fuse(case, config, folder, log, writer, quiet)
         metrics = assess(case, result, config)
-        save_arrays(folder, case, result, config.output.format)
+        format, note = settled_format(config.output.format, case.observation)
+        if note is not None:
+            log.warning("note       %s", note)
+        save_arrays(folder, case, result, format)
         if config.output.figures:
             from paddle_umsft.runs.pictures import write_pictures
 
