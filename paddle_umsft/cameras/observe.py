@@ -221,7 +221,7 @@ def pair(
     """
     meta = meta or {}
     band_order = meta.get("band_order")
-    check_counted(observe.supports, band_order)
+    configured = check_counted(observe.supports, band_order)
     check_cube(lr_hsi, f"{name}: LR-HSI")
     check_cube(hr_msi, f"{name}: HR-MSI")
     scale = check_pair(lr_hsi.shape, hr_msi.shape, observe.scale)
@@ -229,8 +229,8 @@ def pair(
     msi_bands = hr_msi.shape[2]
     notes = tuple(meta.get("notes", ()))
     supports = None
-    if observe.supports is not None:
-        supports = check_supports(observe.supports, bands, msi_bands)
+    if configured is not None:
+        supports = check_supports(configured, bands, msi_bands)
     psf = None
     if observe.known_psf:
         psf = build_psf(observe.psf, scale)

@@ -31,7 +31,7 @@ class Cube:
         notes: Lines worth printing.
         facts: What the file says beside.
         mask: (H, W) bool, True where a pixel holds data; None: everywhere.
-        band_order: Of each band its place in the file, where bands were sorted by wavelength; None: they were not.
+        band_order: Of each band its place in the file, where bands were sorted or left out; None: they were not.
     """
 
     values: np.ndarray
@@ -227,16 +227,13 @@ def used_bands(
         places = tuple(places[band] for band in order)
     if kept.places is not None or order is not None:
         facts = replace(facts, order=places)
-    band_order = None
-    if order is not None:
-        band_order = places
     return replace(
         cube,
         values=sorted_bands.cube,
         wavelengths_nm=sorted_bands.wavelengths_nm,
         notes=cube.notes + kept.notes + sorted_bands.notes,
         facts=facts,
-        band_order=band_order,
+        band_order=facts.order,
     )
 
 

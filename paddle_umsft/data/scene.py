@@ -25,7 +25,7 @@ class Scene:
         divisor: The number the raw values were divided by.
         source: The file or folder it came from, or a word about how it was made.
         notes: Lines worth printing (a crop, a reordering of bands ...).
-        band_order: Of each band its place in the file, where the bands were sorted by wavelength; None: they were not.
+        band_order: Of each band its place in the file, where bands were sorted or left out; None: they were not.
         facts: What the file says of its image; None: it came from no file.
         mask_hsi: (H, W) bool, True where `hr_hsi` holds data; what is masked was filled (`data/masks.py`). None: it
             holds data everywhere.
