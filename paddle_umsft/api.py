@@ -15,7 +15,9 @@ from paddle_umsft.config.load import load_config, make_config
 from paddle_umsft.config.run import Config
 from paddle_umsft.data import reading
 from paddle_umsft.data.checks import (
+    check_axes,
     check_cube,
+    check_numeric,
     check_pair,
     check_psf,
     check_scale,
@@ -23,6 +25,7 @@ from paddle_umsft.data.checks import (
     check_supports,
     check_wavelengths,
 )
+from paddle_umsft.data.masks import check_mask, filled
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import Case, FusionResult, Observation, Scene
 from paddle_umsft.errors import ConfigError
@@ -80,6 +83,10 @@ def read_pair(
         name=images.name,
         wavelengths_nm=images.wavelengths_nm,
         meta=images.meta,
+        mask_hsi=images.mask_hsi,
+        mask_msi=images.mask_msi,
+        hsi_facts=images.hsi_facts,
+        msi_facts=images.msi_facts,
     )
 
 
@@ -120,6 +127,8 @@ def fuse(
     psf: Optional[np.ndarray] = None,
     srf: Optional[np.ndarray] = None,
     wavelengths_nm: Optional[np.ndarray] = None,
+    mask_hsi: Optional[np.ndarray] = None,
+    mask_msi: Optional[np.ndarray] = None,
     config: Optional[Union[Config, str, Path]] = None,
     overrides: Iterable[str] = (),
     method: Optional[str] = None,
@@ -139,6 +148,9 @@ def fuse(
         psf: (k, k) known PSF in HR pixels, scaled to sum 1 here; None: learned.
         srf: (M, C) known SRF; None: learned.
         wavelengths_nm: (C,) band centres of the HSI.
+        mask_hsi: (h, w), True where the LR-HSI holds data; what lies under False may be anything, NaN too, and
+            reaches no other pixel. None: all of it is data.
+        mask_msi: (H, W), the same for the HR-MSI.
         config: A `Config`, or the name of a configuration file; None: the published settings.
         overrides: `key.sub=value` on top of a named configuration.
         method: Instead of the configuration's.
@@ -149,7 +161,8 @@ def fuse(
         on_record: Called with every record of an iterative method (stage, iteration, loss ...).
 
     Returns:
-        `fused` (H, W, C) float32, `psf`, `srf` (M, C), `history`.
+        `fused` (H, W, C) float32, `psf`, `srf` (M, C), `history`; with masks `valid` (H, W), False where there is no
+        data.
 
     Raises:
         DataError: If the images are unusable or do not agree by one whole factor.
@@ -171,6 +184,8 @@ def fuse(
         psf=psf,
         srf=srf,
         wavelengths_nm=wavelengths_nm,
+        mask_hsi=mask_hsi,
+        mask_msi=mask_msi,
     )
     settings = _settings(config, overrides, {"method": method, "seed": seed})
     settings = _with_start(settings, weights, iterations)
@@ -206,7 +221,11 @@ def _checked_observation(
     psf: Optional[np.ndarray],
     srf: Optional[np.ndarray],
     wavelengths_nm: Optional[np.ndarray],
+    mask_hsi: Optional[np.ndarray],
+    mask_msi: Optional[np.ndarray],
 ) -> Observation:
+    lr_hsi, mask_hsi = _masked(lr_hsi, mask_hsi, "hsi")
+    hr_msi, mask_msi = _masked(hr_msi, mask_msi, "msi")
     lr_hsi, hr_msi = check_cube(lr_hsi, "lr_hsi"), check_cube(hr_msi, "hr_msi")
     if scale is not None:
         told: Any = scale
@@ -224,7 +243,29 @@ def _checked_observation(
         psf=None if checked_psf is None else checked_psf / checked_psf.sum(),
         srf=checked_srf,
         wavelengths_nm=None if wavelengths_nm is None else check_wavelengths(wavelengths_nm, bands),
+        mask_hsi=mask_hsi,
+        mask_msi=mask_msi,
     )
+
+
+def _masked(
+    image: np.ndarray,
+    mask: Optional[np.ndarray],
+    which: str,
+) -> tuple[np.ndarray, Optional[np.ndarray]]:
+    """An image with what its mask hides filled, and the mask, checked; both as they came without one.
+
+    Args:
+        image: (H, W, B), anything at all where it is masked.
+        mask: (H, W) or None.
+        which: "hsi" or "msi".
+    """
+    if mask is None:
+        return image, None
+    name = {"hsi": "lr_hsi", "msi": "hr_msi"}[which]
+    image = check_axes(check_numeric(image, name), name)
+    valid = check_mask(mask, image.shape, f"mask_{which}")
+    return filled(image, valid, name), valid
 
 
 def _settings(config: Optional[Union[Config, str, Path]], overrides: Iterable[str], instead: dict[str, Any]) -> Config:

@@ -16,7 +16,7 @@ import numpy as np
 
 from paddle_umsft.cameras.curves import Curves, gaussian_curves
 from paddle_umsft.config.data import SHORTEST_NM
-from paddle_umsft.data.layout import NM_PER_MICROMETRE
+from paddle_umsft.data.wavelengths import NM_PER_MICROMETRE
 from paddle_umsft.errors import DataError
 
 SUFFIXES = (".csv", ".txt", ".tsv", ".dat")

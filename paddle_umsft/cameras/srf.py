@@ -47,7 +47,7 @@ def build_srf(
         settings: Section `observe`: `srf`, `srf_key`, `bands`, `msi_bands`, `supports`.
         bands: C of the scene.
         wavelengths_nm: (C,) band centres, ascending, if known.
-        band_order: Of each band its place in the scene's file, where the bands were sorted by wavelength.
+        band_order: Of each band its place in the scene's file, where bands were sorted or left out.
         fwhm_nm: (C,) full widths at half maximum of the bands, if known.
 
     Returns:
@@ -58,7 +58,8 @@ def build_srf(
         ConfigError: Unknown band of the camera, or supports that do not fit, or are given where bands were sorted.
         DataError: The SRF does not fit the scene (band count, wavelengths), or its file cannot be used.
     """
-    check_counted(settings.supports, band_order)
+    configured = check_counted(settings.supports, band_order)
+    settings = settings.model_copy(update={"supports": configured})
     make = CAMERAS.get(settings.srf)
     if make is not None:
         srf = make(settings, bands, wavelengths_nm, fwhm_nm)

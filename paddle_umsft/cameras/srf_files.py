@@ -19,9 +19,9 @@ from paddle_umsft.cameras.curves import Curves
 from paddle_umsft.cameras.response import Srf, supports_of
 from paddle_umsft.cameras.srf_curves import srf_of_curves
 from paddle_umsft.data.checks import check_srf
-from paddle_umsft.data.layout import in_nm
 from paddle_umsft.data.readers.base import RawArray, Request, require_file
 from paddle_umsft.data.readers.table import read_array, read_table
+from paddle_umsft.data.wavelengths import in_nm
 from paddle_umsft.errors import DataError
 
 # A run folder keeps its wavelengths in a file of their own, beside srf.npy.
@@ -54,7 +54,7 @@ def load_srf(
         bands: C of the scene.
         wavelengths_nm: (C,) band centres, needed for a table with wavelengths.
         key: Name of the array in a .mat or .npz, if there are several.
-        band_order: Of each band its place in the scene's file, where the bands were sorted by wavelength.
+        band_order: Of each band its place in the scene's file, where bands were sorted or left out.
         msi_bands: Names of the wanted columns of curves; None: all that the scene covers.
         fwhm_nm: (C,) widths of the scene's bands, if known.
 
@@ -100,7 +100,8 @@ def _of_table(
     notes: tuple[str, ...],
 ) -> Srf:
     """Return the SRF of a table with one row or column per HSI band."""
-    if bands not in table.shape:
+    count = _columns(table, bands, band_order)
+    if count is None:
         raise DataError(
             "bands of the SRF",
             where=where,
@@ -108,16 +109,17 @@ def _of_table(
             got=f"shape {table.shape}",
             hint="a table over wavelength needs a header line: wavelength_nm,B1,B2",
         )
-    if table.shape[1] != bands:
+    if table.shape[1] != count:
         table = table.T
-    values = check_srf(table, bands, where)  # (M, C)
+    values = check_srf(table, count, where)  # (M, bands of the file)
     # What stands beside the table tells more than the order of the scene's file.
     if own is not None and wavelengths_nm is not None and own.size == bands:
         places = _same_bands(own, wavelengths_nm, where)
         values = values[:, places]
-    elif band_order is not None:
+    elif band_order is not None and count > max(band_order):
         values = values[:, list(band_order)]
-        notes += (f"{where}: sorted by wavelength, as the bands were",)
+        notes += (f"{where}: sorted by wavelength or left out, as the bands were",)
+        values = check_srf(values, bands, where)  # (M, C)
     names = tuple(f"band{number}" for number in range(1, len(values) + 1))
     return Srf(
         values=values,
@@ -125,6 +127,18 @@ def _of_table(
         supports=supports_of(values),
         notes=notes,
     )
+
+
+def _columns(table: np.ndarray, bands: int, band_order: Optional[Sequence[int]]) -> Optional[int]:
+    """Return how many HSI bands a table has: those that are used, or those of the file; None: neither fits."""
+    if bands in table.shape:
+        return bands
+    if band_order is None:
+        return None
+    larger = [length for length in table.shape if length > max(band_order)]
+    if len(larger) != 1:
+        return None
+    return int(larger[0])
 
 
 def _read(file: Path, key: Optional[str], where: str) -> Union[Curves, RawArray]:

@@ -55,6 +55,15 @@ class DataConfig(Section):
             one folder of a_hsi.tif, a_msi.tif ... are as many pairs.
         lr_key: As `key`, for `lr_hsi`.
         hr_key: As `key`, for `hr_msi`.
+        lr_layout: As `layout`, for `lr_hsi` alone.
+        hr_layout: As `layout`, for `hr_msi` alone.
+        bad_bands: "auto": bands that the file's own list (`bbl`) calls bad, or that are dead, are left out; "none": all
+            are kept; or a list of bands (from 0) and half-open ranges [a, b) that are left out.
+        no_data: "auto": pixels without data by the file's mask, its no-data value, NaN, or zeros along the edge are
+            masked; "none": they are values like others; or the number that means "no data".
+        mask_hsi: File (.npy, .npz, .mat, .tif, .png ...) of one number a pixel of the HSI, or of the scene that `path`
+            names (before `crop`): whatever is not zero is valid; None: all of them are.
+        mask_msi: The same for the HR-MSI of a pair.
         demo: The made-up scene.
     """
 
@@ -68,6 +77,12 @@ class DataConfig(Section):
     hr_msi: Optional[str] = None
     lr_key: Optional[str] = None
     hr_key: Optional[str] = None
+    lr_layout: Optional[Literal["auto", "hwc", "chw"]] = None
+    hr_layout: Optional[Literal["auto", "hwc", "chw"]] = None
+    bad_bands: Union[Literal["auto", "none"], list[Union[int, tuple[int, int]]]] = "auto"
+    no_data: Union[Literal["auto", "none"], float] = "auto"
+    mask_hsi: Optional[str] = None
+    mask_msi: Optional[str] = None
     demo: DemoConfig = Field(default_factory=DemoConfig)
 
     @property
@@ -89,6 +104,14 @@ class DataConfig(Section):
             is_usable = 0 < value < math.inf
             if not is_usable:
                 raise ValueError("as a number must be finite and > 0")
+        return value
+
+    @field_validator("bad_bands", "no_data", mode="before")
+    @classmethod
+    def _none_is_a_word(cls, value: Any) -> Any:
+        # YAML reads `null` as None; here, too, it means "leave everything as it is".
+        if value is None:
+            return "none"
         return value
 
     @field_validator("crop")
@@ -124,6 +147,8 @@ class DataConfig(Section):
         is_lone = (self.lr_hsi is None) != (self.hr_msi is None)
         if is_lone:
             raise ValueError("lr_hsi and hr_msi belong together: give both or neither")
+        if self.mask_msi is not None and self.hr_msi is None:
+            raise ValueError("mask_msi goes with hr_msi; what is valid of a scene says mask_hsi")
         return self
 
 

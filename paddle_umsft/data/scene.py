@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
@@ -25,8 +25,10 @@ class Scene:
         divisor: The number the raw values were divided by.
         source: The file or folder it came from, or a word about how it was made.
         notes: Lines worth printing (a crop, a reordering of bands ...).
-        band_order: Of each band its place in the file, where the bands were sorted by wavelength; None: they were not.
+        band_order: Of each band its place in the file, where bands were sorted or left out; None: they were not.
         facts: What the file says of its image; None: it came from no file.
+        mask_hsi: (H, W) bool, True where `hr_hsi` holds data; what is masked was filled (`data/masks.py`). None: it
+            holds data everywhere.
     """
 
     hr_hsi: np.ndarray
@@ -38,6 +40,7 @@ class Scene:
     notes: tuple[str, ...] = ()
     band_order: Optional[tuple[int, ...]] = None
     facts: Optional[FileFacts] = None
+    mask_hsi: Optional[np.ndarray] = None
 
     def with_cube(self, hr_hsi: np.ndarray, note: Optional[str] = None) -> Scene:
         """Return the same scene with other values (a crop, say) and a note on why."""
@@ -45,6 +48,17 @@ class Scene:
         if note:
             notes += (note,)
         return replace(self, hr_hsi=hr_hsi, notes=notes)
+
+    def cut_to(self, crop: Sequence[int], note: str) -> Scene:
+        """Return a part of the scene, [top, left, height, width], and a note on why."""
+        top, left, height, width = crop
+        window = (slice(top, top + height), slice(left, left + width))
+        part = self.with_cube(self.hr_hsi[window], note)
+        if self.facts is not None:
+            part = replace(part, facts=self.facts.with_ground(self.facts.ground.cut(top, left)))
+        if self.mask_hsi is None:
+            return part
+        return replace(part, mask_hsi=self.mask_hsi[window])
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,9 @@ class Observation:
         meta: Facts to be stored with the result (normalisation, simulation, noise ...).
         hsi_facts: What the HSI's file says of it; None: it came from no file.
         msi_facts: The same of the MSI; its ground is the result's.
+        mask_hsi: (h, w) bool, True where `lr_hsi` holds data; None: everywhere. What is masked may hold anything, NaN
+            too: it is filled from valid pixels before any method sees it.
+        mask_msi: (H, W) bool, the same for `hr_msi`.
     """
 
     lr_hsi: np.ndarray
@@ -76,6 +93,8 @@ class Observation:
     meta: dict[str, Any] = field(default_factory=dict)
     hsi_facts: Optional[FileFacts] = None
     msi_facts: Optional[FileFacts] = None
+    mask_hsi: Optional[np.ndarray] = None
+    mask_msi: Optional[np.ndarray] = None
 
     @property
     def bands(self) -> int:
@@ -102,12 +121,14 @@ class Case:
         reference: (H, W, C) true cube, or None.
         true_psf: (k, k) PSF of the simulation, or None.
         true_srf: (M, C) SRF of the simulation, or None.
+        mask: (H, W) bool, True where the reference holds a truth; None: everywhere.
     """
 
     observation: Observation
     reference: Optional[np.ndarray] = None
     true_psf: Optional[np.ndarray] = None
     true_srf: Optional[np.ndarray] = None
+    mask: Optional[np.ndarray] = None
 
 
 @dataclass
@@ -125,6 +146,8 @@ class FusionResult:
         notes: What a user should know before trusting the result, a line each.
         pair: The pair as it was fused, where something was found in it and undone; None: as it was given.
         degrade: (H, W, C) -> (h, w, C), where the images lie askew; None: the PSF on the grid.
+        valid: (H, W) bool, False where neither camera saw anything (no data: `fused` is filled there and means
+            nothing); None: no mask was given.
     """
 
     fused: np.ndarray
@@ -137,3 +160,4 @@ class FusionResult:
     notes: tuple[str, ...] = ()
     pair: Optional[Observation] = None
     degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
+    valid: Optional[np.ndarray] = None

@@ -16,12 +16,13 @@ from paddle_umsft.config.subspace import SubspaceInput
 from paddle_umsft.config.uhntc import UhntcInput
 from paddle_umsft.config.umsft import UmsftInput
 from paddle_umsft.data.checks import MINIMUM_SIZE, check_cube, check_pair
+from paddle_umsft.data.masks import masked_notes, valid_pixels, without_masked
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import ConfigError, UmsftError, unknown_name
 from paddle_umsft.machine.environment import import_paddle
 from paddle_umsft.methods.networks.trained import Trained
-from paddle_umsft.preparation.aligned import for_grids
+from paddle_umsft.preparation.aligned import MASKED, for_grids
 
 # Five halvings in the deepest hourglass of uHNTC must leave more than one pixel.
 UHNTC_MINIMUM_SIZE = 33
@@ -161,14 +162,17 @@ class Input:
     notes: tuple[str, ...] = ()
 
     def told_in(self, result: FusionResult) -> FusionResult:
-        """The result with what was found, and the pair that it is a fusion of."""
-        if not self.notes:
-            return result
-        return replace(result, notes=(*self.notes, *result.notes), pair=self.observation)
+        """The result with what was masked and found, and the pair that it is a fusion of."""
+        result = replace(result, notes=(*masked_notes(self.observation), *result.notes))
+        if self.notes:
+            result = replace(result, notes=(*self.notes, *result.notes), pair=self.observation)
+        return replace(result, valid=valid_pixels(result.pair or self.observation))
 
 
 def input_of(observation: Observation, config: Config) -> Input:
     """Return the pair for the method that the configuration names, examined unless the method does that itself.
+
+    What is masked is gone from here on: no method ever sees it.
 
     Args:
         observation: What the two cameras saw.
@@ -176,10 +180,17 @@ def input_of(observation: Observation, config: Config) -> Input:
 
     Raises:
         ConfigError: There is no such method.
+        DataError: A mask that does not fit its image.
     """
     method = find_method(config.method)
-    if method.prepares or not config.preparation.for_all:
+    observation = without_masked(observation)
+    if method.prepares:
         return Input(observation)
+    told = masked_notes(observation)
+    if told:
+        told = (MASKED,)
+    if not config.preparation.for_all:
+        return Input(observation, told)
     try:
         check_cube(observation.lr_hsi, "lr_hsi")
         check_cube(observation.hr_msi, "hr_msi")
@@ -187,8 +198,8 @@ def input_of(observation: Observation, config: Config) -> Input:
         examined, notes = for_grids(observation, config.subspace, config.preparation)
     except UmsftError:
         # What cannot be examined, the method judges by its own rules.
-        return Input(observation)
-    return Input(examined, notes)
+        return Input(observation, told)
+    return Input(examined, told + notes)
 
 
 def run_method(observation: Observation, config: Config, on_record: Optional[OnRecord] = None) -> FusionResult:

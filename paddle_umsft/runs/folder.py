@@ -104,7 +104,7 @@ def save_arrays(
 
     Files: `fused.npy` or `fused.mat` (key `fused`), float32 (H, W, C), as normalised; for every other format, that
     file in the HSI's own units besides; `psf.npy` (k, k); `srf.npy` (M, C); `wavelengths_nm.npy` (C,);
-    `true_psf.npy`, `true_srf.npy` in a simulation.
+    `true_psf.npy`, `true_srf.npy` in a simulation; `valid.npy` (H, W) bool with masks.
 
     Args:
         folder: The scene's.
@@ -134,6 +134,7 @@ def save_arrays(
         "wavelengths_nm": observation.wavelengths_nm,
         "true_psf": case.true_psf,
         "true_srf": case.true_srf,
+        "valid": result.valid,
     }
     for name, array in arrays.items():
         if array is not None:

@@ -61,6 +61,10 @@ def make_case(entry: SceneEntry, config: Config) -> Case:
         name=entry.name,
         wavelengths_nm=images.wavelengths_nm,
         meta=images.meta,
+        mask_hsi=images.mask_hsi,
+        mask_msi=images.mask_msi,
+        hsi_facts=images.hsi_facts,
+        msi_facts=images.msi_facts,
     )
 
 

@@ -10,6 +10,9 @@ from typing import Callable, Optional, Union
 from paddle_umsft.data.readers.base import RawArray, Reader, Request, require_file
 from paddle_umsft.data.readers.cave import cave_name, is_cave, read_cave
 from paddle_umsft.data.readers.envi import read_envi
+from paddle_umsft.data.readers.envi_header import find_header
+from paddle_umsft.data.readers.gdal import read_with_gdal
+from paddle_umsft.data.readers.hdf5 import read_hdf5
 from paddle_umsft.data.readers.mat import read_mat
 from paddle_umsft.data.readers.npy import read_npy
 from paddle_umsft.data.readers.npz import read_npz
@@ -53,10 +56,17 @@ class FolderFormat:
 
 FILE_FORMATS = (
     FileFormat(suffixes=(".hdr",), read=read_envi),
+    FileFormat(
+        suffixes=(".img", ".dat", ".raw", ".bsq", ".bil", ".bip", ".bin"),
+        read=read_envi,
+        is_scene=False,
+    ),
     FileFormat(suffixes=(".mat",), read=read_mat),
     FileFormat(suffixes=(".npy",), read=read_npy),
     FileFormat(suffixes=(".npz",), read=read_npz),
     FileFormat(suffixes=(".tif", ".tiff"), read=read_tiff),
+    FileFormat(suffixes=(".h5", ".hdf5", ".he5", ".nc", ".nc4"), read=read_hdf5),
+    FileFormat(suffixes=(".jp2", ".vrt"), read=read_with_gdal),
     FileFormat(
         suffixes=(".png", ".jpg", ".jpeg", ".bmp"),
         read=read_picture,
@@ -111,6 +121,26 @@ def read_array(path: Union[str, Path], request: Request) -> RawArray:
     return _read(require_file(path), request, FILE_FORMATS)
 
 
+def read_image(path: Union[str, Path], request: Request) -> RawArray:
+    """Read an image: a file, or a folder that is one as a whole.
+
+    Args:
+        path: A file of `FILE_FORMATS`, or a folder of `FOLDER_FORMATS`.
+        request: Which array of it.
+
+    Raises:
+        DataError: As `read_array`, or a folder of no known kind.
+    """
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        return read_array(path, request)
+    whole = folder_format(folder)
+    if whole is None:
+        labels = [row.label for row in FOLDER_FORMATS]
+        raise DataError("no image in the folder", where=folder, expected=f"a file, or one of {', '.join(labels)}")
+    return whole.read(folder)
+
+
 def read_table(
     path: Union[str, Path],
     key: Optional[str] = None,
@@ -152,6 +182,9 @@ def _read(
     for row in formats:
         if suffix in row.suffixes:
             return row.read(file, request)
+    # ENVI's data files may have any name.
+    if find_header(file) is not None:
+        return read_envi(file, request)
     raise DataError(
         "unknown kind of file",
         where=file,

@@ -227,6 +227,17 @@ def lr_weights(ground: Ground) -> np.ndarray:
     return np.asarray(ground.kept / variance_ratio(ground.inside, OUTSIDE_DOUBT))
 
 
+def fit_weights(ground: Ground) -> np.ndarray:
+    """(h, w) weights of the LR pixels where the MSI explains them: less for those that see masked pixels of it."""
+    weights = lr_weights(ground)
+    has_data = ground.prepared.msi_trust > 0  # (H, W)
+    if has_data.all():
+        return weights
+    share = ground.operator.forward(has_data[..., None].astype(np.float64))[..., 0]
+    seen = np.clip(share, 0.0, 1.0)
+    return np.asarray(weights / variance_ratio(seen, OUTSIDE_DOUBT))
+
+
 def notes_on(ground: Ground) -> tuple[str, ...]:
     """What a user should know before trusting the result, else what was found that no simulator does; a line each."""
     degradations = ground.degradations
