@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         hsi_facts=scene.facts,
         msi_facts=scene.facts,
     )
-    product = make_product(scene.hr_hsi, image, f"converted from {Path(arguments.source).name}")
+    product = make_product(scene.hr_hsi, image, f"converted from {Path(arguments.source).name}", scene.mask_hsi)
     for note in scene.notes:
         print(f"note       {note}")
     files = write_product(target, product, format)

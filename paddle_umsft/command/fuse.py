@@ -147,7 +147,7 @@ def _fuse_one(
             print(f"note       {why}", file=sys.stderr)
         if target is None:
             target = folder / f"{entry.name}{FORMATS[settled].suffix}"
-        product = make_product(result.fused, case.observation, made_by(case.observation, result))
+        product = make_product(result.fused, case.observation, made_by(case.observation, result), result.valid)
         files = write_product(target, product, settled, hint="choose another -o")
     print(f"fused in {result.seconds:.1f} s by {result.method}: {', '.join(str(file) for file in files)}")
 
@@ -161,9 +161,11 @@ def _is_there(folder: Path, name: str) -> bool:
 
 def _say_step(record: Record) -> None:
     """Say where a trained method is, now and then."""
-    if record.get("iteration", 0) % STEPS_BETWEEN_LINES == 0:
+    iteration = int(record.get("iteration", 0))
+    # A method that fuses in one go has a record too, of no iteration.
+    if iteration > 0 and iteration % STEPS_BETWEEN_LINES == 0:
         loss = record.get("loss", float("nan"))
-        print(f"{record.get('stage', '')} {record.get('iteration', 0)}: loss {loss:.4g}", file=sys.stderr)
+        print(f"{record.get('stage', '')} {iteration}: loss {loss:.4g}", file=sys.stderr)
 
 
 FUSE = Command(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from paddle_umsft.command.base import DONE, Command
 from paddle_umsft.errors import UmsftError
@@ -21,7 +21,7 @@ MOST_FROM = 1
 MOST_TO = 99
 # A list of arrays is cut here.
 SHOWN_ARRAYS = 30
-BYTES_PER_MEGABYTE = 1e6
+BYTES_PER_KILOBYTE = 1e3
 # Bands whose name stands in the list.
 SHOWN_BANDS = 12
 
@@ -70,7 +70,7 @@ def contents(path: Path) -> Iterator[str]:
     """Yield what stands in a file of several arrays, and how large it is."""
     if not path.is_file():
         return
-    yield f"size       {path.stat().st_size / BYTES_PER_MEGABYTE:.3g} MB"
+    yield f"size       {path.stat().st_size / BYTES_PER_KILOBYTE:,.1f} kB"
     arrays = _arrays(path)
     if len(arrays) > 1:
         listed = "; ".join(arrays[:SHOWN_ARRAYS])
@@ -134,7 +134,7 @@ def scene_lines(scene: Scene, *, every_band: bool = False) -> Iterator[str]:
     if scene.facts is not None and scene.facts.dtype:
         stored = f", stored as {scene.facts.dtype}"
     yield f"image      {height} rows, {width} columns, {bands} bands{stored}"
-    yield _value_line(scene.hr_hsi)
+    yield _value_line(scene.hr_hsi, scene.mask_hsi)
     yield _wavelength_line(scene)
     if scene.facts is not None:
         yield from fact_lines(scene.facts)
@@ -144,20 +144,17 @@ def scene_lines(scene: Scene, *, every_band: bool = False) -> Iterator[str]:
         yield from _band_lines(scene)
 
 
-def _value_line(cube: np.ndarray) -> str:
+def _value_line(cube: np.ndarray, mask: Optional[np.ndarray]) -> str:
     """Return the range of the values, and how much of the image has any."""
     import numpy as np
 
-    finite = np.isfinite(cube)
-    values = cube[finite]
-    if values.size == 0:
-        return "values     none at all"
+    values = cube
+    hidden = ""
+    if mask is not None:
+        values = cube[mask]
+        hidden = f"; {1.0 - mask.mean():.1%} of the pixels without a value"
     low, high = np.percentile(values, [MOST_FROM, MOST_TO])
-    line = f"values     {values.min():g}...{values.max():g}, most within {low:.4g}...{high:.4g}"
-    share = 1.0 - finite.mean()
-    if share > 0:
-        line += f"; {share:.1%} without a value"
-    return line
+    return f"values     {values.min():g}...{values.max():g}, most within {low:.4g}...{high:.4g}{hidden}"
 
 
 def _wavelength_line(scene: Scene) -> str:
