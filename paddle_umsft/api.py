@@ -16,6 +16,7 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data import reading
 from paddle_umsft.data.checks import (
     check_axes,
+    check_bands_last,
     check_cube,
     check_numeric,
     check_pair,
@@ -25,6 +26,7 @@ from paddle_umsft.data.checks import (
     check_supports,
     check_wavelengths,
 )
+from paddle_umsft.data.labelled_pair import labelled_pair
 from paddle_umsft.data.masks import check_mask, filled
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import Case, FusionResult, Observation, Scene
@@ -141,8 +143,9 @@ def fuse(
 
     Args:
         lr_hsi: (h, w, C), real, scaled to about [0, 1]; or what `simulate` or `read_pair` returned, which holds both
-            images and all that is known of them.
-        hr_msi: (H, W, M), scaled alike, H = h * scale, W = w * scale.
+            images and all that is known of them; or an `xarray.DataArray` in any units, its axes in any order and told
+            by their names (y, x, band ...), with its wavelengths, no-data and coordinates.
+        hr_msi: (H, W, M), scaled alike, H = h * scale, W = w * scale; a DataArray where `lr_hsi` is one.
         scale: Whole ratio of the resolutions; None: by the sizes.
         supports: Per MSI band the half-open range [a, b) of HSI bands it can see; None: all bands.
         psf: (k, k) known PSF in HR pixels, scaled to sum 1 here; None: learned.
@@ -162,7 +165,8 @@ def fuse(
 
     Returns:
         `fused` (H, W, C) float32, `psf`, `srf` (M, C), `history`; with masks `valid` (H, W), False where there is no
-        data.
+        data. Of DataArrays `fused` is one too: bands and units of the HSI, rows and columns of the MSI, NaN where
+        there is no data.
 
     Raises:
         DataError: If the images are unusable or do not agree by one whole factor.
@@ -176,6 +180,13 @@ def fuse(
         >>> fuse(lr_hsi, scene[:, :, :2], scale=4, method="bicubic").fused.shape
         (32, 48, 5)
     """
+    labels = labelled_pair(lr_hsi, hr_msi)
+    if labels is not None:
+        lr_hsi, hr_msi = labels.lr_hsi, labels.hr_msi
+        wavelengths_nm = labels.known("wavelengths_nm", wavelengths_nm, labels.wavelengths_nm)
+        mask_hsi = labels.known("mask_hsi", mask_hsi, labels.hsi.mask)
+        mask_msi = labels.known("mask_msi", mask_msi, labels.msi.mask)
+        srf = labels.srf(srf)
     observation = _observation(
         lr_hsi,
         hr_msi,
@@ -192,6 +203,8 @@ def fuse(
     result = run_method(observation, settings, on_record)
     for note in result.notes:
         warnings.warn(note, stacklevel=2)
+    if labels is not None:
+        result.fused = labels.labelled(result.fused, result.valid)
     return result
 
 
@@ -227,6 +240,7 @@ def _checked_observation(
     lr_hsi, mask_hsi = _masked(lr_hsi, mask_hsi, "hsi")
     hr_msi, mask_msi = _masked(hr_msi, mask_msi, "msi")
     lr_hsi, hr_msi = check_cube(lr_hsi, "lr_hsi"), check_cube(hr_msi, "hr_msi")
+    check_bands_last(lr_hsi.shape, hr_msi.shape)
     if scale is not None:
         told: Any = scale
         whole = isinstance(told, float) and told.is_integer()  # H / h is a float
