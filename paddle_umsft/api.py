@@ -88,6 +88,7 @@ def read_pair(
         mask_msi=images.mask_msi,
         hsi_facts=images.hsi_facts,
         msi_facts=images.msi_facts,
+        grid=images.grid,
     )
 
 

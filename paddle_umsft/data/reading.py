@@ -12,10 +12,12 @@ from paddle_umsft.config.data import DEMO_PATH, INDIAN_PINES_PATH, DataConfig
 from paddle_umsft.data.checks import check_cube
 from paddle_umsft.data.cubes import Cube, Role, known_bands, upright, used_bands, used_values
 from paddle_umsft.data.facts import FileFacts
+from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.indian_pines import read_indian_pines
 from paddle_umsft.data.layout import OpenAxes, divisor_of, pair_layouts
 from paddle_umsft.data.listing import list_scenes, pair_name
 from paddle_umsft.data.masks import check_mask, filled
+from paddle_umsft.data.placing import grid_of_files
 from paddle_umsft.data.readers.base import Request
 from paddle_umsft.data.readers.table import read_array, read_image
 from paddle_umsft.data.scene import Scene
@@ -40,6 +42,7 @@ class ImagePair:
         mask_msi: (H, W) bool, the same for `hr_msi`.
         hsi_facts: What the HSI's file says beside its numbers.
         msi_facts: The same of the MSI's.
+        grid: Where the HSI's pixels lie on the MSI by their files, where they do not tile it.
     """
 
     lr_hsi: np.ndarray
@@ -51,6 +54,7 @@ class ImagePair:
     mask_msi: Optional[np.ndarray] = None
     hsi_facts: Optional[FileFacts] = None
     msi_facts: Optional[FileFacts] = None
+    grid: Optional[HsiGrid] = None
 
 
 _SCENE = Role(option="data.key", layout="data.layout", axes=(3,), is_spectral=True)
@@ -165,7 +169,8 @@ def read_pair(settings: DataConfig) -> ImagePair:
     high_values = _without_masked(high.values, mask_msi, f"{name}: HR-MSI")
     lr_hsi, lr_divisor = _normalise(low_values, settings, f"{name}: LR-HSI")
     hr_msi, hr_divisor = _normalise(high_values, settings, f"{name}: HR-MSI")
-    notes = [*low.notes, *high.notes]
+    grid, placed = grid_of_files(low.facts, high.facts, lr_hsi.shape, hr_msi.shape, settings.hr_msi)
+    notes = [*low.notes, *high.notes, *placed]
     # PSF and SRF relate the two images: a user should know that they are on two scales.
     if lr_divisor != hr_divisor:
         notes.append(f"LR-HSI divided by {lr_divisor:g}, HR-MSI by {hr_divisor:g}")
@@ -189,6 +194,7 @@ def read_pair(settings: DataConfig) -> ImagePair:
         mask_msi=mask_msi,
         hsi_facts=low.facts,
         msi_facts=high.facts,
+        grid=grid,
     )
 
 
