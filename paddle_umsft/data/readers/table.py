@@ -17,6 +17,7 @@ from paddle_umsft.data.readers.mat import read_mat
 from paddle_umsft.data.readers.npy import read_npy
 from paddle_umsft.data.readers.npz import read_npz
 from paddle_umsft.data.readers.pictures import read_picture
+from paddle_umsft.data.readers.seeming import check_is_data
 from paddle_umsft.data.readers.text import read_text
 from paddle_umsft.data.readers.tiff import read_tiff
 from paddle_umsft.errors import DataError
@@ -178,6 +179,7 @@ def _read(
     formats: tuple[FileFormat, ...],
 ) -> RawArray:
     """Read a file with the reader of its suffix."""
+    check_is_data(file)
     suffix = file.suffix.lower()
     for row in formats:
         if suffix in row.suffixes:

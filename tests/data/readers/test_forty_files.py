@@ -375,3 +375,23 @@ def test_envi_that_cannot_be(tmp_path: Path, write: Any, facts: tuple[str, ...])
     for fact in facts:
         assert fact in str(caught.value)
     assert "damaged" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "fact"),
+    [
+        (b"", "empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 345\n", "Git LFS"),
+        (b"/annex/objects/SHA256E-s1--12.tif\n", "git annex get"),
+        (b"\n<!DOCTYPE html><html><body>Please log in</body></html>", "web page"),
+        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "XML"),
+        (b"PK\x03\x04" + b"\0" * 40, "zip"),
+        (b"\x1f\x8b" + b"\0" * 40, "gzip"),
+    ],
+)
+@pytest.mark.parametrize("name", ["x.tif", "x.mat", "x.h5", "x.npy"])
+def test_not_what_it_seems(tmp_path: Path, content: bytes, fact: str, name: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=fact) as caught:
+        read_scene(DataConfig(path=str(tmp_path / name)))
+    assert "damaged" not in str(caught.value)
