@@ -32,6 +32,9 @@ from paddle_umsft.data.scene import Case, FusionResult, Observation, Scene
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.methods.table import METHODS, find_method, run_method
 
+# A file or folder, or several files of one band each.
+Named = Union[str, Path, Sequence[Union[str, Path]]]
+
 
 def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
     """Read one hyperspectral scene.
@@ -57,13 +60,13 @@ def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
 
 
 def read_pair(
-    lr_hsi: Union[str, Path], hr_msi: Union[str, Path], *, observe: Optional[Mapping[str, Any]] = None, **data: Any
+    lr_hsi: Named, hr_msi: Named, *, observe: Optional[Mapping[str, Any]] = None, **data: Any
 ) -> Case:
     """Read an LR-HSI and an HR-MSI that belong together.
 
     Args:
-        lr_hsi: The file of the one.
-        hr_msi: The file of the other; may be the same.
+        lr_hsi: The file of the one, a satellite product's folder, or files of one band each.
+        hr_msi: The same of the other; may be the same file.
         observe: Keys of section `observe`: `scale`, `supports`, `known_psf` ...
         **data: Keys of section `data`: `lr_key`, `hr_key`, `layout`, `normalise`, `wavelengths_nm` ...
 
@@ -74,7 +77,8 @@ def read_pair(
         ConfigError: A key or value that the sections do not know.
         DataError: Missing, unreadable or unusable data, or sizes that do not agree.
     """
-    content = {"data": {"lr_hsi": str(lr_hsi), "hr_msi": str(hr_msi), **data}, "observe": dict(observe or {})}
+    named = {"lr_hsi": _as_text(lr_hsi), "hr_msi": _as_text(hr_msi)}
+    content = {"data": {**named, **data}, "observe": dict(observe or {})}
     config = make_config(content, where="read_pair")
     images = reading.read_pair(config.data)
     return pair(
@@ -90,6 +94,13 @@ def read_pair(
         msi_facts=images.msi_facts,
         grid=images.grid,
     )
+
+
+def _as_text(named: Named) -> Union[str, list[str]]:
+    """Return the names of files as a configuration has them."""
+    if isinstance(named, (str, Path)):
+        return str(named)
+    return [str(name) for name in named]
 
 
 def simulate(scene: Scene, config: Optional[Config] = None, *, seed: int = 1, **observe: Any) -> Case:

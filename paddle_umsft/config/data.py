@@ -51,7 +51,8 @@ class DataConfig(Section):
         crop: [top, left, height, width] in HR pixels, cut before the normalisation.
         wavelengths_nm: [first, last] (evenly spaced) or one number per band; None: from the file if it has them.
         lr_hsi: LR-HSI file of a pair made elsewhere; then `path` is not used and there is no truth.
-        hr_msi: HR-MSI file of the pair (also .png, .jpg); may be the same file.
+        hr_msi: HR-MSI file of the pair (also .png, .jpg); may be the same file. Either of the two may be a satellite
+            product's folder, or files of one band each: a list, a pattern with `*`, or their folder.
         lr_key: As `key`, for `lr_hsi`.
         hr_key: As `key`, for `hr_msi`.
         lr_layout: As `layout`, for `lr_hsi` alone.
@@ -72,8 +73,8 @@ class DataConfig(Section):
     normalise: Union[Literal["max", "dtype", "none"], float] = "max"
     crop: Optional[list[int]] = None
     wavelengths_nm: Optional[list[float]] = None
-    lr_hsi: Optional[str] = None
-    hr_msi: Optional[str] = None
+    lr_hsi: Optional[Union[str, list[str]]] = None
+    hr_msi: Optional[Union[str, list[str]]] = None
     lr_key: Optional[str] = None
     hr_key: Optional[str] = None
     lr_layout: Optional[Literal["auto", "hwc", "chw"]] = None

@@ -19,7 +19,8 @@ from paddle_umsft.data.listing import list_scenes, pair_name
 from paddle_umsft.data.masks import check_mask, filled
 from paddle_umsft.data.placing import grid_of_files
 from paddle_umsft.data.readers.base import Request
-from paddle_umsft.data.readers.table import read_array, read_image
+from paddle_umsft.data.readers.many import image_name, read_image
+from paddle_umsft.data.readers.table import read_array
 from paddle_umsft.data.scene import Scene
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.errors import ConfigError, DataError
@@ -169,7 +170,7 @@ def read_pair(settings: DataConfig) -> ImagePair:
     high_values = _without_masked(high.values, mask_msi, f"{name}: HR-MSI")
     lr_hsi, lr_divisor = _normalise(low_values, settings, f"{name}: LR-HSI")
     hr_msi, hr_divisor = _normalise(high_values, settings, f"{name}: HR-MSI")
-    grid, placed = grid_of_files(low.facts, high.facts, lr_hsi.shape, hr_msi.shape, settings.hr_msi)
+    grid, placed = grid_of_files(low.facts, high.facts, lr_hsi.shape, hr_msi.shape, image_name(settings.hr_msi))
     notes = [*low.notes, *high.notes, *placed]
     # PSF and SRF relate the two images: a user should know that they are on two scales.
     if lr_divisor != hr_divisor:
@@ -271,17 +272,15 @@ def _read_source(settings: DataConfig) -> Cube:
 
 def _read_both(settings: DataConfig) -> tuple[Cube, Cube]:
     """Read the two images of a pair as they are in their files, upright."""
-    lr_path = str(settings.lr_hsi)
-    hr_path = str(settings.hr_msi)
-    low = read_image(lr_path, Request(key=settings.lr_key, axes=_LR_HSI.axes, option=_LR_HSI.option))
-    high = read_image(hr_path, Request(key=settings.hr_key, axes=_HR_MSI.axes, option=_HR_MSI.option))
+    low = read_image(settings.lr_hsi, Request(key=settings.lr_key, axes=_LR_HSI.axes, option=_LR_HSI.option))
+    high = read_image(settings.hr_msi, Request(key=settings.hr_key, axes=_HR_MSI.axes, option=_HR_MSI.option))
     lr_layout, hr_layout, notes = pair_layouts(
         OpenAxes.of(low, settings.lr_layout or settings.layout, known_bands(low, settings, _LR_HSI)),
         OpenAxes.of(high, settings.hr_layout or settings.layout, None),
     )
     low_cube = upright(
         low,
-        Path(lr_path).name,
+        image_name(settings.lr_hsi),
         settings,
         _LR_HSI,
         layout=lr_layout,
@@ -289,7 +288,7 @@ def _read_both(settings: DataConfig) -> tuple[Cube, Cube]:
     )
     high_cube = upright(
         high,
-        Path(hr_path).name,
+        image_name(settings.hr_msi),
         settings,
         _HR_MSI,
         layout=hr_layout,
