@@ -16,6 +16,7 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data import reading
 from paddle_umsft.data.checks import (
     check_axes,
+    check_bands_last,
     check_cube,
     check_grids,
     check_numeric,
@@ -26,6 +27,7 @@ from paddle_umsft.data.checks import (
     check_wavelengths,
 )
 from paddle_umsft.data.grid import HsiGrid
+from paddle_umsft.data.labelled_pair import labelled_pair
 from paddle_umsft.data.masks import check_mask, filled
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import Case, FusionResult, Observation, Scene
@@ -59,9 +61,7 @@ def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
     return reading.read_scene(settings)
 
 
-def read_pair(
-    lr_hsi: Named, hr_msi: Named, *, observe: Optional[Mapping[str, Any]] = None, **data: Any
-) -> Case:
+def read_pair(lr_hsi: Named, hr_msi: Named, *, observe: Optional[Mapping[str, Any]] = None, **data: Any) -> Case:
     """Read an LR-HSI and an HR-MSI that belong together.
 
     Args:
@@ -155,9 +155,10 @@ def fuse(
 
     Args:
         lr_hsi: (h, w, C), real, scaled to about [0, 1]; or what `simulate` or `read_pair` returned, which holds both
-            images and all that is known of them.
+            images and all that is known of them; or an `xarray.DataArray` in any units, its axes in any order and told
+            by their names (y, x, band ...), with its wavelengths, no-data and coordinates.
         hr_msi: (H, W, M), scaled alike, H = h * scale, W = w * scale; any size with a ratio that is no whole number, or
-            with a grid.
+            with a grid; a DataArray where `lr_hsi` is one.
         scale: Ratio of the resolutions; None: by the sizes.
         grid: Where the HSI's pixels lie on the MSI, see `HsiGrid`; None: both begin at the same corner.
         supports: Per MSI band the half-open range [a, b) of HSI bands it can see; None: all bands.
@@ -178,7 +179,8 @@ def fuse(
 
     Returns:
         `fused` (H, W, C) float32, `psf`, `srf` (M, C), `history`; with masks `valid` (H, W), False where there is no
-        data.
+        data. Of DataArrays `fused` is one too: bands and units of the HSI, rows and columns of the MSI, NaN where
+        there is no data.
 
     Raises:
         DataError: If the images are unusable, or agree neither by one whole factor nor by the ratio or grid given.
@@ -192,6 +194,13 @@ def fuse(
         >>> fuse(lr_hsi, scene[:, :, :2], scale=4, method="bicubic").fused.shape
         (32, 48, 5)
     """
+    labels = labelled_pair(lr_hsi, hr_msi)
+    if labels is not None:
+        lr_hsi, hr_msi = labels.lr_hsi, labels.hr_msi
+        wavelengths_nm = labels.known("wavelengths_nm", wavelengths_nm, labels.wavelengths_nm)
+        mask_hsi = labels.known("mask_hsi", mask_hsi, labels.hsi.mask)
+        mask_msi = labels.known("mask_msi", mask_msi, labels.msi.mask)
+        srf = labels.srf(srf)
     observation = _observation(
         lr_hsi,
         hr_msi,
@@ -209,6 +218,8 @@ def fuse(
     result = run_method(observation, settings, on_record)
     for note in result.notes:
         warnings.warn(note, stacklevel=2)
+    if labels is not None:
+        result.fused = labels.labelled(result.fused, result.valid)
     return result
 
 
@@ -245,6 +256,8 @@ def _checked_observation(
     lr_hsi, mask_hsi = _masked(lr_hsi, mask_hsi, "hsi")
     hr_msi, mask_msi = _masked(hr_msi, mask_msi, "msi")
     lr_hsi, hr_msi = check_cube(lr_hsi, "lr_hsi"), check_cube(hr_msi, "hr_msi")
+    if scale is None and grid is None:
+        check_bands_last(lr_hsi.shape, hr_msi.shape)
     whole, grid = check_grids(lr_hsi.shape, hr_msi.shape, _checked_ratio(scale), grid)
     bands, msi_bands = lr_hsi.shape[2], hr_msi.shape[2]
     checked_psf = None if psf is None else check_psf(psf)

@@ -156,7 +156,8 @@ def curves_in_table(table: np.ndarray, where: str) -> tuple[Optional[Curves], np
         is_monotone = bool(np.all(steps > 0) or np.all(steps < 0))
         if not is_monotone:
             continue
-        if np.all(steps == 1) and first[0] in (0.0, 1.0):
+        # Lines are numbered downwards; a response that rises by ones across a line is no numbering.
+        if turned is table and np.all(steps == 1) and first[0] in (0.0, 1.0):
             note = f"{where}: the first column counts the lines and is left out"
             return None, turned[:, 1:], (note,)
         if first.min() >= CERTAINLY_NM:

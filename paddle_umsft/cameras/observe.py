@@ -240,7 +240,7 @@ def pair(
     srf = None
     known_srf = None
     if observe.known_srf:
-        made = build_srf(observe, bands, wavelengths_nm, band_order)
+        made = build_srf(observe, bands, wavelengths_nm, band_order, widths_of(hsi_facts))
         hr_msi = _seen_bands(hr_msi, made, observe.srf)
         check_srf(made.values, bands, f"SRF {observe.srf}", msi_bands=hr_msi.shape[2])
         ratio = _unit_ratio(meta)

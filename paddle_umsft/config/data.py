@@ -50,9 +50,10 @@ class DataConfig(Section):
             type), "none" or a number.
         crop: [top, left, height, width] in HR pixels, cut before the normalisation.
         wavelengths_nm: [first, last] (evenly spaced) or one number per band; None: from the file if it has them.
-        lr_hsi: LR-HSI file of a pair made elsewhere; then `path` is not used and there is no truth.
-        hr_msi: HR-MSI file of the pair (also .png, .jpg); may be the same file. Either of the two may be a satellite
-            product's folder, or files of one band each: a list, a pattern with `*`, or their folder.
+        lr_hsi: LR-HSI file of a pair made elsewhere; then `path` is not used and there is no truth. Or a folder.
+        hr_msi: HR-MSI file of the pair (also .png, .jpg); may be the same file. Two folders with the same names, or
+            one folder of a_hsi.tif, a_msi.tif ... are as many pairs. Either of the two may be a satellite product's
+            folder, or files of one band each: a list, a pattern with `*`, or their folder.
         lr_key: As `key`, for `lr_hsi`.
         hr_key: As `key`, for `hr_msi`.
         lr_layout: As `layout`, for `lr_hsi` alone.

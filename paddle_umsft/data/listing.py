@@ -8,6 +8,7 @@ from typing import Optional
 
 from paddle_umsft.config.data import BUILT_IN, DEMO_PATH, DataConfig
 from paddle_umsft.data.natural import natural
+from paddle_umsft.data.pairing import pairs_in
 from paddle_umsft.data.readers.base import require_file
 from paddle_umsft.data.readers.many import require_image
 from paddle_umsft.data.readers.table import folder_format, folder_labels, product_format, scene_suffixes
@@ -37,12 +38,17 @@ def list_scenes(settings: DataConfig) -> list[SceneEntry]:
         settings: Section `data`.
 
     Returns:
-        One entry per scene; a single one for a file, a CAVE folder, a built-in scene or a given pair.
+        One entry per scene; a single one for a file, a CAVE folder, a built-in scene or a given pair; one per pair
+        where `data.lr_hsi` and `data.hr_msi` are folders (or one and the same folder).
 
     Raises:
         ConfigError: Neither a path nor a pair is given.
         DataError: No such file or folder, or a folder without scenes.
     """
+    if settings.is_pair and Path(str(settings.lr_hsi)).expanduser().is_dir():
+        folders = _pairs(settings)
+        if folders:
+            return folders
     if settings.is_pair:
         require_image(settings.lr_hsi)
         require_image(settings.hr_msi)
@@ -64,6 +70,19 @@ def list_scenes(settings: DataConfig) -> list[SceneEntry]:
     if name is not None:
         return [SceneEntry(name=name, settings=settings)]
     return _in_folder(settings, path)
+
+
+def _pairs(settings: DataConfig) -> list[SceneEntry]:
+    """Return the pairs of two folders, or of one; none where the folders are images as a whole."""
+    hsi = Path(str(settings.lr_hsi)).expanduser()
+    msi = Path(str(settings.hr_msi)).expanduser()
+    if not msi.is_dir() or _folder_name(hsi) is not None or _folder_name(msi) is not None:
+        return []
+    entries = []
+    for found in pairs_in(hsi, msi):
+        only = settings.model_copy(update={"lr_hsi": str(found.hsi), "hr_msi": str(found.msi)})
+        entries.append(SceneEntry(name=found.name, settings=only))
+    return entries
 
 
 def pair_name(settings: DataConfig) -> str:

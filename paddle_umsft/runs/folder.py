@@ -126,7 +126,7 @@ def save_arrays(
     # What eval, reports and notebooks go on working with: numbers as the method had them.
     write_product(folder / f"fused{FORMATS[numbers].suffix}", bare, numbers, hint=OUTPUT_HINT)
     if FORMATS[format].is_product:
-        product = make_product(result.fused, observation, made_by(observation, result))
+        product = make_product(result.fused, observation, made_by(observation, result), result.valid)
         write_product(folder / f"fused{FORMATS[format].suffix}", product, format, hint=OUTPUT_HINT)
     arrays: dict[str, Optional[np.ndarray]] = {
         "psf": result.psf,

@@ -184,3 +184,42 @@ def _hint_of_sizes(rows: float, columns: float) -> str:
         f"if they show the same ground, observe.scale={rows:.6g} (fuse(scale={rows:.6g})) takes this ratio, the HSI's "
         f"pixels interpolated in between; else {crop}"
     )
+
+
+def check_bands_last(lr_shape: tuple[int, ...], hr_shape: tuple[int, ...]) -> None:
+    """Check that the axes of two arrays are rows, columns, bands, as far as their lengths tell.
+
+    rasterio and PyTorch put the bands first. Nothing is turned in silence: the call that does it is named.
+
+    Args:
+        lr_shape: (h, w, C), perhaps (C, h, w).
+        hr_shape: (H, W, M), perhaps (M, H, W).
+
+    Raises:
+        DataError: The sizes agree by one whole factor only if the bands come first in one or both.
+    """
+    if _has_ratio(lr_shape[:2], hr_shape[:2]):
+        return
+    readings = {
+        ("lr_hsi", "hr_msi"): (lr_shape[1:], hr_shape[1:]),
+        ("lr_hsi",): (lr_shape[1:], hr_shape[:2]),
+        ("hr_msi",): (lr_shape[:2], hr_shape[1:]),
+    }
+    for names, (low, high) in readings.items():
+        if _has_ratio(low, high):
+            calls = ", ".join(f"{name} = np.moveaxis({name}, 0, -1)" for name in names)
+            raise DataError(
+                "the bands come first",
+                where=" and ".join(names),
+                expected="(rows, columns, bands)",
+                got=f"shapes {lr_shape} and {hr_shape}",
+                hint=calls,
+            )
+
+
+def _has_ratio(low: tuple[int, ...], high: tuple[int, ...]) -> bool:
+    """Return whether two sizes agree by one whole factor of at least two."""
+    if min(low) < 1:
+        return False
+    factor = high[0] // low[0]
+    return factor >= SMALLEST_RATIO and tuple(high) == (factor * low[0], factor * low[1])

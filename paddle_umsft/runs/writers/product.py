@@ -73,6 +73,7 @@ def make_product(
     fused: np.ndarray,
     observation: Observation,
     history: str = "",
+    valid: Optional[np.ndarray] = None,
 ) -> Product:
     """Undo to a fused cube what reading did to the HSI: normalisation, scale and offset, order of the bands.
 
@@ -80,6 +81,7 @@ def make_product(
         fused: (H, W, C), not a number where there is no value.
         observation: What it was fused from; its facts and the divisor in `meta` count.
         history: How it was made, in a line.
+        valid: (H, W), False where the cube means nothing; None: it means something everywhere.
 
     Returns:
         The cube in the HSI's units and type, on the MSI's ground.
@@ -89,6 +91,8 @@ def make_product(
     if observation.msi_facts is not None:
         ground = observation.msi_facts.ground
     values = fused.astype(np.float64) * float(observation.meta.get("divisor", 1.0))
+    if valid is not None:
+        values[~valid] = np.nan
     if facts.is_scaled:
         values = _unscaled(values, facts)
     values = facts.in_file_order(values, np.nan)
