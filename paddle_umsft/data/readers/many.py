@@ -14,6 +14,7 @@ from paddle_umsft.data.readers.table import (
     FILE_FORMATS,
     folder_format,
     folder_labels,
+    image_files,
     product_format,
     read_array,
     suffixes_of,
@@ -94,8 +95,7 @@ def _band_files(named: Optional[Named]) -> Optional[list[Path]]:
     if path.is_dir():
         if product_format(path) is not None or folder_format(path) is not None:
             return None
-        inside = [file for file in path.iterdir() if file.suffix.lower() in suffixes_of(FILE_FORMATS)]
-        files = [file for file in inside if not file.name.startswith(".")]
+        files = image_files(path)
     elif any(letter in str(named) for letter in PATTERN_LETTERS) and not path.exists():
         files = [Path(name) for name in glob.glob(str(path))]
     else:

@@ -84,10 +84,13 @@ PRODUCT_FORMATS = (
 )
 
 
+# What ENVI's data files are called, beside their headers.
+ENVI_DATA_SUFFIXES = (".img", ".dat", ".raw", ".bsq", ".bil", ".bip", ".bin")
+
 FILE_FORMATS = (
     FileFormat(suffixes=(".hdr",), read=read_envi),
     FileFormat(
-        suffixes=(".img", ".dat", ".raw", ".bsq", ".bil", ".bip", ".bin"),
+        suffixes=ENVI_DATA_SUFFIXES,
         read=read_envi,
         is_scene=False,
     ),
@@ -136,6 +139,19 @@ def scene_suffixes() -> tuple[str, ...]:
     """Return the endings of files that are scenes."""
     rows = [row for row in FILE_FORMATS if row.is_scene]
     return suffixes_of(rows)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return the images of a folder, by name; of an ENVI pair only the header stands for it."""
+    found = []
+    for file in sorted(folder.iterdir()):
+        is_hidden = file.name.startswith(".")
+        if is_hidden or not file.is_file() or file.suffix.lower() not in suffixes_of(FILE_FORMATS):
+            continue
+        if file.suffix.lower() in ENVI_DATA_SUFFIXES and find_header(file) is not None:
+            continue
+        found.append(file)
+    return found
 
 
 def read_array(path: Union[str, Path], request: Request) -> RawArray:

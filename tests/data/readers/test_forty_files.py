@@ -395,3 +395,46 @@ def test_not_what_it_seems(tmp_path: Path, content: bytes, fact: str, name: str)
     with pytest.raises(DataError, match=fact) as caught:
         read_scene(DataConfig(path=str(tmp_path / name)))
     assert "damaged" not in str(caught.value)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_a_camera_held_otherwise(tmp_path: Path, orientation: int, suffix: str) -> None:
+    """As Pillow shows it."""
+    pillow = pytest.importorskip("PIL.Image")
+    turning = pytest.importorskip("PIL.ImageOps")
+    picture = np.full((24, 40, 3), 20, np.uint8)
+    picture[:12, :20] = (250, 40, 40)
+    picture[12:, 20:] = (30, 60, 240)
+    path = tmp_path / f"x{suffix}"
+    made = pillow.fromarray(picture)
+    if suffix == ".jpg":
+        exif = pillow.Exif()
+        exif[0x0112] = orientation
+        made.save(path, exif=exif, quality=100)
+    else:
+        tifffile.imwrite(path, picture, photometric="rgb", extratags=[(274, "H", 1, orientation, True)])
+    with pillow.open(path) as opened:
+        # Pillow turns TIFFs while it reads, and JPEGs where it is asked to.
+        shown = np.asarray(turning.exif_transpose(opened), float)
+    scene = read_scene(DataConfig(path=str(path), normalise="none"))
+    assert scene.hr_hsi.shape == shown.shape
+    assert np.abs(scene.hr_hsi - shown).max() < 12
+    assert any("orientation" in note for note in scene.notes) == (orientation != 1)
+
+
+def test_alpha_of_a_png(tmp_path: Path) -> None:
+    import cv2
+
+    stored = np.full((ROWS, COLUMNS, 4), 255, np.uint8)
+    stored[:, :, :3] = image(np.uint8)[:, :, 2::-1]
+    for row, column in HOLE:
+        stored[row, column, 3] = 0
+    cv2.imwrite(str(tmp_path / "x.png"), stored)
+    values = image(np.uint8)[:, :, :3]
+    odd = Odd("alpha", lambda folder: folder / "x.png", values, hole=HOLE, note="alpha")
+    check(odd, read(odd, tmp_path))
+    # Black corners of a photograph are black.
+    stored[:8, :8] = (0, 0, 0, 255)
+    cv2.imwrite(str(tmp_path / "x.png"), stored[:, :, :3])
+    assert read_scene(DataConfig(path=str(tmp_path / "x.png"))).mask_hsi is None
