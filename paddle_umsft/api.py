@@ -18,20 +18,24 @@ from paddle_umsft.data.checks import (
     check_axes,
     check_bands_last,
     check_cube,
+    check_grids,
     check_numeric,
-    check_pair,
     check_psf,
     check_scale,
     check_srf,
     check_supports,
     check_wavelengths,
 )
+from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.labelled_pair import labelled_pair
 from paddle_umsft.data.masks import check_mask, filled
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import Case, FusionResult, Observation, Scene
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.methods.table import METHODS, find_method, run_method
+
+# A file or folder, or several files of one band each.
+Named = Union[str, Path, Sequence[Union[str, Path]]]
 
 
 def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
@@ -57,14 +61,12 @@ def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
     return reading.read_scene(settings)
 
 
-def read_pair(
-    lr_hsi: Union[str, Path], hr_msi: Union[str, Path], *, observe: Optional[Mapping[str, Any]] = None, **data: Any
-) -> Case:
+def read_pair(lr_hsi: Named, hr_msi: Named, *, observe: Optional[Mapping[str, Any]] = None, **data: Any) -> Case:
     """Read an LR-HSI and an HR-MSI that belong together.
 
     Args:
-        lr_hsi: The file of the one.
-        hr_msi: The file of the other; may be the same.
+        lr_hsi: The file of the one, a satellite product's folder, or files of one band each.
+        hr_msi: The same of the other; may be the same file.
         observe: Keys of section `observe`: `scale`, `supports`, `known_psf` ...
         **data: Keys of section `data`: `lr_key`, `hr_key`, `layout`, `normalise`, `wavelengths_nm` ...
 
@@ -75,7 +77,8 @@ def read_pair(
         ConfigError: A key or value that the sections do not know.
         DataError: Missing, unreadable or unusable data, or sizes that do not agree.
     """
-    content = {"data": {"lr_hsi": str(lr_hsi), "hr_msi": str(hr_msi), **data}, "observe": dict(observe or {})}
+    named = {"lr_hsi": _as_text(lr_hsi), "hr_msi": _as_text(hr_msi)}
+    content = {"data": {**named, **data}, "observe": dict(observe or {})}
     config = make_config(content, where="read_pair")
     images = reading.read_pair(config.data)
     return pair(
@@ -89,7 +92,15 @@ def read_pair(
         mask_msi=images.mask_msi,
         hsi_facts=images.hsi_facts,
         msi_facts=images.msi_facts,
+        grid=images.grid,
     )
+
+
+def _as_text(named: Named) -> Union[str, list[str]]:
+    """Return the names of files as a configuration has them."""
+    if isinstance(named, (str, Path)):
+        return str(named)
+    return [str(name) for name in named]
 
 
 def simulate(scene: Scene, config: Optional[Config] = None, *, seed: int = 1, **observe: Any) -> Case:
@@ -124,7 +135,8 @@ def fuse(
     lr_hsi: Union[np.ndarray, Case, Observation],
     hr_msi: Optional[np.ndarray] = None,
     *,
-    scale: Optional[int] = None,
+    scale: Optional[float] = None,
+    grid: Optional[HsiGrid] = None,
     supports: Optional[Sequence[Sequence[int]]] = None,
     psf: Optional[np.ndarray] = None,
     srf: Optional[np.ndarray] = None,
@@ -145,8 +157,10 @@ def fuse(
         lr_hsi: (h, w, C), real, scaled to about [0, 1]; or what `simulate` or `read_pair` returned, which holds both
             images and all that is known of them; or an `xarray.DataArray` in any units, its axes in any order and told
             by their names (y, x, band ...), with its wavelengths, no-data and coordinates.
-        hr_msi: (H, W, M), scaled alike, H = h * scale, W = w * scale; a DataArray where `lr_hsi` is one.
-        scale: Whole ratio of the resolutions; None: by the sizes.
+        hr_msi: (H, W, M), scaled alike, H = h * scale, W = w * scale; any size with a ratio that is no whole number, or
+            with a grid; a DataArray where `lr_hsi` is one.
+        scale: Ratio of the resolutions; None: by the sizes.
+        grid: Where the HSI's pixels lie on the MSI, see `HsiGrid`; None: both begin at the same corner.
         supports: Per MSI band the half-open range [a, b) of HSI bands it can see; None: all bands.
         psf: (k, k) known PSF in HR pixels, scaled to sum 1 here; None: learned.
         srf: (M, C) known SRF; None: learned.
@@ -169,7 +183,7 @@ def fuse(
         there is no data.
 
     Raises:
-        DataError: If the images are unusable or do not agree by one whole factor.
+        DataError: If the images are unusable, or agree neither by one whole factor nor by the ratio or grid given.
         ConfigError: If a setting does not fit.
 
     Example:
@@ -191,6 +205,7 @@ def fuse(
         lr_hsi,
         hr_msi,
         scale=scale,
+        grid=grid,
         supports=supports,
         psf=psf,
         srf=srf,
@@ -229,7 +244,8 @@ def _checked_observation(
     lr_hsi: np.ndarray,
     hr_msi: np.ndarray,
     *,
-    scale: Optional[int],
+    scale: Optional[float],
+    grid: Optional[HsiGrid],
     supports: Optional[Sequence[Sequence[int]]],
     psf: Optional[np.ndarray],
     srf: Optional[np.ndarray],
@@ -240,25 +256,23 @@ def _checked_observation(
     lr_hsi, mask_hsi = _masked(lr_hsi, mask_hsi, "hsi")
     hr_msi, mask_msi = _masked(hr_msi, mask_msi, "msi")
     lr_hsi, hr_msi = check_cube(lr_hsi, "lr_hsi"), check_cube(hr_msi, "hr_msi")
-    check_bands_last(lr_hsi.shape, hr_msi.shape)
-    if scale is not None:
-        told: Any = scale
-        whole = isinstance(told, float) and told.is_integer()  # H / h is a float
-        scale = check_scale(int(told) if whole else told, where="scale")
-    scale = check_pair(lr_hsi.shape, hr_msi.shape, scale)
+    if scale is None and grid is None:
+        check_bands_last(lr_hsi.shape, hr_msi.shape)
+    whole, grid = check_grids(lr_hsi.shape, hr_msi.shape, _checked_ratio(scale), grid)
     bands, msi_bands = lr_hsi.shape[2], hr_msi.shape[2]
     checked_psf = None if psf is None else check_psf(psf)
     checked_srf = None if srf is None else check_srf(srf, bands, msi_bands=msi_bands)
     return Observation(
         lr_hsi=lr_hsi.astype(np.float32),
         hr_msi=hr_msi.astype(np.float32),
-        scale=scale,
+        scale=whole,
         supports=None if supports is None else check_supports(supports, bands, msi_bands),
         psf=None if checked_psf is None else checked_psf / checked_psf.sum(),
         srf=checked_srf,
         wavelengths_nm=None if wavelengths_nm is None else check_wavelengths(wavelengths_nm, bands),
         mask_hsi=mask_hsi,
         mask_msi=mask_msi,
+        grid=grid,
     )
 
 
@@ -280,6 +294,16 @@ def _masked(
     image = check_axes(check_numeric(image, name), name)
     valid = check_mask(mask, image.shape, f"mask_{which}")
     return filled(image, valid, name), valid
+
+
+def _checked_ratio(scale: Any) -> Optional[float]:
+    """A ratio of the resolutions as the user gave it: any above 1, a whole one (H / h is a float too) as an int."""
+    if scale is None:
+        return None
+    if isinstance(scale, (float, np.floating)) and not float(scale).is_integer() and 1 < scale < np.inf:
+        return float(scale)
+    is_float = isinstance(scale, (float, np.floating)) and np.isfinite(scale) and float(scale).is_integer()
+    return check_scale(int(scale) if is_float else scale, where="scale")
 
 
 def _settings(config: Optional[Union[Config, str, Path]], overrides: Iterable[str], instead: dict[str, Any]) -> Config:

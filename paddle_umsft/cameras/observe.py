@@ -19,13 +19,14 @@ from paddle_umsft.config.data import DEFAULT_SCALE, ObserveConfig
 from paddle_umsft.data.checks import (
     check_counted,
     check_cube,
-    check_pair,
+    check_grids,
     check_scale,
     check_srf,
     check_supports,
     crop_size,
 )
 from paddle_umsft.data.facts import FileFacts
+from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.scene import Case, Observation, Scene
 from paddle_umsft.errors import DataError
 
@@ -192,13 +193,14 @@ def pair(
     mask_msi: Optional[np.ndarray] = None,
     hsi_facts: Optional[FileFacts] = None,
     msi_facts: Optional[FileFacts] = None,
+    grid: Optional[HsiGrid] = None,
 ) -> Case:
     """Make a case of two images made elsewhere; there is no truth.
 
-    Of `observe`, only `scale` (checked against the sizes), `supports`, and, where `known_psf` or `known_srf` is
-    set, `psf` and `srf` are used. A known SRF relates the values in the two files; where each image was divided by
-    its own maximum (`meta`: `normalise`, `divisor`, `divisor_msi`), it is rescaled to relate the divided ones. Other
-    divisors are units that the user chose, and it relates the divided images as it stands.
+    Of `observe`, only `scale` (checked against the sizes), `origin`, `supports`, and, where `known_psf` or
+    `known_srf` is set, `psf` and `srf` are used. A known SRF relates the values in the two files; where each image was
+    divided by its own maximum (`meta`: `normalise`, `divisor`, `divisor_msi`), it is rescaled to relate the divided
+    ones. Other divisors are units that the user chose, and it relates the divided images as it stands.
 
     Args:
         lr_hsi: (h, w, C), normalised.
@@ -211,12 +213,13 @@ def pair(
         mask_msi: (H, W), the same for the HR-MSI.
         hsi_facts: What the LR-HSI's file says beside its numbers.
         msi_facts: The same of the HR-MSI's.
+        grid: Where the HSI's pixels lie, where the files say so; what `observe` says goes before.
 
     Returns:
         The observation without truth. Without `observe.supports` and a known SRF, the supports are not known.
 
     Raises:
-        DataError: Unusable image, or sizes that do not agree by one whole factor.
+        DataError: Unusable image, sizes that do not agree by one whole factor without a grid, or no common ground.
         ConfigError: Supports out of range, or given by band number where the bands were sorted.
     """
     meta = meta or {}
@@ -224,7 +227,7 @@ def pair(
     configured = check_counted(observe.supports, band_order)
     check_cube(lr_hsi, f"{name}: LR-HSI")
     check_cube(hr_msi, f"{name}: HR-MSI")
-    scale = check_pair(lr_hsi.shape, hr_msi.shape, observe.scale)
+    scale, grid = check_grids(lr_hsi.shape, hr_msi.shape, *_placing(observe, grid))
     bands = lr_hsi.shape[2]
     msi_bands = hr_msi.shape[2]
     notes = tuple(meta.get("notes", ()))
@@ -265,6 +268,7 @@ def pair(
         mask_msi=mask_msi,
         hsi_facts=hsi_facts,
         msi_facts=msi_facts,
+        grid=grid,
     )
     return Case(observation=observation)
 
@@ -287,6 +291,15 @@ def _seen_bands(hr_msi: np.ndarray, srf: Srf, name: str) -> np.ndarray:
             hint="say which the file's bands are, in its order: observe.bands=[...]",
         )
     return hr_msi[:, :, list(srf.kept)]
+
+
+def _placing(observe: ObserveConfig, grid: Optional[HsiGrid]) -> tuple[Optional[float], Optional[HsiGrid]]:
+    """Return the ratio and the grid that count: what the user says goes before what the files say."""
+    if observe.scale is None:
+        return None, grid
+    if observe.origin is None:
+        return observe.scale, None
+    return observe.scale, HsiGrid.of_ratio(observe.scale, observe.origin)
 
 
 def _unit_ratio(meta: dict[str, Any]) -> float:

@@ -52,7 +52,8 @@ class DataConfig(Section):
         wavelengths_nm: [first, last] (evenly spaced) or one number per band; None: from the file if it has them.
         lr_hsi: LR-HSI file of a pair made elsewhere; then `path` is not used and there is no truth. Or a folder.
         hr_msi: HR-MSI file of the pair (also .png, .jpg); may be the same file. Two folders with the same names, or
-            one folder of a_hsi.tif, a_msi.tif ... are as many pairs.
+            one folder of a_hsi.tif, a_msi.tif ... are as many pairs. Either of the two may be a satellite product's
+            folder, or files of one band each: a list, a pattern with `*`, or their folder.
         lr_key: As `key`, for `lr_hsi`.
         hr_key: As `key`, for `hr_msi`.
         lr_layout: As `layout`, for `lr_hsi` alone.
@@ -73,8 +74,8 @@ class DataConfig(Section):
     normalise: Union[Literal["max", "dtype", "none"], float] = "max"
     crop: Optional[list[int]] = None
     wavelengths_nm: Optional[list[float]] = None
-    lr_hsi: Optional[str] = None
-    hr_msi: Optional[str] = None
+    lr_hsi: Optional[Union[str, list[str]]] = None
+    hr_msi: Optional[Union[str, list[str]]] = None
     lr_key: Optional[str] = None
     hr_key: Optional[str] = None
     lr_layout: Optional[Literal["auto", "hwc", "chw"]] = None
@@ -183,7 +184,9 @@ class ObserveConfig(Section):
     """How the two cameras see the scene.
 
     Attributes:
-        scale: Whole ratio of the resolutions; None: 8 in a simulation, by the sizes with a given pair.
+        scale: Ratio of the resolutions, whole in a simulation; a given pair may have any above 1, and other sizes then.
+            None: 8 in a simulation, by the sizes with a given pair.
+        origin: [row, column] of the MSI, in its pixels, at which the outer corner of the HSI lies; None: at its corner.
         psf: Section `observe.psf`.
         border: What LR pixels see beyond the scene in a simulation: "wrap", its other side (published figures);
             "reflect", the scene mirrored; "valid", nothing: the scene is cut so that every LR pixel is whole, and
@@ -202,7 +205,8 @@ class ObserveConfig(Section):
             (normalise: max rescales it with them), its bands in the order of the HSI's file.
     """
 
-    scale: Optional[int] = Field(default=None, ge=2, le=1024)
+    scale: Optional[Union[int, float]] = Field(default=None, gt=1, le=1024)
+    origin: Optional[tuple[float, float]] = None
     psf: PsfConfig = Field(default_factory=PsfConfig)
     border: Literal["wrap", "reflect", "valid"] = "wrap"
     srf: str = Field(default="nikon_d700", min_length=1)
@@ -214,6 +218,26 @@ class ObserveConfig(Section):
     snr_msi_db: Optional[float] = Field(default=None, ge=-20, le=200)
     known_psf: bool = False
     known_srf: bool = False
+
+    @field_validator("scale")
+    @classmethod
+    def _whole_as_whole(cls, value: Optional[float]) -> Optional[float]:
+        if value is not None and float(value).is_integer():
+            return int(value)
+        return value
+
+    @field_validator("origin")
+    @classmethod
+    def _finite_origin(cls, value: Optional[tuple[float, float]]) -> Optional[tuple[float, float]]:
+        if value is not None and not all(math.isfinite(place) for place in value):
+            raise ValueError("must be finite")
+        return value
+
+    @model_validator(mode="after")
+    def _origin_needs_scale(self) -> ObserveConfig:
+        if self.origin is not None and self.scale is None:
+            raise ValueError("origin needs a scale: the sizes do not tell it")
+        return self
 
     @field_validator("bands")
     @classmethod

@@ -32,6 +32,7 @@ class Cube:
         facts: What the file says beside.
         mask: (H, W) bool, True where a pixel holds data; None: everywhere.
         band_order: Of each band its place in the file, where bands were sorted or left out; None: they were not.
+        is_photograph: A camera's picture: zeros along its edge are black, and data.
     """
 
     values: np.ndarray
@@ -41,6 +42,7 @@ class Cube:
     facts: FileFacts = field(default_factory=FileFacts)
     mask: Optional[np.ndarray] = None
     band_order: Optional[tuple[int, ...]] = None
+    is_photograph: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ def upright(
         notes=notes,
         facts=replace(found.facts, bands=bands, dtype=dtype),
         mask=found.mask,
+        is_photograph=found.is_photograph,
     )
 
 
@@ -241,8 +244,6 @@ def used_values(
     cube: Cube,
     settings: DataConfig,
     name: str,
-    *,
-    looks_for_zeros: bool = True,
 ) -> Cube:
     """Find the pixels that hold data, and bring the numbers to one scale where each band has its own.
 
@@ -250,7 +251,6 @@ def used_values(
         cube: With the bands that are used.
         settings: Section `data`: `no_data`.
         name: What it is called in notes and messages.
-        looks_for_zeros: Zeros along the edge are no data: not in a camera's picture, where they are black.
     """
     mask, notes = valid_pixels(
         cube.values,
@@ -258,7 +258,7 @@ def used_values(
         cube.mask,
         settings.no_data,
         name,
-        looks_for_zeros=looks_for_zeros,
+        looks_for_zeros=not cube.is_photograph,
     )
     values = cube.values
     facts = cube.facts

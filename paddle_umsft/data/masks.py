@@ -15,7 +15,7 @@ from typing import Any, Optional
 import numpy as np
 
 from paddle_umsft.data.checks import check_finite
-from paddle_umsft.data.scene import Observation
+from paddle_umsft.data.scene import Case, Observation
 from paddle_umsft.errors import DataError
 
 # Truth values, integers and real numbers: whatever is not zero is valid.
@@ -186,6 +186,16 @@ def valid_pixels(observation: Observation) -> Optional[np.ndarray]:
         return np.ones(observation.shape, dtype=bool)
     rows = np.repeat(of_hsi, observation.scale, axis=0)
     return np.asarray(of_msi | np.repeat(rows, observation.scale, axis=1))
+
+
+def judged_pixels(case: Case) -> Optional[np.ndarray]:
+    """(H, W) pixels in which a result can be held against the truth; None: all of them."""
+    seen = valid_pixels(case.observation)
+    if seen is None:
+        return case.mask
+    if case.mask is None:
+        return seen
+    return np.asarray(seen & case.mask)
 
 
 def masked_notes(observation: Observation) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from paddle_umsft.data.readers.table import FILE_FORMATS, suffixes_of
+from paddle_umsft.data.readers.table import image_files
 from paddle_umsft.errors import DataError
 
 # Words in a file's name that say which of the two it is; what is left of the name is the pair's.
@@ -47,12 +47,12 @@ def pairs_in(hsi: Path, msi: Path) -> list[NamedPair]:
         DataError: No pair, a file without a partner, or several files that would be one.
     """
     if hsi.resolve() == msi.resolve():
-        images = _images(hsi)
+        images = image_files(hsi)
         low = _by_name((file for file in images if _role(file) == "hsi"), hsi)
         high = _by_name((file for file in images if _role(file) == "msi"), msi)
     else:
-        low = _by_name(_images(hsi), hsi)
-        high = _by_name(_images(msi), msi)
+        low = _by_name(image_files(hsi), hsi)
+        high = _by_name(image_files(msi), msi)
     if not low and not high:
         raise DataError(
             "no pair in the folder",
@@ -67,20 +67,6 @@ def pairs_in(hsi: Path, msi: Path) -> list[NamedPair]:
             got += " ..."
         raise DataError("files without a partner", where=hsi, expected="the same name for both", got=got)
     return [NamedPair(name=name, hsi=low[name], msi=high[name]) for name in sorted(low)]
-
-
-def _images(folder: Path) -> list[Path]:
-    """Return the image files of a folder; of an ENVI image the header stands for both."""
-    suffixes = suffixes_of(FILE_FORMATS)
-    found = []
-    for file in sorted(folder.iterdir()):
-        if file.name.startswith(".") or not file.is_file() or file.suffix.lower() not in suffixes:
-            continue
-        header = file.with_suffix(".hdr")
-        if file != header and header.is_file():
-            continue
-        found.append(file)
-    return found
 
 
 def _words(file: Path) -> list[str]:

@@ -12,12 +12,15 @@ from paddle_umsft.config.data import DEMO_PATH, INDIAN_PINES_PATH, DataConfig
 from paddle_umsft.data.checks import check_cube
 from paddle_umsft.data.cubes import Cube, Role, known_bands, upright, used_bands, used_values
 from paddle_umsft.data.facts import FileFacts
+from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.indian_pines import read_indian_pines
 from paddle_umsft.data.layout import OpenAxes, divisor_of, pair_layouts
 from paddle_umsft.data.listing import list_scenes, pair_name
 from paddle_umsft.data.masks import check_mask, filled
+from paddle_umsft.data.placing import grid_of_files
 from paddle_umsft.data.readers.base import Request
-from paddle_umsft.data.readers.table import read_array, read_image
+from paddle_umsft.data.readers.many import image_name, read_image
+from paddle_umsft.data.readers.table import read_array
 from paddle_umsft.data.scene import Scene
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.errors import ConfigError, DataError
@@ -40,6 +43,7 @@ class ImagePair:
         mask_msi: (H, W) bool, the same for `hr_msi`.
         hsi_facts: What the HSI's file says beside its numbers.
         msi_facts: The same of the MSI's.
+        grid: Where the HSI's pixels lie on the MSI by their files, where they do not tile it.
     """
 
     lr_hsi: np.ndarray
@@ -51,6 +55,7 @@ class ImagePair:
     mask_msi: Optional[np.ndarray] = None
     hsi_facts: Optional[FileFacts] = None
     msi_facts: Optional[FileFacts] = None
+    grid: Optional[HsiGrid] = None
 
 
 _SCENE = Role(option="data.key", layout="data.layout", axes=(3,), is_spectral=True)
@@ -165,7 +170,8 @@ def read_pair(settings: DataConfig) -> ImagePair:
     high_values = _without_masked(high.values, mask_msi, f"{name}: HR-MSI")
     lr_hsi, lr_divisor = _normalise(low_values, settings, f"{name}: LR-HSI")
     hr_msi, hr_divisor = _normalise(high_values, settings, f"{name}: HR-MSI")
-    notes = [*low.notes, *high.notes]
+    grid, placed = grid_of_files(low.facts, high.facts, lr_hsi.shape, hr_msi.shape, image_name(settings.hr_msi))
+    notes = [*low.notes, *high.notes, *placed]
     # PSF and SRF relate the two images: a user should know that they are on two scales.
     if lr_divisor != hr_divisor:
         notes.append(f"LR-HSI divided by {lr_divisor:g}, HR-MSI by {hr_divisor:g}")
@@ -189,6 +195,7 @@ def read_pair(settings: DataConfig) -> ImagePair:
         mask_msi=mask_msi,
         hsi_facts=low.facts,
         msi_facts=high.facts,
+        grid=grid,
     )
 
 
@@ -265,17 +272,15 @@ def _read_source(settings: DataConfig) -> Cube:
 
 def _read_both(settings: DataConfig) -> tuple[Cube, Cube]:
     """Read the two images of a pair as they are in their files, upright."""
-    lr_path = str(settings.lr_hsi)
-    hr_path = str(settings.hr_msi)
-    low = read_image(lr_path, Request(key=settings.lr_key, axes=_LR_HSI.axes, option=_LR_HSI.option))
-    high = read_image(hr_path, Request(key=settings.hr_key, axes=_HR_MSI.axes, option=_HR_MSI.option))
+    low = read_image(settings.lr_hsi, Request(key=settings.lr_key, axes=_LR_HSI.axes, option=_LR_HSI.option))
+    high = read_image(settings.hr_msi, Request(key=settings.hr_key, axes=_HR_MSI.axes, option=_HR_MSI.option))
     lr_layout, hr_layout, notes = pair_layouts(
         OpenAxes.of(low, settings.lr_layout or settings.layout, known_bands(low, settings, _LR_HSI)),
         OpenAxes.of(high, settings.hr_layout or settings.layout, None),
     )
     low_cube = upright(
         low,
-        Path(lr_path).name,
+        image_name(settings.lr_hsi),
         settings,
         _LR_HSI,
         layout=lr_layout,
@@ -283,7 +288,7 @@ def _read_both(settings: DataConfig) -> tuple[Cube, Cube]:
     )
     high_cube = upright(
         high,
-        Path(hr_path).name,
+        image_name(settings.hr_msi),
         settings,
         _HR_MSI,
         layout=hr_layout,

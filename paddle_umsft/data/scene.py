@@ -9,6 +9,7 @@ from typing import Any, Optional
 import numpy as np
 
 from paddle_umsft.data.facts import FileFacts
+from paddle_umsft.data.grid import HsiGrid
 
 Supports = tuple[tuple[int, int], ...]
 
@@ -67,8 +68,8 @@ class Observation:
 
     Attributes:
         lr_hsi: (h, w, C) float32.
-        hr_msi: (H, W, M) float32, H = h * scale, W = w * scale.
-        scale: Whole ratio of the resolutions.
+        hr_msi: (H, W, M) float32, H = h * scale, W = w * scale; of any size where there is a `grid`.
+        scale: Whole ratio of the resolutions; where there is a `grid`, the next whole number.
         name: Short name of the scene.
         supports: Per MSI band the half-open range [a, b) of HSI bands it can see; None: not known.
         psf: (k, k) known PSF in HR pixels, sums to 1; None: to be estimated (blind).
@@ -80,6 +81,8 @@ class Observation:
         mask_hsi: (h, w) bool, True where `lr_hsi` holds data; None: everywhere. What is masked may hold anything, NaN
             too: it is filled from valid pixels before any method sees it.
         mask_msi: (H, W) bool, the same for `hr_msi`.
+        grid: Where the HSI's pixels lie on the MSI: a ratio that is no whole number, another origin, a turned grid. It
+            is where a search for shifts begins. None: LR pixel (i, j) lies on HR pixels i * scale, j * scale and so on.
     """
 
     lr_hsi: np.ndarray
@@ -95,6 +98,7 @@ class Observation:
     msi_facts: Optional[FileFacts] = None
     mask_hsi: Optional[np.ndarray] = None
     mask_msi: Optional[np.ndarray] = None
+    grid: Optional[HsiGrid] = None
 
     @property
     def bands(self) -> int:
@@ -148,6 +152,8 @@ class FusionResult:
         degrade: (H, W, C) -> (h, w, C), where the images lie askew; None: the PSF on the grid.
         valid: (H, W) bool, False where neither camera saw anything (no data: `fused` is filled there and means
             nothing); None: no mask was given.
+        area: (top, left, height, width) of the MSI that the result covers, where the images share only a part; None:
+            all of it.
     """
 
     fused: np.ndarray
@@ -161,3 +167,4 @@ class FusionResult:
     pair: Optional[Observation] = None
     degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
     valid: Optional[np.ndarray] = None
+    area: Optional[tuple[int, int, int, int]] = None

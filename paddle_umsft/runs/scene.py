@@ -65,6 +65,7 @@ def make_case(entry: SceneEntry, config: Config) -> Case:
         mask_msi=images.mask_msi,
         hsi_facts=images.hsi_facts,
         msi_facts=images.msi_facts,
+        grid=images.grid,
     )
 
 

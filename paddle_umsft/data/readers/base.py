@@ -42,6 +42,7 @@ class RawArray:
         is_upright: Rows, columns, bands for certain: the kind of file, or its header, says so.
         is_stacked: Bands, rows, columns by the file's own order (pages of one band each), unless the shape speaks
             against it.
+        is_photograph: A camera's picture: black is black in it, not "no data".
         facts: What the file says beside the numbers; its bands' wavelengths go before `wavelengths`.
         mask: (rows, columns) bool by the file's own mask, True where there is a value; None: it has none.
         notes: How something in the file was taken, a line each.
@@ -53,6 +54,7 @@ class RawArray:
     wavelength_unit: str = ""
     is_upright: bool = False
     is_stacked: bool = False
+    is_photograph: bool = False
     facts: FileFacts = field(default_factory=FileFacts)
     mask: Optional[np.ndarray] = None
     notes: tuple[str, ...] = ()
