@@ -41,7 +41,8 @@ class OutputConfig(Section):
     Attributes:
         root: Folder of all runs.
         name: Folder of this run; None: the configuration's name.
-        format: File of the fused cube: "npy" or "mat".
+        format: File of the fused cube: "npy" or "mat", as normalised; "tif" (GeoTIFF), "envi" or "nc" (NetCDF), in
+            the HSI's own units, on the MSI's ground; "auto": tif for a given pair with coordinates, else npy.
         checkpoint_every: Iterations between checkpoints; 0: none but the one at an interrupt.
         keep: How many checkpoints stay.
         visualdl: Whether a VisualDL log is written.
@@ -52,7 +53,7 @@ class OutputConfig(Section):
 
     root: str = "output"
     name: Optional[str] = None
-    format: Literal["npy", "mat"] = "npy"
+    format: Literal["auto", "npy", "mat", "tif", "envi", "nc"] = "auto"
     checkpoint_every: int = Field(default=100, ge=0)
     keep: int = Field(default=2, ge=1)
     visualdl: bool = True

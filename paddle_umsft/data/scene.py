@@ -8,6 +8,7 @@ from typing import Any, Optional
 
 import numpy as np
 
+from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.trust import Trust, Verdict
 
@@ -26,7 +27,8 @@ class Scene:
         divisor: The number the raw values were divided by.
         source: The file or folder it came from, or a word about how it was made.
         notes: Lines worth printing (a crop, a reordering of bands ...).
-        band_order: Of each band its place in the file, where the bands were sorted by wavelength; None: they were not.
+        band_order: Of each band its place in the file, where bands were sorted or left out; None: they were not.
+        facts: What the file says of its image; None: it came from no file.
         mask_hsi: (H, W) bool, True where `hr_hsi` holds data; what is masked was filled (`data/masks.py`). None: it
             holds data everywhere.
     """
@@ -39,6 +41,7 @@ class Scene:
     source: str = ""
     notes: tuple[str, ...] = ()
     band_order: Optional[tuple[int, ...]] = None
+    facts: Optional[FileFacts] = None
     mask_hsi: Optional[np.ndarray] = None
 
     def with_cube(self, hr_hsi: np.ndarray, note: Optional[str] = None) -> Scene:
@@ -53,6 +56,8 @@ class Scene:
         top, left, height, width = crop
         window = (slice(top, top + height), slice(left, left + width))
         part = self.with_cube(self.hr_hsi[window], note)
+        if self.facts is not None:
+            part = replace(part, facts=self.facts.with_ground(self.facts.ground.cut(top, left)))
         if self.mask_hsi is None:
             return part
         return replace(part, mask_hsi=self.mask_hsi[window])
@@ -72,6 +77,8 @@ class Observation:
         srf: (M, C) known SRF; None: to be estimated (blind).
         wavelengths_nm: (C,) HSI band centres, if known.
         meta: Facts to be stored with the result (normalisation, simulation, noise ...).
+        hsi_facts: What the HSI's file says of it; None: it came from no file.
+        msi_facts: The same of the MSI; its ground is the result's.
         mask_hsi: (h, w) bool, True where `lr_hsi` holds data; None: everywhere. What is masked may hold anything, NaN
             too: it is filled from valid pixels before any method sees it.
         mask_msi: (H, W) bool, the same for `hr_msi`.
@@ -88,6 +95,8 @@ class Observation:
     srf: Optional[np.ndarray] = None
     wavelengths_nm: Optional[np.ndarray] = None
     meta: dict[str, Any] = field(default_factory=dict)
+    hsi_facts: Optional[FileFacts] = None
+    msi_facts: Optional[FileFacts] = None
     mask_hsi: Optional[np.ndarray] = None
     mask_msi: Optional[np.ndarray] = None
     grid: Optional[HsiGrid] = None
