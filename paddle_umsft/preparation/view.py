@@ -52,6 +52,7 @@ class View:
         placement: Where LR pixels lie on the MSI.
         profile: A PSF close to the true one.
         trusted: (h, w) LR pixels that count.
+        has_data: (h, w) LR pixels that may count at all: the others are masked.
         straightened: The MSI on the HSI's grid, by what lies beyond the picture, where the placement turns it: made
             once for all PSFs that it is seen through.
         lines: LR rows in use, which `lr_hsi` and `trusted` then hold alone; None: all.
@@ -63,6 +64,7 @@ class View:
     placement: Placement
     profile: Profile
     trusted: np.ndarray
+    has_data: np.ndarray
     straightened: dict[Border, np.ndarray] = field(default_factory=dict, repr=False)
     lines: Optional[np.ndarray] = None
 
@@ -116,15 +118,26 @@ def first_view(
     lr_hsi: np.ndarray,
     hr_msi: np.ndarray,
     scale: int,
+    has_data: Optional[np.ndarray] = None,
 ) -> View:
-    """Nothing wrong, and the PSF about one LR pixel wide."""
+    """Nothing wrong, and the PSF about one LR pixel wide.
+
+    Args:
+        lr_hsi: (h, w, C).
+        hr_msi: (H, W, M).
+        scale: Ratio of the resolutions.
+        has_data: (h, w) LR pixels that can be told from; None: all.
+    """
+    if has_data is None:
+        has_data = np.ones(lr_hsi.shape[:2], dtype=bool)
     return View(
         lr_hsi=lr_hsi.astype(np.float64),
         hr_msi=hr_msi.astype(np.float64),
         scale=scale,
         placement=Placement(scale),
         profile=first_profile(scale),
-        trusted=np.ones(lr_hsi.shape[:2], dtype=bool),
+        trusted=has_data.copy(),
+        has_data=has_data,
     )
 
 
