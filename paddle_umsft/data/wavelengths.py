@@ -119,7 +119,12 @@ def _factor(word: str) -> Optional[float]:
         return UNIT_NM[word]
     if len(word) < FEWEST_LETTERS:
         return None
-    near = difflib.get_close_matches(word, UNIT_NM, n=1, cutoff=SIMILAR_UNIT)
+    near = difflib.get_close_matches(
+        word,
+        UNIT_NM,
+        n=1,
+        cutoff=SIMILAR_UNIT,
+    )
     if near:
         return UNIT_NM[near[0]]
     return None
