@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Optional
 
 from paddle_umsft.command.base import BAD_DATA, DONE, Command
+from paddle_umsft.command.grounds import ground_lines
 
 if TYPE_CHECKING:
     from paddle_umsft.config.run import Config
-    from paddle_umsft.data.ground import Georeference
     from paddle_umsft.data.scene import Observation
 
 # At the best shift the HSI's spectra explain less than this share of the MSI: nothing more need be tried.
@@ -65,7 +65,11 @@ def run(arguments: argparse.Namespace) -> int:
     from paddle_umsft.machine.failures import in_one_line
     from paddle_umsft.runs.scene import case_lines, make_case
 
-    overrides = [f"data.lr_hsi={arguments.hsi}", f"data.hr_msi={arguments.msi}", *arguments.set]
+    overrides = [
+        f"data.lr_hsi={arguments.hsi}",
+        f"data.hr_msi={arguments.msi}",
+        *arguments.set,
+    ]
     config = load_config("fast.yml", overrides)
     entries = list_scenes(config.data)
     code = DONE
@@ -84,68 +88,13 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def ground_lines(seen: Observation) -> Iterator[str]:
-    """Yield what the two files say of where the images lie."""
-    low, high = seen.hsi_facts, seen.msi_facts
-    if low is None or high is None or not (low.ground.is_known and high.ground.is_known):
-        yield "ground     not known of both: taken as the same area, corner on corner"
-        return
-    sizes = low.ground.pixel_size, high.ground.pixel_size
-    assert sizes[0] is not None
-    assert sizes[1] is not None
-    ratio = sizes[0][0] / sizes[1][0]
-    yield f"ground     pixels {sizes[0][0]:.6g} and {sizes[1][0]:.6g}, ratio {ratio:.4g}"
-    if not _same_system(low.ground, high.ground):
-        yield f"systems    differ: {_system_text(low.ground)} and {_system_text(high.ground)}"
-        return
-    boxes = [_box(low.ground, seen.lr_hsi.shape), _box(high.ground, seen.hr_msi.shape)]
-    common = _common(*boxes)
-    shares = [f"{common / _area(box):.0%} of the {name}" for name, box in zip(("HSI", "MSI"), boxes)]
-    yield f"overlap    {' and '.join(shares)}"
-
-
-def _same_system(low: Georeference, high: Georeference) -> bool:
-    """Return whether both lie in one coordinate system, as far as their files tell."""
-    if low.epsg is not None and high.epsg is not None:
-        return low.epsg == high.epsg
-    return low.crs_wkt == high.crs_wkt
-
-
-def _system_text(ground: Georeference) -> str:
-    """Return a coordinate system in a word."""
-    if ground.epsg is not None:
-        return f"EPSG:{ground.epsg}"
-    return ground.crs_wkt[:40] or "none"
-
-
-def _box(ground: Georeference, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
-    """Return left, bottom, right, top of an image."""
-    height, width = shape[:2]
-    corners = [ground.at(column, row) for column in (0, width) for row in (0, height)]
-    xs = [x for x, _ in corners]
-    ys = [y for _, y in corners]
-    return min(xs), min(ys), max(xs), max(ys)
-
-
-def _area(box: tuple[float, float, float, float]) -> float:
-    left, bottom, right, top = box
-    return max(right - left, 0.0) * max(top - bottom, 0.0)
-
-
-def _common(first: tuple[float, float, float, float], second: tuple[float, float, float, float]) -> float:
-    """Return the area that two boxes share."""
-    left, bottom = max(first[0], second[0]), max(first[1], second[1])
-    right, top = min(first[2], second[2]), min(first[3], second[3])
-    return _area((left, bottom, right, top))
-
-
 def middle_of(seen: Observation) -> Observation:
     """Return the middle of a large pair: it tells as well, and at once."""
     height, width = seen.lr_hsi.shape[:2]
+    if max(height, width) <= LARGEST:
+        return seen
     rows = _middle(height)
     columns = _middle(width)
-    if (rows, columns) == (slice(0, height), slice(0, width)):
-        return seen
     scale = seen.scale
     fine_rows = slice(rows.start * scale, rows.stop * scale)
     fine_columns = slice(columns.start * scale, columns.stop * scale)
