@@ -11,7 +11,10 @@ from paddle_umsft.command.base import BAD_DATA, DONE, Command
 from paddle_umsft.command.grounds import ground_lines
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from paddle_umsft.config.run import Config
+    from paddle_umsft.data.grid import HsiGrid
     from paddle_umsft.data.scene import Observation
 
 # At the best shift the HSI's spectra explain less than this share of the MSI: nothing more need be tried.
@@ -26,6 +29,10 @@ DOUBTFUL = 0.7
 LARGEST = 96
 # A shift of this part of an LR pixel is worth a word: less is what two products of one agency differ by.
 SHIFT_WORTH_A_WORD = 0.25
+# From a pixel's edge to its middle.
+HALF = 0.5
+# An interpolated pixel holds data where all that it is made of does, but for rounding.
+ALL_DATA = 0.999
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Examine a pair; returns 0 where the two belong together, else 3."""
     from paddle_umsft.config.load import load_config
     from paddle_umsft.data.listing import list_scenes
+    from paddle_umsft.data.masks import without_masked
     from paddle_umsft.machine.failures import in_one_line
     from paddle_umsft.runs.scene import case_lines, make_case
 
@@ -80,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
             print("\n".join(case_lines(case, config)))
             for line in ground_lines(seen):
                 print(line)
+            seen = without_masked(seen)
             verdict = examined(middle_of(seen), config)
         for line in verdict_lines(verdict, seen.scale):
             print(line)
@@ -89,28 +98,61 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def middle_of(seen: Observation) -> Observation:
-    """Return the middle of a large pair: it tells as well, and at once."""
+    """Return the middle of a large pair: it tells as well, and at once; on plain grids, whatever its own are."""
     height, width = seen.lr_hsi.shape[:2]
-    if max(height, width) <= LARGEST:
-        return seen
     rows = _middle(height)
     columns = _middle(width)
     scale = seen.scale
-    fine_rows = slice(rows.start * scale, rows.stop * scale)
-    fine_columns = slice(columns.start * scale, columns.stop * scale)
+    if seen.grid is None:
+        fine_rows = slice(rows.start * scale, rows.stop * scale)
+        fine_columns = slice(columns.start * scale, columns.stop * scale)
+        hr_msi = seen.hr_msi[fine_rows, fine_columns]
+        mask_msi = seen.mask_msi
+        if mask_msi is not None:
+            mask_msi = mask_msi[fine_rows, fine_columns]
+    else:
+        hr_msi, mask_msi = _on_plain_grid(seen, seen.grid, rows, columns)
     mask_hsi = seen.mask_hsi
-    mask_msi = seen.mask_msi
     if mask_hsi is not None:
         mask_hsi = mask_hsi[rows, columns]
-    if mask_msi is not None:
-        mask_msi = mask_msi[fine_rows, fine_columns]
     return replace(
         seen,
         lr_hsi=seen.lr_hsi[rows, columns],
-        hr_msi=seen.hr_msi[fine_rows, fine_columns],
+        hr_msi=hr_msi,
         mask_hsi=mask_hsi,
         mask_msi=mask_msi,
+        grid=None,
     )
+
+
+def _on_plain_grid(
+    seen: Observation,
+    grid: HsiGrid,
+    rows: slice,
+    columns: slice,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the MSI as it would be with `scale` pixels in each of the HSI's, and where it holds data.
+
+    It is interpolated, which is good enough to tell whether two images are of one place.
+    """
+    import numpy as np
+    from scipy.ndimage import map_coordinates
+
+    scale = seen.scale
+    # Middles of the finer pixels, in HSI pixels; then on the MSI, in indices.
+    down = (np.arange(rows.start * scale, rows.stop * scale) + HALF) / scale
+    right = (np.arange(columns.start * scale, columns.stop * scale) + HALF) / scale
+    own = np.stack(np.meshgrid(down, right, indexing="ij"), axis=2)  # (H, W, 2)
+    places = own @ grid.matrix.T + grid.origin - HALF
+    index = np.moveaxis(places, 2, 0)
+    bands = []
+    for band in range(seen.msi_bands):
+        bands.append(map_coordinates(seen.hr_msi[:, :, band], index, order=1, mode="nearest"))
+    has_data = np.ones(seen.shape)
+    if seen.mask_msi is not None:
+        has_data = seen.mask_msi.astype(np.float64)
+    share = map_coordinates(has_data, index, order=1, mode="constant", cval=0.0)
+    return np.stack(bands, axis=2).astype(np.float32), share > ALL_DATA
 
 
 def _middle(length: int) -> slice:
@@ -128,13 +170,11 @@ def examined(seen: Observation, config: Config) -> Verdict:
         seen: The pair.
         config: Its sections `subspace` and `preparation` say what is looked for.
     """
-    from paddle_umsft.data.masks import without_masked
     from paddle_umsft.preparation.coarse_shift import whole_shift
     from paddle_umsft.preparation.examine import examine
     from paddle_umsft.preparation.masked import lr_pixels_to_fit
     from paddle_umsft.preparation.view import first_view
 
-    seen = without_masked(seen)
     view = first_view(seen.lr_hsi, seen.hr_msi, seen.scale)
     shift, share = whole_shift(view)
     notes: list[str] = []
