@@ -182,7 +182,9 @@ def test_without_any_facts(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), fused_cube())
     np.testing.assert_array_equal(scipy.io.loadmat(tmp_path / "x.mat")["fused"], fused_cube())
     np.testing.assert_array_equal(spy.open(str(tmp_path / "x.hdr")).open_memmap(interleave="bip"), fused_cube())
-    with pytest.warns(NotGeoreferencedWarning), rasterio.open(tmp_path / "x.tif") as file:
+    with pytest.warns(NotGeoreferencedWarning):
+        opened = rasterio.open(tmp_path / "x.tif")
+    with opened as file:
         np.testing.assert_array_equal(np.moveaxis(file.read(), 0, 2), fused_cube())
         assert file.descriptions[1] == "band 2 (2 Nanometers)"
 
