@@ -58,10 +58,12 @@ def keep_bands(
     notes = []
 
     def leave_out(bands: Iterable[int], reason: str) -> None:
+        # Each band is told of once, with the first reason.
         fresh = [band for band in bands if good[band]]
-        if fresh:
-            good[fresh] = False
-            notes.append(f"{where}: left out {named_bands(fresh)}: {reason}")
+        if not fresh:
+            return
+        good[fresh] = False
+        notes.append(f"{where}: left out {named_bands(fresh)}: {reason}")
 
     if isinstance(setting, str):
         if facts.bands.good is not None:
@@ -70,7 +72,14 @@ def keep_bands(
         leave_out(_listed_bands(setting, count), "data.bad_bands")
     leave_out(_empty_bands(values, facts.no_data), "no data in any pixel")
     if is_spectral:
-        leave_out(_constant_bands(values, facts.no_data, good), "dead, one number in all pixels")
+        leave_out(
+            _constant_bands(
+                values,
+                facts.no_data,
+                good,
+            ),
+            "dead, one number in all pixels",
+        )
     if good.all():
         return KeptBands(places=None)
     if not good.any():
@@ -131,7 +140,11 @@ def _empty_bands(values: np.ndarray, no_data: Optional[float]) -> np.ndarray:
     # A look at the first pixel rules out nearly all bands before anything large is compared.
     first = values[0, 0]
     suspects = is_no_data(first, no_data)
-    found = [band for band in np.flatnonzero(suspects) if is_no_data(values[:, :, band], no_data).all()]
+    found = []
+    for band in np.flatnonzero(suspects):
+        image = values[:, :, band]
+        if is_no_data(image, no_data).all():
+            found.append(band)
     return np.asarray(found, int)
 
 
@@ -145,7 +158,9 @@ def _constant_bands(
     for band in np.flatnonzero(good):
         image = values[:, :, band]
         # Cheap where it differs already between neighbours; the whole of it is looked at only else.
-        if image[0, 0] != image[-1, -1] and not is_no_data(image[[0, -1], [0, -1]], no_data).any():
+        corners = image[[0, -1], [0, -1]]
+        differs = corners[0] != corners[1]
+        if differs and not is_no_data(corners, no_data).any():
             continue
         held = image[~is_no_data(image, no_data)]
         if held.size > 0 and held.min() == held.max():

@@ -52,15 +52,19 @@ def valid_pixels(
     notes: list[str] = []
 
     def hide(found: np.ndarray, reason: str) -> None:
+        # Each pixel is told of once, with the first reason.
         fresh = int((found & ~hidden).sum())
-        if fresh:
-            hidden[found] = True
-            notes.append(f"{where}: {fresh} of {hidden.size} pixels ({_percent(fresh, hidden.size)}) masked: {reason}")
+        if fresh == 0:
+            return
+        hidden[found] = True
+        share = _percent(fresh, hidden.size)
+        notes.append(f"{where}: {fresh} of {hidden.size} pixels ({share}) masked: {reason}")
 
     if own_mask is not None:
         hide(~own_mask, "no data by the file's own mask")
     if values.dtype.kind == "f":
-        hide(np.asarray(np.isnan(values).any(axis=2)), "no data (NaN)")
+        not_numbers = np.isnan(values)
+        hide(np.asarray(not_numbers.any(axis=2)), "no data (NaN)")
     if no_data is not None:
         marked = is_no_data(values, no_data)
         # Zero may as well be a very dark band; nothing else that means "no data" can be a measurement.
@@ -73,7 +77,8 @@ def valid_pixels(
         hide(_zeros_at_the_edge(values), reason)
     if not hidden.any():
         return None, ()
-    if (~hidden).mean() < LEAST_VALID:
+    held = 1 - hidden.mean()
+    if held < LEAST_VALID:
         raise DataError(
             "hardly a pixel holds data",
             where=where,
@@ -87,7 +92,12 @@ def _zeros_at_the_edge(values: np.ndarray) -> np.ndarray:
     """Return (H, W) bool: connected regions of zeros in all bands that touch the image's edge and are no specks."""
     from scipy.ndimage import label
 
-    edge = [values[0], values[-1], values[:, 0], values[:, -1]]
+    edge = [
+        values[0],
+        values[-1],
+        values[:, 0],
+        values[:, -1],
+    ]
     # Nearly all images have no such pixel at all: a look at their edge is enough.
     if not any((side == 0).all(axis=1).any() for side in edge):
         return np.zeros(values.shape[:2], bool)
@@ -98,8 +108,19 @@ def _zeros_at_the_edge(values: np.ndarray) -> np.ndarray:
     regions, count = label(empty)
     sizes = np.bincount(regions.ravel(), minlength=count + 1)
     fewest = max(FEWEST_ZEROS, LEAST_ZERO_SHARE * empty.size)
-    rim = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
-    kept = [region for region in np.unique(rim) if region > 0 and sizes[region] >= fewest]
+    rim = np.concatenate(
+        [
+            regions[0],
+            regions[-1],
+            regions[:, 0],
+            regions[:, -1],
+        ]
+    )
+    # Number 0 is what is not empty.
+    kept = []
+    for region in np.unique(rim):
+        if region > 0 and sizes[region] >= fewest:
+            kept.append(region)
     return np.isin(regions, kept)
 
 

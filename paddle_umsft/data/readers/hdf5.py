@@ -20,8 +20,16 @@ def read_hdf5(file: Path, request: Request) -> RawArray:
     Raises:
         DataError: Not readable, unknown key, no array that fits, or several.
     """
-    entries = guarded(file, "HDF5 file", lambda: hdf5_entries(file))
-    return read_named(file, entries, request)
+    entries = guarded(
+        file,
+        "HDF5 file",
+        lambda: hdf5_entries(file),
+    )
+    return read_named(
+        file,
+        entries,
+        request,
+    )
 
 
 def hdf5_entries(file: Path) -> dict[str, Entry]:
@@ -41,6 +49,7 @@ def hdf5_entries(file: Path) -> dict[str, Entry]:
             is_numeric=item.dtype.kind in "iuf",
         )
 
+    # Links to other files are not followed by this walk.
     with h5py.File(file, "r") as handle:
         handle.visititems(note)
     return entries

@@ -49,7 +49,12 @@ def read_tiff(file: Path, request: Request) -> RawArray:
     Raises:
         DataError: Not readable.
     """
-    head = guarded(file, "TIFF file", lambda: _head_of(file))
+    # The directory decides who reads the image: GDAL sees only the first page of many.
+    head = guarded(
+        file,
+        "TIFF file",
+        lambda: _head_of(file),
+    )
     assert isinstance(head, _Head)
     found = None
     if head.pages == 1 and has_rasterio():
@@ -61,12 +66,20 @@ def read_tiff(file: Path, request: Request) -> RawArray:
                 where=file,
                 hint='pip install imagecodecs, or pip install "paddle_umsft[geo]"',
             )
-        found = guarded(file, "TIFF file", lambda: _by_tifffile(file))
+        found = guarded(
+            file,
+            "TIFF file",
+            lambda: _by_tifffile(file),
+        )
         assert isinstance(found, RawArray)
     # A place on the ground goes before the way a camera was held.
     if found.facts.ground.is_known or head.orientation == 1:
         return found
-    return turned(found, head.orientation, file.name)
+    return turned(
+        found,
+        head.orientation,
+        file.name,
+    )
 
 
 def _by_gdal(file: Path, request: Request) -> Optional[RawArray]:
@@ -92,7 +105,11 @@ def _head_of(file: Path) -> _Head:
         except (KeyError, ValueError):
             needs_codec = tifffile.COMPRESSION(first.compression).name
         orientation = first.tags.valueof(ORIENTATION, default=1)
-        return _Head(pages=len(pages), orientation=int(orientation), needs_codec=needs_codec)
+        return _Head(
+            pages=len(pages),
+            orientation=int(orientation),
+            needs_codec=needs_codec,
+        )
 
 
 class _Complaint(logging.Handler):
@@ -116,7 +133,14 @@ def _strict_tifffile() -> Iterator[None]:
 
 def _subfile(page: Any) -> int:
     """Return the bits that tell what a page is for; frames that share a page's tags are full images."""
-    return int(getattr(page, "subfiletype", 0) or 0)
+    return int(
+        getattr(
+            page,
+            "subfiletype",
+            0,
+        )
+        or 0
+    )
 
 
 def _by_tifffile(file: Path) -> RawArray:
@@ -131,10 +155,28 @@ def _by_tifffile(file: Path) -> RawArray:
         extra = page.tags.valueof(EXTRA_SAMPLES, default=())
         is_upright = axes in BANDS_BEHIND or axes in BANDS_BEFORE
         if axes in BANDS_BEFORE:
-            values = np.moveaxis(values, 0, -1)  # (C, H, W) -> (H, W, C)
-        values, mask, notes = _without_alpha(values, extra, is_upright, file)
-        count = _band_count(values, axes, is_upright)
-        facts, told = facts_by_tags(page, count, values.dtype, file.name)
+            values = np.moveaxis(
+                values,
+                0,
+                -1,
+            )  # (C, H, W) -> (H, W, C)
+        values, mask, notes = _without_alpha(
+            values,
+            extra,
+            is_upright,
+            file,
+        )
+        count = _band_count(
+            values,
+            axes,
+            is_upright,
+        )
+        facts, told = facts_by_tags(
+            page,
+            count,
+            values.dtype,
+            file.name,
+        )
     if len(tiff.series) > 1:
         notes += (f"{file.name}: the first of its {len(tiff.series)} images is read",)
     return RawArray(
@@ -147,7 +189,11 @@ def _by_tifffile(file: Path) -> RawArray:
     )
 
 
-def _band_count(values: np.ndarray, axes: str, is_upright: bool) -> int:
+def _band_count(
+    values: np.ndarray,
+    axes: str,
+    is_upright: bool,
+) -> int:
     """Return the number of bands: pages, where each holds one."""
     if values.ndim == 2:
         return 1
@@ -179,5 +225,9 @@ def _without_alpha(
         return values, None, ()
     alpha = values.shape[2] - len(kinds) + places[0]
     mask = values[:, :, alpha] > 0
-    bands = np.delete(values, alpha, axis=2)
+    bands = np.delete(
+        values,
+        alpha,
+        axis=2,
+    )
     return bands, mask, (f"{file.name}: its alpha channel is a mask, no band",)

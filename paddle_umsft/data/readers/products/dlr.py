@@ -53,9 +53,15 @@ def read_dlr_product(path: Path, request: Request) -> RawArray:
     metadata = _find_metadata(path)
     assert metadata is not None
     image = _find_image(metadata)
+    # The GeoTIFF knows where it lies, the metadata all that concerns the bands.
     found = read_tiff(image, request)
     root = read_xml(metadata)
-    facts, notes = _facts(root, found.facts, found.values.shape[-1], metadata)
+    facts, notes = _facts(
+        root,
+        found.facts,
+        found.values.shape[-1],
+        metadata,
+    )
     return replace(
         found,
         facts=facts,
@@ -123,7 +129,12 @@ def _facts(
         got = "none"
         if centres is not None:
             got = str(centres.size)
-        raise DataError("bands of the metadata", where=metadata, expected=f"{count} as in the image", got=got)
+        raise DataError(
+            "bands of the metadata",
+            where=metadata,
+            expected=f"{count} as in the image",
+            got=got,
+        )
     bands = replace(
         known.bands,
         count=count,
@@ -133,6 +144,7 @@ def _facts(
         offset=_numbers(root, OFFSETS),
     )
     notes: tuple[str, ...] = ()
+    # Channels that are not expected are filled with the background value, or noise.
     expected = _expected_channels(root)
     if expected:
         good = np.zeros(count, bool)
