@@ -14,6 +14,8 @@ from paddle_umsft.errors import DataError
 FEWEST_ZEROS = 8
 # ... and from this share of the image on: single dark pixels are light that was too little.
 LEAST_ZERO_SHARE = 0.005
+# Numbers that files of this field are filled with where nothing was measured; light is none of them.
+KNOWN_FILLS = (-9999.0, -32768.0, -999.0, -9990.0, -99999.0, -3.4028234663852886e38, -1.7976931348623157e308)
 # Pixels without data that a scene cannot do without: at least this share must hold some.
 LEAST_VALID = 0.01
 
@@ -48,6 +50,8 @@ def valid_pixels(
     no_data = facts.no_data
     if not isinstance(setting, str):
         no_data = float(setting)
+    elif no_data is None:
+        no_data = _known_fill(values)
     hidden = np.zeros(values.shape[:2], bool)
     notes: list[str] = []
 
@@ -86,6 +90,25 @@ def valid_pixels(
             hint="is it the right file? data.no_data=none takes all values as they are",
         )
     return ~hidden, tuple(notes)
+
+
+def _known_fill(values: np.ndarray) -> Optional[float]:
+    """Return the usual fill value that whole pixels hold, where a file names none; None if there is no such pixel.
+
+    Args:
+        values: (H, W, C).
+    """
+    if values.dtype.kind not in "if":
+        return None
+    # It is the least of all numbers, or not there: a look at one band of each pixel is enough to say so.
+    with np.errstate(invalid="ignore"):
+        least = np.fmin.reduce(values[:, :, 0], axis=None)
+    if float(least) not in KNOWN_FILLS:
+        return None
+    whole = (values == least).all(axis=2)
+    if not whole.any():
+        return None
+    return float(least)
 
 
 def _zeros_at_the_edge(values: np.ndarray) -> np.ndarray:

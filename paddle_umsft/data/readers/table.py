@@ -98,7 +98,7 @@ FILE_FORMATS = (
     FileFormat(suffixes=(".npy",), read=read_npy),
     FileFormat(suffixes=(".npz",), read=read_npz),
     FileFormat(suffixes=(".tif", ".tiff"), read=read_tiff),
-    FileFormat(suffixes=(".h5", ".hdf5", ".he5", ".nc", ".nc4"), read=read_hdf5),
+    FileFormat(suffixes=(".h5", ".hdf5", ".hdf", ".he5", ".nc", ".nc4"), read=read_hdf5),
     FileFormat(suffixes=(".jp2", ".vrt"), read=read_with_gdal),
     FileFormat(
         suffixes=(".png", ".jpg", ".jpeg", ".bmp"),
