@@ -178,9 +178,10 @@ def fuse(
         on_record: Called with every record of an iterative method (stage, iteration, loss ...).
 
     Returns:
-        `fused` (H, W, C) float32, `psf`, `srf` (M, C), `history`; with masks `valid` (H, W), False where there is no
-        data. Of DataArrays `fused` is one too: bands and units of the HSI, rows and columns of the MSI, NaN where
-        there is no data.
+        `fused` (H, W, C) float32, `psf`, `srf` (M, C), `history`, `notes`; with masks `valid` (H, W), False where there
+        is no data; `verdict` whether to trust it, and `trust` how far: `trust.expected.cube()` is the error to expect
+        of every value. A verdict that is not good is a warning too. Of DataArrays `fused` is one too: bands and units
+        of the HSI, rows and columns of the MSI, NaN where there is no data.
 
     Raises:
         DataError: If the images are unusable, or agree neither by one whole factor nor by the ratio or grid given.
@@ -216,8 +217,9 @@ def fuse(
     settings = _settings(config, overrides, {"method": method, "seed": seed})
     settings = _with_start(settings, weights, iterations)
     result = run_method(observation, settings, on_record)
-    for note in result.notes:
-        warnings.warn(note, stacklevel=2)
+    verdict = result.verdict
+    if verdict is not None and verdict.kind != "good":
+        warnings.warn(verdict.line, stacklevel=2)
     if labels is not None:
         result.fused = labels.labelled(result.fused, result.valid)
     return result

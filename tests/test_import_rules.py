@@ -11,7 +11,7 @@ import paddle_umsft
 PACKAGE = Path(paddle_umsft.__file__).parent
 # Room -> the rooms that it may know. The chain of the data comes first, each link knowing all before it.
 MAY_KNOW: dict[str, set[str]] = {"errors": set(), "machine": {"errors"}}
-for room in ("config", "data", "cameras", "preparation", "methods", "runs", "compare"):
+for room in ("config", "data", "cameras", "preparation", "trust", "methods", "runs", "compare"):
     MAY_KNOW[room] = set(MAY_KNOW)
 MAY_KNOW |= {"metrics": {"errors", "machine"}, "weights": {"errors", "machine"}}
 MAY_KNOW["figures"] = MAY_KNOW["data"] | {"data", "metrics"}

@@ -31,8 +31,11 @@ WIDTH_NAME = re.compile(r"fwhm|width|full.?width", re.IGNORECASE)
 BELOW_ZERO = 0.02
 # From here on a rising column of numbers can be nothing but nanometres: responses go to 1, or to 100 per cent.
 CERTAINLY_NM = 200.0
-# A column that rises evenly within these could be micrometres as well as a response.
+# A column that rises evenly within these, in steps as small as a spectrometer's, could be micrometres as well as a
+# response.
 MICROMETRES = (0.2, 20.0)
+LONGEST_STEP = 0.1
+FEWEST_SAMPLES = 6
 SHAPE_HINT = "wanted: a header line and a wavelength in its first column, such as wavelength_nm,B2,B3"
 
 
@@ -167,7 +170,8 @@ def curves_in_table(table: np.ndarray, where: str) -> tuple[Optional[Curves], np
             return curves, table, (note,)
         low, high = MICROMETRES
         is_even = np.allclose(steps, steps[0], rtol=1e-3)
-        if is_even and low <= first.min() and first.max() <= high:
+        is_fine = first.size >= FEWEST_SAMPLES and abs(steps[0]) <= LONGEST_STEP
+        if is_even and is_fine and low <= first.min() and first.max() <= high:
             raise DataError(
                 "wavelengths in micrometres, or a response?",
                 where=where,

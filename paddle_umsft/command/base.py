@@ -105,7 +105,7 @@ def guarded(command: Command, arguments: argparse.Namespace) -> int:
         screen_may_close()
         return command.run(arguments)
     except (KeyboardInterrupt, StoppedError):
-        print(f"interrupted; {arguments.interrupted}", file=sys.stderr)
+        print(f"interrupted; {arguments.interrupted}".removesuffix("; "), file=sys.stderr)
         return INTERRUPTED
     except UmsftError as error:
         if arguments.debug:

@@ -10,6 +10,7 @@ import numpy as np
 
 from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.grid import HsiGrid
+from paddle_umsft.data.trust import Trust, Verdict
 
 Supports = tuple[tuple[int, int], ...]
 
@@ -154,6 +155,9 @@ class FusionResult:
             nothing); None: no mask was given.
         area: (top, left, height, width) of the MSI that the result covers, where the images share only a part; None:
             all of it.
+        held_out: (h, w, C) what the method's own prediction misses at LR pixels left out of its fits, NaN at those that
+            it does not use; None: it has none.
+        trust: How far to trust the cube, see docs/trust.md; None: nobody has judged it yet.
     """
 
     fused: np.ndarray
@@ -168,3 +172,12 @@ class FusionResult:
     degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
     valid: Optional[np.ndarray] = None
     area: Optional[tuple[int, int, int, int]] = None
+    held_out: Optional[np.ndarray] = None
+    trust: Optional[Trust] = None
+
+    @property
+    def verdict(self) -> Optional[Verdict]:
+        """Whether to trust the cube, in one line (`verdict.line`) with its reasons."""
+        if self.trust is None:
+            return None
+        return self.trust.verdict

@@ -126,6 +126,13 @@ def _footnotes(metrics: dict[str, Any]) -> list[str]:
             f"PSNR is a mean of {metrics['bands_in_mean']} of {metrics['bands']} bands: the truth is constant in "
             f"{listed} (counted from 0)"
         )
+    extras = metrics.get("extras", {})
+    below = extras.get("share_below_zero", 0.0)
+    if below > 0:
+        what = "kept as data (output.clip=true cuts them off)"
+        if extras.get("clipped"):
+            what = "set to zero"
+        lines.append(f"{100 * below:.2g} % of the result's values were below zero: {what}")
     share = metrics.get("share_of_valid_pixels")
     if share is not None:
         lines.append(f"over the {100 * share:.3g} % of the pixels that hold data")

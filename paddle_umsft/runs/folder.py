@@ -138,7 +138,7 @@ def save_arrays(
     }
     for name, array in arrays.items():
         if array is not None:
-            _save_npy(folder / f"{name}.npy", np.asarray(array))
+            save_array(folder / f"{name}.npy", np.asarray(array))
 
 
 def made_by(observation: Observation, result: FusionResult) -> str:
@@ -151,7 +151,9 @@ def made_by(observation: Observation, result: FusionResult) -> str:
     return line
 
 
-def _save_npy(path: Path, array: np.ndarray) -> None:
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Write one array, whole or not at all."""
+
     def write(temporary: Path) -> None:
         np.save(temporary, array)
 

@@ -13,9 +13,11 @@ from scipy.io import savemat
 from paddle_umsft import fuse, read_pair, read_scene, simulate
 from paddle_umsft.config.load import load_config
 from paddle_umsft.data.masks import check_mask, filled
+from paddle_umsft.data.reading import read_pair as read_pair_of
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.methods.table import input_of
+from paddle_umsft.runs.pairs import read_back, write_pair
 
 # Rows and columns of the two masks overlap in part, so that some pixels are seen by neither camera.
 LR_HOLE = (slice(3, 8), slice(10, 15))
@@ -223,3 +225,25 @@ def test_a_masked_scene_is_observed_through_its_mask(tmp_path):
     np.testing.assert_array_equal(case.observation.mask_hsi, cells)
     np.testing.assert_array_equal(case.observation.mask_msi, mask)
     np.testing.assert_array_equal(case.mask, mask)
+
+
+def test_a_masked_pair_goes_through_files_with_its_masks(tmp_path):
+    mask = np.ones((64, 96), dtype=bool)
+    mask[10:20, 30:40] = False
+    np.save(tmp_path / "mask.npy", mask)
+    overrides = [
+        "data.path=demo://dead_leaves",
+        "data.demo.height=64",
+        "data.demo.width=96",
+        f"data.mask_hsi={tmp_path / 'mask.npy'}",
+        "observe.srf=uniform",
+    ]
+    config = load_config(None, overrides)
+    case = simulate(read_scene(config), config)
+    write_pair(case, config, tmp_path)
+    again = load_config(None, read_back(tmp_path))
+    images = read_pair_of(again.data)
+    np.testing.assert_array_equal(images.mask_hsi, case.observation.mask_hsi)
+    np.testing.assert_array_equal(images.mask_msi, mask)
+    valid = case.observation.mask_hsi
+    np.testing.assert_array_equal(images.lr_hsi[valid], case.observation.lr_hsi[valid])
