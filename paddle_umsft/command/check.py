@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from paddle_umsft.data.ground import Georeference
     from paddle_umsft.data.scene import Observation
 
-# The HSI's spectra explain less than this share of the MSI: two images of one place share more, whatever the season.
-BELONG = 0.3
+# At the best shift the HSI's spectra explain less than this share of the MSI: nothing more need be tried.
+COMMON_GROUND = 0.3
+# With everything undone that is found, PSF and SRF explain less than this share of the MSI, pixels counted that had to
+# be left out for it: pairs of CAVE scenes that have nothing to do with each other come to 0.25, pairs of real sensors
+# to 0.55 and more.
+BELONG = 0.4
 # Below this share something is wrong that need not be the place: another day, clouds, a shift too far to be found.
 DOUBTFUL = 0.7
 # LR pixels along a side that are looked at: enough to tell, and quick for a whole satellite scene.
-LARGEST = 160
+LARGEST = 96
 # A shift of this part of an LR pixel is worth a word: less is what two products of one agency differ by.
 SHIFT_WORTH_A_WORD = 0.25
 
@@ -29,7 +33,7 @@ class Verdict:
     """What was found.
 
     Attributes:
-        share: Part of the MSI's variance that the HSI's spectra explain at the best shift, 0 to 1.
+        share: Part of the MSI's variance that the HSI explains, 0 to 1, counting pixels that had to be left out.
         shift: (2,) rows and columns, HR pixels, by which the HSI lies off.
         notes: What else was found, a line each.
         offset: A constant per MSI band, where there is one.
@@ -145,10 +149,18 @@ def middle_of(seen: Observation) -> Observation:
     scale = seen.scale
     fine_rows = slice(rows.start * scale, rows.stop * scale)
     fine_columns = slice(columns.start * scale, columns.stop * scale)
+    mask_hsi = seen.mask_hsi
+    mask_msi = seen.mask_msi
+    if mask_hsi is not None:
+        mask_hsi = mask_hsi[rows, columns]
+    if mask_msi is not None:
+        mask_msi = mask_msi[fine_rows, fine_columns]
     return replace(
         seen,
         lr_hsi=seen.lr_hsi[rows, columns],
         hr_msi=seen.hr_msi[fine_rows, fine_columns],
+        mask_hsi=mask_hsi,
+        mask_msi=mask_msi,
     )
 
 
@@ -167,19 +179,23 @@ def examined(seen: Observation, config: Config) -> Verdict:
         seen: The pair.
         config: Its sections `subspace` and `preparation` say what is looked for.
     """
+    from paddle_umsft.data.masks import without_masked
     from paddle_umsft.preparation.coarse_shift import whole_shift
     from paddle_umsft.preparation.examine import examine
+    from paddle_umsft.preparation.masked import lr_pixels_to_fit
     from paddle_umsft.preparation.view import first_view
 
+    seen = without_masked(seen)
     view = first_view(seen.lr_hsi, seen.hr_msi, seen.scale)
     shift, share = whole_shift(view)
     notes: list[str] = []
     offset = None
-    if share >= BELONG:
+    if share >= COMMON_GROUND:
         prepared, degradations = examine(seen, config.subspace, config.preparation)
         notes = list(prepared.notes)
-        # Fitted PSF and SRF explain more than the coarse search does, never less that counts.
-        share = max(share, float(degradations.agreement))
+        # Any two images agree on the few pixels that are left where most were taken for strangers.
+        kept = float(prepared.fit_trust[lr_pixels_to_fit(seen)].mean())
+        share = max(float(degradations.agreement), 0.0) * kept
         found = prepared.found.get("offset")
         if isinstance(found, list):
             offset = [float(value) for value in found]
