@@ -51,6 +51,12 @@ def dead(band: int, value: float, dtype: Any = np.int16) -> np.ndarray:
     return cube
 
 
+def mostly_empty() -> np.ndarray:
+    cube = image()
+    cube[2:, :, 3] = NO_DATA
+    return cube
+
+
 ENVI_FILES = [
     Odd("bil", envi(interleave="bil")),
     Odd("bip", envi(interleave="bip")),
@@ -111,6 +117,13 @@ ENVI_FILES = [
         envi(dead(3, NO_DATA), lines=f"data ignore value = {NO_DATA}\n"),
         image()[:, :, GOOD],
         left_out=[3],
+    ),
+    Odd(
+        "band without data in most pixels",
+        envi(mostly_empty(), lines=f"data ignore value = {NO_DATA}\n"),
+        image()[:, :, GOOD],
+        left_out=[3],
+        note="most of the pixels",
     ),
     Odd(
         "gains and offsets",
