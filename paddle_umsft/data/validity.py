@@ -48,10 +48,12 @@ def valid_pixels(
     if setting == "none":
         return None, ()
     no_data = facts.no_data
+    unsaid = False
     if not isinstance(setting, str):
         no_data = float(setting)
     elif no_data is None:
-        no_data = _known_fill(values)
+        no_data = usual_fill(values)
+        unsaid = no_data is not None
     hidden = np.zeros(values.shape[:2], bool)
     notes: list[str] = []
 
@@ -76,7 +78,10 @@ def valid_pixels(
         found = np.asarray(marked.any(axis=2))
         if no_data == 0:
             found = np.asarray(marked.all(axis=2))
-        hide(found, f"no data ({no_data:g})")
+        reason = f"no data ({no_data:g})"
+        if unsaid:
+            reason += ", as such files are filled though this one does not say so; data.no_data=none keeps it"
+        hide(found, reason)
     if looks_for_zeros and isinstance(setting, str):
         reason = "nothing but zeros along the edge, taken as no data; data.no_data=none keeps them"
         hide(_zeros_at_the_edge(values), reason)
@@ -93,7 +98,7 @@ def valid_pixels(
     return ~hidden, tuple(notes)
 
 
-def _known_fill(values: np.ndarray) -> Optional[float]:
+def usual_fill(values: np.ndarray) -> Optional[float]:
     """Return the usual fill value that whole pixels hold, where a file names none; None if there is no such pixel.
 
     Args:

@@ -11,7 +11,7 @@ from paddle_umsft.data.readers.base import RawArray, Reader, Request, require_fi
 from paddle_umsft.data.readers.cave import cave_name, is_cave, read_cave
 from paddle_umsft.data.readers.envi import read_envi
 from paddle_umsft.data.readers.envi_header import find_header
-from paddle_umsft.data.readers.gdal import read_with_gdal
+from paddle_umsft.data.readers.gdal import if_gdal_knows, read_with_gdal
 from paddle_umsft.data.readers.hdf5 import read_hdf5
 from paddle_umsft.data.readers.mat import read_mat
 from paddle_umsft.data.readers.npy import read_npy
@@ -215,6 +215,9 @@ def _read(
     # ENVI's data files may have any name.
     if find_header(file) is not None:
         return read_envi(file, request)
+    other = if_gdal_knows(file, request)
+    if other is not None:
+        return other
     raise DataError(
         "unknown kind of file",
         where=file,

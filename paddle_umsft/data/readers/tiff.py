@@ -13,7 +13,7 @@ import numpy as np
 
 from paddle_umsft.data.facts import BandFacts
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
-from paddle_umsft.data.readers.gdal import has_rasterio, read_with_gdal
+from paddle_umsft.data.readers.gdal import has_rasterio, if_gdal_knows
 from paddle_umsft.data.readers.geotiff_tags import facts_by_tags
 from paddle_umsft.data.readers.turning import turned
 from paddle_umsft.errors import DataError
@@ -70,7 +70,8 @@ def read_tiff(file: Path, request: Request) -> RawArray:
     assert isinstance(head, _Head)
     found = None
     if head.pages == 1 and has_rasterio():
-        found = _by_gdal(file, request)
+        # GDAL does not know every kind of numbers; tifffile may.
+        found = if_gdal_knows(file, request)
     if found is None:
         if head.needs_codec:
             raise DataError(
@@ -93,14 +94,6 @@ def read_tiff(file: Path, request: Request) -> RawArray:
         head.orientation,
         file.name,
     )
-
-
-def _by_gdal(file: Path, request: Request) -> Optional[RawArray]:
-    """Read by GDAL; None where it does not know the kind of numbers, and tifffile may."""
-    try:
-        return read_with_gdal(file, request)
-    except DataError:
-        return None
 
 
 def _head_of(file: Path) -> _Head:

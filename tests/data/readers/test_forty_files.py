@@ -486,3 +486,26 @@ def test_alpha_of_a_png(tmp_path: Path) -> None:
     stored[:8, :8] = (0, 0, 0, 255)
     cv2.imwrite(str(tmp_path / "x.png"), stored[:, :, :3])
     assert read_scene(DataConfig(path=str(tmp_path / "x.png"))).mask_hsi is None
+
+
+@pytest.mark.parametrize(("driver", "name"), [("HFA", "x.img"), ("EHdr", "x.bil"), ("PCIDSK", "x.pix")])
+def test_whatever_else_gdal_knows(tmp_path: Path, driver: str, name: str) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    from rasterio.transform import Affine
+
+    made = {"crs": "EPSG:32633", "transform": Affine(*TRANSFORM), "dtype": "int16", "count": BANDS}
+    with rasterio.open(tmp_path / name, "w", driver=driver, height=ROWS, width=COLUMNS, **made) as target:
+        target.write(np.moveaxis(image(), -1, 0))
+    scene = read_scene(DataConfig(path=str(tmp_path / name), normalise="none"))
+    np.testing.assert_array_equal(scene.hr_hsi, image())
+    assert scene.facts is not None
+    assert scene.facts.ground.transform == TRANSFORM
+
+
+def test_a_fill_value_in_an_array_is_refused_with_the_call_that_mends_it() -> None:
+    from paddle_umsft import fuse
+
+    low = with_hole(np.float32)
+    high = np.ones((2 * ROWS, 2 * COLUMNS, 3), np.float32)
+    with pytest.raises(DataError, match=r"2 pixels of -9999.*mask_hsi=\(lr_hsi != -9999\)\.all\(2\)"):
+        fuse(low, high)
