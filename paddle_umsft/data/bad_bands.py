@@ -11,6 +11,9 @@ import numpy as np
 from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.errors import ConfigError, DataError
 
+# A band without data in so much more of the pixels than others is the fault of the band, not of the pixels.
+MOST = 0.5
+
 # Band numbers from 0, or half-open ranges [a, b) of them.
 Listed = Sequence[Union[int, tuple[int, int]]]
 
@@ -71,6 +74,7 @@ def keep_bands(
     else:
         leave_out(_listed_bands(setting, count), "data.bad_bands")
     leave_out(_empty_bands(values, facts.no_data), "no data in any pixel")
+    leave_out(_holed_bands(values, facts.no_data, good), "no data in most of the pixels that other bands have")
     if is_spectral:
         leave_out(
             _constant_bands(
@@ -146,6 +150,22 @@ def _empty_bands(values: np.ndarray, no_data: Optional[float]) -> np.ndarray:
         if is_no_data(image, no_data).all():
             found.append(band)
     return np.asarray(found, int)
+
+
+def _holed_bands(
+    values: np.ndarray,
+    no_data: Optional[float],
+    good: np.ndarray,
+) -> list[int]:
+    """Return the bands that would take most pixels of all others away, if a pixel needs data in all bands."""
+    # Where nothing can mean "no data" there is nothing to count; a zero may as well be a dark band's.
+    has_nan = values.dtype.kind == "f" and values.size > 0 and np.isnan(values.min())
+    is_marked = has_nan or no_data not in (None, 0)
+    if not is_marked or not good.any():
+        return []
+    shares = is_no_data(values, no_data).mean(axis=(0, 1))  # (C,)
+    usual = float(np.median(shares[good]))
+    return [int(band) for band in np.flatnonzero(shares > usual + MOST) if good[band]]
 
 
 def _constant_bands(

@@ -178,6 +178,9 @@ def _of_length(bands: BandFacts, count: int) -> BandFacts:
     """Return facts of so many bands; lists of another length beside the cube are not its own."""
 
     def kept(listed: Optional[np.ndarray]) -> Optional[np.ndarray]:
+        # One number goes for all bands.
+        if listed is not None and len(listed) == 1:
+            return np.full(count, listed[0])
         if listed is None or len(listed) != count:
             return None
         return listed

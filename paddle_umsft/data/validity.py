@@ -14,6 +14,8 @@ from paddle_umsft.errors import DataError
 FEWEST_ZEROS = 8
 # ... and from this share of the image on: single dark pixels are light that was too little.
 LEAST_ZERO_SHARE = 0.005
+# Numbers that files of this field are filled with where nothing was measured; light is none of them.
+KNOWN_FILLS = (-9999.0, -32768.0, -999.0, -9990.0, -99999.0, -3.4028234663852886e38, -1.7976931348623157e308)
 # Pixels without data that a scene cannot do without: at least this share must hold some.
 LEAST_VALID = 0.01
 
@@ -46,8 +48,12 @@ def valid_pixels(
     if setting == "none":
         return None, ()
     no_data = facts.no_data
+    unsaid = False
     if not isinstance(setting, str):
         no_data = float(setting)
+    elif no_data is None:
+        no_data = usual_fill(values)
+        unsaid = no_data is not None
     hidden = np.zeros(values.shape[:2], bool)
     notes: list[str] = []
 
@@ -62,7 +68,8 @@ def valid_pixels(
 
     if own_mask is not None:
         hide(~own_mask, "no data by the file's own mask")
-    if values.dtype.kind == "f":
+    # The least of numbers is none if one of them is: a glance that nearly all images pass.
+    if values.dtype.kind == "f" and values.size > 0 and np.isnan(values.min()):
         not_numbers = np.isnan(values)
         hide(np.asarray(not_numbers.any(axis=2)), "no data (NaN)")
     if no_data is not None:
@@ -71,7 +78,10 @@ def valid_pixels(
         found = np.asarray(marked.any(axis=2))
         if no_data == 0:
             found = np.asarray(marked.all(axis=2))
-        hide(found, f"no data ({no_data:g})")
+        reason = f"no data ({no_data:g})"
+        if unsaid:
+            reason += ", as such files are filled though this one does not say so; data.no_data=none keeps it"
+        hide(found, reason)
     if looks_for_zeros and isinstance(setting, str):
         reason = "nothing but zeros along the edge, taken as no data; data.no_data=none keeps them"
         hide(_zeros_at_the_edge(values), reason)
@@ -86,6 +96,25 @@ def valid_pixels(
             hint="is it the right file? data.no_data=none takes all values as they are",
         )
     return ~hidden, tuple(notes)
+
+
+def usual_fill(values: np.ndarray) -> Optional[float]:
+    """Return the usual fill value that whole pixels hold, where a file names none; None if there is no such pixel.
+
+    Args:
+        values: (H, W, C).
+    """
+    if values.dtype.kind not in "if":
+        return None
+    # It is the least of all numbers, or not there: a look at one band of each pixel is enough to say so.
+    with np.errstate(invalid="ignore"):
+        least = np.fmin.reduce(values[:, :, 0], axis=None)
+    if float(least) not in KNOWN_FILLS:
+        return None
+    whole = (values == least).all(axis=2)
+    if not whole.any():
+        return None
+    return float(least)
 
 
 def _zeros_at_the_edge(values: np.ndarray) -> np.ndarray:

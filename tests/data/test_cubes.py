@@ -64,6 +64,18 @@ def test_a_pair_that_fits_in_two_ways_is_asked_for(tmp_path: Path) -> None:
     np.testing.assert_allclose(turned.hr_msi, high, rtol=1e-6)
 
 
+def test_each_image_of_a_pair_has_its_own_normalisation(tmp_path: Path) -> None:
+    low, high = cube(16, 20, 31), cube(64, 80, 3) * 255
+    paths = {"lr_hsi": save(tmp_path / "l.npy", a=low), "hr_msi": save(tmp_path / "h.npy", a=high)}
+    images = read_pair(DataConfig(**paths, normalise=255, lr_normalise="none"))
+    np.testing.assert_allclose(images.lr_hsi, low, rtol=1e-6)
+    np.testing.assert_allclose(images.hr_msi, high / 255, rtol=1e-6)
+    images = read_pair(DataConfig(**paths, hr_normalise="none"))
+    assert (images.lr_hsi.max(), images.hr_msi.max() > 200) == (1, True)
+    with pytest.raises(ValueError, match="hr_normalise"):
+        DataConfig(**paths, hr_normalise=0)
+
+
 @pytest.mark.parametrize(
     ("setting", "left"),
     [("auto", [1, 4]), ("none", []), ([0, 2], [0, 2, 1]), ([(2, 4)], [2, 3, 1]), ([5, (0, 1)], [0, 5, 1])],

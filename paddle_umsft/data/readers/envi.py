@@ -10,6 +10,7 @@ import numpy as np
 
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
 from paddle_umsft.data.readers.envi_header import HEADER_SUFFIX, facts_of, find_data, find_header, parse_header
+from paddle_umsft.data.readers.gdal import if_gdal_knows
 from paddle_umsft.errors import DataError
 
 # ENVI's numbers of its types; 6 and 9 are complex.
@@ -92,6 +93,10 @@ def read_envi(file: Path, request: Request) -> RawArray:
     else:
         beside = find_header(file)
         if beside is None:
+            # ERDAS Imagine's .img, ESRI's .bil and others are called so as well.
+            other = if_gdal_knows(file, request)
+            if other is not None:
+                return other
             raise DataError(
                 "raw numbers without their ENVI header",
                 where=file,

@@ -178,20 +178,17 @@ def facts_of(
         DataError: A list that holds anything but numbers, or not one entry a band.
     """
 
+    notes: tuple[str, ...] = ()
+
     def one_a_band(name: str) -> Optional[np.ndarray]:
-        found = numbers(
+        nonlocal notes
+        found, told = _list_of(
             fields,
             name,
             file,
+            count,
         )
-        # A single image often keeps the list of the cube that it was cut from, with a single entry or more.
-        if found is not None and found.size != count:
-            raise DataError(
-                f"field {name!r}",
-                where=file,
-                expected=f"{count} numbers as bands",
-                got=found.size,
-            )
+        notes += told
         return found
 
     names = tuple(listed(fields, "band names"))
@@ -199,11 +196,12 @@ def facts_of(
     listed_centres = one_a_band("wavelength")
     if listed_centres is None:
         listed_centres, unit = from_names(names)
-    centres, notes = in_nm(
+    centres, converted = in_nm(
         listed_centres,
         unit,
         file.name,
     )
+    notes += converted
     widths = one_a_band("fwhm")
     # Widths have the unit of the centres.
     if widths is not None and centres is not None and listed_centres is not None:
@@ -249,6 +247,23 @@ def facts_of(
         sensor=fields.get("sensor type", ""),
     )
     return facts, notes
+
+
+def _list_of(
+    fields: dict[str, str],
+    name: str,
+    file: Path,
+    count: int,
+) -> tuple[Optional[np.ndarray], tuple[str, ...]]:
+    """Return a list of one number a band; None, and a note, where it is none."""
+    # A subset often keeps the lists of the cube that it was cut from: no fault of its numbers.
+    try:
+        found = numbers(fields, name, file)
+    except DataError:
+        return None, (f"{file.name}: field {name!r} is not used, it holds more than numbers",)
+    if found is None or found.size == count:
+        return found, ()
+    return None, (f"{file.name}: field {name!r} is not used, it has {found.size} numbers for {count} bands",)
 
 
 def _factor_between(before: np.ndarray, after: np.ndarray) -> float:

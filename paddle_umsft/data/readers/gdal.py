@@ -27,6 +27,16 @@ def has_rasterio() -> bool:
     return find_spec("rasterio") is not None
 
 
+def if_gdal_knows(file: Path, request: Request) -> Optional[RawArray]:
+    """Read a file of any kind, if GDAL is there and knows it; None else."""
+    if not has_rasterio():
+        return None
+    try:
+        return read_with_gdal(file, request)
+    except DataError:
+        return None
+
+
 def read_with_gdal(file: Path, request: Request) -> RawArray:
     """Read all bands of a file, alpha made a mask, with everything that GDAL knows of them.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Callable, Optional
 
 import numpy as np
 
-from paddle_umsft.data.facts import BandFacts, FileFacts
+from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
 from paddle_umsft.errors import DataError
 
@@ -32,12 +32,14 @@ class Entry:
         kind: Its type as the format names it, for messages.
         load: Loads it.
         is_numeric: Integers or real numbers; text, structs and the like cannot be an image.
+        facts: What the format says of this array beside its numbers.
     """
 
     shape: tuple[int, ...]
     kind: str
     load: Callable[[], np.ndarray]
     is_numeric: bool = True
+    facts: FileFacts = field(default_factory=FileFacts)
 
     @property
     def axes(self) -> int:
@@ -108,14 +110,15 @@ def read_named(
         key,
         GOOD_KEYS,
     )
-    bands = BandFacts(fwhm_nm=widths)
+    own = entries[key].facts
+    bands = replace(own.bands, fwhm_nm=widths)
     if good is not None:
         bands = replace(bands, good=good != 0)
     return RawArray(
         values=np.asarray(values),
         key=key,
         wavelengths=wavelengths,
-        facts=FileFacts(bands=bands),
+        facts=replace(own, bands=bands),
         notes=notes,
     )
 

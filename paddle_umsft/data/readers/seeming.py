@@ -12,6 +12,7 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 ANNEX_POINTER = b"/annex/objects/"
 WEB_PAGES = (b"<!doctype html", b"<html")
 ERROR_PAGES = (b"<?xml",)
+HDF4 = b"\x0e\x03\x13\x01"
 ZIP = b"PK\x03\x04"
 GZIP = b"\x1f\x8b"
 # Formats that are XML, zip or gzip themselves, or may be.
@@ -43,6 +44,12 @@ def check_is_data(file: Path) -> None:
             "a Git LFS pointer, not the file itself",
             where=file,
             hint="git lfs install; git lfs pull in its repository fetches it",
+        )
+    if head.startswith(HDF4):
+        raise DataError(
+            "HDF4, which h5py does not know",
+            where=file,
+            hint="gdal_translate takes an image out of it: gdalinfo lists their names",
         )
     if head.startswith(ANNEX_POINTER):
         raise DataError(

@@ -29,6 +29,7 @@ CENTRES = ("wavelengthcenterofband",)
 WIDTHS = ("fwhmofband", "wavelengthwidthofband")
 GAINS = ("gainofband",)
 OFFSETS = ("offsetofband",)
+CHARACTERISATION = "bandCharacterisation"
 CHANNELS = "expectedchannelslist"
 BACKGROUND = "backgroundvalue"
 START = "starttime"
@@ -124,7 +125,12 @@ def _facts(
     metadata: Path,
 ) -> tuple[FileFacts, tuple[str, ...]]:
     """Add what the metadata say to what the GeoTIFF says."""
-    centres = _numbers(root, CENTRES)
+    # Other parts of the file have elements of the same names.
+    described = elements(root, CHARACTERISATION)
+    part = root
+    if described:
+        part = described[0]
+    centres = _numbers(part, CENTRES)
     if centres is None or centres.size != count:
         got = "none"
         if centres is not None:
@@ -139,9 +145,9 @@ def _facts(
         known.bands,
         count=count,
         wavelengths_nm=centres,
-        fwhm_nm=_numbers(root, WIDTHS),
-        scale=_numbers(root, GAINS),
-        offset=_numbers(root, OFFSETS),
+        fwhm_nm=_numbers(part, WIDTHS),
+        scale=_numbers(part, GAINS),
+        offset=_numbers(part, OFFSETS),
     )
     notes: tuple[str, ...] = ()
     # Channels that are not expected are filled with the background value, or noise.
