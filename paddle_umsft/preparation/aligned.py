@@ -26,6 +26,7 @@ CUBIC = 3
 ALL_TRUSTED = 0.9
 
 INTERPOLATED = "this method knows no places between the grids: the HSI was interpolated to where the MSI lies"
+MASKED = "this method knows no masks: it was given what is masked filled from valid pixels"
 FILLED = "this method knows no masks: LR pixels that do not belong were filled from their neighbours"
 
 

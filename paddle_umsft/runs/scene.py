@@ -29,6 +29,7 @@ from paddle_umsft.runs.folder import (
 )
 from paddle_umsft.runs.log import logging_to
 from paddle_umsft.runs.trust import log_verdict, save_expected_error, weighed_by_truth, with_verdict
+from paddle_umsft.runs.writers.table import settled_format
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ def make_case(entry: SceneEntry, config: Config) -> Case:
         name=entry.name,
         wavelengths_nm=images.wavelengths_nm,
         meta=images.meta,
+        mask_hsi=images.mask_hsi,
+        mask_msi=images.mask_msi,
+        hsi_facts=images.hsi_facts,
+        msi_facts=images.msi_facts,
+        grid=images.grid,
     )
 
 
@@ -174,7 +180,10 @@ def _fuse_and_write(
         result = weighed_by_truth(result, metrics)
         metrics = with_verdict(metrics, result)
         log_verdict(result, log)
-        save_arrays(folder, case, result, config.output.format)
+        format, note = settled_format(config.output.format, case.observation)
+        if note is not None:
+            log.warning("note       %s", note)
+        save_arrays(folder, case, result, format)
         if config.output.trust:
             save_expected_error(folder, result)
         if config.output.figures:

@@ -55,6 +55,8 @@ class Ground:
         basis: (C, K) orthonormal spectral basis.
         msi_noise: Noise standard deviation of the MSI, relative to `level`.
         hsi_noise: The same for the LR-HSI, mean over bands.
+        clash: What PSF(MSI) and SRF(LR-HSI) differ by, noise or not: root mean square per coefficient of the spectrum
+            that it stands for, relative to `level`.
         lift: (C, M) linear estimate of a spectrum from its MSI pixel.
         inputs: Prepared MSI.
         recorded: (h, w, C) LR-HSI as it was recorded, divided by `level`.
@@ -72,6 +74,7 @@ class Ground:
     basis: np.ndarray
     msi_noise: float
     hsi_noise: float
+    clash: float
     lift: np.ndarray
     inputs: PixelInputs
     recorded: np.ndarray
@@ -86,9 +89,10 @@ class Ground:
 
     @property
     def floor(self) -> float:
-        """Smallest value of the result: nothing is cut off where values below zero are data."""
-        if is_light(self.lr_hsi[self.kept]):
-            return 0.0
+        """Smallest value of the result: what light leaves at least, but nothing that the LR-HSI holds is cut off."""
+        recorded = self.recorded[self.kept]
+        if is_light(recorded):
+            return min(0.0, float(recorded.min()))
         return -np.inf
 
 
@@ -186,8 +190,14 @@ def lay_ground(
     bounds = (pixel_noise(hr_msi), disagreement / psf_norm, degradations.noise_bound / level)
     msi_noise = min(bounds)
     lift = linear_lift(basis, power, degradations.srf, msi_noise)
+    lr_msi = operator.forward(hr_msi)
+    apart = lr_hsi @ degradations.srf.T - lr_msi  # (h, w, M)
+    whole = kept & (inside > ALL_INSIDE)
+    if not whole.any():
+        whole = kept
+    spectra = apart[whole] @ lift.T  # (n, C)
     if degradations.border == "reflect":
-        lr_hsi = without_outside(lr_hsi, operator.forward(hr_msi), degradations.srf, lift, inside)
+        lr_hsi = without_outside(lr_hsi, lr_msi, degradations.srf, lift, inside)
     return Ground(
         lr_hsi=lr_hsi,
         hr_msi=hr_msi,
@@ -198,6 +208,7 @@ def lay_ground(
         basis=basis,
         msi_noise=float(msi_noise),
         hsi_noise=float(np.sqrt(np.mean(band_noise**2))),
+        clash=float(np.sqrt(np.sum(spectra**2) / (len(spectra) * rank))),
         lift=lift.astype(np.float32),
         inputs=PixelInputs.of(lifted(hr_msi)),
         recorded=recorded,
@@ -227,6 +238,17 @@ def with_sharper_bands(ground: Ground, coeffs: np.ndarray) -> Ground:
 def lr_weights(ground: Ground) -> np.ndarray:
     """(h, w) weights of the LR pixels: 1 for those that see nothing but the picture, 0 for those left out."""
     return np.asarray(ground.kept / variance_ratio(ground.inside, OUTSIDE_DOUBT))
+
+
+def fit_weights(ground: Ground) -> np.ndarray:
+    """(h, w) weights of the LR pixels where the MSI explains them: less for those that see masked pixels of it."""
+    weights = lr_weights(ground)
+    has_data = ground.prepared.msi_trust > 0  # (H, W)
+    if has_data.all():
+        return weights
+    share = ground.operator.forward(has_data[..., None].astype(np.float64))[..., 0]
+    seen = np.clip(share, 0.0, 1.0)
+    return np.asarray(weights / variance_ratio(seen, OUTSIDE_DOUBT))
 
 
 def notes_on(ground: Ground) -> tuple[str, ...]:
