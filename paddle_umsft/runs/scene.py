@@ -185,7 +185,7 @@ def _fuse_and_write(
             log.warning("note       %s", note)
         save_arrays(folder, case, result, format)
         if config.output.trust:
-            save_expected_error(folder, result)
+            save_expected_error(folder, case.observation, result, format)
         if config.output.figures:
             from paddle_umsft.runs.pictures import write_pictures
 

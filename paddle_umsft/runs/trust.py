@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from paddle_umsft.data.scene import FusionResult
-from paddle_umsft.runs.folder import save_array
+from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.runs.folder import OUTPUT_HINT, made_by, save_array
+from paddle_umsft.runs.writers.product import make_product
+from paddle_umsft.runs.writers.table import FORMATS, write_product
 from paddle_umsft.trust.reasons import about_truth
 
-EXPECTED_ERROR = "expected_error.npy"
+EXPECTED_ERROR = "expected_error"
 VERDICT = "verdict"
 # What decides, where there is a truth, whether a result is better than interpolation.
 FIGURE = "PSNR"
@@ -75,7 +77,30 @@ def log_verdict(result: FusionResult, log: logging.Logger) -> None:
         log.warning("note       %s", note)
 
 
-def save_expected_error(folder: Path, result: FusionResult) -> None:
-    """Write expected_error.npy, float32 (H, W, C), in the units of the cube."""
-    if result.trust is not None:
-        save_array(folder / EXPECTED_ERROR, result.trust.expected.cube())
+def save_expected_error(
+    folder: Path,
+    observation: Observation,
+    result: FusionResult,
+    format: str,
+) -> None:
+    """Write expected_error.npy, float32 (H, W, C), in the units of the cube.
+
+    Beside a product for other programs lies the expected error of that, in its units.
+
+    Args:
+        folder: The scene's.
+        observation: What was fused.
+        result: What the method returned, judged.
+        format: That of the cube, one of `runs.writers.table.FORMATS`.
+
+    Raises:
+        DataError: Something cannot be written.
+    """
+    if result.trust is None:
+        return
+    cube = result.trust.expected.cube()
+    save_array(folder / f"{EXPECTED_ERROR}.npy", cube)
+    if FORMATS[format].is_product:
+        history = f"expected error of: {made_by(observation, result)}"
+        product = make_product(cube, observation, history, result.valid, is_difference=True)
+        write_product(folder / f"{EXPECTED_ERROR}{FORMATS[format].suffix}", product, format, hint=OUTPUT_HINT)

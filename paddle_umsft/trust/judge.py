@@ -118,6 +118,8 @@ def _evidence(result: FusionResult, pair: Observation, examined: Examined) -> tu
         operator = SpatialDegradation(psf, pair.scale, examined.border)
         degrade = operator.forward
         used = operator.inside((height, width)) > WHOLE
+    if pair.mask_hsi is not None:
+        used &= pair.mask_hsi
     if examined.trusted is not None:
         used &= examined.trusted
     if result.held_out is not None:
