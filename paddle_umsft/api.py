@@ -189,12 +189,10 @@ def fuse(
         ConfigError: If a setting does not fit.
 
     Example:
-        >>> import numpy as np
-        >>> rng = np.random.RandomState(0)
-        >>> scene = rng.uniform(size=(32, 48, 5)).astype("float32")
-        >>> lr_hsi = scene.reshape(8, 4, 12, 4, 5).mean(axis=(1, 3))
-        >>> fuse(lr_hsi, scene[:, :, :2], scale=4, method="bicubic").fused.shape
-        (32, 48, 5)
+        >>> pair = simulate(read_scene("demo://dead_leaves", crop=[0, 0, 32, 48]), scale=4, srf="uniform").observation
+        >>> result = fuse(pair.lr_hsi, pair.hr_msi, method="gsa")
+        >>> result.fused.shape, result.verdict.kind
+        ((32, 48, 31), 'good')
     """
     labels = labelled_pair(lr_hsi, hr_msi)
     if labels is not None:
