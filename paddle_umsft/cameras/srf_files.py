@@ -181,7 +181,13 @@ def _curves(
 ) -> np.ndarray:
     """Read (samples, 1 + M) numbers, wavelengths ascending."""
     try:
-        table = np.loadtxt(file, delimiter=",", ndmin=2, skiprows=1, encoding="utf-8-sig")
+        table = np.loadtxt(
+            file,
+            delimiter=",",
+            ndmin=2,
+            skiprows=1,
+            encoding="utf-8-sig",
+        )
     except ValueError as error:
         raise DataError(
             "cannot be read as a table of numbers",

@@ -179,7 +179,11 @@ def uniform_srf(
     for row, (start, stop) in zip(values, checked):
         row[start:stop] = 1.0 / (stop - start)
     names = tuple(f"[{start},{stop})" for start, stop in checked)
-    return Srf(values=values, names=names, supports=checked)
+    return Srf(
+        values=values,
+        names=names,
+        supports=checked,
+    )
 
 
 def _side_by_side(bands: int, msi_bands: int) -> list[tuple[int, int]]:
@@ -217,18 +221,23 @@ def _flat_top(
 
     def shape(nm: np.ndarray) -> np.ndarray:
         distance = np.abs(2 * (nm - centre) / width)
-        return np.asarray(np.exp(-np.log(2) * distance**FLAT_TOP_POWER))
+        power = np.log(2) * distance**FLAT_TOP_POWER
+        return np.asarray(np.exp(-power))
 
     lower, upper = band_edges(wavelengths_nm)
-    length = upper - lower
+    length = upper - lower  # (C,)
     # Midpoints of equal parts of each band's interval.
-    points = lower[:, None] + length[:, None] * (np.arange(POINTS_PER_BAND) + 0.5) / POINTS_PER_BAND
-    area = shape(points).mean(axis=1) * length  # (C,)
+    steps = np.arange(POINTS_PER_BAND) + 0.5
+    parts = length[:, None] * steps / POINTS_PER_BAND
+    points = lower[:, None] + parts  # (C, points)
+    height = shape(points).mean(axis=1)
+    area = height * length  # (C,)
     fine = np.linspace(centre - width, centre + width, POINTS_OF_WHOLE)
     whole = shape(fine).mean() * 2 * width
     if area.sum() < LEAST_COVERED * whole:
         return None
-    area[area < NEGLIGIBLE * area.max()] = 0.0
+    is_tail = area < NEGLIGIBLE * area.max()
+    area[is_tail] = 0.0
     return np.asarray(area / area.sum())
 
 
