@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 
 from paddle_umsft.errors import DataError
-from paddle_umsft.metrics.common import EIGHT_BIT, band_mse, check_pair, decibels, ergas, mean_correlation
+from paddle_umsft.metrics.common import (
+    EIGHT_BIT,
+    angles_by,
+    band_mse,
+    check_pair,
+    decibels,
+    ergas,
+    mean_correlation,
+    norm_products,
+)
 from paddle_umsft.metrics.quality_index import band_uiqi
 
 # Wang's window: 11 pixels a side, a Gaussian of this width.
@@ -41,8 +50,11 @@ def gaussian_ssim(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
 
     height, width, bands = truth.shape
     if min(height, width) < _WINDOW:
-        what = f"too small for SSIM's {_WINDOW}×{_WINDOW} window"
-        raise DataError(what, where="reference", got=f"{height}×{width}")
+        raise DataError(
+            f"too small for SSIM's {_WINDOW}×{_WINDOW} window",
+            where="reference",
+            got=f"{height}×{width}",
+        )
     values = []
     for band in range(bands):
         value = structural_similarity(
@@ -67,11 +79,8 @@ def angle_with_eps(truth: np.ndarray, estimate: np.ndarray) -> float:
     Returns:
         Degrees.
     """
-    norms = np.linalg.norm(truth, axis=2) * np.linalg.norm(estimate, axis=2)
-    cosine = np.sum(truth * estimate, axis=2) / (norms + _EPS)
-    # Rounding takes the cosine of equal spectra past 1, where arccos is NaN.
-    cosine = np.clip(cosine, -1.0, 1.0)
-    angles = np.degrees(np.arccos(cosine))  # (H, W)
+    norms = norm_products(truth, estimate)
+    angles = angles_by(truth, estimate, norms + _EPS)  # (H, W)
     return float(angles.mean())
 
 
@@ -118,14 +127,18 @@ def dian(
     """
     truth, estimate = _as_eight_bit(reference, fused)
     mse = band_mse(truth, estimate)
+    psnr = decibels(EIGHT_BIT, mse)  # (C,), as the next two
+    ssim = gaussian_ssim(truth, estimate)
+    uiqi = band_uiqi(truth, estimate)
+    distortion = np.abs(truth - estimate)  # (H, W, C)
     return {
-        "PSNR": float(decibels(EIGHT_BIT, mse).mean()),
+        "PSNR": float(psnr.mean()),
         "SAM": angle_with_eps(truth, estimate),
         "ERGAS": ergas(truth, estimate, scale=scale),
-        "SSIM": float(gaussian_ssim(truth, estimate).mean()),
+        "SSIM": float(ssim.mean()),
         "RMSE": float(np.sqrt(mse.mean())),
-        "UIQI": float(band_uiqi(truth, estimate).mean()),
-        "DD": float(np.abs(truth - estimate).mean()),
+        "UIQI": float(uiqi.mean()),
+        "DD": float(distortion.mean()),
         "CC": mean_correlation(truth, estimate),
     }
 
