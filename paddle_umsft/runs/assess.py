@@ -41,9 +41,7 @@ def assess(case: Case, result: FusionResult, config: Config) -> dict[str, Any]:
     if case.reference is not None:
         cubes = {"fused": result.fused, "bicubic": fuse_bicubic(seen, None).fused}
         for name, cube in cubes.items():
-            content[name] = evaluate(
-                case.reference, cube, scale=seen.scale, convention=config.evaluate.convention
-            )
+            content[name] = evaluate(case.reference, cube, scale=seen.scale, convention=config.evaluate.convention)
     agreement = _agreement(seen, result)
     if agreement is not None:
         content["consistency"] = agreement
