@@ -15,14 +15,18 @@ from paddle_umsft.config.load import load_config, make_config
 from paddle_umsft.config.run import Config
 from paddle_umsft.data import reading
 from paddle_umsft.data.checks import (
+    check_axes,
     check_cube,
-    check_pair,
+    check_grids,
+    check_numeric,
     check_psf,
     check_scale,
     check_srf,
     check_supports,
     check_wavelengths,
 )
+from paddle_umsft.data.grid import HsiGrid
+from paddle_umsft.data.masks import check_mask, filled
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import Case, FusionResult, Observation, Scene
 from paddle_umsft.errors import ConfigError
@@ -80,6 +84,8 @@ def read_pair(
         name=images.name,
         wavelengths_nm=images.wavelengths_nm,
         meta=images.meta,
+        mask_hsi=images.mask_hsi,
+        mask_msi=images.mask_msi,
     )
 
 
@@ -115,11 +121,14 @@ def fuse(
     lr_hsi: Union[np.ndarray, Case, Observation],
     hr_msi: Optional[np.ndarray] = None,
     *,
-    scale: Optional[int] = None,
+    scale: Optional[float] = None,
+    grid: Optional[HsiGrid] = None,
     supports: Optional[Sequence[Sequence[int]]] = None,
     psf: Optional[np.ndarray] = None,
     srf: Optional[np.ndarray] = None,
     wavelengths_nm: Optional[np.ndarray] = None,
+    mask_hsi: Optional[np.ndarray] = None,
+    mask_msi: Optional[np.ndarray] = None,
     config: Optional[Union[Config, str, Path]] = None,
     overrides: Iterable[str] = (),
     method: Optional[str] = None,
@@ -133,12 +142,17 @@ def fuse(
     Args:
         lr_hsi: (h, w, C), real, scaled to about [0, 1]; or what `simulate` or `read_pair` returned, which holds both
             images and all that is known of them.
-        hr_msi: (H, W, M), scaled alike, H = h * scale, W = w * scale.
-        scale: Whole ratio of the resolutions; None: by the sizes.
+        hr_msi: (H, W, M), scaled alike, H = h * scale, W = w * scale; any size with a ratio that is no whole number, or
+            with a grid.
+        scale: Ratio of the resolutions; None: by the sizes.
+        grid: Where the HSI's pixels lie on the MSI, see `HsiGrid`; None: both begin at the same corner.
         supports: Per MSI band the half-open range [a, b) of HSI bands it can see; None: all bands.
         psf: (k, k) known PSF in HR pixels, scaled to sum 1 here; None: learned.
         srf: (M, C) known SRF; None: learned.
         wavelengths_nm: (C,) band centres of the HSI.
+        mask_hsi: (h, w), True where the LR-HSI holds data; what lies under False may be anything, NaN too, and
+            reaches no other pixel. None: all of it is data.
+        mask_msi: (H, W), the same for the HR-MSI.
         config: A `Config`, or the name of a configuration file; None: the published settings.
         overrides: `key.sub=value` on top of a named configuration.
         method: Instead of the configuration's.
@@ -149,10 +163,11 @@ def fuse(
         on_record: Called with every record of an iterative method (stage, iteration, loss ...).
 
     Returns:
-        `fused` (H, W, C) float32, `psf`, `srf` (M, C), `history`.
+        `fused` (H, W, C) float32, `psf`, `srf` (M, C), `history`; with masks `valid` (H, W), False where there is no
+        data.
 
     Raises:
-        DataError: If the images are unusable or do not agree by one whole factor.
+        DataError: If the images are unusable, or agree neither by one whole factor nor by the ratio or grid given.
         ConfigError: If a setting does not fit.
 
     Example:
@@ -167,10 +182,13 @@ def fuse(
         lr_hsi,
         hr_msi,
         scale=scale,
+        grid=grid,
         supports=supports,
         psf=psf,
         srf=srf,
         wavelengths_nm=wavelengths_nm,
+        mask_hsi=mask_hsi,
+        mask_msi=mask_msi,
     )
     settings = _settings(config, overrides, {"method": method, "seed": seed})
     settings = _with_start(settings, weights, iterations)
@@ -201,30 +219,64 @@ def _checked_observation(
     lr_hsi: np.ndarray,
     hr_msi: np.ndarray,
     *,
-    scale: Optional[int],
+    scale: Optional[float],
+    grid: Optional[HsiGrid],
     supports: Optional[Sequence[Sequence[int]]],
     psf: Optional[np.ndarray],
     srf: Optional[np.ndarray],
     wavelengths_nm: Optional[np.ndarray],
+    mask_hsi: Optional[np.ndarray],
+    mask_msi: Optional[np.ndarray],
 ) -> Observation:
+    lr_hsi, mask_hsi = _masked(lr_hsi, mask_hsi, "hsi")
+    hr_msi, mask_msi = _masked(hr_msi, mask_msi, "msi")
     lr_hsi, hr_msi = check_cube(lr_hsi, "lr_hsi"), check_cube(hr_msi, "hr_msi")
-    if scale is not None:
-        told: Any = scale
-        whole = isinstance(told, float) and told.is_integer()  # H / h is a float
-        scale = check_scale(int(told) if whole else told, where="scale")
-    scale = check_pair(lr_hsi.shape, hr_msi.shape, scale)
+    whole, grid = check_grids(lr_hsi.shape, hr_msi.shape, _checked_ratio(scale), grid)
     bands, msi_bands = lr_hsi.shape[2], hr_msi.shape[2]
     checked_psf = None if psf is None else check_psf(psf)
     checked_srf = None if srf is None else check_srf(srf, bands, msi_bands=msi_bands)
     return Observation(
         lr_hsi=lr_hsi.astype(np.float32),
         hr_msi=hr_msi.astype(np.float32),
-        scale=scale,
+        scale=whole,
         supports=None if supports is None else check_supports(supports, bands, msi_bands),
         psf=None if checked_psf is None else checked_psf / checked_psf.sum(),
         srf=checked_srf,
         wavelengths_nm=None if wavelengths_nm is None else check_wavelengths(wavelengths_nm, bands),
+        grid=grid,
+        mask_hsi=mask_hsi,
+        mask_msi=mask_msi,
     )
+
+
+def _masked(
+    image: np.ndarray,
+    mask: Optional[np.ndarray],
+    which: str,
+) -> tuple[np.ndarray, Optional[np.ndarray]]:
+    """An image with what its mask hides filled, and the mask, checked; both as they came without one.
+
+    Args:
+        image: (H, W, B), anything at all where it is masked.
+        mask: (H, W) or None.
+        which: "hsi" or "msi".
+    """
+    if mask is None:
+        return image, None
+    name = {"hsi": "lr_hsi", "msi": "hr_msi"}[which]
+    image = check_axes(check_numeric(image, name), name)
+    valid = check_mask(mask, image.shape, f"mask_{which}")
+    return filled(image, valid, name), valid
+
+
+def _checked_ratio(scale: Any) -> Optional[float]:
+    """A ratio of the resolutions as the user gave it: any above 1, a whole one (H / h is a float too) as an int."""
+    if scale is None:
+        return None
+    if isinstance(scale, (float, np.floating)) and not float(scale).is_integer() and 1 < scale < np.inf:
+        return float(scale)
+    is_float = isinstance(scale, (float, np.floating)) and np.isfinite(scale) and float(scale).is_integer()
+    return check_scale(int(scale) if is_float else scale, where="scale")
 
 
 def _settings(config: Optional[Union[Config, str, Path]], overrides: Iterable[str], instead: dict[str, Any]) -> Config:

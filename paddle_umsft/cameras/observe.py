@@ -19,12 +19,13 @@ from paddle_umsft.config.data import DEFAULT_SCALE, ObserveConfig
 from paddle_umsft.data.checks import (
     check_counted,
     check_cube,
-    check_pair,
+    check_grids,
     check_scale,
     check_srf,
     check_supports,
     crop_size,
 )
+from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.scene import Case, Observation, Scene
 from paddle_umsft.errors import DataError
 
@@ -35,6 +36,8 @@ MSI_STREAM = 1
 BRIGHTNESS_LIMITS = (0.5, 2.0)
 # Keeps a dark band's quotient finite.
 DARK = 1e-12
+# An LR pixel that sees more than this of what the scene does not hold has no data.
+LEAST_MASKED = 1e-3
 
 
 def simulate(
@@ -75,9 +78,12 @@ def simulate(
     border = _border(observe.border)
     spatial = SpatialDegradation(psf, scale, border)
     clean_hsi = spatial.forward(truth)  # (h, w, C)
+    mask_hsi = _mask_of_lr(scene, spatial)
     if observe.border == "valid":
         scene, crop = crop_to_whole(scene, len(psf), scale)
         clean_hsi = _cut(clean_hsi, crop, scale)
+        if mask_hsi is not None:
+            mask_hsi = _cut(mask_hsi, crop, scale)
         truth = _cut(truth, crop, 1)
     spectral = SpectralDegradation(srf.values)
     clean_msi = spectral.forward(truth)  # (H, W, M)
@@ -108,13 +114,28 @@ def simulate(
         srf=known_srf,
         wavelengths_nm=scene.wavelengths_nm,
         meta=meta,
+        mask_hsi=mask_hsi,
+        mask_msi=scene.mask_hsi,
     )
     return Case(
         observation=observation,
         reference=scene.hr_hsi,
         true_psf=psf,
         true_srf=srf.values,
+        mask=scene.mask_hsi,
     )
+
+
+def _mask_of_lr(
+    scene: Scene,
+    operator: SpatialDegradation,
+) -> Optional[np.ndarray]:
+    """Return the (h, w) LR pixels that see nothing but what the scene holds; None where it holds everything."""
+    if scene.mask_hsi is None:
+        return None
+    hidden = (~scene.mask_hsi).astype(np.float64)
+    seen = operator.forward(hidden[..., None])[..., 0]  # (h, w), the share of each LR pixel that is masked
+    return np.asarray(seen <= LEAST_MASKED)
 
 
 def _record(
@@ -149,13 +170,16 @@ def pair(
     name: str = "pair",
     wavelengths_nm: Optional[np.ndarray] = None,
     meta: Optional[dict[str, Any]] = None,
+    mask_hsi: Optional[np.ndarray] = None,
+    mask_msi: Optional[np.ndarray] = None,
+    grid: Optional[HsiGrid] = None,
 ) -> Case:
     """Make a case of two images made elsewhere; there is no truth.
 
-    Of `observe`, only `scale` (checked against the sizes), `supports`, and, where `known_psf` or `known_srf` is
-    set, `psf` and `srf` are used. A known SRF relates the values in the two files; where each image was divided by
-    its own maximum (`meta`: `normalise`, `divisor`, `divisor_msi`), it is rescaled to relate the divided ones. Other
-    divisors are units that the user chose, and it relates the divided images as it stands.
+    Of `observe`, only `scale` (checked against the sizes), `origin`, `supports`, and, where `known_psf` or
+    `known_srf` is set, `psf` and `srf` are used. A known SRF relates the values in the two files; where each image was
+    divided by its own maximum (`meta`: `normalise`, `divisor`, `divisor_msi`), it is rescaled to relate the divided
+    ones. Other divisors are units that the user chose, and it relates the divided images as it stands.
 
     Args:
         lr_hsi: (h, w, C), normalised.
@@ -164,12 +188,15 @@ def pair(
         name: Short name.
         wavelengths_nm: (C,) HSI band centres, if known.
         meta: Facts to be kept; what `read_pair` says of divisors and of the order of bands counts.
+        mask_hsi: (h, w), True where the LR-HSI holds data; None: everywhere.
+        mask_msi: (H, W), the same for the HR-MSI.
+        grid: Where the HSI's pixels lie, where the files say so; what `observe` says goes before.
 
     Returns:
         The observation without truth. Without `observe.supports` and a known SRF, the supports are not known.
 
     Raises:
-        DataError: Unusable image, or sizes that do not agree by one whole factor.
+        DataError: Unusable image, sizes that do not agree by one whole factor without a grid, or no common ground.
         ConfigError: Supports out of range, or given by band number where the bands were sorted.
     """
     meta = meta or {}
@@ -177,7 +204,7 @@ def pair(
     check_counted(observe.supports, band_order)
     check_cube(lr_hsi, f"{name}: LR-HSI")
     check_cube(hr_msi, f"{name}: HR-MSI")
-    scale = check_pair(lr_hsi.shape, hr_msi.shape, observe.scale)
+    scale, grid = check_grids(lr_hsi.shape, hr_msi.shape, *_placing(observe, grid))
     bands = lr_hsi.shape[2]
     msi_bands = hr_msi.shape[2]
     notes = tuple(meta.get("notes", ()))
@@ -213,8 +240,20 @@ def pair(
         srf=known_srf,
         wavelengths_nm=wavelengths_nm,
         meta=facts,
+        mask_hsi=mask_hsi,
+        mask_msi=mask_msi,
+        grid=grid,
     )
     return Case(observation=observation)
+
+
+def _placing(observe: ObserveConfig, grid: Optional[HsiGrid]) -> tuple[Optional[float], Optional[HsiGrid]]:
+    """Return the ratio and the grid that count: what the user says goes before what the files say."""
+    if observe.scale is None:
+        return None, grid
+    if observe.origin is None:
+        return observe.scale, None
+    return observe.scale, HsiGrid.of_ratio(observe.scale, observe.origin)
 
 
 def _unit_ratio(meta: dict[str, Any]) -> float:
@@ -264,7 +303,7 @@ def crop_to_scale(scene: Scene, scale: int) -> tuple[Scene, Optional[list[int]]]
     if (height, width) == (rows, columns):
         return scene, None
     note = f"cropped from {rows}x{columns} to {height}x{width} (bottom and right): multiples of the scale {scale}"
-    cropped = scene.with_cube(scene.hr_hsi[:height, :width], note)
+    cropped = scene.cut_to([0, 0, height, width], note)
     return cropped, [0, 0, height, width]
 
 
@@ -299,12 +338,11 @@ def crop_to_whole(
         )
     lr_crop = (top, left, bottom - top, right - left)
     crop = [length * scale for length in lr_crop]
-    cube = _cut(scene.hr_hsi, crop, 1)
-    if cube.shape == scene.hr_hsi.shape:
+    if crop == [0, 0, rows, columns]:
         return scene, crop
     row, column, height, width = crop
     note = f"cut from {rows}x{columns} to {height}x{width} at row {row}, column {column}: whole LR pixels only"
-    cut = scene.with_cube(cube, note)
+    cut = scene.cut_to(crop, note)
     return cut, crop
 
 

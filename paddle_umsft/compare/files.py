@@ -16,10 +16,11 @@ from paddle_umsft.compare.hints import check_upright, hints
 from paddle_umsft.compare.settings import Settings, changed_data
 from paddle_umsft.compare.truths import Truths
 from paddle_umsft.config.data import DataConfig
+from paddle_umsft.data.masks import judged_pixels
 from paddle_umsft.data.reading import read_scene
 from paddle_umsft.data.scene import Case, Scene
 from paddle_umsft.errors import DataError, UmsftError
-from paddle_umsft.metrics import consistency, evaluate, evaluate_bands, qnr
+from paddle_umsft.metrics import consistency, evaluate, evaluate_bands, live_bands, qnr
 
 Say = Callable[[str], None]
 
@@ -110,14 +111,21 @@ def score(
 
     scored = []
     for convention in settings.conventions:
-        against_truth = evaluate(case.reference, fused, scale=case.observation.scale, convention=convention)
+        valid = judged_pixels(case)
+        against_truth = evaluate(
+            case.reference,
+            fused,
+            scale=case.observation.scale,
+            convention=convention,
+            valid=valid,
+        )
         result = ScoredResult(
             file=file,
             group=group,
             scene=scene,
             convention=convention,
             figures={**against_truth, **of_observation},
-            bands=evaluate_bands(case.reference, fused, convention=convention),
+            bands=evaluate_bands(case.reference, fused, convention=convention, valid=valid),
         )
         scored.append(result)
     return scored
@@ -150,6 +158,8 @@ def _figures_without_truth(case: Case, fused: np.ndarray) -> dict[str, float]:
             seen.hr_msi,
             degraded_hsi=low,
             degraded_msi=msi,
+            mask_hsi=seen.mask_hsi,
+            mask_msi=seen.mask_msi,
         )
     )
     return figures
@@ -218,7 +228,22 @@ def _compare_file(
     if case.reference is not None:
         for hint in hints(case.reference, fused):
             say(f"{found.file}: {hint}")
+        for line in left_out(case):
+            say(f"{found.file}: {line}")
     return scored
+
+
+def left_out(case: Case) -> list[str]:
+    """Say of how many bands PSNR is a mean, where some are dead in the truth."""
+    if case.reference is None:
+        return []
+    live = live_bands(case.reference, judged_pixels(case))
+    if live.all():
+        return []
+    dead = ", ".join(map(str, np.flatnonzero(~live)))
+    return [
+        f"PSNR is a mean of {int(live.sum())} of {len(live)} bands: the truth is constant in {dead} (counted from 0)"
+    ]
 
 
 def _naming_file(error: DataError, found: FoundResult) -> DataError:

@@ -54,6 +54,9 @@ class DataConfig(Section):
         hr_msi: HR-MSI file of the pair (also .png, .jpg); may be the same file.
         lr_key: As `key`, for `lr_hsi`.
         hr_key: As `key`, for `hr_msi`.
+        mask_hsi: File (.npy, .npz, .mat, .tif, .png ...) of one number a pixel of the HSI, or of the scene that `path`
+            names (before `crop`): whatever is not zero is valid; None: all of them are.
+        mask_msi: The same for the HR-MSI of a pair.
         demo: The made-up scene.
     """
 
@@ -67,6 +70,8 @@ class DataConfig(Section):
     hr_msi: Optional[str] = None
     lr_key: Optional[str] = None
     hr_key: Optional[str] = None
+    mask_hsi: Optional[str] = None
+    mask_msi: Optional[str] = None
     demo: DemoConfig = Field(default_factory=DemoConfig)
 
     @property
@@ -123,6 +128,8 @@ class DataConfig(Section):
         is_lone = (self.lr_hsi is None) != (self.hr_msi is None)
         if is_lone:
             raise ValueError("lr_hsi and hr_msi belong together: give both or neither")
+        if self.mask_msi is not None and self.hr_msi is None:
+            raise ValueError("mask_msi goes with hr_msi; what is valid of a scene says mask_hsi")
         return self
 
 
@@ -157,7 +164,9 @@ class ObserveConfig(Section):
     """How the two cameras see the scene.
 
     Attributes:
-        scale: Whole ratio of the resolutions; None: 8 in a simulation, by the sizes with a given pair.
+        scale: Ratio of the resolutions, whole in a simulation; a given pair may have any above 1, and other sizes then.
+            None: 8 in a simulation, by the sizes with a given pair.
+        origin: [row, column] of the MSI, in its pixels, at which the outer corner of the HSI lies; None: at its corner.
         psf: Section `observe.psf`.
         border: What LR pixels see beyond the scene in a simulation: "wrap", its other side (published figures);
             "reflect", the scene mirrored; "valid", nothing: the scene is cut so that every LR pixel is whole, and
@@ -174,7 +183,8 @@ class ObserveConfig(Section):
             (normalise: max rescales it with them), its bands in the order of the HSI's file.
     """
 
-    scale: Optional[int] = Field(default=None, ge=2, le=1024)
+    scale: Optional[Union[int, float]] = Field(default=None, gt=1, le=1024)
+    origin: Optional[tuple[float, float]] = None
     psf: PsfConfig = Field(default_factory=PsfConfig)
     border: Literal["wrap", "reflect", "valid"] = "wrap"
     srf: str = Field(default="nikon_d700", min_length=1)
@@ -186,6 +196,26 @@ class ObserveConfig(Section):
     snr_msi_db: Optional[float] = Field(default=None, ge=-20, le=200)
     known_psf: bool = False
     known_srf: bool = False
+
+    @field_validator("scale")
+    @classmethod
+    def _whole_as_whole(cls, value: Optional[float]) -> Optional[float]:
+        if value is not None and float(value).is_integer():
+            return int(value)
+        return value
+
+    @field_validator("origin")
+    @classmethod
+    def _finite_origin(cls, value: Optional[tuple[float, float]]) -> Optional[tuple[float, float]]:
+        if value is not None and not all(math.isfinite(place) for place in value):
+            raise ValueError("must be finite")
+        return value
+
+    @model_validator(mode="after")
+    def _origin_needs_scale(self) -> ObserveConfig:
+        if self.origin is not None and self.scale is None:
+            raise ValueError("origin needs a scale: the sizes do not tell it")
+        return self
 
     @field_validator("bands")
     @classmethod

@@ -49,6 +49,7 @@ class OutputConfig(Section):
         keep: How many checkpoints stay.
         visualdl: Whether a VisualDL log is written.
         figures: Whether pictures and report.html are written.
+        clip: Whether values of the result below zero are set to zero; else they are data, and their share is told.
     """
 
     root: str = "output"
@@ -58,6 +59,7 @@ class OutputConfig(Section):
     keep: int = Field(default=2, ge=1)
     visualdl: bool = True
     figures: bool = True
+    clip: bool = False
 
 
 class Config(Section):
@@ -97,8 +99,9 @@ class Config(Section):
 
         Defaults stay out of it, so that a key that comes with a later version leaves earlier runs resumable.
         """
+        outside = set(OutputConfig.model_fields) - {"clip"}
         aside: dict[str, Any] = {
-            "output": True,
+            "output": outside,
             "evaluate": {"interval", "images"},
             "runtime": {"device", "threads"},
         }

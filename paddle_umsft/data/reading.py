@@ -13,6 +13,7 @@ from paddle_umsft.data.checks import check_axes, check_cube, check_numeric
 from paddle_umsft.data.indian_pines import read_indian_pines
 from paddle_umsft.data.layout import SortedBands, divisor_of, in_nm, sort_bands, to_hwc, wavelengths_for
 from paddle_umsft.data.listing import list_scenes, pair_name
+from paddle_umsft.data.masks import check_mask, filled
 from paddle_umsft.data.readers.base import RawArray, Request
 from paddle_umsft.data.readers.table import folder_format, read_array
 from paddle_umsft.data.scene import Scene
@@ -35,6 +36,8 @@ class ImagePair:
         name: Short name.
         wavelengths_nm: (C,) HSI band centres, if known.
         meta: How both were normalised, where they came from, notes; `band_order` if the bands were sorted.
+        mask_hsi: (h, w) bool, True where `lr_hsi` holds data; what is masked was filled. None: everywhere.
+        mask_msi: (H, W) bool, the same for `hr_msi`.
     """
 
     lr_hsi: np.ndarray
@@ -42,6 +45,8 @@ class ImagePair:
     name: str
     wavelengths_nm: Optional[np.ndarray] = None
     meta: dict[str, Any] = field(default_factory=dict)
+    mask_hsi: Optional[np.ndarray] = None
+    mask_msi: Optional[np.ndarray] = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,8 @@ _SCENE = _Role(option="data.key", axes=(3,), is_spectral=True)
 _LR_HSI = _Role(option="data.lr_key", axes=(3,), is_spectral=True)
 # A panchromatic image has two axes.
 _HR_MSI = _Role(option="data.hr_key", axes=(3, 2), is_spectral=False)
+# A picture of a mask may have three bands that say the same.
+_MASK_AXES = (2, 3)
 
 
 def read_scene(settings: DataConfig, name: Optional[str] = None) -> Scene:
@@ -120,7 +127,12 @@ def read_scene(settings: DataConfig, name: Optional[str] = None) -> Scene:
     settings = only.settings
     raw = _read_source(settings)
     bands = _sorted(raw, settings, name)
-    cropped, crop_notes = _crop(bands.cube, settings.crop, name)
+    mask = _read_mask(settings.mask_hsi, bands.cube, "data.mask_hsi")
+    whole = _without_masked(bands.cube, mask, name)
+    cropped, crop_notes = _crop(whole, settings.crop, name)
+    if mask is not None:
+        mask = _crop(mask, settings.crop, name)[0]
+        check_mask(mask, cropped.shape, "data.mask_hsi, cropped")
     cube, divisor = _normalise(cropped, settings, name)
     notes = raw.notes + bands.notes + crop_notes
     below = int((cube < 0).sum())
@@ -135,6 +147,7 @@ def read_scene(settings: DataConfig, name: Optional[str] = None) -> Scene:
         source=raw.source,
         notes=notes,
         band_order=bands.order,
+        mask_hsi=mask,
     )
 
 
@@ -167,8 +180,13 @@ def read_pair(settings: DataConfig) -> ImagePair:
     low = _read_file(settings.lr_hsi, settings.lr_key, settings, _LR_HSI)
     high = _read_file(settings.hr_msi, settings.hr_key, settings, _HR_MSI)
     bands = _sorted(low, settings, name)
-    lr_hsi, lr_divisor = _normalise(bands.cube, settings, f"{name}: LR-HSI")
-    hr_msi, hr_divisor = _normalise(high.values, settings, f"{name}: HR-MSI")
+    mask_hsi = _read_mask(settings.mask_hsi, bands.cube, "data.mask_hsi")
+    mask_msi = _read_mask(settings.mask_msi, high.values, "data.mask_msi")
+    # Before the divisor is looked for: what is masked has no say in it either.
+    low_values = _without_masked(bands.cube, mask_hsi, f"{name}: LR-HSI")
+    high_values = _without_masked(high.values, mask_msi, f"{name}: HR-MSI")
+    lr_hsi, lr_divisor = _normalise(low_values, settings, f"{name}: LR-HSI")
+    hr_msi, hr_divisor = _normalise(high_values, settings, f"{name}: HR-MSI")
     notes = [*low.notes, *high.notes, *bands.notes]
     # PSF and SRF relate the two images: a user should know that they are on two scales.
     if lr_divisor != hr_divisor:
@@ -189,7 +207,41 @@ def read_pair(settings: DataConfig) -> ImagePair:
         name=name,
         wavelengths_nm=bands.wavelengths_nm,
         meta=meta,
+        mask_hsi=mask_hsi,
+        mask_msi=mask_msi,
     )
+
+
+def _read_mask(
+    path: Optional[str],
+    image: np.ndarray,
+    option: str,
+) -> Optional[np.ndarray]:
+    """Read the mask of an image.
+
+    Args:
+        path: Its file; None: there is none.
+        image: (H, W, C) whose mask it is.
+        option: Config key of the file, named in a message.
+
+    Returns:
+        (H, W) bool, True where a pixel is valid, or None.
+    """
+    if path is None:
+        return None
+    found = read_array(path, Request(axes=_MASK_AXES, option=option))
+    return check_mask(found.values, image.shape, f"{option} ({Path(path).name})")
+
+
+def _without_masked(
+    cube: np.ndarray,
+    mask: Optional[np.ndarray],
+    where: str,
+) -> np.ndarray:
+    """Return a cube with what its mask hides filled; as it came without a mask."""
+    if mask is None:
+        return cube
+    return filled(cube, mask, where)
 
 
 def _read_source(settings: DataConfig) -> _Cube:

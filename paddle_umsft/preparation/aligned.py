@@ -22,6 +22,7 @@ LEAST_WEIGHT = 1e-9
 CUBIC = 3
 
 INTERPOLATED = "this method knows no places between the grids: the HSI was interpolated to where the MSI lies"
+MASKED = "this method knows no masks: it was given what is masked filled from valid pixels"
 FILLED = "this method knows no masks: LR pixels that do not belong were filled from their neighbours"
 
 

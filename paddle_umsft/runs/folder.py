@@ -100,7 +100,7 @@ def save_arrays(
     """Write the fused cube, PSF, SRF and wavelengths.
 
     Files: `fused.npy` or `fused.mat` (key `fused`), float32 (H, W, C); `psf.npy` (k, k); `srf.npy` (M, C);
-    `wavelengths_nm.npy` (C,); `true_psf.npy`, `true_srf.npy` in a simulation.
+    `wavelengths_nm.npy` (C,); `true_psf.npy`, `true_srf.npy` in a simulation; `valid.npy` (H, W) bool with masks.
     """
     wavelengths_nm = case.observation.wavelengths_nm
     if format == "mat":
@@ -113,6 +113,7 @@ def save_arrays(
         "wavelengths_nm": wavelengths_nm,
         "true_psf": case.true_psf,
         "true_srf": case.true_srf,
+        "valid": result.valid,
     }
     for name, array in arrays.items():
         if array is not None:

@@ -60,6 +60,8 @@ def make_case(entry: SceneEntry, config: Config) -> Case:
         name=entry.name,
         wavelengths_nm=images.wavelengths_nm,
         meta=images.meta,
+        mask_hsi=images.mask_hsi,
+        mask_msi=images.mask_msi,
     )
 
 

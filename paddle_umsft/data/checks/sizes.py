@@ -140,7 +140,7 @@ def check_pair(
     # The other direction has to say the same, and nothing may be left over in either.
     found = height // h
     if (height, width) != (found * h, found * w):
-        hint = "crop both to the same ground area"
+        hint = "crop both to the same ground area, or say where they lie: a scale such as 3.33, or a grid"
         if height < h and width < w:
             hint = "are the two files swapped?"
         raise DataError(

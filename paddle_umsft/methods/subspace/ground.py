@@ -84,9 +84,10 @@ class Ground:
 
     @property
     def floor(self) -> float:
-        """Smallest value of the result: nothing is cut off where values below zero are data."""
-        if is_light(self.lr_hsi[self.kept]):
-            return 0.0
+        """Smallest value of the result: what light leaves at least, but nothing that the LR-HSI holds is cut off."""
+        recorded = self.recorded[self.kept]
+        if is_light(recorded):
+            return min(0.0, float(recorded.min()))
         return -np.inf
 
 
@@ -225,6 +226,17 @@ def with_sharper_bands(ground: Ground, coeffs: np.ndarray) -> Ground:
 def lr_weights(ground: Ground) -> np.ndarray:
     """(h, w) weights of the LR pixels: 1 for those that see nothing but the picture, 0 for those left out."""
     return np.asarray(ground.kept / variance_ratio(ground.inside, OUTSIDE_DOUBT))
+
+
+def fit_weights(ground: Ground) -> np.ndarray:
+    """(h, w) weights of the LR pixels where the MSI explains them: less for those that see masked pixels of it."""
+    weights = lr_weights(ground)
+    has_data = ground.prepared.msi_trust > 0  # (H, W)
+    if has_data.all():
+        return weights
+    share = ground.operator.forward(has_data[..., None].astype(np.float64))[..., 0]
+    seen = np.clip(share, 0.0, 1.0)
+    return np.asarray(weights / variance_ratio(seen, OUTSIDE_DOUBT))
 
 
 def notes_on(ground: Ground) -> tuple[str, ...]:
