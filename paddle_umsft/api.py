@@ -16,6 +16,7 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data import reading
 from paddle_umsft.data.checks import (
     check_axes,
+    check_bands_last,
     check_cube,
     check_grids,
     check_numeric,
@@ -26,11 +27,15 @@ from paddle_umsft.data.checks import (
     check_wavelengths,
 )
 from paddle_umsft.data.grid import HsiGrid
+from paddle_umsft.data.labelled_pair import labelled_pair
 from paddle_umsft.data.masks import check_mask, filled
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import Case, FusionResult, Observation, Scene
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.methods.table import METHODS, find_method, run_method
+
+# A file or folder, or several files of one band each.
+Named = Union[str, Path, Sequence[Union[str, Path]]]
 
 
 def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
@@ -56,14 +61,12 @@ def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
     return reading.read_scene(settings)
 
 
-def read_pair(
-    lr_hsi: Union[str, Path], hr_msi: Union[str, Path], *, observe: Optional[Mapping[str, Any]] = None, **data: Any
-) -> Case:
+def read_pair(lr_hsi: Named, hr_msi: Named, *, observe: Optional[Mapping[str, Any]] = None, **data: Any) -> Case:
     """Read an LR-HSI and an HR-MSI that belong together.
 
     Args:
-        lr_hsi: The file of the one.
-        hr_msi: The file of the other; may be the same.
+        lr_hsi: The file of the one, a satellite product's folder, or files of one band each.
+        hr_msi: The same of the other; may be the same file.
         observe: Keys of section `observe`: `scale`, `supports`, `known_psf` ...
         **data: Keys of section `data`: `lr_key`, `hr_key`, `layout`, `normalise`, `wavelengths_nm` ...
 
@@ -74,7 +77,8 @@ def read_pair(
         ConfigError: A key or value that the sections do not know.
         DataError: Missing, unreadable or unusable data, or sizes that do not agree.
     """
-    content = {"data": {"lr_hsi": str(lr_hsi), "hr_msi": str(hr_msi), **data}, "observe": dict(observe or {})}
+    named = {"lr_hsi": _as_text(lr_hsi), "hr_msi": _as_text(hr_msi)}
+    content = {"data": {**named, **data}, "observe": dict(observe or {})}
     config = make_config(content, where="read_pair")
     images = reading.read_pair(config.data)
     return pair(
@@ -86,7 +90,17 @@ def read_pair(
         meta=images.meta,
         mask_hsi=images.mask_hsi,
         mask_msi=images.mask_msi,
+        hsi_facts=images.hsi_facts,
+        msi_facts=images.msi_facts,
+        grid=images.grid,
     )
+
+
+def _as_text(named: Named) -> Union[str, list[str]]:
+    """Return the names of files as a configuration has them."""
+    if isinstance(named, (str, Path)):
+        return str(named)
+    return [str(name) for name in named]
 
 
 def simulate(scene: Scene, config: Optional[Config] = None, *, seed: int = 1, **observe: Any) -> Case:
@@ -141,9 +155,10 @@ def fuse(
 
     Args:
         lr_hsi: (h, w, C), real, scaled to about [0, 1]; or what `simulate` or `read_pair` returned, which holds both
-            images and all that is known of them.
+            images and all that is known of them; or an `xarray.DataArray` in any units, its axes in any order and told
+            by their names (y, x, band ...), with its wavelengths, no-data and coordinates.
         hr_msi: (H, W, M), scaled alike, H = h * scale, W = w * scale; any size with a ratio that is no whole number, or
-            with a grid.
+            with a grid; a DataArray where `lr_hsi` is one.
         scale: Ratio of the resolutions; None: by the sizes.
         grid: Where the HSI's pixels lie on the MSI, see `HsiGrid`; None: both begin at the same corner.
         supports: Per MSI band the half-open range [a, b) of HSI bands it can see; None: all bands.
@@ -163,8 +178,10 @@ def fuse(
         on_record: Called with every record of an iterative method (stage, iteration, loss ...).
 
     Returns:
-        `fused` (H, W, C) float32, `psf`, `srf` (M, C), `history`; with masks `valid` (H, W), False where there is no
-        data.
+        `fused` (H, W, C) float32, `psf`, `srf` (M, C), `history`, `notes`; with masks `valid` (H, W), False where there
+        is no data; `verdict` whether to trust it, and `trust` how far: `trust.expected.cube()` is the error to expect
+        of every value. A verdict that is not good is a warning too. Of DataArrays `fused` is one too: bands and units
+        of the HSI, rows and columns of the MSI, NaN where there is no data.
 
     Raises:
         DataError: If the images are unusable, or agree neither by one whole factor nor by the ratio or grid given.
@@ -178,6 +195,13 @@ def fuse(
         >>> fuse(lr_hsi, scene[:, :, :2], scale=4, method="bicubic").fused.shape
         (32, 48, 5)
     """
+    labels = labelled_pair(lr_hsi, hr_msi)
+    if labels is not None:
+        lr_hsi, hr_msi = labels.lr_hsi, labels.hr_msi
+        wavelengths_nm = labels.known("wavelengths_nm", wavelengths_nm, labels.wavelengths_nm)
+        mask_hsi = labels.known("mask_hsi", mask_hsi, labels.hsi.mask)
+        mask_msi = labels.known("mask_msi", mask_msi, labels.msi.mask)
+        srf = labels.srf(srf)
     observation = _observation(
         lr_hsi,
         hr_msi,
@@ -193,8 +217,11 @@ def fuse(
     settings = _settings(config, overrides, {"method": method, "seed": seed})
     settings = _with_start(settings, weights, iterations)
     result = run_method(observation, settings, on_record)
-    for note in result.notes:
-        warnings.warn(note, stacklevel=2)
+    verdict = result.verdict
+    if verdict is not None and verdict.kind != "good":
+        warnings.warn(verdict.line, stacklevel=2)
+    if labels is not None:
+        result.fused = labels.labelled(result.fused, result.valid)
     return result
 
 
@@ -231,6 +258,8 @@ def _checked_observation(
     lr_hsi, mask_hsi = _masked(lr_hsi, mask_hsi, "hsi")
     hr_msi, mask_msi = _masked(hr_msi, mask_msi, "msi")
     lr_hsi, hr_msi = check_cube(lr_hsi, "lr_hsi"), check_cube(hr_msi, "hr_msi")
+    if scale is None and grid is None:
+        check_bands_last(lr_hsi.shape, hr_msi.shape)
     whole, grid = check_grids(lr_hsi.shape, hr_msi.shape, _checked_ratio(scale), grid)
     bands, msi_bands = lr_hsi.shape[2], hr_msi.shape[2]
     checked_psf = None if psf is None else check_psf(psf)
@@ -243,9 +272,9 @@ def _checked_observation(
         psf=None if checked_psf is None else checked_psf / checked_psf.sum(),
         srf=checked_srf,
         wavelengths_nm=None if wavelengths_nm is None else check_wavelengths(wavelengths_nm, bands),
-        grid=grid,
         mask_hsi=mask_hsi,
         mask_msi=mask_msi,
+        grid=grid,
     )
 
 

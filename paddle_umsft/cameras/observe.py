@@ -14,7 +14,7 @@ from paddle_umsft.cameras.psf import build_psf
 from paddle_umsft.cameras.response import Srf
 from paddle_umsft.cameras.spatial import SpatialDegradation, whole_lines
 from paddle_umsft.cameras.spectral import SpectralDegradation
-from paddle_umsft.cameras.srf import build_srf
+from paddle_umsft.cameras.srf import build_srf, widths_of
 from paddle_umsft.config.data import DEFAULT_SCALE, ObserveConfig
 from paddle_umsft.data.checks import (
     check_counted,
@@ -25,6 +25,7 @@ from paddle_umsft.data.checks import (
     check_supports,
     crop_size,
 )
+from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.scene import Case, Observation, Scene
 from paddle_umsft.errors import DataError
@@ -72,7 +73,7 @@ def simulate(
     scene, crop = crop_to_scale(scene, scale)
     psf = build_psf(observe.psf, scale)
     bands = scene.hr_hsi.shape[2]
-    srf = build_srf(observe, bands, scene.wavelengths_nm, scene.band_order)
+    srf = build_srf(observe, bands, scene.wavelengths_nm, scene.band_order, widths_of(scene.facts))
     # float64 inside: rounding of the simulation is then below that of the float32 it is stored in.
     truth = scene.hr_hsi.astype(np.float64)
     border = _border(observe.border)
@@ -116,6 +117,8 @@ def simulate(
         meta=meta,
         mask_hsi=mask_hsi,
         mask_msi=scene.mask_hsi,
+        hsi_facts=_coarser(scene.facts, scale),
+        msi_facts=_of_msi(scene.facts),
     )
     return Case(
         observation=observation,
@@ -123,6 +126,24 @@ def simulate(
         true_psf=psf,
         true_srf=srf.values,
         mask=scene.mask_hsi,
+    )
+
+
+def _coarser(facts: Optional[FileFacts], scale: int) -> Optional[FileFacts]:
+    """Return the facts of the simulated LR-HSI: those of the scene, in larger pixels."""
+    if facts is None:
+        return None
+    return facts.with_ground(facts.ground.coarser(scale))
+
+
+def _of_msi(facts: Optional[FileFacts]) -> Optional[FileFacts]:
+    """Return the facts of the simulated HR-MSI: the scene's place and time."""
+    if facts is None:
+        return None
+    return FileFacts(
+        ground=facts.ground,
+        units=facts.units,
+        acquired=facts.acquired,
     )
 
 
@@ -172,6 +193,8 @@ def pair(
     meta: Optional[dict[str, Any]] = None,
     mask_hsi: Optional[np.ndarray] = None,
     mask_msi: Optional[np.ndarray] = None,
+    hsi_facts: Optional[FileFacts] = None,
+    msi_facts: Optional[FileFacts] = None,
     grid: Optional[HsiGrid] = None,
 ) -> Case:
     """Make a case of two images made elsewhere; there is no truth.
@@ -190,6 +213,8 @@ def pair(
         meta: Facts to be kept; what `read_pair` says of divisors and of the order of bands counts.
         mask_hsi: (h, w), True where the LR-HSI holds data; None: everywhere.
         mask_msi: (H, W), the same for the HR-MSI.
+        hsi_facts: What the LR-HSI's file says beside its numbers.
+        msi_facts: The same of the HR-MSI's.
         grid: Where the HSI's pixels lie, where the files say so; what `observe` says goes before.
 
     Returns:
@@ -201,7 +226,7 @@ def pair(
     """
     meta = meta or {}
     band_order = meta.get("band_order")
-    check_counted(observe.supports, band_order)
+    configured = check_counted(observe.supports, band_order)
     check_cube(lr_hsi, f"{name}: LR-HSI")
     check_cube(hr_msi, f"{name}: HR-MSI")
     scale, grid = check_grids(lr_hsi.shape, hr_msi.shape, *_placing(observe, grid))
@@ -209,16 +234,17 @@ def pair(
     msi_bands = hr_msi.shape[2]
     notes = tuple(meta.get("notes", ()))
     supports = None
-    if observe.supports is not None:
-        supports = check_supports(observe.supports, bands, msi_bands)
+    if configured is not None:
+        supports = check_supports(configured, bands, msi_bands)
     psf = None
     if observe.known_psf:
         psf = build_psf(observe.psf, scale)
     srf = None
     known_srf = None
     if observe.known_srf:
-        made = build_srf(observe, bands, wavelengths_nm, band_order)
-        check_srf(made.values, bands, f"SRF {observe.srf}", msi_bands=msi_bands)
+        made = build_srf(observe, bands, wavelengths_nm, band_order, widths_of(hsi_facts))
+        hr_msi = _seen_bands(hr_msi, made, observe.srf)
+        check_srf(made.values, bands, f"SRF {observe.srf}", msi_bands=hr_msi.shape[2])
         ratio = _unit_ratio(meta)
         srf = replace(made, values=made.values * ratio)
         known_srf = srf.values
@@ -242,9 +268,31 @@ def pair(
         meta=facts,
         mask_hsi=mask_hsi,
         mask_msi=mask_msi,
+        hsi_facts=hsi_facts,
+        msi_facts=msi_facts,
         grid=grid,
     )
     return Case(observation=observation)
+
+
+def _seen_bands(hr_msi: np.ndarray, srf: Srf, name: str) -> np.ndarray:
+    """Return the HR-MSI without the bands that lie outside the HSI, where its bands are those of the camera.
+
+    Raises:
+        DataError: It has another number of bands than the camera.
+    """
+    if srf.kept is None or srf.wanted is None:
+        return hr_msi
+    found = hr_msi.shape[2]
+    if found != srf.wanted:
+        raise DataError(
+            "MSI bands of the SRF",
+            where=f"SRF {name}",
+            expected=f"{found} as in the HR-MSI",
+            got=srf.wanted,
+            hint="say which the file's bands are, in its order: observe.bands=[...]",
+        )
+    return hr_msi[:, :, list(srf.kept)]
 
 
 def _placing(observe: ObserveConfig, grid: Optional[HsiGrid]) -> tuple[Optional[float], Optional[HsiGrid]]:

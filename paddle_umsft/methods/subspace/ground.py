@@ -281,12 +281,30 @@ def band_sigmas(band_psfs: list[np.ndarray]) -> list[float]:
     return [sharpness(band_psfs[0]), sharpness(band_psfs[-1])]
 
 
-def finished(ground: Ground, fused: np.ndarray, **more: Any) -> FusionResult:
+def held_out_image(ground: Ground, left_out: np.ndarray) -> np.ndarray:
+    """(h, w, C) leave-one-out residuals in the units of the input, NaN at LR pixels that are not in use.
+
+    Args:
+        ground: See `Ground`.
+        left_out: (n, K) residuals at the n LR pixels kept.
+    """
+    image = np.full(ground.lr_hsi.shape, np.nan, dtype=np.float32)
+    image[ground.kept] = ground.level * (left_out @ ground.basis.T)
+    return image
+
+
+def finished(
+    ground: Ground,
+    fused: np.ndarray,
+    left_out: Optional[np.ndarray] = None,
+    **more: Any,
+) -> FusionResult:
     """The result with what was found on the way.
 
     Args:
         ground: See `Ground`.
         fused: (H, W, C).
+        left_out: (n, K) leave-one-out residuals of the map that it comes from, if there was one.
         more: What the method has to say besides.
     """
     pair: Optional[Observation] = None
@@ -295,6 +313,9 @@ def finished(ground: Ground, fused: np.ndarray, **more: Any) -> FusionResult:
     degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
     if ground.prepared.placement is not None:
         degrade = ground.operator.forward
+    held_out: Optional[np.ndarray] = None
+    if left_out is not None:
+        held_out = held_out_image(ground, left_out)
     return FusionResult(
         fused=fused,
         psf=ground.degradations.psf,
@@ -302,6 +323,7 @@ def finished(ground: Ground, fused: np.ndarray, **more: Any) -> FusionResult:
         notes=notes_on(ground),
         pair=pair,
         degrade=degrade,
+        held_out=held_out,
         **more,
     )
 

@@ -273,6 +273,7 @@ def fuse_subspace(
     return finished(
         ground,
         to_cube(ground, coeffs, subspace, left_out),
+        left_out,
         history=history,
         method="subspace",
         seconds=time.perf_counter() - started,
