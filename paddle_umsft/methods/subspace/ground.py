@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
@@ -31,6 +31,8 @@ AGREEMENT = 0.9
 OUTSIDE_DOUBT = 30.0
 # LR pixels with less of their PSF on the picture are told of.
 ALL_INSIDE = 0.99
+# From this share on a band of the result is plain hypersharpening more than anything else.
+MOSTLY_PLAIN = 0.5
 # Families whose finding is news to a user: simulators do not have them.
 UNCUT = {ROUND.name} | {family.name for family in OTHERS}
 # Added to the covariance of the MSI, relative to its mean variance: bands that copy each other can be inverted.
@@ -281,14 +283,36 @@ def band_sigmas(band_psfs: list[np.ndarray]) -> list[float]:
     return [sharpness(band_psfs[0]), sharpness(band_psfs[-1])]
 
 
-def finished(ground: Ground, fused: np.ndarray, **more: Any) -> FusionResult:
+def plain_notes(plain_share: Sequence[float]) -> tuple[str, ...]:
+    """What a user is told where the plain method was preferred on the whole.
+
+    Args:
+        plain_share: (C,) its share of each band.
+    """
+    preferred = sum(share > MOSTLY_PLAIN for share in plain_share)
+    if 2 * preferred <= len(plain_share):
+        return ()
+    return (
+        f"in {preferred} of {len(plain_share)} bands most of the result is plain hypersharpening (as GSA does it): it "
+        "errs less one step coarser",
+    )
+
+
+def finished(
+    ground: Ground,
+    fused: np.ndarray,
+    extras: dict[str, Any],
+    **more: Any,
+) -> FusionResult:
     """The result with what was found on the way.
 
     Args:
         ground: See `Ground`.
         fused: (H, W, C).
+        extras: What was chosen; `plain_share` is told where it is large.
         more: What the method has to say besides.
     """
+    notes = notes_on(ground) + plain_notes(extras.get("plain_share", ()))
     pair: Optional[Observation] = None
     if ground.prepared.found:
         pair = ground.prepared.observation
@@ -299,7 +323,8 @@ def finished(ground: Ground, fused: np.ndarray, **more: Any) -> FusionResult:
         fused=fused,
         psf=ground.degradations.psf,
         srf=ground.degradations.srf,
-        notes=notes_on(ground),
+        notes=notes,
+        extras=extras,
         pair=pair,
         degrade=degrade,
         **more,
