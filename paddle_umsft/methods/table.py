@@ -27,6 +27,7 @@ from paddle_umsft.methods.networks.trained import Trained
 from paddle_umsft.preparation.aligned import MASKED, for_grids
 from paddle_umsft.preparation.below_zero import note_below_zero
 from paddle_umsft.preparation.hot import without_hot
+from paddle_umsft.preparation.same_bands import with_bands_once
 
 # Five halvings in the deepest hourglass of uHNTC must leave more than one pixel.
 UHNTC_MINIMUM_SIZE = 33
@@ -206,9 +207,13 @@ def input_of(observation: Observation, config: Config) -> Input:
     told = masked_notes(observation)
     observation, hot_notes = _without_hot(observation, config)
     told += tuple(hot_notes)
+    if not method.needs_paddle:
+        # The networks' weights and plots know the bands by number: they keep them all.
+        observation, same_notes = _with_bands_once(observation)
+        told += tuple(same_notes)
     if method.prepares:
         return Input(observation, told, clip)
-    if told:
+    if observation.mask_hsi is not None or observation.mask_msi is not None:
         told += (MASKED,)
     # Methods that prepare the pair themselves say this by themselves.
     told += tuple(note_below_zero("lr_hsi", observation.lr_hsi) + note_below_zero("hr_msi", observation.hr_msi))
@@ -232,6 +237,15 @@ def _without_hot(observation: Observation, config: Config) -> tuple[Observation,
     except UmsftError:
         return observation, []
     return without_hot(observation)
+
+
+def _with_bands_once(observation: Observation) -> tuple[Observation, list[str]]:
+    """The pair with MSI bands that say the same taken as one, if it is a pair at all."""
+    try:
+        _check(observation)
+    except UmsftError:
+        return observation, []
+    return with_bands_once(observation)
 
 
 def _check(observation: Observation) -> None:
