@@ -6,6 +6,7 @@ An SRF is an (M, C) float64 array: MSI band j = sum over c of srf[j, c] * HSI ba
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Optional
 
 import numpy as np
 
@@ -24,15 +25,22 @@ class Srf:
         names: M names.
         supports: Per MSI band the half-open range [a, b) of HSI bands.
         notes: Lines worth printing.
+        kept: Of the camera's bands, those that the scene covers, by their place; None: all.
+        wanted: Number of the camera's bands before any was left out; None: as many as there are.
     """
 
     values: np.ndarray
     names: tuple[str, ...]
     supports: Supports
     notes: tuple[str, ...] = ()
+    kept: Optional[tuple[int, ...]] = None
+    wanted: Optional[int] = None
 
 
-def supports_of(srf: np.ndarray, threshold: float = SUPPORT_THRESHOLD) -> Supports:
+def supports_of(
+    srf: np.ndarray,
+    threshold: float = SUPPORT_THRESHOLD,
+) -> Supports:
     """Return the range from the first to the last HSI band whose response exceeds a share of the row's maximum.
 
     Args:
@@ -42,7 +50,8 @@ def supports_of(srf: np.ndarray, threshold: float = SUPPORT_THRESHOLD) -> Suppor
     # A range, not a set: a filter with two humps sees what lies between them too.
     supports = []
     for row in srf:
-        seen = np.flatnonzero(row > threshold * row.max())
+        least = threshold * row.max()
+        seen = np.flatnonzero(row > least)
         first = int(seen[0])
         last = int(seen[-1])
         supports.append((first, last + 1))

@@ -23,6 +23,8 @@ from paddle_umsft.errors import DataError, UmsftError
 from paddle_umsft.metrics import consistency, evaluate, evaluate_bands, live_bands, qnr
 
 Say = Callable[[str], None]
+# Files of numbers alone, which name no value that means "no data".
+BARE_SUFFIXES = (".npy", ".npz", ".mat")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ def read_result(found: FoundResult, settings: Settings) -> Scene:
         "normalise": settings.result_normalise,
         "layout": layout,
     }
+    # Of bare numbers zeros and constant bands are the method's own, and count.
+    if found.file.suffix.lower() in BARE_SUFFIXES:
+        changes["no_data"] = "none"
+        changes["bad_bands"] = "none"
     data = changed_data(DataConfig(), changes, option_prefix="--result-")
     return read_scene(data, str(found.file))  # the name serves the messages
 
@@ -212,7 +218,8 @@ def _compare_file(
     result = read_result(found, settings)
     case = truths.case(found, settings.without_truth)
     is_foreign = found.config is None
-    if is_foreign and "band_order" in case.observation.meta and result.wavelengths_nm is None:
+    was_sorted = np.any(np.diff(case.observation.meta.get("band_order", [])) < 0)
+    if is_foreign and was_sorted and result.wavelengths_nm is None:
         what = "the truth's bands were sorted by wavelength, and the order of this file's is not known"
         hint = "store it as .mat or .npz with its wavelengths_nm"
         raise DataError(what, where=found.file, hint=hint)

@@ -28,6 +28,7 @@ from paddle_umsft.preparation.aligned import MASKED, for_grids
 from paddle_umsft.preparation.below_zero import note_below_zero
 from paddle_umsft.preparation.hot import without_hot
 from paddle_umsft.preparation.same_bands import with_bands_once
+from paddle_umsft.trust.judge import Examined, judged
 
 # Five halvings in the deepest hourglass of uHNTC must leave more than one pixel.
 UHNTC_MINIMUM_SIZE = 33
@@ -162,19 +163,22 @@ class Input:
         observation: The pair; the very one that came where nothing was found.
         notes: What was found and undone.
         clip: Whether the result's values below zero are to be cut off.
+        examined: What was found, for programs, with PSF and SRF; None: nobody has looked.
     """
 
     observation: Observation
     notes: tuple[str, ...] = ()
     clip: bool = False
+    examined: Optional[Examined] = None
 
     def told_in(self, result: FusionResult) -> FusionResult:
-        """The result with what was masked and found, and the pair that it is a fusion of."""
+        """The result with what was masked and found, the pair that it is a fusion of, and how far to trust it."""
         if self.notes:
             pair = result.pair or self.observation
             result = replace(result, notes=(*self.notes, *result.notes), pair=pair)
         result = replace(result, valid=valid_pixels(result.pair or self.observation))
-        return _below_zero(result, self.clip)
+        result = _below_zero(result, self.clip)
+        return judged(result, self.observation, self.examined)
 
 
 def _below_zero(result: FusionResult, clip: bool) -> FusionResult:
@@ -221,11 +225,25 @@ def input_of(observation: Observation, config: Config) -> Input:
         return Input(observation, told, clip)
     try:
         _check(observation)
-        examined, notes = for_grids(observation, config.subspace, config.preparation)
+        gridded = for_grids(observation, config.subspace, config.preparation)
     except UmsftError:
         # What cannot be examined, the method judges by its own rules.
         return Input(observation, told, clip)
-    return Input(examined, told + notes, clip)
+    examined: Optional[Examined] = None
+    degradations = gridded.degradations
+    if degradations is not None:
+        examined = Examined(
+            found=gridded.found,
+            psf=degradations.psf,
+            srf=degradations.srf,
+            border=degradations.border,
+        )
+    return Input(
+        observation=gridded.observation,
+        notes=told + gridded.notes,
+        clip=clip,
+        examined=examined,
+    )
 
 
 def _without_hot(observation: Observation, config: Config) -> tuple[Observation, list[str]]:

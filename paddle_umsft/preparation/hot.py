@@ -80,7 +80,7 @@ def without_hot(observation: Observation) -> tuple[Observation, list[str]]:
     if hot.sum() > len(places):
         more = " ..."
     note = (
-        f"{int(hot.sum())} LR pixels of the HSI, at (row, column) {', '.join(places)}{more}, hold values far beyond all "
-        "others that the MSI knows nothing of: left out as outliers"
+        f"{int(hot.sum())} LR pixels of the HSI, at (row, column) {', '.join(places)}{more}, hold values far beyond "
+        "all others that the MSI knows nothing of: left out as outliers"
     )
     return cleaned, [note]

@@ -133,7 +133,7 @@ def test_a_run_leaves_everything(tmp_path: Path) -> None:
     assert fused.shape == (48, 64, 9)
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["method"] == "toy"
-    assert metrics["extras"]["notes"] == ["only a toy"]
+    assert metrics["extras"]["notes"] == [metrics["verdict"]["line"], "only a toy"]
     assert (folder / "iter_6" / "model.pdparams").is_file()
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert "toy" in report
@@ -194,10 +194,14 @@ def test_a_baseline_a_convention_and_a_psf_are_a_row_each(
         mean = observation.lr_hsi.mean(axis=(0, 1))
         return FusionResult(np.broadcast_to(mean, (*observation.shape, observation.bands)).copy(), method="mean")
 
-    def largest_error(reference: np.ndarray, fused: np.ndarray, *, scale: float) -> dict[str, float]:
+    def largest_error(
+        reference: np.ndarray, fused: np.ndarray, *, scale: float, valid: Optional[np.ndarray]
+    ) -> dict[str, float]:
         return {"PSNR": float(np.abs(reference - fused).max())}
 
-    def no_bands(reference: np.ndarray, fused: np.ndarray) -> dict[str, np.ndarray]:
+    def no_bands(
+        reference: np.ndarray, fused: np.ndarray, *, valid: Optional[np.ndarray]
+    ) -> dict[str, np.ndarray]:
         return {}
 
     monkeypatch.setitem(METHODS, "mean", Method(fuse=fuse_mean, is_baseline=True))

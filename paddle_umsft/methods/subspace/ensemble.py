@@ -20,6 +20,7 @@ from paddle_umsft.config.ensemble import EnsembleInput, EnsembleSettings
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.ground import Ground, choices_on, finished, lay_ground, with_sharper_bands
+from paddle_umsft.methods.subspace.map_features import Kernel, PixelInputs
 from paddle_umsft.methods.subspace.method import (
     SHARE_DIGITS,
     agree,
@@ -30,7 +31,6 @@ from paddle_umsft.methods.subspace.method import (
     to_cube,
 )
 from paddle_umsft.methods.subspace.refine import guided_refine
-from paddle_umsft.methods.subspace.spectral_map import Kernel, PixelInputs
 from paddle_umsft.methods.subspace.stack import stack
 
 # Members may trust LR pixels more, and dark ones much more, than a single map: the mean smooths what each overdoes.
@@ -257,6 +257,7 @@ def fuse_ensemble(
     return finished(
         ground,
         fused,
+        left_out,
         history=history,
         method="ensemble",
         seconds=time.perf_counter() - started,

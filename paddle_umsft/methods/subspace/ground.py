@@ -14,8 +14,8 @@ from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.checks import check_cube, check_pair
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.methods.subspace.map_features import PixelInputs
 from paddle_umsft.methods.subspace.rank import choose_rank
-from paddle_umsft.methods.subspace.spectral_map import PixelInputs
 from paddle_umsft.preparation.band_widths import BandOperators, linearly_alike
 from paddle_umsft.preparation.below_zero import is_light, lifted, note_below_zero
 from paddle_umsft.preparation.border_equations import variance_ratio
@@ -55,6 +55,8 @@ class Ground:
         basis: (C, K) orthonormal spectral basis.
         msi_noise: Noise standard deviation of the MSI, relative to `level`.
         hsi_noise: The same for the LR-HSI, mean over bands.
+        clash: What PSF(MSI) and SRF(LR-HSI) differ by, noise or not: root mean square per coefficient of the spectrum
+            that it stands for, relative to `level`.
         lift: (C, M) linear estimate of a spectrum from its MSI pixel.
         inputs: Prepared MSI.
         recorded: (h, w, C) LR-HSI as it was recorded, divided by `level`.
@@ -72,6 +74,7 @@ class Ground:
     basis: np.ndarray
     msi_noise: float
     hsi_noise: float
+    clash: float
     lift: np.ndarray
     inputs: PixelInputs
     recorded: np.ndarray
@@ -187,8 +190,14 @@ def lay_ground(
     bounds = (pixel_noise(hr_msi), disagreement / psf_norm, degradations.noise_bound / level)
     msi_noise = min(bounds)
     lift = linear_lift(basis, power, degradations.srf, msi_noise)
+    lr_msi = operator.forward(hr_msi)
+    apart = lr_hsi @ degradations.srf.T - lr_msi  # (h, w, M)
+    whole = kept & (inside > ALL_INSIDE)
+    if not whole.any():
+        whole = kept
+    spectra = apart[whole] @ lift.T  # (n, C)
     if degradations.border == "reflect":
-        lr_hsi = without_outside(lr_hsi, operator.forward(hr_msi), degradations.srf, lift, inside)
+        lr_hsi = without_outside(lr_hsi, lr_msi, degradations.srf, lift, inside)
     return Ground(
         lr_hsi=lr_hsi,
         hr_msi=hr_msi,
@@ -199,6 +208,7 @@ def lay_ground(
         basis=basis,
         msi_noise=float(msi_noise),
         hsi_noise=float(np.sqrt(np.mean(band_noise**2))),
+        clash=float(np.sqrt(np.sum(spectra**2) / (len(spectra) * rank))),
         lift=lift.astype(np.float32),
         inputs=PixelInputs.of(lifted(hr_msi)),
         recorded=recorded,
@@ -298,9 +308,23 @@ def plain_notes(plain_share: Sequence[float]) -> tuple[str, ...]:
     )
 
 
+def held_out_image(ground: Ground, left_out: np.ndarray) -> np.ndarray:
+    """(h, w, C) leave-one-out residuals in the units of the input, NaN at LR pixels that are not in use.
+
+    Args:
+        ground: See `Ground`.
+        left_out: (n, K) residuals at the n LR pixels kept.
+    """
+    image = np.full(ground.lr_hsi.shape, np.nan, dtype=np.float32)
+    image[ground.kept] = ground.level * (left_out @ ground.basis.T)
+    return image
+
+
 def finished(
     ground: Ground,
     fused: np.ndarray,
+    left_out: Optional[np.ndarray] = None,
+    *,
     extras: dict[str, Any],
     **more: Any,
 ) -> FusionResult:
@@ -309,6 +333,7 @@ def finished(
     Args:
         ground: See `Ground`.
         fused: (H, W, C).
+        left_out: (n, K) leave-one-out residuals of the map that it comes from, if there was one.
         extras: What was chosen; `plain_share` is told where it is large.
         more: What the method has to say besides.
     """
@@ -319,6 +344,9 @@ def finished(
     degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
     if ground.prepared.placement is not None:
         degrade = ground.operator.forward
+    held_out: Optional[np.ndarray] = None
+    if left_out is not None:
+        held_out = held_out_image(ground, left_out)
     return FusionResult(
         fused=fused,
         psf=ground.degradations.psf,
@@ -327,6 +355,7 @@ def finished(
         extras=extras,
         pair=pair,
         degrade=degrade,
+        held_out=held_out,
         **more,
     )
 

@@ -4,42 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-# Added to the bands' Gram matrix, relative to its mean diagonal: bands that are copies of each other can be inverted.
-GRAM_RIDGE = 1e-10
-# With hardly more pixels than bands the residual has no degrees of freedom left; a tenth of the pixels is assumed.
-LEAST_FREEDOM = 10
+from paddle_umsft.preparation.noise import band_noise
+
 # Noise of a band, relative to the image, below which rounding of float32 inputs is the larger part.
 LEAST_NOISE = 1e-6
 # Margin over the largest eigenvalue of pure noise, as the noise of the bands is only known up to an estimate.
 MARGIN = 1.5
-# Keep divisions finite where the image is all zero.
+# Keeps divisions finite where the image is all zero.
 TINY = 1e-30
-TINY_DIAGONAL = 1e-300
-
-
-def band_noise(pixels: np.ndarray) -> np.ndarray:
-    """Noise standard deviation per band: what the other bands do not predict.
-
-    Args:
-        pixels: (n, C) spectra.
-
-    Returns:
-        (C,) standard deviations, an upper bound where the bands carry details of their own.
-
-    References:
-        J. Bioucas-Dias, J. Nascimento: Hyperspectral subspace identification. IEEE TGRS 46(8), 2008.
-    """
-    count, bands = pixels.shape
-    values = pixels.astype(np.float64)
-    gram = values.T @ values  # (C, C)
-    ridge = GRAM_RIDGE * np.trace(gram) / bands + TINY
-    inverse = np.linalg.inv(gram + ridge * np.eye(bands))
-    # Residual energy of band b regressed on the rest is 1 / inverse[b, b].
-    energy = 1.0 / np.maximum(np.diag(inverse), TINY_DIAGONAL)
-    few = max(count // LEAST_FREEDOM, 1)
-    freedom = max(count - bands, few)
-    variance = np.maximum(energy - ridge, 0.0) / freedom
-    return np.asarray(np.sqrt(variance))
 
 
 def choose_rank(
@@ -66,17 +38,28 @@ def choose_rank(
     """
     count, bands = pixels.shape
     noise = band_noise(pixels)
-    energy = np.mean(pixels.astype(np.float64) ** 2)
+    rank = bands
+    if bands > largest:
+        rank = _dimensions_above(pixels, noise)
+    rank = max(rank, least)
+    rank = min(rank, largest, bands, count)
+    rank = max(rank, 1)
+    return rank, noise
+
+
+def _dimensions_above(pixels: np.ndarray, noise: np.ndarray) -> int:
+    """Number of eigenvalues of the covariance of (n, C) spectra that noise of (C,) deviations would not reach."""
+    count, bands = pixels.shape
+    values = pixels.astype(np.float64)
+    energy = np.mean(values**2)
     level = float(np.sqrt(energy))
-    floor = np.maximum(noise, LEAST_NOISE * level + TINY)  # (C,)
+    rounding = LEAST_NOISE * level + TINY
+    floor = np.maximum(noise, rounding)  # (C,)
     # Divided by their noise, pure noise would have covariance I: every eigenvalue near 1, the largest at `edge`.
-    singular = np.linalg.svd(pixels / floor, compute_uv=False)
+    white = pixels / floor
+    singular = np.linalg.svd(white, compute_uv=False)
     eigenvalues = singular**2 / count
     ratio = np.sqrt(bands / count)
     edge = MARGIN * (1.0 + ratio) ** 2
-    rank = int(np.sum(eigenvalues > edge))
-    if bands <= largest:
-        rank = bands
-    rank = max(rank, least)
-    rank = min(rank, largest, bands, count)
-    return max(1, rank), noise
+    above = eigenvalues > edge
+    return int(np.sum(above))

@@ -25,7 +25,7 @@ from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.methods.subspace.blend import linear_bands, shares
 from paddle_umsft.methods.subspace.ground import Ground, fit_weights
-from paddle_umsft.methods.subspace.spectral_map import PixelInputs
+from paddle_umsft.methods.subspace.map_features import PixelInputs
 from paddle_umsft.preparation.below_zero import lifted
 from paddle_umsft.preparation.prepared import untouched
 
