@@ -202,6 +202,8 @@ class DensePairs:
             taps = self.row_maps[:, :, index]  # (pairs, h, s)
             is_touched = np.any(taps != 0, axis=(0, 2))
             touched = np.flatnonzero(is_touched)
+            if not touched.size:
+                continue
             weights = taps[:, touched].transpose(1, 2, 0)  # (touched, s, pairs)
             weights = weights.reshape(len(touched), -1)
             lines = narrow.reshape(scale * self.count, -1)

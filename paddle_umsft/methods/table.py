@@ -15,13 +15,13 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.config.subspace import SubspaceInput
 from paddle_umsft.config.uhntc import UhntcInput
 from paddle_umsft.config.umsft import UmsftInput
-from paddle_umsft.data.checks import MINIMUM_SIZE, check_cube, check_pair
+from paddle_umsft.data.checks import MINIMUM_SIZE, check_cube, check_grids
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import ConfigError, UmsftError, unknown_name
 from paddle_umsft.machine.environment import import_paddle
 from paddle_umsft.methods.networks.trained import Trained
-from paddle_umsft.preparation.aligned import for_grids
+from paddle_umsft.preparation.aligned import Back, for_grids
 
 # Five halvings in the deepest hourglass of uHNTC must leave more than one pixel.
 UHNTC_MINIMUM_SIZE = 33
@@ -155,16 +155,21 @@ class Input:
     Attributes:
         observation: The pair; the very one that came where nothing was found.
         notes: What was found and undone.
+        back: Brings a result to the pixels of the MSI that was given; None: it lies there.
     """
 
     observation: Observation
     notes: tuple[str, ...] = ()
+    back: Optional[Back] = None
 
     def told_in(self, result: FusionResult) -> FusionResult:
         """The result with what was found, and the pair that it is a fusion of."""
         if not self.notes:
             return result
-        return replace(result, notes=(*self.notes, *result.notes), pair=self.observation)
+        result = replace(result, notes=(*self.notes, *result.notes), pair=self.observation)
+        if self.back is not None:
+            result = self.back(result)
+        return result
 
 
 def input_of(observation: Observation, config: Config) -> Input:
@@ -178,17 +183,25 @@ def input_of(observation: Observation, config: Config) -> Input:
         ConfigError: There is no such method.
     """
     method = find_method(config.method)
-    if method.prepares or not config.preparation.for_all:
+    if method.prepares:
         return Input(observation)
     try:
         check_cube(observation.lr_hsi, "lr_hsi")
         check_cube(observation.hr_msi, "hr_msi")
-        check_pair(observation.lr_hsi.shape, observation.hr_msi.shape, observation.scale, minimum=1)
-        examined, notes = for_grids(observation, config.subspace, config.preparation)
+        check_grids(
+            observation.lr_hsi.shape,
+            observation.hr_msi.shape,
+            observation.scale,
+            observation.grid,
+            minimum=1,
+        )
+        examined, notes, back = for_grids(observation, config.subspace, config.preparation)
     except UmsftError:
+        if observation.grid is not None:
+            raise
         # What cannot be examined, the method judges by its own rules.
         return Input(observation)
-    return Input(examined, notes)
+    return Input(examined, notes, back)
 
 
 def run_method(observation: Observation, config: Config, on_record: Optional[OnRecord] = None) -> FusionResult:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Optional
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from paddle_umsft.cameras.placement import Placement
+from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
-from paddle_umsft.data.scene import Observation
+from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.preparation.examine import examine
+from paddle_umsft.preparation.layout import Layout
 from paddle_umsft.preparation.prepare import LEAST_PIXELS
-from paddle_umsft.preparation.prepared import Prepared
+from paddle_umsft.preparation.prepared import Prepared, untouched
 
 # Standard deviation, in LR pixels, of the neighbourhood that fills an LR pixel nobody trusts.
 NEIGHBOURHOOD = 1.0
@@ -22,7 +27,14 @@ LEAST_WEIGHT = 1e-9
 CUBIC = 3
 
 INTERPOLATED = "this method knows no places between the grids: the HSI was interpolated to where the MSI lies"
+RESAMPLED = (
+    "this method knows two plain grids only: the MSI was resampled to {scale} times the HSI's pixels, "
+    "the result back to its own"
+)
 FILLED = "this method knows no masks: LR pixels that do not belong were filled from their neighbours"
+
+# Brings a result to the pixels of the MSI that was given.
+Back = Callable[[FusionResult], FusionResult]
 
 
 def _filled(lr_hsi: np.ndarray, trusted: np.ndarray) -> np.ndarray:
@@ -64,16 +76,69 @@ def on_the_grid(prepared: Prepared) -> Observation:
     observation = prepared.observation
     # Those that see beyond the MSI are good spectra, only the others are to be filled.
     lr_hsi = _filled(observation.lr_hsi.astype(np.float64), prepared.own_trust)
-    if prepared.placement is not None:
-        lr_hsi = _moved(lr_hsi, prepared.placement)
+    if prepared.placement is None:
+        return replace(observation, lr_hsi=lr_hsi.astype(np.float32))
+    if prepared.layout is not None:
+        # The grids differ anyhow: the MSI is the one that has pixels to spare.
+        hr_msi = prepared.on_the_hsi.hr_msi
+        return replace(observation, lr_hsi=lr_hsi.astype(np.float32), hr_msi=hr_msi.astype(np.float32))
+    lr_hsi = _moved(lr_hsi, prepared.placement)
     return replace(observation, lr_hsi=lr_hsi.astype(np.float32))
+
+
+def on_the_msi(
+    layout: Layout,
+    placement: Optional[Placement],
+    result: FusionResult,
+) -> FusionResult:
+    """A result that was fused on the HSI's ground, brought to the MSI's pixels.
+
+    Args:
+        layout: How the pair was laid out.
+        placement: Where the HSI's ground lies on the MSI; None: where the grids say.
+        result: Its cube on the ground, (h * s, w * s, C).
+    """
+    fused = result.fused
+    if placement is not None:
+        origins = placement.origins((fused.shape[0], fused.shape[1]))
+        index = np.moveaxis(layout.cut(origins), 2, 0)  # (2, H, W)
+        bands = []
+        for band in range(fused.shape[2]):
+            bands.append(map_coordinates(fused[..., band], index, order=CUBIC, mode="nearest"))
+        fused = np.stack(bands, axis=2).astype(np.float32)
+    else:
+        fused = layout.cut(fused)
+    degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
+    if result.psf is not None:
+        degrade = partial(_degraded, layout, placement, result.psf)
+    hr_msi = layout.cut(layout.observation.hr_msi)
+    return replace(
+        result,
+        fused=fused,
+        pair=replace(layout.observation, hr_msi=hr_msi),
+        degrade=degrade,
+        area=layout.area,
+    )
+
+
+def _degraded(
+    layout: Layout,
+    placement: Optional[Placement],
+    psf: np.ndarray,
+    cube: np.ndarray,
+) -> np.ndarray:
+    """(h, w, C) what the HSI sees of a cube on the MSI's pixels, (H, W, C)."""
+    ground = layout.filled_up(cube)
+    if placement is not None:
+        ground = placement.on_the_hsi(ground, "reflect")
+    return SpatialDegradation(psf, layout.observation.scale, "reflect").forward(ground)
 
 
 def for_grids(
     observation: Observation,
     settings: SubspaceSettings,
     preparation: PreparationSettings,
-) -> tuple[Observation, tuple[str, ...]]:
+) -> tuple[Observation, tuple[str, ...], Optional[Back]]:
     """A pair examined, and laid out for a method that knows two plain grids.
 
     Args:
@@ -82,17 +147,27 @@ def for_grids(
         preparation: What may be looked for.
 
     Returns:
-        The pair, the very one where nothing was found; and what a user should know of it.
+        The pair, the very one where nothing was found; what a user should know of it; and what brings a result back
+        to the MSI's pixels, where it has to be.
     """
     height, width = observation.lr_hsi.shape[:2]
-    if height * width < LEAST_PIXELS:
-        return observation, ()
-    prepared, _ = examine(observation, settings, preparation)
+    if observation.grid is None and not preparation.for_all:
+        return observation, (), None
+    if not preparation.for_all or height * width < LEAST_PIXELS:
+        prepared = untouched(observation)
+    else:
+        prepared, _ = examine(observation, settings, preparation)
     if not prepared.found:
-        return observation, ()
+        return observation, (), None
     notes = list(prepared.notes)
+    back: Optional[Back] = None
+    if prepared.layout is not None:
+        back = partial(on_the_msi, prepared.layout, prepared.placement)
     if prepared.placement is not None:
-        notes.append(INTERPOLATED)
+        note = INTERPOLATED
+        if prepared.layout is not None:
+            note = RESAMPLED.format(scale=prepared.observation.scale)
+        notes.append(note)
     if not prepared.own_trust.all():
         notes.append(FILLED)
-    return on_the_grid(prepared), tuple(notes)
+    return on_the_grid(prepared), tuple(notes), back

@@ -224,10 +224,10 @@ def _strangers(state: State) -> list[Candidate]:
     return [best]
 
 
-def bend(placed: Placed) -> float:
-    """How far rotation, zoom and shear move the border, HR pixels."""
+def bend(placed: Placed, start: Placement) -> float:
+    """How far rotation, zoom and shear move the border from where a placement has it, HR pixels."""
     half = max(placed.view.hr_msi.shape[:2]) / 2
-    turned = np.abs(placed.view.placement.matrix - np.eye(2))
+    turned = np.abs(placed.view.placement.matrix - start.matrix)
     return float(turned.sum(axis=1).max() * half)
 
 
@@ -240,9 +240,10 @@ def _affine(state: State) -> list[Candidate]:
             starts.append(state.view.but(profile=profile))
         tried = [refine(start, affine=True) for start in starts]
         placed = min(tried, key=lambda other: other.fit.criterion)
-    if bend(placed) <= LEAST_BEND:
+    size = bend(placed, state.origin)
+    if size <= LEAST_BEND:
         return []
-    undone = Undone(view=placed.view, note="", freedom=AFFINE_FREEDOM, size=bend(placed))
+    undone = Undone(view=placed.view, note="", freedom=AFFINE_FREEDOM, size=size)
     return [Candidate("affine", undone, placed, state.criterion - placed.fit.criterion)]
 
 

@@ -67,6 +67,13 @@ class View:
         """The MSI as LR pixels see it."""
         return look(self.hr_msi, self.placement, self.lr_shape, self.profile)
 
+    def on_its_ground(self) -> View:
+        """The same with the MSI where the HSI's grid says, if it is not there already."""
+        plain = Placement(self.scale)
+        if not (self.placement.is_bent or self.placement.shift.any()):
+            return self.but(placement=plain)
+        return self.but(hr_msi=self.placement.on_the_hsi(self.hr_msi, "reflect"), placement=plain)
+
     def but(self, **changes: object) -> View:
         """The same with something else."""
         return replace(self, **changes)  # type: ignore[arg-type]
