@@ -14,6 +14,7 @@ from paddle_umsft.preparation.prepared import FILLED_TRUST, USABLE, Prepared
 from paddle_umsft.preparation.saturation import desaturated, untouched_pixels
 from paddle_umsft.preparation.strangers import Strangers, find_strangers
 from paddle_umsft.preparation.view import INSIDE, View
+from paddle_umsft.preparation.warp import local_shifts, warp_note
 
 # Below this many HR pixels the PSF's own middle takes the shift up.
 LEAST_SHIFT = 0.75
@@ -40,6 +41,11 @@ def finish(
     view = state.view
     if settings.outliers:
         view = _sort_strangers(prepared, state)
+    if settings.geometry != "none":
+        warp = local_shifts(view)
+        if warp.is_there:
+            prepared.notes.append(warp_note(warp))
+            prepared.found["warp"] = {"mean": warp.size, "largest": warp.largest}
     if state.censored.any():
         clean = view.trusted.copy()
         hr_msi = desaturated(view.but(trusted=prepared.use_trust), state.censored, clean)

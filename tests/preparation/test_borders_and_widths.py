@@ -109,7 +109,7 @@ def test_widths_that_grow_with_the_band_are_found(large: np.ndarray) -> None:
 
 
 def scanned(large: np.ndarray) -> Observation:
-    """A detector of one LR pixel that moves down by one while it looks, behind optics; read in the LR pixels' middle."""
+    """A detector of one LR pixel that moves down by one while it looks, behind optics; read in LR pixels' middles."""
     seen = gaussian_filter(large, (1.0, 1.0, 0.0), truncate=6.0)
     box = np.ones(SCALE) / SCALE
     # Two boxes make a triangle around a pixel, half a pixel more brings it between two; one box lies there already.
