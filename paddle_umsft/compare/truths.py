@@ -188,4 +188,4 @@ def _truth_only(entry: SceneEntry, config: Config) -> Case:
         wavelengths_nm=scene.wavelengths_nm,
         meta=meta,
     )
-    return Case(observation=observation, reference=scene.hr_hsi)
+    return Case(observation=observation, reference=scene.hr_hsi, mask=scene.mask_hsi)

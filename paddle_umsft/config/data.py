@@ -50,10 +50,23 @@ class DataConfig(Section):
             type), "none" or a number.
         crop: [top, left, height, width] in HR pixels, cut before the normalisation.
         wavelengths_nm: [first, last] (evenly spaced) or one number per band; None: from the file if it has them.
-        lr_hsi: LR-HSI file of a pair made elsewhere; then `path` is not used and there is no truth.
-        hr_msi: HR-MSI file of the pair (also .png, .jpg); may be the same file.
+        lr_hsi: LR-HSI file of a pair made elsewhere; then `path` is not used and there is no truth. Or a folder.
+        hr_msi: HR-MSI file of the pair (also .png, .jpg); may be the same file. Two folders with the same names, or
+            one folder of a_hsi.tif, a_msi.tif ... are as many pairs. Either of the two may be a satellite product's
+            folder, or files of one band each: a list, a pattern with `*`, or their folder.
         lr_key: As `key`, for `lr_hsi`.
         hr_key: As `key`, for `hr_msi`.
+        lr_layout: As `layout`, for `lr_hsi` alone.
+        hr_layout: As `layout`, for `hr_msi` alone.
+        lr_normalise: As `normalise`, for `lr_hsi` alone.
+        hr_normalise: As `normalise`, for `hr_msi` alone.
+        bad_bands: "auto": bands that the file's own list (`bbl`) calls bad, or that are dead, are left out; "none": all
+            are kept; or a list of bands (from 0) and half-open ranges [a, b) that are left out.
+        no_data: "auto": pixels without data by the file's mask, its no-data value, NaN, or zeros along the edge are
+            masked; "none": they are values like others; or the number that means "no data".
+        mask_hsi: File (.npy, .npz, .mat, .tif, .png ...) of one number a pixel of the HSI, or of the scene that `path`
+            names (before `crop`): whatever is not zero is valid; None: all of them are.
+        mask_msi: The same for the HR-MSI of a pair.
         demo: The made-up scene.
     """
 
@@ -63,10 +76,18 @@ class DataConfig(Section):
     normalise: Union[Literal["max", "dtype", "none"], float] = "max"
     crop: Optional[list[int]] = None
     wavelengths_nm: Optional[list[float]] = None
-    lr_hsi: Optional[str] = None
-    hr_msi: Optional[str] = None
+    lr_hsi: Optional[Union[str, list[str]]] = None
+    hr_msi: Optional[Union[str, list[str]]] = None
     lr_key: Optional[str] = None
     hr_key: Optional[str] = None
+    lr_layout: Optional[Literal["auto", "hwc", "chw"]] = None
+    hr_layout: Optional[Literal["auto", "hwc", "chw"]] = None
+    lr_normalise: Optional[Union[Literal["max", "dtype", "none"], float]] = None
+    hr_normalise: Optional[Union[Literal["max", "dtype", "none"], float]] = None
+    bad_bands: Union[Literal["auto", "none"], list[Union[int, tuple[int, int]]]] = "auto"
+    no_data: Union[Literal["auto", "none"], float] = "auto"
+    mask_hsi: Optional[str] = None
+    mask_msi: Optional[str] = None
     demo: DemoConfig = Field(default_factory=DemoConfig)
 
     @property
@@ -88,6 +109,22 @@ class DataConfig(Section):
             is_usable = 0 < value < math.inf
             if not is_usable:
                 raise ValueError("as a number must be finite and > 0")
+        return value
+
+    @field_validator("lr_normalise", "hr_normalise", mode="before")
+    @classmethod
+    def _positive_divisor_of_one(cls, value: Any) -> Any:
+        # None stands for "as the other setting says" here, not for the word.
+        if value is None:
+            return None
+        return cls._positive_divisor(value)
+
+    @field_validator("bad_bands", "no_data", mode="before")
+    @classmethod
+    def _none_is_a_word(cls, value: Any) -> Any:
+        # YAML reads `null` as None; here, too, it means "leave everything as it is".
+        if value is None:
+            return "none"
         return value
 
     @field_validator("crop")
@@ -123,6 +160,8 @@ class DataConfig(Section):
         is_lone = (self.lr_hsi is None) != (self.hr_msi is None)
         if is_lone:
             raise ValueError("lr_hsi and hr_msi belong together: give both or neither")
+        if self.mask_msi is not None and self.hr_msi is None:
+            raise ValueError("mask_msi goes with hr_msi; what is valid of a scene says mask_hsi")
         return self
 
 
@@ -164,9 +203,11 @@ class ObserveConfig(Section):
         border: What LR pixels see beyond the scene in a simulation: "wrap", its other side (published figures);
             "reflect", the scene mirrored; "valid", nothing: the scene is cut so that every LR pixel is whole, and
             what lies beyond the cut is real.
-        srf: nikon_d700, sentinel2, uniform, or a file (.npy, .npz, .mat, .csv).
+        srf: A camera by name (nikon_d700, sentinel2a, landsat8, uniform ...: `CAMERAS` of `cameras/srf.py`), or a file
+            (.npy, .npz, .mat; .csv or .txt with wavelengths, or with centre and width of each band).
         srf_key: Name of the array in an SRF file, if it has several.
-        bands: Sentinel-2 bands by name; None: B2, B3, B4, B8, B11, B12, as far as the scene reaches.
+        bands: The camera's bands by name; None: its usual ones (of Sentinel-2, B2, B3, B4, B8, B11, B12), as far as
+            the scene reaches.
         msi_bands: Number of MSI bands of a uniform SRF.
         supports: Per MSI band the half-open range [a, b) of HSI bands it may see; None: by the SRF.
         snr_hsi_db: Noise of the LR-HSI, dB; None: none.

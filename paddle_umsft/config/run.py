@@ -41,20 +41,25 @@ class OutputConfig(Section):
     Attributes:
         root: Folder of all runs.
         name: Folder of this run; None: the configuration's name.
-        format: File of the fused cube: "npy" or "mat".
+        format: File of the fused cube: "npy" or "mat", as normalised; "tif" (GeoTIFF), "envi" or "nc" (NetCDF), in
+            the HSI's own units, on the MSI's ground; "auto": tif for a given pair with coordinates, else npy.
         checkpoint_every: Iterations between checkpoints; 0: none but the one at an interrupt.
         keep: How many checkpoints stay.
         visualdl: Whether a VisualDL log is written.
         figures: Whether pictures and report.html are written.
+        clip: Whether values of the result below zero are set to zero; else they are data, and their share is told.
+        trust: Whether the expected error of every value is written beside the cube, as large as that.
     """
 
     root: str = "output"
     name: Optional[str] = None
-    format: Literal["npy", "mat"] = "npy"
+    format: Literal["auto", "npy", "mat", "tif", "envi", "nc"] = "auto"
     checkpoint_every: int = Field(default=100, ge=0)
     keep: int = Field(default=2, ge=1)
     visualdl: bool = True
     figures: bool = True
+    clip: bool = False
+    trust: bool = True
 
 
 class Config(Section):
@@ -89,7 +94,12 @@ class Config(Section):
 
         Defaults stay out of it, so that a key that comes with a later version leaves earlier runs resumable.
         """
-        aside: dict[str, Any] = {"output": True, "evaluate": {"interval", "images"}, "runtime": {"device", "threads"}}
+        outside = set(OutputConfig.model_fields) - {"clip"}
+        aside: dict[str, Any] = {
+            "output": outside,
+            "evaluate": {"interval", "images"},
+            "runtime": {"device", "threads"},
+        }
         default = dict(_leaves(type(self)().model_dump(mode="json", exclude=aside)))
         content = _leaves(self.model_dump(mode="json", exclude=aside))
         chosen = {key: value for key, value in content if key not in default or default[key] != value}

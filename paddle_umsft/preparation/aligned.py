@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Optional
 
@@ -11,10 +11,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from paddle_umsft.cameras.placement import Placement
+from paddle_umsft.cameras.psf import box_psf
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.preparation.estimate import Degradations
 from paddle_umsft.preparation.examine import examine
 from paddle_umsft.preparation.layout import Layout
 from paddle_umsft.preparation.prepare import LEAST_PIXELS
@@ -31,10 +33,30 @@ RESAMPLED = (
     "this method knows two plain grids only: the MSI was resampled to {scale} times the HSI's pixels, "
     "the result back to its own"
 )
+MASKED = "this method knows no masks: it was given what is masked filled from valid pixels"
 FILLED = "this method knows no masks: LR pixels that do not belong were filled from their neighbours"
 
 # Brings a result to the pixels of the MSI that was given.
 Back = Callable[[FusionResult], FusionResult]
+
+
+@dataclass(frozen=True)
+class Gridded:
+    """A pair laid out for a method that knows two plain grids.
+
+    Attributes:
+        observation: The pair, the very one where nothing was found.
+        notes: What a user should know of it.
+        found: What was found, for programs.
+        degradations: PSF and SRF of the pair; None: there are too few pixels to tell.
+        back: Brings a result to the pixels of the MSI that was given; None: it lies there.
+    """
+
+    observation: Observation
+    notes: tuple[str, ...] = ()
+    found: dict[str, object] = field(default_factory=dict)
+    degradations: Optional[Degradations] = None
+    back: Optional[Back] = None
 
 
 def _filled(lr_hsi: np.ndarray, trusted: np.ndarray) -> np.ndarray:
@@ -108,15 +130,14 @@ def on_the_msi(
         fused = np.stack(bands, axis=2).astype(np.float32)
     else:
         fused = layout.cut(fused)
-    degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
-    if result.psf is not None:
-        degrade = partial(_degraded, layout, placement, result.psf)
-    hr_msi = layout.cut(layout.observation.hr_msi)
+    psf = result.psf
+    if psf is None:
+        psf = box_psf(layout.observation.scale)
     return replace(
         result,
         fused=fused,
-        pair=replace(layout.observation, hr_msi=hr_msi),
-        degrade=degrade,
+        pair=layout.pair(layout.observation),
+        degrade=partial(_degraded, layout, placement, psf),
         area=layout.area,
     )
 
@@ -138,7 +159,7 @@ def for_grids(
     observation: Observation,
     settings: SubspaceSettings,
     preparation: PreparationSettings,
-) -> tuple[Observation, tuple[str, ...], Optional[Back]]:
+) -> Gridded:
     """A pair examined, and laid out for a method that knows two plain grids.
 
     Args:
@@ -147,18 +168,16 @@ def for_grids(
         preparation: What may be looked for.
 
     Returns:
-        The pair, the very one where nothing was found; what a user should know of it; and what brings a result back
-        to the MSI's pixels, where it has to be.
+        The pair, what was found and what a user should know of it, and what brings a result back to the MSI's pixels.
     """
     height, width = observation.lr_hsi.shape[:2]
-    if observation.grid is None and not preparation.for_all:
-        return observation, (), None
+    degradations: Optional[Degradations] = None
     if not preparation.for_all or height * width < LEAST_PIXELS:
         prepared = untouched(observation)
     else:
-        prepared, _ = examine(observation, settings, preparation)
+        prepared, degradations = examine(observation, settings, preparation)
     if not prepared.found:
-        return observation, (), None
+        return Gridded(observation, degradations=degradations)
     notes = list(prepared.notes)
     back: Optional[Back] = None
     if prepared.layout is not None:
@@ -170,4 +189,10 @@ def for_grids(
         notes.append(note)
     if not prepared.own_trust.all():
         notes.append(FILLED)
-    return on_the_grid(prepared), tuple(notes), back
+    return Gridded(
+        observation=on_the_grid(prepared),
+        notes=tuple(notes),
+        found=prepared.found,
+        degradations=degradations,
+        back=back,
+    )

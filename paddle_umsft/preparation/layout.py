@@ -33,6 +33,7 @@ class Layout:
     """A pair laid out.
 
     Attributes:
+        upright: The pair as it was given, its HSI turned as the MSI is and cut to what lies on it.
         observation: The pair on grids that tile each other; it has no `grid` any more.
         placement: Where its LR pixels lie; None: where the grids say.
         area: (top, left, height, width) of the given MSI that the result covers.
@@ -41,6 +42,7 @@ class Layout:
         note: What the user should know.
     """
 
+    upright: Observation
     observation: Observation
     placement: Optional[Placement]
     area: tuple[int, int, int, int]
@@ -54,6 +56,22 @@ class Layout:
         height, width = self.area[2:]
         return np.ascontiguousarray(image[top : top + height, left : left + width])
 
+    def pair(self, observation: Observation) -> Observation:
+        """The pair as the result covers it: MSI and masks cut to the area, with the grid from there."""
+        grid = self.upright.grid
+        assert grid is not None
+        mask_msi: Optional[np.ndarray] = None
+        if observation.mask_msi is not None:
+            mask_msi = self.cut(observation.mask_msi)
+        return replace(
+            observation,
+            hr_msi=self.cut(observation.hr_msi),
+            mask_msi=mask_msi,
+            scale=next_whole(float(grid.ratios.max())),
+            psf=self.upright.psf,
+            grid=HsiGrid(grid.matrix, grid.origin - np.array(self.area[:2])),
+        )
+
     def filled_up(self, image: np.ndarray) -> np.ndarray:
         """The area, continued to the size that is laid out."""
         index = []
@@ -64,34 +82,53 @@ class Layout:
         return np.asarray(image[np.ix_(index[0], index[1])])
 
 
-def upright_grid(lr_hsi: np.ndarray, grid: HsiGrid) -> tuple[np.ndarray, HsiGrid]:
-    """HSI and grid turned so that its rows run down the MSI and its columns to the right; no value changes."""
-    matrix, origin = grid.matrix, grid.origin
-    if np.abs(matrix[0, 1]) + np.abs(matrix[1, 0]) > np.abs(matrix[0, 0]) + np.abs(matrix[1, 1]):
-        lr_hsi = lr_hsi.swapaxes(0, 1)
+def _turned(observation: Observation) -> Observation:
+    """The pair with its HSI turned so that its rows run down the MSI and its columns to the right; no value changes."""
+    assert observation.grid is not None
+    matrix, origin = observation.grid.matrix, observation.grid.origin
+    images = [observation.lr_hsi]
+    if observation.mask_hsi is not None:
+        images.append(observation.mask_hsi)
+    aside = np.abs(matrix[0, 1]) + np.abs(matrix[1, 0])
+    if aside > np.abs(matrix[0, 0]) + np.abs(matrix[1, 1]):
+        images = [image.swapaxes(0, 1) for image in images]
         matrix = matrix[:, ::-1]
     for axis in (0, 1):
         if matrix[axis, axis] < 0:
-            lr_hsi = np.flip(lr_hsi, axis)
-            origin = origin + matrix[:, axis] * lr_hsi.shape[axis]
+            images = [np.flip(image, axis) for image in images]
+            origin = origin + matrix[:, axis] * images[0].shape[axis]
             matrix = matrix * np.where(np.arange(2) == axis, -1.0, 1.0)
-    return np.ascontiguousarray(lr_hsi), HsiGrid(matrix, origin)
+    return _with_hsi(observation, images, HsiGrid(matrix, origin))
 
 
-def _on_the_msi(
-    lr_hsi: np.ndarray,
+def _with_hsi(
+    observation: Observation,
+    images: list[np.ndarray],
     grid: HsiGrid,
-    shape: tuple[int, int],
-) -> tuple[np.ndarray, HsiGrid]:
-    """HSI and grid without the lines of LR pixels that lie beside the MSI as a whole."""
-    middles = grid.middles((lr_hsi.shape[0], lr_hsi.shape[1])) + HALF  # in edges' coordinates
+) -> Observation:
+    """The pair with another HSI, and the mask of it if there is one."""
+    mask: Optional[np.ndarray] = None
+    if len(images) > 1:
+        mask = images[1]
+    return replace(observation, lr_hsi=np.ascontiguousarray(images[0]), mask_hsi=mask, grid=grid)
+
+
+def _on_the_msi(observation: Observation) -> Observation:
+    """The pair without the lines of LR pixels that lie beside the MSI as a whole."""
+    grid = observation.grid
+    assert grid is not None
+    shape = observation.shape
+    middles = grid.middles((observation.lr_hsi.shape[0], observation.lr_hsi.shape[1])) + HALF  # in edges' coordinates
     reach = np.abs(grid.matrix).sum(axis=1) / 2
     meets = np.all((middles + reach > ROUNDING) & (middles - reach < np.array(shape) - ROUNDING), axis=2)
     rows = np.flatnonzero(meets.any(axis=1))
     columns = np.flatnonzero(meets.any(axis=0))
     first = np.array([rows[0], columns[0]])
-    part = lr_hsi[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return part, HsiGrid(grid.matrix, grid.origin + grid.matrix @ first)
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    images = [observation.lr_hsi[part]]
+    if observation.mask_hsi is not None:
+        images.append(observation.mask_hsi[part])
+    return _with_hsi(observation, images, HsiGrid(grid.matrix, grid.origin + grid.matrix @ first))
 
 
 def _own_part(placement: Placement, lr_shape: tuple[int, int]) -> np.ndarray:
@@ -138,9 +175,9 @@ def lay_out(observation: Observation) -> Layout:
     Returns:
         The pair on grids that tile each other, and how to come back.
     """
-    assert observation.grid is not None
-    lr_hsi, grid = upright_grid(observation.lr_hsi, observation.grid)
-    lr_hsi, grid = _on_the_msi(lr_hsi, grid, observation.shape)
+    upright = _on_the_msi(_turned(observation))
+    lr_hsi, grid = upright.lr_hsi, upright.grid
+    assert grid is not None
     lr_shape = np.array(lr_hsi.shape[:2])
     corners = np.array([[0, 0], [lr_shape[0], 0], [0, lr_shape[1]], lr_shape]) @ grid.matrix.T + grid.origin
     first, last = corners.min(axis=0), corners.max(axis=0)
@@ -175,15 +212,20 @@ def lay_out(observation: Observation) -> Layout:
     if not (placement.is_bent or placement.shift.any() or is_filled):
         placement = None
     area = common_area(grid, lr_hsi.shape, observation.hr_msi.shape)
+    where = np.ix_(index[0], index[1])
+    mask_msi: Optional[np.ndarray] = None
+    if observation.mask_msi is not None:
+        mask_msi = observation.mask_msi[where]
     laid_out = replace(
-        observation,
-        lr_hsi=lr_hsi,
-        hr_msi=observation.hr_msi[np.ix_(index[0], index[1])],
+        upright,
+        hr_msi=observation.hr_msi[where],
+        mask_msi=mask_msi,
         scale=scale,
         psf=psf,
         grid=None,
     )
     return Layout(
+        upright=upright,
         observation=laid_out,
         placement=placement,
         area=area,

@@ -77,11 +77,14 @@ def _around(values: np.ndarray, lr_shape: tuple[int, int]) -> np.ndarray:
 
 def _one_step(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(h, w, 2) shifts that the pair asks for, (h, w) their standard deviations, and (h, w) where that counts."""
-    found = fit(view)
+    seen = view.seen(change=True)
+    found = fit(view, seen=seen)
+    assert seen.down is not None
+    assert seen.right is not None
     # Bands in units of their own residual; what does not belong counts little.
     unit = np.sqrt(found.weights)[:, None] / np.maximum(found.scale, TINY)
-    down = found.seen.down * unit
-    right = found.seen.right * unit
+    down = seen.down * unit
+    right = seen.right * unit
     rest = found.rest * unit
     down_down = _around(np.sum(down**2, axis=1), view.lr_shape)
     right_right = _around(np.sum(right**2, axis=1), view.lr_shape)

@@ -154,32 +154,43 @@ def test_only_the_newest_are_kept_in_the_order_of_numbers(tmp_path: Path) -> Non
     assert json.loads((newest / "state.json").read_text())["iteration"] == 10
 
 
+UMSFT_RUN = ["-c", "demo_umsft.yml", "-o", *SMALL, "solver.iterations=10"]
+UHNTC_RUN = [
+    *["-c", "uhntc.yml", "-o", "data.path=demo://dead_leaves", "data.crop=[0, 0, 40, 48]", "observe.scale=4"],
+    *["uhntc.warm_up.iterations=2", "uhntc.warm_up.joint_iterations=2", "uhntc.warm_up.rank=3", "uhntc.iterations=12"],
+]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
-def test_ten_kills_at_random_moments_cost_nothing(tmp_path: Path) -> None:
-    """Killed without warning and resumed, until ten kills have hit: every time the same bits as in one go.
+@pytest.mark.parametrize(("run", "wanted_kills"), [(UMSFT_RUN, 10), (UHNTC_RUN, 5)], ids=["umsft", "uhntc"])
+def test_kills_at_random_moments_cost_nothing(tmp_path: Path, run: list[str], wanted_kills: int) -> None:
+    """Killed without warning and resumed, until enough kills have hit: every time the same bits as in one go.
 
     A run that gets to its end between two kills is compared, and the next one starts in a folder of its own.
     """
     train = [sys.executable, str(ROOT / "tools" / "train.py"), "--quiet"]
-    settings = [*SMALL, "solver.iterations=10", "evaluate.images=0"]
-    settings += ["output.checkpoint_every=1", "output.figures=false", "output.visualdl=false"]
+    settings = ["evaluate.images=0", "output.checkpoint_every=1", "output.figures=false", "output.visualdl=false"]
+    settings += ["output.name=killed"]
     alone = {**os.environ, "OMP_NUM_THREADS": "1"}
-    start = [*train, "-c", "demo_umsft.yml", "-o", *settings, "--output"]
+    start = [*train, *run, *settings, "--output"]
     began = time.monotonic()
     subprocess.run([*start, str(tmp_path / "whole")], check=True, capture_output=True, env=alone)
     whole = time.monotonic() - began
-    expected = np.load(tmp_path / "whole" / "demo_umsft" / "dead_leaves" / "fused.npy")
+    expected = np.load(tmp_path / "whole" / "killed" / "dead_leaves" / "fused.npy")
 
     kills, finished, rng = 0, 0, random.Random(0)
-    while kills < 10:
-        folder = tmp_path / f"cut_{finished}" / "demo_umsft"
+    while kills < wanted_kills:
+        folder = tmp_path / f"cut_{finished}" / "killed"
         while True:
             again = (folder / "config.yml").exists()
             command = [*train, "--resume", str(folder)] if again else [*start, str(folder.parent)]
+            patience = rng.uniform(0.2, 0.9) * whole
+            if kills == wanted_kills:
+                patience = None
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=alone)
             try:
-                _, error = process.communicate(timeout=rng.uniform(0.2, 0.9) * whole if kills < 10 else None)
+                _, error = process.communicate(timeout=patience)
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 process.communicate()
@@ -189,5 +200,5 @@ def test_ten_kills_at_random_moments_cost_nothing(tmp_path: Path) -> None:
             break
         assert np.array_equal(np.load(folder / "dead_leaves" / "fused.npy"), expected), f"after {kills} kills"
         finished += 1
-    assert kills == 10
+    assert kills == wanted_kills
     print(f"{kills} kills in {finished} runs, each with the bits of the whole one")

@@ -4,6 +4,7 @@ from paddle_umsft.data.checks.cameras import check_counted, check_psf, check_srf
 from paddle_umsft.data.checks.grids import check_grids, common_area, next_whole
 from paddle_umsft.data.checks.sizes import (
     MINIMUM_SIZE,
+    check_bands_last,
     check_minimum_size,
     check_pair,
     check_scale,
@@ -21,6 +22,7 @@ from paddle_umsft.data.checks.values import (
 __all__ = [
     "MINIMUM_SIZE",
     "check_axes",
+    "check_bands_last",
     "check_counted",
     "check_cube",
     "check_finite",

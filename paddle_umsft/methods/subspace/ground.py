@@ -54,6 +54,8 @@ class Ground:
         basis: (C, K) orthonormal spectral basis.
         msi_noise: Noise standard deviation of the MSI, relative to `level`.
         hsi_noise: The same for the LR-HSI, mean over bands.
+        clash: What PSF(MSI) and SRF(LR-HSI) differ by, noise or not: root mean square per coefficient of the spectrum
+            that it stands for, relative to `level`.
         lift: (C, M) linear estimate of a spectrum from its MSI pixel.
         inputs: Prepared MSI.
         recorded: (h, w, C) LR-HSI as it was recorded, divided by `level`.
@@ -71,6 +73,7 @@ class Ground:
     basis: np.ndarray
     msi_noise: float
     hsi_noise: float
+    clash: float
     lift: np.ndarray
     inputs: PixelInputs
     recorded: np.ndarray
@@ -92,9 +95,10 @@ class Ground:
 
     @property
     def floor(self) -> float:
-        """Smallest value of the result: nothing is cut off where values below zero are data."""
-        if is_light(self.lr_hsi[self.kept]):
-            return 0.0
+        """Smallest value of the result: what light leaves at least, but nothing that the LR-HSI holds is cut off."""
+        recorded = self.recorded[self.kept]
+        if is_light(recorded):
+            return min(0.0, float(recorded.min()))
         return -np.inf
 
 
@@ -198,8 +202,14 @@ def lay_ground(
     bounds = (pixel_noise(hr_msi), disagreement / psf_norm, degradations.noise_bound / level)
     msi_noise = min(bounds)
     lift = linear_lift(basis, power, degradations.srf, msi_noise)
+    lr_msi = operator.forward(hr_msi)
+    apart = lr_hsi @ degradations.srf.T - lr_msi  # (h, w, M)
+    whole = kept & (inside > ALL_INSIDE)
+    if not whole.any():
+        whole = kept
+    spectra = apart[whole] @ lift.T  # (n, C)
     if degradations.border == "reflect":
-        lr_hsi = without_outside(lr_hsi, operator.forward(hr_msi), degradations.srf, lift, inside)
+        lr_hsi = without_outside(lr_hsi, lr_msi, degradations.srf, lift, inside)
     return Ground(
         lr_hsi=lr_hsi,
         hr_msi=hr_msi,
@@ -210,6 +220,7 @@ def lay_ground(
         basis=basis,
         msi_noise=float(msi_noise),
         hsi_noise=float(np.sqrt(np.mean(band_noise**2))),
+        clash=float(np.sqrt(np.sum(spectra**2) / (len(spectra) * rank))),
         lift=lift.astype(np.float32),
         inputs=PixelInputs.of(lifted(hr_msi)),
         recorded=recorded,
@@ -239,6 +250,17 @@ def with_sharper_bands(ground: Ground, coeffs: np.ndarray) -> Ground:
 def lr_weights(ground: Ground) -> np.ndarray:
     """(h, w) weights of the LR pixels: 1 for those that see nothing but the picture, 0 for those left out."""
     return np.asarray(ground.kept / variance_ratio(ground.inside, OUTSIDE_DOUBT))
+
+
+def fit_weights(ground: Ground) -> np.ndarray:
+    """(h, w) weights of the LR pixels where the MSI explains them: less for those that see masked pixels of it."""
+    weights = lr_weights(ground)
+    has_data = ground.prepared.msi_trust > 0  # (H, W)
+    if has_data.all():
+        return weights
+    share = ground.operator.forward(has_data[..., None].astype(np.float64))[..., 0]
+    seen = np.clip(share, 0.0, 1.0)
+    return np.asarray(weights / variance_ratio(seen, OUTSIDE_DOUBT))
 
 
 def notes_on(ground: Ground) -> tuple[str, ...]:
@@ -283,12 +305,30 @@ def band_sigmas(band_psfs: list[np.ndarray]) -> list[float]:
     return [sharpness(band_psfs[0]), sharpness(band_psfs[-1])]
 
 
-def finished(ground: Ground, fused: np.ndarray, **more: Any) -> FusionResult:
+def held_out_image(ground: Ground, left_out: np.ndarray) -> np.ndarray:
+    """(h, w, C) leave-one-out residuals in the units of the input, NaN at LR pixels that are not in use.
+
+    Args:
+        ground: See `Ground`.
+        left_out: (n, K) residuals at the n LR pixels kept.
+    """
+    image = np.full(ground.lr_hsi.shape, np.nan, dtype=np.float32)
+    image[ground.kept] = ground.level * (left_out @ ground.basis.T)
+    return image
+
+
+def finished(
+    ground: Ground,
+    fused: np.ndarray,
+    left_out: Optional[np.ndarray] = None,
+    **more: Any,
+) -> FusionResult:
     """The result with what was found on the way.
 
     Args:
         ground: See `Ground`.
         fused: (H, W, C).
+        left_out: (n, K) leave-one-out residuals of the map that it comes from, if there was one.
         more: What the method has to say besides.
     """
     pair: Optional[Observation] = None
@@ -305,7 +345,7 @@ def finished(ground: Ground, fused: np.ndarray, **more: Any) -> FusionResult:
         fused = layout.cut(fused)
         area = layout.area
         assert pair is not None
-        pair = replace(pair, hr_msi=layout.cut(pair.hr_msi))
+        pair = layout.pair(pair)
         operator = ground.operator
 
         def degrade(cube: np.ndarray) -> np.ndarray:
@@ -314,6 +354,9 @@ def finished(ground: Ground, fused: np.ndarray, **more: Any) -> FusionResult:
         if placement is not None:
             # In pixels of the MSI, no longer of the whole ratio.
             psf = turned_with(psf, placement)
+    held_out: Optional[np.ndarray] = None
+    if left_out is not None:
+        held_out = held_out_image(ground, left_out)
     return FusionResult(
         fused=fused,
         psf=psf,
@@ -322,6 +365,7 @@ def finished(ground: Ground, fused: np.ndarray, **more: Any) -> FusionResult:
         pair=pair,
         degrade=degrade,
         area=area,
+        held_out=held_out,
         **more,
     )
 

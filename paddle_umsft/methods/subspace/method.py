@@ -15,6 +15,7 @@ from paddle_umsft.methods.subspace.ground import (
     Ground,
     choices_on,
     finished,
+    fit_weights,
     lay_ground,
     lr_weights,
     with_sharper_bands,
@@ -35,6 +36,9 @@ PULL = 1e-2
 # Largest weight of the MSI, reached without noise; the LR-HSI's is 1. The MSI sees every pixel of the result itself,
 # so what it says is kept more closely.
 MSI_WEIGHT = 10.0
+# What the images contradict each other by is no noise that averages out: it counts as an error of the LR-HSI this many
+# times. Ten takes the rings off a real pair with a PSF of a whole LR pixel; a hundred would cost others 0.04 dB.
+CLASH_WEIGHT = 10.0
 TINY_VARIANCE = 1e-12
 
 
@@ -80,7 +84,7 @@ def map_spectra(
     seen_brightness = operator.forward(ground.inputs.brightness[..., None])  # (h, w, 1)
     brightness = seen_brightness[kept].ravel() / ground.inputs.level
     trust = (np.maximum(brightness, 0.0) + DARKEST) ** -gamma
-    trust = trust * np.sqrt(lr_weights(ground)[kept])
+    trust = trust * np.sqrt(fit_weights(ground)[kept])
     fit = fit_map(blurred, targets, trust, caution=caution)
 
     weights = (fit.weights @ axes.T).astype(np.float32)  # (D, K), axes turned back
@@ -130,10 +134,13 @@ def agree(
     basis = ground.basis
     lr_coeffs = (ground.lr_hsi @ basis).astype(np.float32)  # (h, w, K)
     misfit = lr_coeffs - ground.operator.forward(prior)
-    # Prior variance per LR pixel over itself and the noise variances: how far the data may pull.
+    # Prior variance per LR pixel over itself and the error variances: how far the data may pull. Where the images
+    # contradict each other neither can be kept to the last digit: behind a wide PSF that would leave rings.
     variance = float(np.mean(misfit[ground.kept].astype(np.float64) ** 2)) + TINY_VARIANCE
-    lr_weight = variance / (variance + ground.hsi_noise**2)
-    msi_weight = MSI_WEIGHT * variance / (variance + MSI_WEIGHT * ground.msi_noise**2)
+    lr_error = ground.hsi_noise**2 + CLASH_WEIGHT * ground.clash**2
+    msi_error = ground.msi_noise**2 + ground.clash**2
+    lr_weight = variance / (variance + lr_error)
+    msi_weight = MSI_WEIGHT * variance / (variance + MSI_WEIGHT * msi_error)
     msi_trust: Optional[np.ndarray] = None
     if not np.all(ground.prepared.msi_trust == 1):
         msi_trust = ground.prepared.msi_trust
@@ -179,7 +186,7 @@ def to_cube(
     lr_trust = lr_weights(ground)
     if settings.blend and left_out is not None:
         band_left_out = left_out @ ground.basis.T  # (n, C)
-        blend(fused, ground.lr_hsi, ground.hr_msi, ground.operator, band_left_out, lr_trust, ground.kept)
+        blend(fused, ground.lr_hsi, ground.hr_msi, ground.operator, band_left_out, fit_weights(ground), ground.kept)
     floor = ground.floor
     np.maximum(fused, floor, out=fused)
     if settings.leftover:
@@ -271,6 +278,7 @@ def fuse_subspace(
     return finished(
         ground,
         to_cube(ground, coeffs, subspace, left_out),
+        left_out,
         history=history,
         method="subspace",
         seconds=time.perf_counter() - started,
