@@ -155,6 +155,13 @@ def _degraded(
     return SpatialDegradation(psf, layout.observation.scale, "reflect").forward(ground)
 
 
+def _with_border(observation: Observation, degradations: Optional[Degradations]) -> Observation:
+    """The pair with what was found to lie beyond it, where nobody has said that."""
+    if degradations is None or degradations.border == "wrap" or "observe" in observation.meta:
+        return observation
+    return replace(observation, meta={**observation.meta, "observe": {"border": degradations.border}})
+
+
 def for_grids(
     observation: Observation,
     settings: SubspaceSettings,
@@ -177,7 +184,7 @@ def for_grids(
     else:
         prepared, degradations = examine(observation, settings, preparation)
     if not prepared.found:
-        return Gridded(observation, degradations=degradations)
+        return Gridded(_with_border(observation, degradations), degradations=degradations)
     notes = list(prepared.notes)
     back: Optional[Back] = None
     if prepared.layout is not None:
@@ -190,7 +197,7 @@ def for_grids(
     if not prepared.own_trust.all():
         notes.append(FILLED)
     return Gridded(
-        observation=on_the_grid(prepared),
+        observation=_with_border(on_the_grid(prepared), degradations),
         notes=tuple(notes),
         found=prepared.found,
         degradations=degradations,

@@ -8,10 +8,9 @@ from typing import Any, Optional
 import numpy as np
 
 from paddle_umsft.cameras.resize import bicubic_upsample
-from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.methods.baselines.guesses import find_psf, find_srf
+from paddle_umsft.methods.baselines.guesses import find_operator, find_srf
 
 # Keeps factors positive (a zero never moves again under multiplicative updates) and denominators away from zero.
 TINY = 1e-9
@@ -130,7 +129,7 @@ def fuse_cnmf(
     start = time.perf_counter()
     height, width = observation.shape
     lr_height, lr_width = observation.lr_hsi.shape[:2]
-    spatial = SpatialDegradation(find_psf(observation), observation.scale)
+    spatial = find_operator(observation)
     srf = find_srf(observation, spatial.forward(observation.hr_msi))
     srf = np.asarray(srf, dtype=np.float32)
     low = _as_columns(observation.lr_hsi)  # (C, n)
@@ -170,6 +169,7 @@ def fuse_cnmf(
         srf=srf,
         history=history,
         method="cnmf",
+        extras={"border": spatial.border},
         seconds=time.perf_counter() - start,
     )
 
