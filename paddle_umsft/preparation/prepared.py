@@ -75,6 +75,8 @@ def untouched(observation: Observation) -> Prepared:
 def _laid_out(layout: Layout) -> Prepared:
     """A pair taken as it is laid out: LR pixels beside the MSI do not count, and what fills it up weighs little."""
     observation = layout.observation
+    grid = layout.upright.grid
+    assert grid is not None
     msi_trust = msi_weights(observation)
     if layout.placement is not None:
         rows, columns = (layout.placement.span(axis, observation.shape[axis]) for axis in (0, 1))
@@ -91,7 +93,7 @@ def _laid_out(layout: Layout) -> Prepared:
         msi_trust=msi_trust,
         layout=layout,
         notes=[layout.note],
-        found={"grid": {"ratio": observation.scale, "area": list(layout.area)}},
+        found={"grid": {"ratios": grid.ratios.tolist(), "area": list(layout.area)}},
     )
 
 

@@ -147,3 +147,30 @@ def test_grids_that_run_any_way_round(way):
     # Where the record says that they are, from the corner of what is laid out.
     wanted = HsiGrid.of_ratio(10 / 3).middles((9, 12)) + np.array(plain.corner)
     np.testing.assert_allclose(plain.placement.places((9, 12)), wanted, atol=1e-9)
+
+
+def test_masks_go_along():
+    ratio, origin = 10 / 3, (9.4, 5.2)
+    pair = made(ratio, (18, 15), (84, 72), origin)
+    mask_hsi = np.ones((18, 15), dtype=bool)
+    mask_hsi[4, 7] = False
+    mask_msi = np.ones((84, 72), dtype=bool)
+    mask_msi[50:58, 20:30] = False
+    lr_hsi, hr_msi = pair.lr_hsi.copy(), pair.hr_msi.copy()
+    lr_hsi[~mask_hsi] = np.nan
+    hr_msi[~mask_msi] = np.nan
+    observation = Observation(
+        lr_hsi, hr_msi, 4, grid=HsiGrid.of_ratio(ratio, origin), mask_hsi=mask_hsi, mask_msi=mask_msi
+    )
+    for method, least in (("subspace", 33.0), ("gsa", 29.0)):
+        result = run_method(observation, load_config(None, [f"method={method}"]))
+        assert result.area is not None
+        seen = part(mask_msi, result.area)
+        assert result.valid is not None
+        assert result.valid.shape == seen.shape
+        truth = part(pair.truth, result.area)
+        assert np.all(np.isfinite(result.fused))
+        assert -10 * np.log10(np.mean((result.fused - truth)[seen] ** 2)) > least
+        # The error to expect is told for the pixels of the result.
+        assert result.trust is not None
+        assert result.trust.expected.cube().shape == result.fused.shape
