@@ -35,8 +35,12 @@ def find_srf(observation: Observation, lr_msi: np.ndarray) -> np.ndarray:
 
 def _plain_srf(observation: Observation, lr_msi: np.ndarray) -> np.ndarray:
     whole = ((0, observation.bands),) * observation.msi_bands
-    supports = observation.supports or whole
-    return fit_srf(observation.lr_hsi, lr_msi, supports, strength=0.0)
+    return fit_srf(
+        observation.lr_hsi,
+        lr_msi,
+        observation.supports or whole,
+        strength=0.0,  # nothing but the fit: no prior on the curve's shape
+    )
 
 
 def find_operator(observation: Observation) -> SpatialDegradation:
