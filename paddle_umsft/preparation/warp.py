@@ -34,6 +34,8 @@ TOLD_QUANTILE = 0.95
 # Steps to first order fall short where the shift is as long as an edge is wide: several, none longer than this (LR
 # pixels), each from where the last one ended.
 STEPS = 6
+# Shifts below this, root mean square in HR pixels, are not gone into.
+STILL = 0.1
 LONGEST_STEP = 0.5
 RIDGE = 1e-3
 
@@ -116,6 +118,8 @@ def local_shifts(view: View) -> Warp:
         more, deviations, counted = _one_step(current)
         limit = LONGEST_STEP * view.scale
         shifts = shifts + np.clip(more, -limit, limit)
+        if float(np.sqrt(np.mean(more[counted] ** 2))) < STILL:
+            break
         # Only to measure on: the MSI as it would be without them.
         places = own + np.moveaxis(view.placement.enlarged(shifts), 2, 0)
         moved = [map_coordinates(view.hr_msi[..., band], places, order=1, mode="nearest") for band in range(bands)]
