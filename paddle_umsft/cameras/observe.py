@@ -199,7 +199,7 @@ def pair(
 ) -> Case:
     """Make a case of two images made elsewhere; there is no truth.
 
-    Of `observe`, only `scale` (checked against the sizes), `origin`, `supports`, and, where `known_psf` or
+    Of `observe`, only `scale` (checked against the sizes), `origin`, `border`, `supports`, and, where `known_psf` or
     `known_srf` is set, `psf` and `srf` are used. A known SRF relates the values in the two files; where each image was
     divided by its own maximum (`meta`: `normalise`, `divisor`, `divisor_msi`), it is rescaled to relate the divided
     ones. Other divisors are units that the user chose, and it relates the divided images as it stands.
@@ -251,6 +251,9 @@ def pair(
         supports = srf.supports
         notes += srf.notes
         notes += tuple(_srf_notes(known_srf, ratio, lr_hsi, hr_msi))
+    if "border" not in observe.model_fields_set:
+        # Cameras see what is really there; only simulators wrap an image around.
+        observe = observe.model_copy(update={"border": "reflect"})
     facts = {
         **meta,
         **_settings_facts(notes, observe, srf),

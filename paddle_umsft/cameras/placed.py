@@ -12,26 +12,17 @@ import numpy as np
 from scipy import sparse
 from scipy.ndimage import affine_transform
 
-from paddle_umsft.cameras.border import Border, continued
+from paddle_umsft.cameras.border import Border
+from paddle_umsft.cameras.cells import cell_means, cubic_weights, shares_within, within
 from paddle_umsft.cameras.placement import ON_PIXEL, Placement
 from paddle_umsft.cameras.separable import Pair, Pairs, as_pairs
-from paddle_umsft.cameras.spatial import NEGLIGIBLE, SpatialDegradation, first_tap
+from paddle_umsft.cameras.spatial import NEGLIGIBLE, SpatialDegradation, first_tap, tap_positions
 
 # Taps that cubic interpolation adds to a kernel, and those between which a place lies.
 MORE_TAPS = 3
 CUBIC_TAPS = 4
 # Order of the splines that turn a kernel.
 SMOOTH = 3
-
-
-def cubic_weights(fraction: np.ndarray) -> np.ndarray:
-    """(n, 4) weights of the pixels -1, 0, 1, 2 for a place `fraction` (n,) past pixel 0: cubic Lagrange polynomials."""
-    f = fraction
-    before = -f * (f - 1) * (f - 2) / 6
-    here = (f + 1) * (f - 1) * (f - 2) / 2
-    following = -(f + 1) * f * (f - 2) / 2
-    last = (f + 1) * f * (f - 1) / 6
-    return np.stack([before, here, following, last], axis=1)
 
 
 def _moved_taps(
@@ -93,7 +84,10 @@ class PlacedDegradation(SpatialDegradation):
         placement: Placement,
         border: Border = "wrap",
     ) -> None:
-        super().__init__(turned_with(psf, placement), placement.scale, border)
+        on_its_grid = psf
+        if not placement.is_straight:
+            on_its_grid = turned_with(psf, placement)
+        super().__init__(on_its_grid, placement.scale, border)
         self.placement = placement
         self._maps: dict[tuple[int, int, np.dtype], sparse.csr_matrix] = {}
 
@@ -154,15 +148,20 @@ class PlacedDegradation(SpatialDegradation):
             return np.ones(lr_shape)
         places = self.placement.places(lr_shape)
         height, width = lr_shape[0] * self.scale, lr_shape[1] * self.scale
+        rows, columns = self.placement.span(0, height), self.placement.span(1, width)
         share = np.zeros(lr_shape)
         for row_taps, column_taps in zip(self._row_taps, self._column_taps):
-            if self.placement.is_straight:
-                down = self._share_inside(row_taps, places[:, 0, 0], height)
-                across = self._share_inside(column_taps, places[0, :, 1], width)
+            if self.placement.is_stretched:
+                down = self._cells_inside(row_taps, 0, height)
+                across = self._cells_inside(column_taps, 1, width)
+                share += np.outer(down, across)
+            elif self.placement.is_straight:
+                down = self._share_inside(row_taps, places[:, 0, 0], rows)
+                across = self._share_inside(column_taps, places[0, :, 1], columns)
                 share += np.outer(down, across)
             else:
-                down = self._share_inside(row_taps, places[..., 0].ravel(), height)
-                across = self._share_inside(column_taps, places[..., 1].ravel(), width)
+                down = self._share_inside(row_taps, places[..., 0].ravel(), rows)
+                across = self._share_inside(column_taps, places[..., 1].ravel(), columns)
                 share += (down * across).reshape(lr_shape)
         # The terms and the cubic weights may have either sign: their rounding is cut off.
         return np.clip(share, 0.0, 1.0)
@@ -171,12 +170,31 @@ class PlacedDegradation(SpatialDegradation):
         self,
         taps: np.ndarray,
         places: np.ndarray,
-        length: int,
+        span: tuple[int, int],
     ) -> np.ndarray:
         """(n,) sum of the taps that fall on the image."""
         positions, weights = _moved_taps(taps, places, self.scale)
-        is_inside = (positions >= 0) & (positions < length)
+        is_inside = (positions >= span[0]) & (positions < span[1])
         return np.asarray(np.sum(weights * is_inside, axis=1))
+
+    def _cells_inside(
+        self,
+        taps: np.ndarray,
+        axis: int,
+        length: int,
+    ) -> np.ndarray:
+        """(n,) sum of the taps whose cells fall on the image, where they are not as long as its pixels."""
+        strided, cells = self._over_cells(taps, length)
+        edges = self.placement.edges(axis, cells, length)
+        return np.asarray(strided @ shares_within(edges, self.placement.span(axis, length)))
+
+    def _over_cells(self, taps: np.ndarray, length: int) -> tuple[sparse.csr_matrix, np.ndarray]:
+        """(n, m) matrix that applies taps to the m pixels of the HSI's ground they see, and the (m + 1,) pixels."""
+        positions = tap_positions(len(taps), self.scale, length // self.scale)  # (n, k)
+        first = int(positions.min())
+        cells = np.arange(first, int(positions.max()) + 2)
+        weights = np.broadcast_to(taps, positions.shape)
+        return _sparse(positions - first, weights, len(cells) - 1), cells
 
     def _kept_taps(self, dtype: np.dtype) -> list[tuple[np.ndarray, np.ndarray]]:
         """Row and column taps of the terms that count."""
@@ -196,8 +214,8 @@ class PlacedDegradation(SpatialDegradation):
             made = []
             for row_taps, column_taps in self._kept_taps(dtype):
                 pair = Pair(
-                    rows=self._along(row_taps, places[:, 0, 0], height).astype(dtype),
-                    columns=self._along(column_taps, places[0, :, 1], width).astype(dtype),
+                    rows=self._along(row_taps, places[:, 0, 0], 0, height).astype(dtype),
+                    columns=self._along(column_taps, places[0, :, 1], 1, width).astype(dtype),
                 )
                 made.append(pair)
             self._made[key] = as_pairs(made)
@@ -207,11 +225,18 @@ class PlacedDegradation(SpatialDegradation):
         self,
         taps: np.ndarray,
         places: np.ndarray,
+        axis: int,
         length: int,
     ) -> sparse.csr_matrix:
         """(n, length) matrix that applies taps at the places along one axis."""
+        span = self.placement.span(axis, length)
+        if self.placement.is_stretched:
+            # The PSF's taps are means over pixels of the HSI's ground, and these are means over the MSI's.
+            strided, cells = self._over_cells(taps, length)
+            edges = self.placement.edges(axis, cells, length)
+            return strided @ cell_means(edges, length, span, self.border)
         positions, weights = _moved_taps(taps, places, self.scale)
-        columns = continued(positions, length, self.border)
+        columns = within(positions, span, self.border)
         return _sparse(columns, weights, length)
 
     def _map(
@@ -229,8 +254,8 @@ class PlacedDegradation(SpatialDegradation):
                 row_positions, row_weights = _moved_taps(row_taps, places[:, 0], self.scale)
                 column_positions, column_weights = _moved_taps(column_taps, places[:, 1], self.scale)
                 total = total + row_weights[:, :, None] * column_weights[:, None, :]  # (n, k + 3, k + 3)
-            rows = continued(row_positions, height, self.border)
-            columns = continued(column_positions, width, self.border)
+            rows = within(row_positions, self.placement.span(0, height), self.border)
+            columns = within(column_positions, self.placement.span(1, width), self.border)
             index = rows[:, :, None] * width + columns[:, None, :]
             count = len(places)
             whole = _sparse(index.reshape(count, -1), total.reshape(count, -1), height * width)
@@ -247,4 +272,4 @@ def _sparse(
     count, width = columns.shape
     rows = np.repeat(np.arange(count), width)
     places = (rows, columns.ravel())
-    return sparse.csr_matrix((weights.ravel(), places), shape=(count, length))
+    return sparse.csr_matrix((np.ravel(weights), places), shape=(count, length))

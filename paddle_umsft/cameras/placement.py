@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Optional
 
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from paddle_umsft.cameras.border import Border, continued
+from paddle_umsft.cameras.border import Border
+from paddle_umsft.cameras.cells import cell_means, within
 
 # Places closer to a whole pixel than this are on it.
 ON_PIXEL = 1e-6
@@ -42,11 +44,39 @@ class Placement:
         scale: Ratio of the resolutions.
         shift: (2,) HR pixels.
         matrix: (2, 2).
+        frame: Half-open spans of the MSI's rows and columns that were recorded; None: all. What is beyond only fills
+            it up to whole LR pixels.
     """
 
     scale: int
     shift: np.ndarray = field(default_factory=_no_shift)
     matrix: np.ndarray = field(default_factory=_no_turn)
+    frame: Optional[tuple[tuple[int, int], tuple[int, int]]] = None
+
+    def span(self, axis: int, length: int) -> tuple[int, int]:
+        """The pixels along an axis of an MSI of that length that were recorded."""
+        if self.frame is None:
+            return 0, length
+        return self.frame[axis]
+
+    def edges(self, axis: int, cells: np.ndarray, length: int) -> np.ndarray:
+        """Where the outer edges of HR pixels of the HSI's ground lie along an axis of the MSI, if it is straight.
+
+        Args:
+            axis: 0 or 1.
+            cells: (n,) pixels of the ground; n edges, each before its pixel.
+            length: Of the MSI, and of the ground.
+
+        Returns:
+            (n,) places, MSI pixel k from k to k + 1.
+        """
+        half = length / 2
+        return np.asarray(half + self.matrix[axis, axis] * (cells - half) + self.shift[axis])
+
+    def relative_to(self, start: Placement) -> Placement:
+        """What has to be done after another placement of the same grids to come to this one."""
+        matrix = self.matrix @ np.linalg.inv(start.matrix)
+        return Placement(self.scale, self.shift - matrix @ start.shift, matrix)
 
     def places(self, lr_shape: tuple[int, int]) -> np.ndarray:
         """(h, w, 2) middles of the LR pixels on the MSI."""
@@ -82,12 +112,20 @@ class Placement:
             (H, W, M) float64; exact for shifts by whole pixels, by cubic splines else.
         """
         height, width, bands = image.shape
+        if self.is_stretched:
+            maps = []
+            for axis, length in enumerate((height, width)):
+                edges = self.edges(axis, np.arange(length + 1), length)
+                maps.append(cell_means(edges, length, self.span(axis, length), border))
+            rows_done = (maps[0] @ image.reshape(height, -1).astype(np.float64)).reshape(height, width, bands)
+            columns_done = maps[1] @ rows_done.transpose(1, 0, 2).reshape(width, -1)
+            return np.ascontiguousarray(columns_done.reshape(width, height, bands).transpose(1, 0, 2))
         places = self._mapped(_grid((height, width)), (height // self.scale, width // self.scale))  # (H, W, 2)
         whole = np.round(places)
         if np.max(np.abs(places - whole)) < ON_PIXEL:
             whole_places = whole.astype(int)
-            rows = continued(whole_places[..., 0], height, border)
-            columns = continued(whole_places[..., 1], width, border)
+            rows = within(whole_places[..., 0], self.span(0, height), border)
+            columns = within(whole_places[..., 1], self.span(1, width), border)
             return np.asarray(image[rows, columns], dtype=np.float64)
         index = np.moveaxis(places, 2, 0)
         moved = np.empty((height, width, bands))
@@ -123,6 +161,11 @@ class Placement:
     def is_straight(self) -> bool:
         """Whether rows stay rows and columns columns."""
         return bool(self.matrix[0, 1] == 0 and self.matrix[1, 0] == 0)
+
+    @property
+    def is_stretched(self) -> bool:
+        """Whether it is straight, but its pixels are not as long as the MSI's."""
+        return self.is_straight and self.is_bent
 
     @property
     def is_bent(self) -> bool:

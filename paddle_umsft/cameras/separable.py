@@ -246,6 +246,9 @@ class DensePairs:
             taps = self.row_maps[:, :, index]  # (pairs, h, s)
             is_touched = np.any(taps != 0, axis=(0, 2))
             touched = np.flatnonzero(is_touched)
+            if not touched.size:
+                # What fills an image up to whole LR pixels is seen by none.
+                continue
             weights = taps[:, touched]  # (pairs, touched, s)
             weights = weights.transpose(1, 2, 0)
             weights = weights.reshape(len(touched), -1)  # (touched, s * pairs)

@@ -17,14 +17,14 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.config.subspace import SubspaceInput
 from paddle_umsft.config.uhntc import UhntcInput
 from paddle_umsft.config.umsft import UmsftInput
-from paddle_umsft.data.checks import MINIMUM_SIZE, check_cube, check_pair
+from paddle_umsft.data.checks import MINIMUM_SIZE, check_cube, check_grids
 from paddle_umsft.data.masks import masked_notes, valid_pixels, without_masked
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import ConfigError, UmsftError, unknown_name
 from paddle_umsft.machine.environment import import_paddle
 from paddle_umsft.methods.networks.trained import Trained
-from paddle_umsft.preparation.aligned import MASKED, for_grids
+from paddle_umsft.preparation.aligned import MASKED, Back, for_grids
 from paddle_umsft.preparation.below_zero import note_below_zero
 from paddle_umsft.preparation.hot import without_hot
 from paddle_umsft.preparation.same_bands import with_bands_once
@@ -164,18 +164,22 @@ class Input:
         notes: What was found and undone.
         clip: Whether the result's values below zero are to be cut off.
         examined: What was found, for programs, with PSF and SRF; None: nobody has looked.
+        back: Brings a result to the pixels of the MSI that was given; None: it lies there.
     """
 
     observation: Observation
     notes: tuple[str, ...] = ()
     clip: bool = False
     examined: Optional[Examined] = None
+    back: Optional[Back] = None
 
     def told_in(self, result: FusionResult) -> FusionResult:
         """The result with what was masked and found, the pair that it is a fusion of, and how far to trust it."""
         if self.notes:
             pair = result.pair or self.observation
             result = replace(result, notes=(*self.notes, *result.notes), pair=pair)
+        if self.back is not None:
+            result = self.back(result)
         result = replace(result, valid=valid_pixels(result.pair or self.observation))
         result = _below_zero(result, self.clip)
         return judged(result, self.observation, self.examined)
@@ -221,12 +225,14 @@ def input_of(observation: Observation, config: Config) -> Input:
         told += (MASKED,)
     # Methods that prepare the pair themselves say this by themselves.
     told += tuple(note_below_zero("lr_hsi", observation.lr_hsi) + note_below_zero("hr_msi", observation.hr_msi))
-    if not config.preparation.for_all:
+    if not config.preparation.for_all and observation.grid is None:
         return Input(observation, told, clip)
     try:
         _check(observation)
         gridded = for_grids(observation, config.subspace, config.preparation)
     except UmsftError:
+        if observation.grid is not None:
+            raise
         # What cannot be examined, the method judges by its own rules.
         return Input(observation, told, clip)
     examined = Examined(
@@ -241,6 +247,7 @@ def input_of(observation: Observation, config: Config) -> Input:
         notes=told + gridded.notes,
         clip=clip,
         examined=examined,
+        back=gridded.back,
     )
 
 
@@ -272,7 +279,13 @@ def _check(observation: Observation) -> None:
     """
     check_cube(observation.lr_hsi, "lr_hsi")
     check_cube(observation.hr_msi, "hr_msi")
-    check_pair(observation.lr_hsi.shape, observation.hr_msi.shape, observation.scale, minimum=1)
+    check_grids(
+        observation.lr_hsi.shape,
+        observation.hr_msi.shape,
+        observation.scale,
+        observation.grid,
+        minimum=1,
+    )
 
 
 def run_method(observation: Observation, config: Config, on_record: Optional[OnRecord] = None) -> FusionResult:

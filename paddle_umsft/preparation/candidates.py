@@ -19,6 +19,7 @@ from paddle_umsft.preparation.offset import without_offset
 from paddle_umsft.preparation.saturation import asked_for, plateaus, untouched_pixels
 from paddle_umsft.preparation.strangers import find_strangers
 from paddle_umsft.preparation.tone import curves, without_curve
+from paddle_umsft.preparation.tone_spline import fitted_spline, without_spline
 from paddle_umsft.preparation.view import FINE, View, fit
 
 # What an effect has to better the criterion by, per MSI band: a residual smaller by three tenths.
@@ -36,6 +37,8 @@ LEAST_BEND = 0.2
 AFFINE_FREEDOM = 4
 # A robust residual (share of the contrast) that a simple PSF leaves of a pair without faults.
 WELL_FITTED = 0.02
+# What a tone curve without a name has to gain beyond all others, per MSI band: a residual smaller by another third.
+SPLINE_MARGIN = 0.7
 # A smooth gain that reaches this share of what stripes gain is the simpler word for it.
 SMOOTH_ENOUGH = 0.7
 # Steps of a refinement that starts close to its end, and where pixels or the curve have changed.
@@ -123,16 +126,39 @@ def _price(undone: Undone, view: View) -> float:
 
 
 def _tone(state: State) -> list[Candidate]:
-    """The tone curves; sRGB first, and where it does harm no other one helps."""
+    """The tone curves with a name, sRGB first: where it does harm no other one helps; and one without."""
     tried: list[Candidate] = []
     for name in curves():
         undone = without_curve(state.view, name)
         if not _promises(state, undone.view):
-            return tried
+            break
         placed = best_refined(undone.view, state.origin, state.profiles)
         gain = state.criterion - placed.fit.criterion
         tried.append(Candidate("tone curve", undone, placed, gain))
-    return tried
+    return tried + _nameless(state, tried)
+
+
+def _nameless(state: State, named: list[Candidate]) -> list[Candidate]:
+    """A tone curve without a name, where those that have one leave much, or make nothing better."""
+    best = state.placed
+    if named:
+        best = max(named, key=lambda candidate: candidate.gain).placed
+    if np.all(best.fit.relative < WELL_FITTED):
+        return []
+    # What the pair looks like does not depend on the curve much: the better it is known, the better PSF and placement.
+    place, profile = best.view.placement, best.view.profile
+    curve = fitted_spline(state.view.but(placement=place, profile=profile))
+    undone = without_spline(state.view, curve)
+    if not _promises(state, undone.view):
+        return []
+    placed = best_refined(undone.view, state.origin, state.profiles)
+    curve = fitted_spline(state.view.but(placement=placed.view.placement, profile=placed.view.profile))
+    undone = without_spline(state.view, curve)
+    placed = best_refined(undone.view, state.origin, state.profiles)
+    gain = state.criterion - placed.fit.criterion - _price(undone, state.view)
+    # So flexible a curve imitates much: it has to do better than others by a margin of its own.
+    margin = SPLINE_MARGIN * state.view.hr_msi.shape[2]
+    return [Candidate("tone curve", undone, placed, gain - margin)]
 
 
 def _smooth(
@@ -224,10 +250,10 @@ def _strangers(state: State) -> list[Candidate]:
     return [best]
 
 
-def bend(placed: Placed) -> float:
-    """How far rotation, zoom and shear move the border, HR pixels."""
+def bend(placed: Placed, start: Placement) -> float:
+    """How far rotation, zoom and shear move the border from where a placement has it, HR pixels."""
     half = max(placed.view.hr_msi.shape[:2]) / 2
-    turned = np.abs(placed.view.placement.matrix - np.eye(2))
+    turned = np.abs(placed.view.placement.matrix - start.matrix)
     return float(turned.sum(axis=1).max() * half)
 
 
@@ -240,9 +266,10 @@ def _affine(state: State) -> list[Candidate]:
             starts.append(state.view.but(profile=profile))
         tried = [refine(start, affine=True) for start in starts]
         placed = min(tried, key=lambda other: other.fit.criterion)
-    if bend(placed) <= LEAST_BEND:
+    size = bend(placed, state.origin)
+    if size <= LEAST_BEND:
         return []
-    undone = Undone(view=placed.view, note="", freedom=AFFINE_FREEDOM, size=bend(placed))
+    undone = Undone(view=placed.view, note="", freedom=AFFINE_FREEDOM, size=size)
     return [Candidate("affine", undone, placed, state.criterion - placed.fit.criterion)]
 
 

@@ -78,6 +78,7 @@ def _as_seen(
     reach: int,
 ) -> np.ndarray:
     """(H', W', M) mean of the LR pixel that begins at every coarse pixel, the picture padded by the reach."""
+    view = view.on_its_ground()
     height, width, bands = view.hr_msi.shape
     scale = view.scale // step
     calm = median_filter(view.hr_msi.astype(np.float32), size=(CALM, CALM, 1), mode="nearest")
@@ -133,7 +134,10 @@ def explained(view: View) -> tuple[np.ndarray, np.ndarray]:
 
 
 def whole_shift(view: View) -> tuple[np.ndarray, float]:
-    """The coarse shift that explains the pair best, and the share that it explains (mean over MSI bands)."""
+    """The coarse shift that explains the pair best, and the share that it explains (mean over MSI bands).
+
+    Where the view has a placement, the shift is one of the HSI's ground under it.
+    """
     table, shifts = explained(view)
     row, column = np.unravel_index(int(table.argmin()), table.shape)
     left = np.exp(table.min() / view.hr_msi.shape[2])

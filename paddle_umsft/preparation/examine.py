@@ -29,11 +29,13 @@ def examine(
     Raises:
         DataError: See `estimate`.
     """
-    degradations = estimate(observation, settings)
-    if is_explained(observation, degradations):
-        return untouched(observation), degradations
-    prepared = prepare_pair(observation, preparation, degradations)
-    if not prepared.found:
+    given = untouched(observation)
+    degradations = estimate(given.observation, settings, given)
+    if is_explained(given.observation, degradations):
+        return given, degradations
+    nothing = dict(given.found)
+    prepared = prepare_pair(observation, preparation, degradations, given)
+    if prepared.found == nothing:
         return prepared, degradations
     degradations = estimate(prepared.observation, settings, prepared)
     if degradations.offset is not None:

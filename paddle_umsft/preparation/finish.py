@@ -10,23 +10,20 @@ from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.preparation.candidates import State
 from paddle_umsft.preparation.illumination import lit_otherwise, relit
-from paddle_umsft.preparation.prepared import Prepared
+from paddle_umsft.preparation.prepared import FILLED_TRUST, USABLE, Prepared
 from paddle_umsft.preparation.saturation import desaturated, untouched_pixels
 from paddle_umsft.preparation.strangers import Strangers, find_strangers
 from paddle_umsft.preparation.view import INSIDE, View
+from paddle_umsft.preparation.warp import local_shifts, warp_note
 
 # Below this many HR pixels the PSF's own middle takes the shift up.
 LEAST_SHIFT = 0.75
-# Share of a footprint on the MSI from which on the result has to agree with the LR pixel.
-USABLE = 0.7
-# Weight of MSI pixels that were filled: the LR-HSI may correct them.
-FILLED_TRUST = 0.01
 # Half an HR pixel around the middles of the outermost, and rounding.
 EDGE, ROUNDING = 0.5, 1e-9
 
 
 def is_moved(placement: Placement) -> bool:
-    """Whether a placement is more than the PSF's middle can take up."""
+    """Whether a placement, or what it adds to another one, is more than the PSF's middle can take up."""
     return placement.is_bent or bool(np.any(np.abs(placement.shift) > LEAST_SHIFT))
 
 
@@ -44,6 +41,11 @@ def finish(
     view = state.view
     if settings.outliers:
         view = _sort_strangers(prepared, state)
+    if settings.geometry != "none":
+        warp = local_shifts(view)
+        if warp.is_there:
+            prepared.notes.append(warp_note(warp))
+            prepared.found["warp"] = {"mean": warp.size, "largest": warp.largest}
     if state.censored.any():
         clean = view.trusted.copy()
         hr_msi = desaturated(view.but(trusted=prepared.use_trust), state.censored, clean)
@@ -51,11 +53,12 @@ def finish(
         prepared.fit_trust &= clean
     unsure = np.any(state.dead_msi | state.censored, axis=2)  # (H, W)
     prepared.msi_trust[unsure] = np.minimum(prepared.msi_trust[unsure], FILLED_TRUST)
+    start = prepared.placement or Placement(view.scale)
     if "affine" in done:
-        _place_bent(prepared, view.placement)
-    elif settings.geometry != "none" and is_moved(view.placement):
-        _place_shifted(prepared, view.placement, float(state.placed.deviation.max()))
-    if prepared.placement is not None:
+        _place_bent(prepared, view.placement, start)
+    elif settings.geometry != "none" and is_moved(view.placement.relative_to(start)):
+        _place_shifted(prepared, view.placement, start, float(state.placed.deviation.max()))
+    if prepared.placement is not None and prepared.placement is not start:
         _leave_out_beyond(prepared, view)
     return view
 
@@ -108,12 +111,17 @@ def _pair_of_numbers(values: np.ndarray) -> str:
     return ", ".join(f"{value:+.2f}" for value in values)
 
 
-def _place_bent(prepared: Prepared, placement: Placement) -> None:
+def _place_bent(
+    prepared: Prepared,
+    placement: Placement,
+    start: Placement,
+) -> None:
     """Rotation, zoom and shift, as they were found."""
     prepared.placement = placement
-    # For the user the MSI has moved, not the HSI.
-    inverse = np.linalg.inv(placement.matrix)
-    turned = Placement(placement.scale, -inverse @ placement.shift, inverse)
+    # For the user the MSI has moved, not the HSI, from where the grids say it is.
+    found = placement.relative_to(start)
+    inverse = np.linalg.inv(found.matrix)
+    turned = Placement(placement.scale, -inverse @ found.shift, inverse)
     prepared.notes.append(
         f"the MSI is turned by {turned.angle_deg:+.2f} degrees, zoomed by {100 * (turned.zoom - 1):+.2f} % and moved "
         f"by ({_pair_of_numbers(turned.shift)}) HR pixels (rows, columns) against the HSI; the fusion follows"
@@ -128,16 +136,18 @@ def _place_bent(prepared: Prepared, placement: Placement) -> None:
 def _place_shifted(
     prepared: Prepared,
     placement: Placement,
+    start: Placement,
     deviation: float,
 ) -> None:
     """A shift by whole pixels, which resamples nothing; the PSF's middle takes up the rest."""
-    prepared.placement = Placement(placement.scale, np.round(placement.shift))
-    moved = _pair_of_numbers(-placement.shift)
+    shift = placement.relative_to(start).shift
+    prepared.placement = replace(start, shift=start.shift + np.round(shift))
+    moved = _pair_of_numbers(-shift)
     prepared.notes.append(
         f"the MSI is moved by ({moved}) HR pixels (rows, columns; ± {deviation:.2g}) against the HSI; "
         "the fusion follows"
     )
-    prepared.found["shift"] = (-placement.shift).tolist()
+    prepared.found["shift"] = (-shift).tolist()
 
 
 def _leave_out_beyond(prepared: Prepared, view: View) -> None:
@@ -148,6 +158,8 @@ def _leave_out_beyond(prepared: Prepared, view: View) -> None:
     prepared.fit_trust &= inside > INSIDE
     prepared.use_trust &= inside > USABLE
     beyond = uncovered(prepared.placement, prepared.observation.shape)
+    if prepared.layout is not None:
+        beyond = prepared.layout.cut(beyond)
     if beyond.any():
         share = 100 * float(np.mean(beyond))
         prepared.notes.append(f"{share:.2g} % of the MSI lies where the HSI has no pixel: extrapolated there")

@@ -16,7 +16,8 @@ from scipy import sparse
 from scipy.interpolate import make_interp_spline
 from scipy.special import ndtr
 
-from paddle_umsft.cameras.border import Border, continued
+from paddle_umsft.cameras.border import Border
+from paddle_umsft.cameras.cells import within
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.cameras.spatial import first_tap
 
@@ -223,7 +224,8 @@ class _Axis:
 
     Attributes:
         index: (n, k) pixels of the picture.
-        distance: (n, k) of the pixels from the place.
+        distance: (n, k) of the pixels from the place, in pixels of the profile.
+        pixel: Length of such a pixel.
         taps: (n, k).
         total: (n,) sum of the taps.
         inside: (n,) sum of those on the picture.
@@ -232,6 +234,7 @@ class _Axis:
 
     index: np.ndarray
     distance: np.ndarray
+    pixel: float
     taps: np.ndarray
     total: np.ndarray
     inside: np.ndarray
@@ -250,19 +253,31 @@ def _axis(
     weights: Weights,
     profile: Profile,
     length: int,
+    span: tuple[int, int],
+    pixel: float = 1.0,
 ) -> _Axis:
-    """Footprints along one axis through one function of a profile."""
-    wide = profile.reach + 1
+    """Footprints along one axis through one function of a profile.
+
+    Args:
+        places: (n,) their middles.
+        weights: The function.
+        profile: What it is of.
+        length: Pixels of the picture along the axis.
+        span: Those that were recorded.
+        pixel: Length of a pixel of the HSI's ground, in which the profile counts.
+    """
+    wide = int(np.ceil(profile.reach * pixel)) + 1
     first = np.floor(places).astype(int) - wide
     positions = first[:, None] + np.arange(2 * wide + 2)[None, :]
-    distance = positions - places[:, None]
+    distance = (positions - places[:, None]) / pixel
     taps = weights(distance)
-    is_inside = (positions >= 0) & (positions < length)
+    is_inside = (positions >= span[0]) & (positions < span[1])
     if profile.border == "wrap":
         is_inside = np.ones_like(is_inside)
     return _Axis(
-        index=continued(positions, length, profile.border),
+        index=within(positions, span, profile.border),
         distance=distance,
+        pixel=pixel,
         taps=taps,
         total=taps.sum(axis=1),
         inside=np.sum(taps * is_inside, axis=1),
@@ -272,8 +287,9 @@ def _axis(
 
 def _change(axis: _Axis, weights: Weights) -> np.ndarray:
     """(n, k) derivative of an axis's taps by the place."""
-    before = weights(axis.distance - STEP)
-    after = weights(axis.distance + STEP)
+    step = STEP / axis.pixel
+    before = weights(axis.distance - step)
+    after = weights(axis.distance + step)
     return (before - after) / (2 * STEP)
 
 
@@ -317,9 +333,11 @@ def look(
     right = np.zeros((count, bands))
     total = np.zeros(count)
     inside = np.zeros(count)
+    row_pixel, column_pixel = np.diag(placement.matrix)
+    spans = placement.span(0, height), placement.span(1, width)
     for row_weights, column_weights in profile.terms:
-        rows = _axis(places[:, 0, 0], row_weights, profile, height)
-        columns = _axis(places[0, :, 1], column_weights, profile, width)
+        rows = _axis(places[:, 0, 0], row_weights, profile, height, spans[0], row_pixel)
+        columns = _axis(places[0, :, 1], column_weights, profile, width, spans[1], column_pixel)
         total += np.outer(rows.total, columns.total).ravel()
         inside += np.outer(rows.inside, columns.inside).ravel()
         row_taps, column_taps = rows.matrix(rows.taps), columns.matrix(columns.taps)
@@ -364,9 +382,11 @@ def look_askew(
     places = _of_lines(placement.places(lr_shape), lines)
     total = np.zeros(len(seen.inside))
     inside = np.zeros(len(seen.inside))
+    height, width = straightened.shape[:2]
+    spans = placement.span(0, height), placement.span(1, width)
     for row_weights, column_weights in profile.terms:
-        rows = _axis(places[..., 0].ravel(), row_weights, profile, straightened.shape[0])
-        columns = _axis(places[..., 1].ravel(), column_weights, profile, straightened.shape[1])
+        rows = _axis(places[..., 0].ravel(), row_weights, profile, height, spans[0])
+        columns = _axis(places[..., 1].ravel(), column_weights, profile, width, spans[1])
         total += rows.total * columns.total
         inside += rows.inside * columns.inside
     askew = Seen(

@@ -9,12 +9,11 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.preparation.view import Fit, View, fit, spectral_directions
 
 ROUNDS = 12
@@ -71,7 +70,7 @@ def _changed(
         matrix = matrix + step[MATRIX].reshape(2, 2) / _half(view)
     log_length, log_softness = step[WIDTH]
     return view.but(
-        placement=Placement(view.scale, placement.shift + step[SHIFT], matrix),
+        placement=replace(placement, shift=placement.shift + step[SHIFT], matrix=matrix),
         profile=view.profile.changed(float(log_length), float(log_softness)),
     )
 

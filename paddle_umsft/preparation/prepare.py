@@ -11,7 +11,6 @@ from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.preparation.candidates import LEAST_GAIN, State, best_of, best_refined, candidates, undone_for_good
@@ -36,6 +35,7 @@ def prepare_pair(
     observation: Observation,
     settings: PreparationSettings,
     found: Optional[Degradations] = None,
+    given: Optional[Prepared] = None,
 ) -> Prepared:
     """Find what is wrong with a pair and undo it.
 
@@ -43,15 +43,21 @@ def prepare_pair(
         observation: The image pair.
         settings: What may be looked for.
         found: What explains the pair best as it is: what its PSF explains, no effect has to.
+        given: The pair untouched, if it is at hand.
 
     Returns:
         The pair as the solvers assume it, with notes.
     """
-    prepared = untouched(observation)
+    prepared = given
+    if prepared is None:
+        prepared = untouched(observation)
+    observation = prepared.observation
     lr_height, lr_width = observation.lr_hsi.shape[:2]
     if lr_height * lr_width < LEAST_PIXELS or not (observation.lr_hsi.any() and observation.hr_msi.any()):
         return prepared
     view = first_view(observation.lr_hsi, observation.hr_msi, observation.scale, prepared.fit_trust)
+    if prepared.placement is not None:
+        view = view.but(placement=prepared.placement)
     if settings.outliers:
         view = _without_drowned(prepared, view)
     shift, share = whole_shift(view)
@@ -100,7 +106,8 @@ def _begin(
     found: Optional[Degradations],
 ) -> State:
     """The pair refined from the coarse shift, under the PSF that suits it better."""
-    origin = Placement(view.scale, shift)
+    start = view.placement
+    origin = replace(start, shift=start.shift + start.matrix @ shift)
     first: Profile = first_profile(view.scale)
     profiles = [first]
     placed = best_refined(view, origin, profiles)

@@ -9,8 +9,15 @@ import numpy as np
 
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.data.scene import Observation
+from paddle_umsft.preparation.layout import Layout, lay_out
 from paddle_umsft.preparation.masked import lr_pixels_to_fit, lr_pixels_with_data, msi_weights
 from paddle_umsft.preparation.offset import offset_note
+
+# Share of an LR pixel's own area on the MSI from which on it counts in fits, and the result has to agree with it.
+WHOLE = 0.98
+USABLE = 0.7
+# Weight of MSI pixels that were filled: the LR-HSI may correct them.
+FILLED_TRUST = 0.01
 
 
 @dataclass
@@ -25,6 +32,7 @@ class Prepared:
         own_trust: (h, w) LR pixels that are no strangers, wherever they lie.
         msi_trust: (H, W) weight of the MSI's pixels, 1 where they are as they were, 0 where they are masked.
         offset: Whether the SRF's fit should look once more for a constant.
+        layout: How the given grids were laid out as two that tile each other; None: they do.
         notes: What was found, one line each, for the user.
         found: The same for programs: name -> value.
     """
@@ -36,6 +44,7 @@ class Prepared:
     own_trust: np.ndarray
     msi_trust: np.ndarray
     offset: bool = False
+    layout: Optional[Layout] = None
     notes: list[str] = field(default_factory=list)
     found: dict[str, object] = field(default_factory=dict)
 
@@ -49,7 +58,9 @@ class Prepared:
 
 
 def untouched(observation: Observation) -> Prepared:
-    """A pair taken as it is; what its masks hide is not trusted."""
+    """A pair taken as it is, its grids laid out where they do not tile each other; what masks hide is not trusted."""
+    if observation.grid is not None:
+        return _laid_out(lay_out(observation))
     has_data = lr_pixels_with_data(observation)
     return Prepared(
         observation=observation,
@@ -58,6 +69,31 @@ def untouched(observation: Observation) -> Prepared:
         use_trust=has_data.copy(),
         own_trust=has_data.copy(),
         msi_trust=msi_weights(observation),
+    )
+
+
+def _laid_out(layout: Layout) -> Prepared:
+    """A pair taken as it is laid out: LR pixels beside the MSI do not count, and what fills it up weighs little."""
+    observation = layout.observation
+    grid = layout.upright.grid
+    assert grid is not None
+    msi_trust = msi_weights(observation)
+    if layout.placement is not None:
+        rows, columns = (layout.placement.span(axis, observation.shape[axis]) for axis in (0, 1))
+        recorded = np.zeros(observation.shape, dtype=bool)
+        recorded[slice(*rows), slice(*columns)] = True
+        msi_trust[~recorded] = np.minimum(msi_trust[~recorded], FILLED_TRUST)
+    has_data = lr_pixels_with_data(layout.upright)
+    return Prepared(
+        observation=observation,
+        placement=layout.placement,
+        fit_trust=lr_pixels_to_fit(layout.upright) & (layout.own_part > WHOLE),
+        use_trust=has_data & (layout.own_part > USABLE),
+        own_trust=has_data.copy(),
+        msi_trust=msi_trust,
+        layout=layout,
+        notes=[layout.note],
+        found={"grid": {"ratios": grid.ratios.tolist(), "area": list(layout.area)}},
     )
 
 

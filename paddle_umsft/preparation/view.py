@@ -107,6 +107,13 @@ class View:
         straightened = self.straightened[border]
         return look_askew(straightened, self.placement, self.whole_shape, self.profile, change=change, lines=self.lines)
 
+    def on_its_ground(self) -> View:
+        """The same with the MSI where the HSI's grid says, if it is not there already."""
+        plain = Placement(self.scale)
+        if not (self.placement.is_bent or self.placement.shift.any()):
+            return self.but(placement=plain)
+        return self.but(hr_msi=self.placement.on_the_hsi(self.hr_msi, "reflect"), placement=plain)
+
     def but(self, **changes: object) -> View:
         """The same with something else."""
         if "hr_msi" in changes or "placement" in changes:

@@ -27,6 +27,9 @@ def scene_figures(case: Case, result: FusionResult) -> dict[str, Figure]:
         `overview`, `spectra`, `expected_error`, and `psf_srf` if the method has either.
     """
     seen = case.observation
+    if result.area is not None and result.pair is not None:
+        # Only what both images see was fused.
+        seen = result.pair
     figures = {
         "overview": overview(seen, result.fused, case.reference),
         "spectra": spectra(

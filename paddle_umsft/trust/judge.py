@@ -15,6 +15,7 @@ from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.data.trust import Reason, Trust, Verdict
 from paddle_umsft.preparation.noise import band_noise
 from paddle_umsft.preparation.srf_fit import fit_srf
+from paddle_umsft.trust.apart import Ground
 from paddle_umsft.trust.expected import Evidence, expected_error, fine_differences
 from paddle_umsft.trust.linear import common_share, linear_view, noise_behind
 from paddle_umsft.trust.reasons import (
@@ -75,8 +76,13 @@ def judged(result: FusionResult, observation: Observation, examined: Optional[Ex
     pair = observation
     if result.pair is not None:
         pair = result.pair
-    evidence, share = _evidence(result, pair, examined)
+    ground: Optional[Ground] = None
+    if pair.grid is not None:
+        ground = Ground(pair)
+    evidence, share = _evidence(result, pair, examined, ground)
     expected = expected_error(evidence)
+    if ground is not None:
+        expected = ground.told(expected, result.fused)
     size = float(np.sqrt(np.mean(expected.bands**2)))
     level = float(np.sqrt(np.mean(expected.light**2)))
     belonging = about_belonging(share)
@@ -104,7 +110,12 @@ def judged(result: FusionResult, observation: Observation, examined: Optional[Ex
     return replace(result, trust=trust, notes=(verdict.line, *result.notes))
 
 
-def _evidence(result: FusionResult, pair: Observation, examined: Examined) -> tuple[Evidence, float]:
+def _evidence(
+    result: FusionResult,
+    pair: Observation,
+    examined: Examined,
+    ground: Optional[Ground] = None,
+) -> tuple[Evidence, float]:
     """What the expected error is read from, and what the two images have in common."""
     psf = examined.psf
     if psf is None:
@@ -118,6 +129,11 @@ def _evidence(result: FusionResult, pair: Observation, examined: Examined) -> tu
         operator = SpatialDegradation(psf, pair.scale, examined.border)
         degrade = operator.forward
         used = operator.inside((height, width)) > WHOLE
+    lr_msi = degrade(pair.hr_msi.astype(np.float32))
+    again = degrade(result.fused)
+    if ground is not None:
+        pair, result = ground.brought(pair, result)
+        used = np.ones(pair.lr_hsi.shape[:2], dtype=bool)
     if pair.mask_hsi is not None:
         used &= pair.mask_hsi
     if examined.trusted is not None:
@@ -126,7 +142,6 @@ def _evidence(result: FusionResult, pair: Observation, examined: Examined) -> tu
         used &= np.isfinite(result.held_out).all(axis=2)
     if used.sum() < LEAST_USED * used.size:
         used[:] = True
-    lr_msi = degrade(pair.hr_msi.astype(np.float32))
     srf = examined.srf
     if srf is None:
         whole = ((0, pair.bands),) * pair.msi_bands
@@ -144,7 +159,7 @@ def _evidence(result: FusionResult, pair: Observation, examined: Examined) -> tu
         hr_msi=pair.hr_msi,
         lr_msi=lr_msi,
         fused=result.fused,
-        again=degrade(result.fused),
+        again=again,
         srf=srf,
         white=white,
         linear=linear_view(pair.lr_hsi, lr_msi, used),

@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import convolve1d, gaussian_filter
 
 from paddle_umsft.cameras.psf_families import sharpness
 from paddle_umsft.config.load import load_config
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.methods.table import run_method
+from paddle_umsft.preparation.border_equations import Verdict, WideFit
 from paddle_umsft.preparation.estimate import estimate
 from paddle_umsft.preparation.noise import noise_before_psf, pixel_noise
 from paddle_umsft.preparation.outside import without_outside
+from paddle_umsft.preparation.psf_fit import charged
 
 SCALE, BANDS, EDGE = 4, 12, 32
 
@@ -117,6 +119,59 @@ def test_widths_that_grow_with_the_band_are_found(large: np.ndarray) -> None:
     assert found.band_psfs is not None
     widths = np.array([width_of(psf) for psf in found.band_psfs])
     assert np.allclose(widths, sigmas, rtol=0.08)
+
+
+def scanned(large: np.ndarray) -> Observation:
+    """A detector of one LR pixel that moves down by one while it looks, behind optics; read in LR pixels' middles."""
+    seen = gaussian_filter(large, (1.0, 1.0, 0.0), truncate=6.0)
+    box = np.ones(SCALE) / SCALE
+    # Two boxes make a triangle around a pixel, half a pixel more brings it between two; one box lies there already.
+    down = np.convolve(np.convolve(box, box), [0.5, 0.5])
+    seen = convolve1d(seen, down, axis=0, origin=-1)
+    seen = convolve1d(seen, box, axis=1, origin=-1)
+    lr_hsi = seen[EDGE:-EDGE, EDGE:-EDGE][1::SCALE, 1::SCALE]
+    inner = large[EDGE:-EDGE, EDGE:-EDGE]
+    return Observation(lr_hsi.astype(np.float32), (inner @ srf().T).astype(np.float32), SCALE)
+
+
+def test_a_scanner_is_found(large: np.ndarray) -> None:
+    found = estimate(scanned(large), load_config("fast").subspace)
+    assert found.psf_family == "scanner-down"
+
+
+def test_a_scanner_has_to_be_clearly_ahead() -> None:
+    def fit(family: str, criterion: float) -> WideFit:
+        return WideFit(np.ones((1, 1)), family, "wrap", Verdict(criterion, 0.0, 1.0))
+
+    # As a tone curve left it of a photograph, and as a scanner is.
+    for ahead, best in ((33.0, "gaussian"), (400.0, "scanner-down")):
+        fits = [fit("gaussian", -100.0), fit("scanner-down", -100.0 - ahead)]
+        assert min(fits, key=charged).family == best
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_noise_makes_no_scanner(large: np.ndarray, seed: int) -> None:
+    # Truly a Gaussian: read between pixels, where LR pixels of even length have their middle.
+    offsets = np.arange(-9.5, 10.0)
+    line = np.exp(-0.5 * (offsets / (0.35 * SCALE)) ** 2)
+    source = large
+    if seed % 2:
+        source = large[EDGE:-EDGE, EDGE:-EDGE]
+    seen = source
+    for axis in (0, 1):
+        seen = convolve1d(seen, line / line.sum(), axis=axis, origin=-1, mode="wrap")
+    edge = (len(source) - 80) // 2
+    seen = seen[edge : edge + 80, edge : edge + 96]
+    observation = replace(observe(large, np.full(BANDS, 2.0)), lr_hsi=seen[1::SCALE, 1::SCALE])
+    rng = np.random.default_rng(seed)
+    level = 0.02 * observation.hr_msi.mean()
+    noisy = replace(
+        observation,
+        lr_hsi=(observation.lr_hsi + level * rng.standard_normal(observation.lr_hsi.shape)).astype(np.float32),
+        hr_msi=(observation.hr_msi + level * rng.standard_normal(observation.hr_msi.shape)).astype(np.float32),
+    )
+    found = estimate(noisy, load_config("fast").subspace)
+    assert not found.psf_family.startswith(("scanner", "motion"))
 
 
 def test_what_the_msi_says_of_the_outside_is_taken_off() -> None:

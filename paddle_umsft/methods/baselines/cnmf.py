@@ -8,10 +8,9 @@ from typing import Any, Optional
 import numpy as np
 
 from paddle_umsft.cameras.resize import bicubic_upsample
-from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.methods.baselines.guesses import find_psf, find_srf
+from paddle_umsft.methods.baselines.guesses import find_operator, find_srf
 
 # Keeps factors positive (a zero never moves again under multiplicative updates) and denominators away from zero.
 TINY = 1e-9
@@ -215,8 +214,7 @@ def fuse_cnmf(
     start = time.perf_counter()
     height, width = observation.shape
     lr_height, lr_width = observation.lr_hsi.shape[:2]
-    psf = find_psf(observation)
-    spatial = SpatialDegradation(psf, observation.scale)
+    spatial = find_operator(observation)
     lr_msi = spatial.forward(observation.hr_msi)
     srf = find_srf(observation, lr_msi)
     srf = np.asarray(srf, dtype=np.float32)
@@ -270,6 +268,7 @@ def fuse_cnmf(
         srf=srf,
         history=history,
         method="cnmf",
+        extras={"border": spatial.border},
         seconds=time.perf_counter() - start,
     )
 

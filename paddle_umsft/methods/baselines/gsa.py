@@ -8,10 +8,9 @@ from typing import Optional
 import numpy as np
 
 from paddle_umsft.cameras.resize import bicubic_upsample
-from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.methods.baselines.guesses import find_psf
+from paddle_umsft.methods.baselines.guesses import find_operator
 from paddle_umsft.methods.regression import mix, regress
 
 
@@ -46,9 +45,8 @@ def fuse_gsa(
     scale = observation.scale
     lr_hsi = observation.lr_hsi
     hr_msi = observation.hr_msi
-    psf = find_psf(observation)
-    spatial = SpatialDegradation(psf, scale)
-    lr_msi = spatial.forward(hr_msi)
+    operator = find_operator(observation)
+    lr_msi = operator.forward(hr_msi)
     weights = regress(lr_msi, lr_hsi)  # (M + 1, C)
     adaptive = regress(lr_hsi, lr_msi)  # (C + 1, M)
     intensity = mix(lr_hsi, adaptive)  # (h, w, M)
@@ -62,7 +60,7 @@ def fuse_gsa(
     fused += details @ injected.astype(np.float32)
     return FusionResult(
         fused=fused,
-        psf=psf,
+        psf=operator.psf,
         method="gsa",
         seconds=time.perf_counter() - start,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from paddle_umsft.cameras.observe import border_of
 from paddle_umsft.cameras.psf import box_psf, gaussian_psf
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.scene import Observation
@@ -11,6 +12,10 @@ from paddle_umsft.preparation.srf_fit import fit_srf
 
 # Widths tried for the PSF, as parts of the LR pixel.
 WIDTHS = (0.25, 0.35, 0.5, 0.7, 1.0)
+# A Gaussian that is not cut at the LR pixel ends after so many standard deviations.
+TAILS = 4.0
+# At a real border, LR pixels that see less than this of the image do not judge.
+WHOLE = 0.98
 
 
 def find_srf(observation: Observation, lr_msi: np.ndarray) -> np.ndarray:
@@ -38,32 +43,45 @@ def _plain_srf(observation: Observation, lr_msi: np.ndarray) -> np.ndarray:
     )
 
 
-def find_psf(observation: Observation) -> np.ndarray:
-    """Return the known PSF; else the box or Gaussian (of the LR pixel's size) under which the images agree best.
+def find_operator(observation: Observation) -> SpatialDegradation:
+    """Return the known PSF as an operator; else the simple one under which the images agree best.
+
+    Boxes and Gaussians of the LR pixel's size compete; where the border is a real one, the image is no simulator's,
+    and Gaussians with their tails compete too.
 
     Args:
-        observation: What the cameras saw.
-
-    Returns:
-        (k, k), sums to 1.
+        observation: What the cameras saw, and what lies beyond it.
     """
-    if observation.psf is not None:
-        return observation.psf
     scale = observation.scale
-    candidates = [box_psf(scale)]
+    border = border_of(observation)
+    if observation.psf is not None:
+        return SpatialDegradation(observation.psf, scale, border)
+    psfs = [box_psf(scale)]
     for width in WIDTHS:
-        gaussian = gaussian_psf(scale, width * scale, scale)
-        candidates.append(gaussian)
-    errors = [_disagreement(observation, psf) for psf in candidates]
-    best = int(np.argmin(errors))
-    return candidates[best]
+        psfs.append(gaussian_psf(scale, width * scale, scale))
+    if border != "wrap":
+        longest = min(observation.shape) // 2
+        for width in WIDTHS:
+            reach = min(int(np.ceil(TAILS * width * scale)), longest)
+            # As even or odd as the scale: then the middle of the array is the centre of the LR pixel.
+            psfs.append(gaussian_psf(2 * reach + scale % 2, width * scale, scale))
+    candidates = [SpatialDegradation(psf, scale, border) for psf in psfs]
+    errors = [_disagreement(observation, operator) for operator in candidates]
+    return candidates[int(np.argmin(errors))]
 
 
-def _disagreement(observation: Observation, psf: np.ndarray) -> float:
-    """Sum of squares of PSF(hr_msi) that no SRF explains from the LR-HSI; a known SRF may be on another scale."""
-    spatial = SpatialDegradation(psf, observation.scale)
-    lr_msi = spatial.forward(observation.hr_msi)
+def find_psf(observation: Observation) -> np.ndarray:
+    """Return the PSF of `find_operator`, (k, k), sums to 1."""
+    return find_operator(observation).psf
+
+
+def _disagreement(observation: Observation, operator: SpatialDegradation) -> float:
+    """Mean square of PSF(hr_msi) that no SRF explains from the LR-HSI; a known SRF may be on another scale."""
+    lr_msi = operator.forward(observation.hr_msi)
     srf = _plain_srf(observation, lr_msi)
-    made = observation.lr_hsi @ srf.T  # (h, w, M)
-    misfit = made - lr_msi
-    return float(np.sum(misfit**2))
+    misfit = observation.lr_hsi @ srf.T - lr_msi  # (h, w, M)
+    height, width = misfit.shape[:2]
+    is_whole = operator.inside((height, width)) > WHOLE
+    if is_whole.any():
+        misfit = misfit[is_whole]
+    return float(np.mean(misfit**2))

@@ -9,10 +9,9 @@ import numpy as np
 from scipy.optimize import nnls
 
 from paddle_umsft.cameras.resize import bicubic_upsample
-from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.methods.baselines.guesses import find_psf
+from paddle_umsft.methods.baselines.guesses import find_operator
 
 # Partners darker than this part of their mean do not modulate: the ratio would be noise.
 DARK = 1e-3
@@ -52,9 +51,8 @@ def fuse_sfim(
     scale = observation.scale
     lr_hsi = observation.lr_hsi
     hr_msi = observation.hr_msi.astype(np.float32)
-    psf = find_psf(observation)
-    spatial = SpatialDegradation(psf, scale)
-    lr_msi = spatial.forward(hr_msi)
+    operator = find_operator(observation)
+    lr_msi = operator.forward(hr_msi)
     weights = _positive_mix(lr_msi, lr_hsi)  # (M, C)
     fused = bicubic_upsample(lr_hsi, scale)
     smooth = bicubic_upsample(lr_msi, scale)
@@ -69,7 +67,7 @@ def fuse_sfim(
         fused[:, :, band] *= np.minimum(ratio, LARGEST_RATIO)
     return FusionResult(
         fused=fused,
-        psf=psf,
+        psf=operator.psf,
         method="sfim",
         seconds=time.perf_counter() - start,
     )

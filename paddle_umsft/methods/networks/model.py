@@ -11,6 +11,8 @@ import numpy as np
 import paddle
 from paddle import nn
 
+from paddle_umsft.cameras.border import Border
+from paddle_umsft.cameras.observe import border_of
 from paddle_umsft.data.scene import Observation, Supports
 from paddle_umsft.errors import DataError
 from paddle_umsft.methods.networks.psf_layers import KnownPsf, LearnedPsf
@@ -40,6 +42,7 @@ class ModelSizes:
         supports: Per MSI band the half-open range of HSI bands it sees; None: all of them.
         psf: (k, k) known PSF.
         srf: (M, C) known SRF.
+        border: What a known PSF sees beyond the image; a learned one wraps around, as the published one does.
     """
 
     bands: int
@@ -48,6 +51,7 @@ class ModelSizes:
     supports: Optional[Supports] = None
     psf: Optional[np.ndarray] = None
     srf: Optional[np.ndarray] = None
+    border: Border = "wrap"
 
     @classmethod
     def of(cls, observation: Observation) -> ModelSizes:
@@ -59,6 +63,7 @@ class ModelSizes:
             supports=observation.supports,
             psf=observation.psf,
             srf=observation.srf,
+            border=border_of(observation),
         )
 
 
@@ -176,7 +181,7 @@ def build_cameras(sizes: ModelSizes) -> tuple[SpatialLayer, SpectralLayer]:
     if sizes.psf is None:
         spatial = LearnedPsf(scale=sizes.scale)
     else:
-        spatial = KnownPsf(sizes.psf, scale=sizes.scale)
+        spatial = KnownPsf(sizes.psf, scale=sizes.scale, border=sizes.border)
     if sizes.srf is not None:
         return spatial, KnownSrf(sizes.srf)
     # Nothing is said of what an MSI band sees: it may see everything.

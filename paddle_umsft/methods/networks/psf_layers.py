@@ -7,6 +7,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from paddle_umsft.cameras.border import Border, continued
 from paddle_umsft.cameras.psf import reference_psf
 from paddle_umsft.cameras.spatial import first_tap
 from paddle_umsft.methods.networks.exact import average_pool
@@ -70,13 +71,21 @@ class KnownPsf(nn.Layer):
     """A given PSF, the same call as `LearnedPsf`.
 
     Args:
-        psf: (k, k); the window of LR pixel i starts at HR pixel i*s + `first_tap`, wrapping around at the border.
+        psf: (k, k); the window of LR pixel i starts at HR pixel i*s + `first_tap`.
         scale: s.
+        border: What the window sees beyond the image.
     """
 
-    def __init__(self, psf: np.ndarray, *, scale: int) -> None:
+    def __init__(
+        self,
+        psf: np.ndarray,
+        *,
+        scale: int,
+        border: Border = "wrap",
+    ) -> None:
         super().__init__()
         self.scale = scale
+        self.border = border
         dtype = paddle.get_default_dtype()
         kernel = paddle.to_tensor(psf[None, None], dtype=dtype)  # (1, 1, k, k)
         self.register_buffer("kernel", kernel)
@@ -93,9 +102,21 @@ class KnownPsf(nn.Layer):
             flat = flat[:, :, -before:, -before:]
         if before > 0 or after > 0:
             pads = [max(before, 0), max(after, 0)]
-            flat = F.pad(flat, pads + pads, mode="circular")
+            flat = self._continued(flat, pads)
         y = F.conv2d(flat, self.kernel, stride=self.scale)  # (B·C, 1, h, w)
         return _as_bands(y, batch, bands)
+
+    def _continued(self, x: paddle.Tensor, pads: list[int]) -> paddle.Tensor:
+        """The image with so many pixels more before and after, along rows and columns."""
+        if self.border == "wrap":
+            return F.pad(x, pads + pads, mode="circular")
+        # Paddle's own mirror leaves the edge pixel out.
+        for axis in (2, 3):
+            length = int(x.shape[axis])
+            positions = np.arange(-pads[0], length + pads[1])
+            stand_ins = paddle.to_tensor(continued(positions, length, self.border))
+            x = paddle.index_select(x, stand_ins, axis=axis)
+        return x
 
     def effective_psf(self) -> np.ndarray:
         """The PSF as given, (k, k) float64."""

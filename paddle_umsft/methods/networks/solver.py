@@ -21,6 +21,7 @@ from paddle_umsft.machine.environment import thread_facts
 from paddle_umsft.methods.networks.fusion_phases import PhasedFusion
 from paddle_umsft.methods.networks.model import FusionModel, state_problems
 from paddle_umsft.methods.networks.ops import active
+from paddle_umsft.methods.networks.psf_layers import KnownPsf
 from paddle_umsft.methods.networks.runtime import computing_in, place_and_seed
 from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
 from paddle_umsft.methods.networks.warm_up import Images, Stage, warm_up_stages
@@ -258,8 +259,15 @@ class SceneSolver:
             history=history,
             method=self.recipe.method,
             seconds=seconds,
+            extras=self._border_facts(),
             notes=self._notes(srf),
         )
+
+    def _border_facts(self) -> dict[str, Any]:
+        """What a known PSF saw beyond the image, for whoever degrades the result again."""
+        if isinstance(self.model.spatial, KnownPsf):
+            return {"border": self.model.spatial.border}
+        return {}
 
     def _notes(self, srf: np.ndarray) -> tuple[str, ...]:
         # A model that is applied as it stands: what it lacks explains more than what came out.

@@ -8,11 +8,12 @@ from typing import Any, Optional
 
 import numpy as np
 
+from paddle_umsft.cameras.placed import turned_with
 from paddle_umsft.cameras.psf_families import OTHERS, ROUND, sharpness
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
-from paddle_umsft.data.checks import check_cube, check_pair
+from paddle_umsft.data.checks import check_cube, check_grids
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.map_features import PixelInputs
 from paddle_umsft.methods.subspace.rank import choose_rank
@@ -90,6 +91,13 @@ class Ground:
         return self.prepared.use_trust
 
     @property
+    def pixel(self) -> float:
+        """Length of a pixel of the PSF in pixels of the given MSI: below 1 where the ratio is no whole number."""
+        if self.prepared.layout is None or self.prepared.layout.placement is None:
+            return 1.0
+        return self.prepared.layout.placement.zoom
+
+    @property
     def floor(self) -> float:
         """Smallest value of the result: what light leaves at least, but nothing that the LR-HSI holds is cut off."""
         recorded = self.recorded[self.kept]
@@ -107,7 +115,13 @@ def check_observation(observation: Observation) -> None:
     images = {"lr_hsi": observation.lr_hsi, "hr_msi": observation.hr_msi}
     for name, image in images.items():
         check_cube(image, name)
-    check_pair(observation.lr_hsi.shape, observation.hr_msi.shape, observation.scale, minimum=1)
+    check_grids(
+        observation.lr_hsi.shape,
+        observation.hr_msi.shape,
+        observation.scale,
+        observation.grid,
+        minimum=1,
+    )
 
 
 def linear_lift(
@@ -269,8 +283,8 @@ def notes_on(ground: Ground) -> tuple[str, ...]:
         # What else was found of the PSF would be an explanation of what is none.
         return (*notes, note)
     if degradations.psf_family in UNCUT:
-        sigma = sharpness(degradations.psf)
-        relative = sigma / ground.operator.scale
+        sigma = sharpness(degradations.psf) * ground.pixel
+        relative = sharpness(degradations.psf) / ground.operator.scale
         notes.append(
             f"PSF: {degradations.psf_family}, as sharp as a Gaussian of sigma {sigma:.2f} HR pixels "
             f"({relative:.2f} LR pixels), with its tails"
@@ -282,7 +296,7 @@ def notes_on(ground: Ground) -> tuple[str, ...]:
             "pixels see something that is not in it and weigh less"
         )
     if degradations.band_psfs is not None:
-        first, last = band_sigmas(degradations.band_psfs)
+        first, last = (ground.pixel * sigma for sigma in band_sigmas(degradations.band_psfs))
         notes.append(
             f"PSF: its width depends on the wavelength, from sigma {first:.2f} HR pixels in the first band "
             f"to {last:.2f} in the last"
@@ -345,19 +359,37 @@ def finished(
     if ground.prepared.found:
         pair = ground.prepared.observation
     degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
-    if ground.prepared.placement is not None:
+    psf = ground.degradations.psf
+    placement = ground.prepared.placement
+    if placement is not None:
         degrade = ground.operator.forward
+    layout = ground.prepared.layout
+    area: Optional[tuple[int, int, int, int]] = None
+    if layout is not None:
+        fused = layout.cut(fused)
+        area = layout.area
+        assert pair is not None
+        pair = layout.pair(pair)
+        operator = ground.operator
+
+        def degrade(cube: np.ndarray) -> np.ndarray:
+            return operator.forward(layout.filled_up(cube))
+
+        if placement is not None:
+            # In pixels of the MSI, no longer of the whole ratio.
+            psf = turned_with(psf, placement)
     held_out: Optional[np.ndarray] = None
     if left_out is not None:
         held_out = held_out_image(ground, left_out)
     return FusionResult(
         fused=fused,
-        psf=ground.degradations.psf,
+        psf=psf,
         srf=ground.degradations.srf,
         notes=notes,
         extras=extras,
         pair=pair,
         degrade=degrade,
+        area=area,
         held_out=held_out,
         **more,
     )
@@ -369,7 +401,7 @@ def choices_on(ground: Ground) -> dict[str, Any]:
     choices = {
         "rank": ground.rank,
         "psf_family": degradations.psf_family,
-        "psf_sigma": sharpness(degradations.psf),
+        "psf_sigma": sharpness(degradations.psf) * ground.pixel,
         "border": degradations.border,
         "supports": degradations.supports,
         "msi_noise": ground.msi_noise * ground.level,
@@ -378,5 +410,5 @@ def choices_on(ground: Ground) -> dict[str, Any]:
         "found": ground.prepared.found,
     }
     if degradations.band_psfs is not None:
-        choices["psf_sigma_first_last_band"] = band_sigmas(degradations.band_psfs)
+        choices["psf_sigma_first_last_band"] = [ground.pixel * sigma for sigma in band_sigmas(degradations.band_psfs)]
     return choices

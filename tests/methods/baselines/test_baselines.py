@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.ndimage import convolve1d, gaussian_filter
 
 from paddle_umsft.api import fuse
+from paddle_umsft.cameras.observe import pair
 from paddle_umsft.cameras.psf import box_psf, gaussian_psf
 from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.config.data import ObserveConfig
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.methods.baselines.bicubic import fuse_bicubic
 from paddle_umsft.methods.baselines.cnmf import extreme_spectra, fuse_cnmf
 from paddle_umsft.methods.baselines.gsa import fuse_gsa
-from paddle_umsft.methods.baselines.guesses import find_psf, find_srf
+from paddle_umsft.methods.baselines.guesses import find_operator, find_psf, find_srf
 from paddle_umsft.methods.baselines.sfim import fuse_sfim
 from paddle_umsft.metrics import evaluate
 
@@ -139,6 +142,24 @@ def test_guesses_recover_what_fits() -> None:
         np.testing.assert_allclose(find_psf(_observe(scene, psf)), psf)
     observation = _observe(scene, box_psf(8))
     np.testing.assert_allclose(find_srf(observation, observation.lr_hsi @ _srf().T), _srf(), atol=1e-4)
+
+
+def test_at_a_real_border_gaussians_keep_their_tails() -> None:
+    """Cut out after the blur, by scipy: a Gaussian of half an LR pixel reaches beyond its own pixel and the picture."""
+    scale, edge = 8, 32
+    scene = gaussian_filter(np.random.default_rng(4).uniform(size=(128, 160, 31)), (1.5, 1.5, 0))
+    offsets = np.arange(-19.5, 20.0)
+    line = np.exp(-0.5 * (offsets / (0.5 * scale)) ** 2)
+    seen = convolve1d(convolve1d(scene, line / line.sum(), axis=0, origin=-1), line / line.sum(), axis=1, origin=-1)
+    inner = scene[edge:-edge, edge:-edge]
+    lr_hsi = seen[edge:-edge, edge:-edge][3::scale, 3::scale]
+    case = pair(lr_hsi, inner @ _srf().T, ObserveConfig())
+    found = find_operator(case.observation)
+    assert found.border == "reflect"
+    assert np.sum(found.psf**2) == pytest.approx(1 / (4 * np.pi * (0.5 * scale) ** 2), rel=0.01)
+    simulated = pair(lr_hsi, inner @ _srf().T, ObserveConfig(border="wrap"))
+    assert find_operator(simulated.observation).border == "wrap"
+    assert len(find_psf(simulated.observation)) == scale
 
 
 def test_extreme_spectra_are_the_corners() -> None:

@@ -1,0 +1,128 @@
+"""The tone curve that has no name: a monotone spline, the same for all MSI bands, straight from the pair.
+
+With basis functions B_k that all rise, light = sum a_k B_k(value) with a_k >= 0 rises too, and what LR pixels see of it
+is linear in a: sum a_k PSF(B_k(MSI)). What a mix of HSI bands explains is projected out, and the a that leaves least of
+its own contrast is found by a few non-negative least squares.
+
+References:
+    J. O. Ramsay: Monotone regression splines in action. Statistical Science 3(4), 1988.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.interpolate import BSpline
+from scipy.optimize import nnls
+
+from paddle_umsft.preparation.gains import Undone
+from paddle_umsft.preparation.robust import TINY
+from paddle_umsft.preparation.tone import white_level
+from paddle_umsft.preparation.view import View, fit, spectral_directions
+
+DEGREE = 3
+# Stretches between the knots: curves of cameras, film and logarithms are followed to half a per cent by six.
+STRETCHES = 6
+# Rounds: the contrast is held at that of the round before, and LR pixels that do not fit count less each time.
+ROUNDS = 4
+# Weight of the condition on the contrast against the residuals, whose norm is 1 at the start.
+HOLD = 1e3
+# Pull of neighbouring steps towards each other, relative: it decides only where no value lies between two knots.
+SMOOTH = 1e-4
+# Values between 0 and 1 of which the curve tells what light they stand for.
+HALF = 0.5
+
+
+class RisingSpline:
+    """A curve from values to light that rises from 0 at 0 to 1 at 1.
+
+    Args:
+        steps: (k,) not negative; scaled to sum 1.
+    """
+
+    def __init__(self, steps: np.ndarray) -> None:
+        total = float(steps.sum())
+        heights = np.concatenate([[0.0], np.cumsum(steps) / total])
+        self.spline = BSpline(_knots(), heights, DEGREE, extrapolate=True)
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Light of any values; beyond white it goes on straight."""
+        inner = np.clip(values, 0.0, 1.0)
+        slope = float(self.spline(1.0, 1))
+        return np.asarray(self.spline(inner) + slope * (values - inner))
+
+
+def _knots() -> np.ndarray:
+    """Knots of the splines on 0 ... 1, the outermost as often as it takes."""
+    inner = np.linspace(0.0, 1.0, STRETCHES + 1)
+    return np.concatenate([np.zeros(DEGREE), inner, np.ones(DEGREE)])
+
+
+def _rising_functions() -> list[BSpline]:
+    """Basis functions that rise from 0 to 1: sums of all B-splines from one on."""
+    knots = _knots()
+    count = len(knots) - DEGREE - 1
+    functions = []
+    for first in range(1, count):
+        heights = (np.arange(count) >= first).astype(np.float64)
+        functions.append(BSpline(knots, heights, DEGREE))
+    return functions
+
+
+def fitted_spline(view: View) -> RisingSpline:
+    """The curve under which the pair agrees best, as far as the view's PSF and placement are right.
+
+    Args:
+        view: The pair, its MSI as it was recorded.
+    """
+    values = np.clip(view.hr_msi / white_level(view.hr_msi), 0.0, 1.0)
+    seen = []
+    for function in _rising_functions():
+        seen.append(view.but(hr_msi=function(values)).seen().values)  # (n, M)
+    basis = np.stack(seen, axis=2)  # (n, M, k)
+    bands, depth = basis.shape[1:]
+    found = fit(view)
+    shared = spectral_directions(view.lr_hsi, found.counted.reshape(view.lr_shape))
+    weights = found.weights
+    # Begin with no curve at all.
+    steps = np.full(depth, 1.0 / depth)
+    differences = np.diff(np.eye(depth), axis=0)
+    for _ in range(ROUNDS):
+        root = np.sqrt(weights)[:, None]
+        orthogonal, _ = np.linalg.qr(shared * root)
+        rows = []
+        contrast = np.zeros(depth)
+        for band in range(bands):
+            weighted = basis[:, band] * root  # (n, k)
+            left = weighted - orthogonal @ (orthogonal.T @ weighted)
+            centred = basis[:, band] - np.average(basis[:, band], axis=0, weights=weights)
+            light = centred @ steps
+            spread = float(np.sqrt(np.average(light**2, weights=weights))) + TINY
+            # Every band in units of its own contrast as it is now.
+            rows.append(left / spread)
+            contrast += (weights * light) @ centred / spread**2
+        stacked = np.concatenate(rows)
+        _, triangle = np.linalg.qr(stacked)  # the same sums of squares in k rows
+        size = float(np.linalg.norm(triangle))
+        tie = SMOOTH * size * differences
+        hold = HOLD * size * contrast / (contrast @ steps)
+        system = np.concatenate([triangle, tie, hold[None]])
+        target = np.zeros(len(system))
+        target[-1] = HOLD * size
+        solved, _ = nnls(system, target)
+        steps = solved / max(solved.sum(), TINY)
+        current = view.but(hr_msi=RisingSpline(steps)(values))
+        weights = fit(current).weights
+    return RisingSpline(steps)
+
+
+def without_spline(view: View, curve: RisingSpline) -> Undone:
+    """The MSI in linear light."""
+    white = white_level(view.hr_msi)
+    light = white * curve(view.hr_msi / white)
+    half = float(curve(np.array(HALF)))
+    return Undone(
+        view=view.but(hr_msi=light),
+        note=f"the MSI has a tone curve (a monotone spline: half of white stands for {half:.2f} of the light), undone",
+        freedom=STRETCHES + DEGREE - 2,
+        size=1.0,
+    )
