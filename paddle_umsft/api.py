@@ -31,7 +31,8 @@ from paddle_umsft.data.labelled_pair import labelled_pair
 from paddle_umsft.data.masks import check_mask, filled
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import Case, FusionResult, Observation, Scene
-from paddle_umsft.errors import ConfigError
+from paddle_umsft.data.validity import usual_fill
+from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.methods.table import METHODS, find_method, run_method
 
 # A file or folder, or several files of one band each.
@@ -258,6 +259,10 @@ def _checked_observation(
     lr_hsi, mask_hsi = _masked(lr_hsi, mask_hsi, "hsi")
     hr_msi, mask_msi = _masked(hr_msi, mask_msi, "msi")
     lr_hsi, hr_msi = check_cube(lr_hsi, "lr_hsi"), check_cube(hr_msi, "hr_msi")
+    if mask_hsi is None:
+        _check_filled(lr_hsi, "hsi")
+    if mask_msi is None:
+        _check_filled(hr_msi, "msi")
     if scale is None and grid is None:
         check_bands_last(lr_hsi.shape, hr_msi.shape)
     whole, grid = check_grids(lr_hsi.shape, hr_msi.shape, _checked_ratio(scale), grid)
@@ -306,6 +311,25 @@ def _checked_ratio(scale: Any) -> Optional[float]:
         return float(scale)
     is_float = isinstance(scale, (float, np.floating)) and np.isfinite(scale) and float(scale).is_integer()
     return check_scale(int(scale) if is_float else scale, where="scale")
+
+
+def _check_filled(image: np.ndarray, which: str) -> None:
+    """Refuse a cube whose pixels hold a usual fill value: it would be fused as light.
+
+    Raises:
+        DataError: It does; the message has the call that masks them.
+    """
+    name = {"hsi": "lr_hsi", "msi": "hr_msi"}[which]
+    fill = usual_fill(image)
+    if fill is None:
+        return
+    count = int((image == fill).all(axis=2).sum())
+    raise DataError(
+        "values that mean no data",
+        where=name,
+        got=f"{count} pixels of {fill:g}",
+        hint=f"fuse(..., mask_{which}=({name} != {fill:g}).all(2)) leaves them out",
+    )
 
 
 def _settings(config: Optional[Union[Config, str, Path]], overrides: Iterable[str], instead: dict[str, Any]) -> Config:
