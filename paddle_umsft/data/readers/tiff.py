@@ -85,7 +85,11 @@ def read_tiff(file: Path, request: Request) -> RawArray:
             lambda: _by_tifffile(file),
         )
         assert isinstance(found, RawArray)
-    found = _as_light(found, head, file)
+    found = _as_light(
+        found,
+        head,
+        file,
+    )
     # A place on the ground goes before the way a camera was held.
     if found.facts.ground.is_known or head.orientation == 1:
         return found
@@ -137,12 +141,20 @@ def _colours_of(page: Any) -> Optional[np.ndarray]:
     return np.asarray(upper.T, np.uint8)
 
 
-def _as_light(found: RawArray, head: _Head, file: Path) -> RawArray:
+def _as_light(
+    found: RawArray,
+    head: _Head,
+    file: Path,
+) -> RawArray:
     """Return an image whose numbers grow with the light: negatives turned over, palettes looked up."""
     if head.photometric == WHITE_IS_ZERO and head.largest > 0:
         whole = np.asarray(head.largest, found.values.dtype)
         note = f"{file.name}: 0 is white in it: numbers turned over"
-        return replace(found, values=whole - found.values, notes=(*found.notes, note))
+        return replace(
+            found,
+            values=whole - found.values,
+            notes=(*found.notes, note),
+        )
     if head.photometric == PALETTE and head.colours is not None:
         numbers = found.values
         if numbers.ndim == IMAGE_AXES:
