@@ -12,8 +12,9 @@ from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.ground import Georeference
 from paddle_umsft.errors import DataError
 
-# MSI pixels by which a corner may lie off a plain grid: coordinates are written with few digits.
-ROUNDING = 0.05
+# MSI pixels by which a corner may lie off a plain grid: coordinates are written with few digits, and what is left of a
+# shift is found in the images themselves.
+ROUNDING = 0.1
 # HSI pixels around the HSI that an MSI keeps when it is cut, and the share of it that is cut away at least.
 MARGIN = 4
 WORTH_CUTTING = 0.5
