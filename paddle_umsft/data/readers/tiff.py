@@ -112,7 +112,7 @@ def _head_of(file: Path) -> _Head:
             # tifffile looks for its codecs here and says what is missing.
             _ = first.decode
             _ = tifffile.TIFF.DECOMPRESSORS[first.compression]
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, ImportError):
             needs_codec = tifffile.COMPRESSION(first.compression).name
         orientation = first.tags.valueof(ORIENTATION, default=1)
         return _Head(

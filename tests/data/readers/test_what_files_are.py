@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -112,3 +114,34 @@ def test_a_fill_value_in_an_array_is_refused_with_the_call_that_mends_it() -> No
     high = np.ones((2 * ROWS, 2 * COLUMNS, 3), np.float32)
     with pytest.raises(DataError, match=r"2 pixels of -9999.*mask_hsi=\(lr_hsi != -9999\)\.all\(2\)"):
         fuse(low, high)
+
+
+WITHOUT_CODECS = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("imagecodecs", "rasterio", "zstandard", "compression"):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Missing())
+from paddle_umsft.data.readers import gdal, tiff
+from paddle_umsft.errors import DataError
+tiff.has_rasterio = gdal.has_rasterio = lambda: False
+try:
+    tiff.read_tiff(__import__("pathlib").Path(sys.argv[1]), None)
+except DataError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("compression", ["lzw", "zstd"])
+def test_what_to_install_for_a_compression(tmp_path: Path, compression: str) -> None:
+    pytest.importorskip("imagecodecs")
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, image(np.uint8)[:, :, :3], photometric="rgb", compression=compression)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_CODECS, str(path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert f"compressed by {compression.upper()}; pip install imagecodecs" in done.stdout
+    assert "damaged" not in done.stdout
