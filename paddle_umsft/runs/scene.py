@@ -29,7 +29,8 @@ from paddle_umsft.runs.folder import (
 )
 from paddle_umsft.runs.log import logging_to
 from paddle_umsft.runs.trust import log_verdict, save_expected_error, weighed_by_truth, with_verdict
-from paddle_umsft.runs.writers.table import settled_format
+from paddle_umsft.runs.writers.beside import write_beside
+from paddle_umsft.runs.writers.table import FORMATS, settled_format
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,8 @@ def _fuse_and_write(
         save_arrays(folder, case, result, format)
         if config.output.trust:
             save_expected_error(folder, result)
+        if config.output.trust and FORMATS[format].is_product:
+            write_beside(folder, "", result, case.observation, format, hint=OUTPUT_HINT)
         if config.output.figures:
             from paddle_umsft.runs.pictures import write_pictures
 

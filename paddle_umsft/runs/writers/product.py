@@ -69,6 +69,13 @@ def _finite(values: Optional[np.ndarray], place: int) -> Optional[float]:
     return float(values[place])
 
 
+def ground_of_result(observation: Observation) -> Georeference:
+    """Return where a result lies: where the MSI does."""
+    if observation.msi_facts is None:
+        return Georeference()
+    return observation.msi_facts.ground
+
+
 def make_product(
     fused: np.ndarray,
     observation: Observation,
@@ -90,9 +97,6 @@ def make_product(
         The cube in the HSI's units and type, on the MSI's ground.
     """
     facts = observation.hsi_facts or FileFacts()
-    ground = Georeference()
-    if observation.msi_facts is not None:
-        ground = observation.msi_facts.ground
     values = fused.astype(np.float64) * float(observation.meta.get("divisor", 1.0))
     if valid is not None:
         values[~valid] = np.nan
@@ -109,7 +113,7 @@ def make_product(
     stored, no_data = _stored(values, kind, facts.no_data)
     return Product(
         values=stored,
-        ground=ground,
+        ground=ground_of_result(observation),
         bands=bands,
         no_data=no_data,
         units=facts.units,
