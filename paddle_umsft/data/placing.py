@@ -12,8 +12,9 @@ from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.ground import Georeference
 from paddle_umsft.errors import DataError
 
-# MSI pixels by which a corner may lie off a plain grid: coordinates are written with few digits.
-ROUNDING = 0.05
+# MSI pixels by which a corner may lie off a plain grid: coordinates are written with few digits, and what is left of a
+# shift is found in the images themselves.
+ROUNDING = 0.1
 # HSI pixels around the HSI that an MSI keeps when it is cut, and the share of it that is cut away at least.
 MARGIN = 4
 WORTH_CUTTING = 0.5
@@ -121,8 +122,17 @@ def common_windows(
     corners = _corners(lr_shape)
     apart = corners @ grid.matrix.T + grid.origin - (ratio * corners + np.rint(grid.origin))
     if ratio > LEAST_RATIO and np.abs(apart).max() < ROUNDING:
-        return _whole_windows(ratio, np.rint(grid.origin).astype(int), lr_shape, hr_shape)
-    return _margin_window(grid, lr_shape, hr_shape)
+        return _whole_windows(
+            ratio,
+            np.rint(grid.origin).astype(int),
+            lr_shape,
+            hr_shape,
+        )
+    return _margin_window(
+        grid,
+        lr_shape,
+        hr_shape,
+    )
 
 
 def _whole_windows(
@@ -159,8 +169,16 @@ def _margin_window(
     margin = MARGIN * grid.ratios.max()
     corners = _corners(lr_shape) @ grid.matrix.T + grid.origin
     size = np.array(hr_shape[:2])
-    first = np.clip(np.floor(corners.min(axis=0) - margin), 0, size).astype(int)
-    last = np.clip(np.ceil(corners.max(axis=0) + margin), 0, size).astype(int)
+    first = np.clip(
+        np.floor(corners.min(axis=0) - margin),
+        0,
+        size,
+    ).astype(int)
+    last = np.clip(
+        np.ceil(corners.max(axis=0) + margin),
+        0,
+        size,
+    ).astype(int)
     height, width = (int(length) for length in last - first)
     # Two places, or an MSI that is hardly larger.
     if height * width == 0 or height * width > WORTH_CUTTING * size.prod():
