@@ -18,6 +18,8 @@ from paddle_umsft.errors import ConfigError
 SIMILAR_KEY = 0.5
 # Length up to which a message shows a wrong value.
 SHOWN_VALUE = 80
+# How a list begins in YAML.
+LIST_BEGINS = "["
 # Names of methods, and of their sections, that earlier versions had.
 RENAMED = {"hybrid": "ensemble"}
 
@@ -94,10 +96,14 @@ def _apply_override(content: dict[str, Any], override: str) -> None:
     # The key first: what its value may look like depends on it.
     parts, text = split_override(override)
     annotation = _known_key(parts, override)
+    is_text = annotation in (str, Optional[str])
+    # A file, or a list of them: only what opens a bracket is a list.
+    if annotation == Optional[Union[str, list[str]]]:
+        is_text = not text.strip().startswith(LIST_BEGINS)
     value = override_value(
         ".".join(parts),
         text,
-        is_text=annotation in (str, Optional[str]),
+        is_text=is_text,
     )
     set_value(content, parts, value)
 

@@ -51,7 +51,7 @@ class OutputConfig(Section):
         visualdl: Whether a VisualDL log is written.
         figures: Whether pictures and report.html are written.
         clip: Whether values of the result below zero are set to zero; else they are data, and their share is told.
-        trust: Whether the expected error of every value is written beside the cube, as large as that.
+        trust: Whether the expected error of every value is written beside the cube, as large as that; and the mask.
     """
 
     root: str = "output"

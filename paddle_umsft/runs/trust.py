@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.runs.folder import OUTPUT_HINT, made_by, save_array
-from paddle_umsft.runs.writers.product import make_product
-from paddle_umsft.runs.writers.table import FORMATS, write_product
+from paddle_umsft.runs.folder import OUTPUT_HINT, save_array
+from paddle_umsft.runs.writers.beside import ERROR, write_beside
+from paddle_umsft.runs.writers.table import FORMATS
 from paddle_umsft.trust.reasons import about_truth
 
-EXPECTED_ERROR = "expected_error"
 VERDICT = "verdict"
 # What decides, where there is a truth, whether a result is better than interpolation.
 FIGURE = "PSNR"
@@ -85,7 +84,7 @@ def save_expected_error(
 ) -> None:
     """Write expected_error.npy, float32 (H, W, C), in the units of the cube.
 
-    Beside a product for other programs lies the expected error of that, in its units.
+    Beside a product for other programs lies the expected error of that, in its units, and its mask.
 
     Args:
         folder: The scene's.
@@ -98,9 +97,6 @@ def save_expected_error(
     """
     if result.trust is None:
         return
-    cube = result.trust.expected.cube()
-    save_array(folder / f"{EXPECTED_ERROR}.npy", cube)
+    save_array(folder / f"{ERROR}.npy", result.trust.expected.cube())
     if FORMATS[format].is_product:
-        history = f"expected error of: {made_by(observation, result)}"
-        product = make_product(cube, observation, history, result.valid, is_difference=True)
-        write_product(folder / f"{EXPECTED_ERROR}{FORMATS[format].suffix}", product, format, hint=OUTPUT_HINT)
+        write_beside(folder, "", result, observation, format, hint=OUTPUT_HINT)
