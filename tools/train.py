@@ -25,7 +25,7 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run; returns 0, 2 (bad usage or configuration), 3 (bad data) or 130 (interrupted)."""
+    """Run; returns 0, 2 (bad usage or configuration), 3 (bad data), 130 (interrupted) or 143 (SIGTERM)."""
     args = parse(argv)
     try:
         from paddle_umsft.errors import StoppedError, UmsftError
@@ -43,10 +43,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         config, folder = open_run(args.config, args.override, args.device, args.output, args.resume)
         outcomes = fuse_all(config, folder, quiet=args.quiet, debug=args.debug)
-    except (StoppedError, KeyboardInterrupt):
+    except (StoppedError, KeyboardInterrupt) as stop:
         how = f"go on with: python tools/train.py --resume {folder}" if folder else "nothing was done yet"
         print(f"interrupted; {how}", file=sys.stderr)
-        return StoppedError.exit_code
+        return getattr(stop, "exit_code", StoppedError.exit_code)
     except UmsftError as error:
         if args.debug:
             traceback.print_exc()

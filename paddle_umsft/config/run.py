@@ -19,6 +19,9 @@ from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.config.uhntc import UhntcSettings
 from paddle_umsft.config.umsft import NetworkConfig, SolverConfig, WarmUpConfig
 
+# Where the data lie; what lies there is what counts.
+DATA_PATHS = ("path", "lr_hsi", "hr_msi")
+
 
 class EvaluateConfig(Section):
     """Looking at the result on the way. Needs a truth; the method itself never sees it.
@@ -87,9 +90,24 @@ class Config(Section):
     def digest(self) -> str:
         """Hash of everything that decides the numbers of a run; where it runs and where the output goes do not.
 
-        Defaults stay out of it, so that a key that comes with a later version leaves earlier runs resumable.
+        Nor does where the data lie: a run keeps their sums, and the same data under another path are the same run.
+        What the package makes itself has no sum, so its name counts. Defaults stay out of it, so that a key that comes
+        with a later version leaves earlier runs resumable.
         """
-        aside: dict[str, Any] = {"output": True, "evaluate": {"interval", "images"}, "runtime": {"device", "threads"}}
+        places = {key for key in DATA_PATHS if "://" not in str(getattr(self.data, key))}
+        return self._digest_without(places)
+
+    def is_digest(self, found: Any) -> bool:
+        """Whether a run's digest is that of this configuration; the paths of the data count in those of old runs."""
+        return found in (self.digest(), self._digest_without(set()))
+
+    def _digest_without(self, places: set[str]) -> str:
+        aside: dict[str, Any] = {
+            "output": True,
+            "evaluate": {"interval", "images"},
+            "runtime": {"device", "threads"},
+            "data": places,
+        }
         default = dict(_leaves(type(self)().model_dump(mode="json", exclude=aside)))
         content = _leaves(self.model_dump(mode="json", exclude=aside))
         chosen = {key: value for key, value in content if key not in default or default[key] != value}

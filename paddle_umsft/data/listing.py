@@ -12,6 +12,16 @@ from paddle_umsft.data.readers.base import require_file
 from paddle_umsft.data.readers.table import FOLDER_FORMATS, folder_format, scene_suffixes
 from paddle_umsft.errors import ConfigError, DataError
 
+# Control characters, slashes of either kind, and halves of characters.
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\u2028\u2029\ud800-\udfff]")
+SUBSTITUTE = "_"
+FORMULA_SIGNS = ("=", "+", "-", "@")
+# What a run calls its own folders and files.
+_OURS = re.compile(r"iter_\d+(\.\w+)?|vdl|log|.+\.(?:yml|json|csv|html|txt)", re.IGNORECASE)
+UNNAMED = "scene"
+# Names of folders may have 255 bytes; a number may come behind.
+LONGEST_NAME = 240
+
 
 @dataclass(frozen=True)
 class SceneEntry:
@@ -58,16 +68,31 @@ def list_scenes(settings: DataConfig) -> list[SceneEntry]:
     path = Path(settings.path).expanduser()
     if not path.is_dir():
         require_file(path)
-        return [SceneEntry(name=path.stem, settings=settings)]
+        return [SceneEntry(name=clean_name(path.stem), settings=settings)]
     whole = folder_format(path)
     if whole is not None:
-        return [SceneEntry(name=whole.name_of(path), settings=settings)]
+        return [SceneEntry(name=clean_name(whole.name_of(path)), settings=settings)]
     return _in_folder(settings, path)
 
 
 def pair_name(settings: DataConfig) -> str:
     """Return the short name of a given pair: its LR-HSI's file name without the suffix."""
-    return Path(str(settings.lr_hsi)).stem
+    return clean_name(Path(str(settings.lr_hsi)).stem)
+
+
+def clean_name(name: str) -> str:
+    """Return a name that is good for a folder, a cell of a table and a line of a log; ordinary ones stay.
+
+    Args:
+        name: As files are called, which may be anything.
+    """
+    # Of bytes that are no UTF-8 Python makes surrogates, which cannot be printed; the rest leads out of a line or path.
+    name = _UNFIT.sub(SUBSTITUTE, name).strip(" .")
+    # A spreadsheet computes what begins so, and a run has files and folders of its own.
+    if name.startswith(FORMULA_SIGNS) or _OURS.fullmatch(name):
+        name = SUBSTITUTE + name
+    short = name.encode("utf-8")[:LONGEST_NAME]
+    return short.decode("utf-8", "ignore") or UNNAMED
 
 
 def _built_in(settings: DataConfig, path: str) -> SceneEntry:
@@ -93,7 +118,7 @@ def _in_folder(settings: DataConfig, folder: Path) -> list[SceneEntry]:
             continue
         short = _short_name(item)
         if short is not None:
-            found.append((item, short))
+            found.append((item, clean_name(short)))
     if not found:
         labels = [row.label for row in FOLDER_FORMATS]
         got = "none of these"
@@ -107,14 +132,27 @@ def _in_folder(settings: DataConfig, folder: Path) -> list[SceneEntry]:
         )
     shorts = [short for _, short in found]
     entries = []
+    taken: set[str] = set()
     for item, short in found:
         name = short
         # Two files that differ in nothing but the suffix: results of the one must not overwrite those of the other.
         if shorts.count(short) > 1:
-            name = item.name
+            name = clean_name(item.name)
+        name = _free_name(name, taken)
+        taken.add(name)
         only = settings.model_copy(update={"path": str(item)})
         entries.append(SceneEntry(name=name, settings=only))
     return entries
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """Return a name that is not taken yet: itself, or with the next number behind it."""
+    free = name
+    number = 1
+    while free in taken:
+        number += 1
+        free = f"{name}-{number}"
+    return free
 
 
 def _short_name(item: Path) -> Optional[str]:
