@@ -9,7 +9,7 @@ from typing import Any, Optional
 import numpy as np
 
 from paddle_umsft.config.data import DEMO_PATH, INDIAN_PINES_PATH, DataConfig
-from paddle_umsft.data.checks import check_axes, check_cube, check_numeric
+from paddle_umsft.data.checks import check_axes, check_cube, check_numeric, to_float32
 from paddle_umsft.data.indian_pines import read_indian_pines
 from paddle_umsft.data.layout import SortedBands, divisor_of, in_nm, sort_bands, to_hwc, wavelengths_for
 from paddle_umsft.data.listing import list_scenes, pair_name
@@ -342,4 +342,4 @@ def _normalise(
     divisor = divisor_of(cube, settings.normalise, where)
     # Divided in float64: a 16-bit integer has no exact quotient in float32, and is to be rounded once only.
     divided = cube.astype(np.float64) / divisor
-    return np.ascontiguousarray(divided, dtype=np.float32), divisor
+    return to_float32(divided, where), divisor

@@ -15,6 +15,7 @@ from paddle_umsft.data.checks.values import (
     check_finite,
     check_numeric,
     check_wavelengths,
+    to_float32,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "check_tiling",
     "check_wavelengths",
     "crop_size",
+    "to_float32",
 ]
