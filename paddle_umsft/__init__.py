@@ -32,6 +32,7 @@ _EXPORTS = {
     "UMSFT": "paddle_umsft.methods.umsft.network",
     "Case": "paddle_umsft.data.scene",
     "FusionResult": "paddle_umsft.data.scene",
+    "HsiGrid": "paddle_umsft.data.grid",
     "Observation": "paddle_umsft.data.scene",
     "Scene": "paddle_umsft.data.scene",
     "UmsftError": "paddle_umsft.errors",

@@ -15,8 +15,11 @@ from paddle_umsft.config.load import listed_overrides, load_config, make_config
 from paddle_umsft.config.run import Config
 from paddle_umsft.data import reading
 from paddle_umsft.data.checks import (
+    check_axes,
+    check_bands_last,
     check_cube,
-    check_pair,
+    check_grids,
+    check_numeric,
     check_psf,
     check_scale,
     check_srf,
@@ -24,10 +27,16 @@ from paddle_umsft.data.checks import (
     check_wavelengths,
     to_float32,
 )
+from paddle_umsft.data.grid import HsiGrid
+from paddle_umsft.data.labelled_pair import labelled_pair
+from paddle_umsft.data.masks import check_mask, filled
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import Case, FusionResult, Observation, Scene
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.methods.table import METHODS, find_method, run_method
+
+# A file or folder, or several files of one band each.
+Named = Union[str, Path, Sequence[Union[str, Path]]]
 
 
 def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
@@ -53,14 +62,12 @@ def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
     return reading.read_scene(settings)
 
 
-def read_pair(
-    lr_hsi: Union[str, Path], hr_msi: Union[str, Path], *, observe: Optional[Mapping[str, Any]] = None, **data: Any
-) -> Case:
+def read_pair(lr_hsi: Named, hr_msi: Named, *, observe: Optional[Mapping[str, Any]] = None, **data: Any) -> Case:
     """Read an LR-HSI and an HR-MSI that belong together.
 
     Args:
-        lr_hsi: The file of the one.
-        hr_msi: The file of the other; may be the same.
+        lr_hsi: The file of the one, a satellite product's folder, or files of one band each.
+        hr_msi: The same of the other; may be the same file.
         observe: Keys of section `observe`: `scale`, `supports`, `known_psf` ...
         **data: Keys of section `data`: `lr_key`, `hr_key`, `layout`, `normalise`, `wavelengths_nm` ...
 
@@ -71,7 +78,8 @@ def read_pair(
         ConfigError: A key or value that the sections do not know.
         DataError: Missing, unreadable or unusable data, or sizes that do not agree.
     """
-    content = {"data": {"lr_hsi": str(lr_hsi), "hr_msi": str(hr_msi), **data}, "observe": dict(observe or {})}
+    named = {"lr_hsi": _as_text(lr_hsi), "hr_msi": _as_text(hr_msi)}
+    content = {"data": {**named, **data}, "observe": dict(observe or {})}
     config = make_config(content, where="read_pair")
     images = reading.read_pair(config.data)
     return pair(
@@ -81,7 +89,19 @@ def read_pair(
         name=images.name,
         wavelengths_nm=images.wavelengths_nm,
         meta=images.meta,
+        mask_hsi=images.mask_hsi,
+        mask_msi=images.mask_msi,
+        hsi_facts=images.hsi_facts,
+        msi_facts=images.msi_facts,
+        grid=images.grid,
     )
+
+
+def _as_text(named: Named) -> Union[str, list[str]]:
+    """Return the names of files as a configuration has them."""
+    if isinstance(named, (str, Path)):
+        return str(named)
+    return [str(name) for name in named]
 
 
 def simulate(scene: Scene, config: Optional[Config] = None, *, seed: int = 1, **observe: Any) -> Case:
@@ -116,11 +136,14 @@ def fuse(
     lr_hsi: Union[np.ndarray, Case, Observation],
     hr_msi: Optional[np.ndarray] = None,
     *,
-    scale: Optional[int] = None,
+    scale: Optional[float] = None,
+    grid: Optional[HsiGrid] = None,
     supports: Optional[Sequence[Sequence[int]]] = None,
     psf: Optional[np.ndarray] = None,
     srf: Optional[np.ndarray] = None,
     wavelengths_nm: Optional[np.ndarray] = None,
+    mask_hsi: Optional[np.ndarray] = None,
+    mask_msi: Optional[np.ndarray] = None,
     config: Optional[Union[Config, str, Path]] = None,
     overrides: Optional[Iterable[str]] = (),
     method: Optional[str] = None,
@@ -133,13 +156,19 @@ def fuse(
 
     Args:
         lr_hsi: (h, w, C), real, scaled to about [0, 1]; or what `simulate` or `read_pair` returned, which holds both
-            images and all that is known of them.
-        hr_msi: (H, W, M), scaled alike, H = h * scale, W = w * scale.
-        scale: Whole ratio of the resolutions; None: by the sizes.
+            images and all that is known of them; or an `xarray.DataArray` in any units, its axes in any order and told
+            by their names (y, x, band ...), with its wavelengths, no-data and coordinates.
+        hr_msi: (H, W, M), scaled alike, H = h * scale, W = w * scale; any size with a ratio that is no whole number, or
+            with a grid; a DataArray where `lr_hsi` is one.
+        scale: Ratio of the resolutions; None: by the sizes.
+        grid: Where the HSI's pixels lie on the MSI, see `HsiGrid`; None: both begin at the same corner.
         supports: Per MSI band the half-open range [a, b) of HSI bands it can see; None: all bands.
         psf: (k, k) known PSF in HR pixels, scaled to sum 1 here; None: learned.
         srf: (M, C) known SRF; None: learned.
         wavelengths_nm: (C,) band centres of the HSI.
+        mask_hsi: (h, w), True where the LR-HSI holds data; what lies under False may be anything, NaN too, and
+            reaches no other pixel. None: all of it is data.
+        mask_msi: (H, W), the same for the HR-MSI.
         config: A `Config`, or the name of a configuration file; None: the published settings.
         overrides: `key.sub=value` on top of a named configuration.
         method: Instead of the configuration's.
@@ -150,10 +179,13 @@ def fuse(
         on_record: Called with every record of an iterative method (stage, iteration, loss ...).
 
     Returns:
-        `fused` (H, W, C) float32, `psf`, `srf` (M, C), `history`.
+        `fused` (H, W, C) float32, `psf`, `srf` (M, C), `history`, `notes`; with masks `valid` (H, W), False where there
+        is no data; `verdict` whether to trust it, and `trust` how far: `trust.expected.cube()` is the error to expect
+        of every value. A verdict that is not good is a warning too. Of DataArrays `fused` is one too: bands and units
+        of the HSI, rows and columns of the MSI, NaN where there is no data.
 
     Raises:
-        DataError: If the images are unusable or do not agree by one whole factor.
+        DataError: If the images are unusable, or agree neither by one whole factor nor by the ratio or grid given.
         ConfigError: If a setting does not fit.
 
     Example:
@@ -164,20 +196,33 @@ def fuse(
         >>> fuse(lr_hsi, scene[:, :, :2], scale=4, method="bicubic").fused.shape
         (32, 48, 5)
     """
+    labels = labelled_pair(lr_hsi, hr_msi)
+    if labels is not None:
+        lr_hsi, hr_msi = labels.lr_hsi, labels.hr_msi
+        wavelengths_nm = labels.known("wavelengths_nm", wavelengths_nm, labels.wavelengths_nm)
+        mask_hsi = labels.known("mask_hsi", mask_hsi, labels.hsi.mask)
+        mask_msi = labels.known("mask_msi", mask_msi, labels.msi.mask)
+        srf = labels.srf(srf)
     observation = _observation(
         lr_hsi,
         hr_msi,
         scale=scale,
+        grid=grid,
         supports=supports,
         psf=psf,
         srf=srf,
         wavelengths_nm=wavelengths_nm,
+        mask_hsi=mask_hsi,
+        mask_msi=mask_msi,
     )
     settings = _settings(config, overrides, {"method": method, "seed": seed})
     settings = _with_start(settings, weights, iterations)
     result = run_method(observation, settings, on_record)
-    for note in result.notes:
-        warnings.warn(note, stacklevel=2)
+    verdict = result.verdict
+    if verdict is not None and verdict.kind != "good":
+        warnings.warn(verdict.line, stacklevel=2)
+    if labels is not None:
+        result.fused = labels.labelled(result.fused, result.valid)
     return result
 
 
@@ -202,30 +247,66 @@ def _checked_observation(
     lr_hsi: np.ndarray,
     hr_msi: np.ndarray,
     *,
-    scale: Optional[int],
+    scale: Optional[float],
+    grid: Optional[HsiGrid],
     supports: Optional[Sequence[Sequence[int]]],
     psf: Optional[np.ndarray],
     srf: Optional[np.ndarray],
     wavelengths_nm: Optional[np.ndarray],
+    mask_hsi: Optional[np.ndarray],
+    mask_msi: Optional[np.ndarray],
 ) -> Observation:
+    lr_hsi, mask_hsi = _masked(lr_hsi, mask_hsi, "hsi")
+    hr_msi, mask_msi = _masked(hr_msi, mask_msi, "msi")
     lr_hsi, hr_msi = check_cube(lr_hsi, "lr_hsi"), check_cube(hr_msi, "hr_msi")
-    if scale is not None:
-        told: Any = scale
-        whole = isinstance(told, float) and told.is_integer()  # H / h is a float
-        scale = check_scale(int(told) if whole else told, where="scale")
-    scale = check_pair(lr_hsi.shape, hr_msi.shape, scale)
+    if scale is None and grid is None:
+        check_bands_last(lr_hsi.shape, hr_msi.shape)
+    whole, grid = check_grids(lr_hsi.shape, hr_msi.shape, _checked_ratio(scale), grid)
     bands, msi_bands = lr_hsi.shape[2], hr_msi.shape[2]
     checked_psf = None if psf is None else check_psf(psf)
     checked_srf = None if srf is None else check_srf(srf, bands, msi_bands=msi_bands)
     return Observation(
         lr_hsi=to_float32(lr_hsi, "lr_hsi"),
         hr_msi=to_float32(hr_msi, "hr_msi"),
-        scale=scale,
+        scale=whole,
         supports=None if supports is None else check_supports(supports, bands, msi_bands),
         psf=None if checked_psf is None else checked_psf / checked_psf.sum(),
         srf=checked_srf,
         wavelengths_nm=None if wavelengths_nm is None else check_wavelengths(wavelengths_nm, bands),
+        mask_hsi=mask_hsi,
+        mask_msi=mask_msi,
+        grid=grid,
     )
+
+
+def _masked(
+    image: np.ndarray,
+    mask: Optional[np.ndarray],
+    which: str,
+) -> tuple[np.ndarray, Optional[np.ndarray]]:
+    """An image with what its mask hides filled, and the mask, checked; both as they came without one.
+
+    Args:
+        image: (H, W, B), anything at all where it is masked.
+        mask: (H, W) or None.
+        which: "hsi" or "msi".
+    """
+    if mask is None:
+        return image, None
+    name = {"hsi": "lr_hsi", "msi": "hr_msi"}[which]
+    image = check_axes(check_numeric(image, name), name)
+    valid = check_mask(mask, image.shape, f"mask_{which}")
+    return filled(image, valid, name), valid
+
+
+def _checked_ratio(scale: Any) -> Optional[float]:
+    """A ratio of the resolutions as the user gave it: any above 1, a whole one (H / h is a float too) as an int."""
+    if scale is None:
+        return None
+    if isinstance(scale, (float, np.floating)) and not float(scale).is_integer() and 1 < scale < np.inf:
+        return float(scale)
+    is_float = isinstance(scale, (float, np.floating)) and np.isfinite(scale) and float(scale).is_integer()
+    return check_scale(int(scale) if is_float else scale, where="scale")
 
 
 def _settings(

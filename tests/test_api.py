@@ -10,6 +10,8 @@ import pytest
 from paddle_umsft import UmsftError, fuse
 
 RNG = np.random.RandomState(0)
+# Noise and other noise: no pair, and `fuse` says so.
+pytestmark = pytest.mark.filterwarnings("ignore:do not trust this")
 LOW, HIGH = RNG.uniform(0.1, 1, (8, 12, 5)), RNG.uniform(0.1, 1, (32, 48, 2))
 
 

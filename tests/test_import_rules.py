@@ -11,7 +11,7 @@ import paddle_umsft
 PACKAGE = Path(paddle_umsft.__file__).parent
 # Room -> the rooms that it may know. The chain of the data comes first, each link knowing all before it.
 MAY_KNOW: dict[str, set[str]] = {"errors": set(), "machine": {"errors"}}
-for room in ("config", "data", "cameras", "preparation", "methods", "runs", "compare"):
+for room in ("config", "data", "cameras", "preparation", "trust", "methods", "runs", "compare"):
     MAY_KNOW[room] = set(MAY_KNOW)
 MAY_KNOW |= {"metrics": {"errors", "machine"}, "weights": {"errors", "machine"}}
 MAY_KNOW["figures"] = MAY_KNOW["data"] | {"data", "metrics"}
@@ -20,6 +20,8 @@ MAY_KNOW["parity"] = MAY_KNOW["methods"] | {"methods"}
 MAY_KNOW["runs"] |= {"metrics", "figures"} | MAY_KNOW["methods"]
 MAY_KNOW["compare"] |= {"metrics", "figures"} | MAY_KNOW["runs"]
 MAY_KNOW["api"] = MAY_KNOW["parity"]
+MAY_KNOW["command"] = MAY_KNOW["compare"] | {"compare"}
+MAY_KNOW["__main__"] = {"command"}
 SHARED = {"networks", "regression", "table"}  # what methods share; every other folder of methods/ is one method's own
 NAMES = {path: ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
 MODULES = {name[: -len(".__init__")] if name.endswith(".__init__") else name: path for path, name in NAMES.items()}

@@ -14,17 +14,19 @@ from paddle_umsft.cameras.psf import build_psf
 from paddle_umsft.cameras.response import Srf
 from paddle_umsft.cameras.spatial import SpatialDegradation, whole_lines
 from paddle_umsft.cameras.spectral import SpectralDegradation
-from paddle_umsft.cameras.srf import build_srf
+from paddle_umsft.cameras.srf import build_srf, widths_of
 from paddle_umsft.config.data import DEFAULT_SCALE, ObserveConfig
 from paddle_umsft.data.checks import (
     check_counted,
     check_cube,
-    check_pair,
+    check_grids,
     check_scale,
     check_srf,
     check_supports,
     crop_size,
 )
+from paddle_umsft.data.facts import FileFacts
+from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.scene import Case, Observation, Scene
 from paddle_umsft.errors import DataError
 
@@ -35,6 +37,8 @@ MSI_STREAM = 1
 BRIGHTNESS_LIMITS = (0.5, 2.0)
 # Keeps a dark band's quotient finite.
 DARK = 1e-12
+# An LR pixel that sees more than this of what the scene does not hold has no data.
+LEAST_MASKED = 1e-3
 
 
 def simulate(
@@ -69,14 +73,18 @@ def simulate(
     scene, crop = crop_to_scale(scene, scale)
     psf = build_psf(observe.psf, scale)
     bands = scene.hr_hsi.shape[2]
-    srf = build_srf(observe, bands, scene.wavelengths_nm, scene.band_order)
+    srf = build_srf(observe, bands, scene.wavelengths_nm, scene.band_order, widths_of(scene.facts))
     # float64 inside: rounding of the simulation is then below that of the float32 it is stored in.
     truth = scene.hr_hsi.astype(np.float64)
     border = _border(observe.border)
-    clean_hsi = SpatialDegradation(psf, scale, border).forward(truth)  # (h, w, C)
+    operator = SpatialDegradation(psf, scale, border)
+    clean_hsi = operator.forward(truth)  # (h, w, C)
+    mask_hsi = _mask_of_lr(scene, operator)
     if observe.border == "valid":
         scene, crop = crop_to_whole(scene, len(psf), scale)
         clean_hsi = _cut(clean_hsi, crop, scale)
+        if mask_hsi is not None:
+            mask_hsi = _cut(mask_hsi, crop, scale)
         truth = _cut(truth, crop, 1)
     clean_msi = SpectralDegradation(srf.values).forward(truth)  # (H, W, M)
     meta: dict[str, Any] = {
@@ -106,13 +114,48 @@ def simulate(
         srf=known_srf,
         wavelengths_nm=scene.wavelengths_nm,
         meta=meta,
+        mask_hsi=mask_hsi,
+        mask_msi=scene.mask_hsi,
+        hsi_facts=_coarser(scene.facts, scale),
+        msi_facts=_of_msi(scene.facts),
     )
     return Case(
         observation=observation,
         reference=scene.hr_hsi,
         true_psf=psf,
         true_srf=srf.values,
+        mask=scene.mask_hsi,
     )
+
+
+def _coarser(facts: Optional[FileFacts], scale: int) -> Optional[FileFacts]:
+    """Return the facts of the simulated LR-HSI: those of the scene, in larger pixels."""
+    if facts is None:
+        return None
+    return facts.with_ground(facts.ground.coarser(scale))
+
+
+def _of_msi(facts: Optional[FileFacts]) -> Optional[FileFacts]:
+    """Return the facts of the simulated HR-MSI: the scene's place and time."""
+    if facts is None:
+        return None
+    return FileFacts(
+        ground=facts.ground,
+        units=facts.units,
+        acquired=facts.acquired,
+    )
+
+
+def _mask_of_lr(
+    scene: Scene,
+    operator: SpatialDegradation,
+) -> Optional[np.ndarray]:
+    """Return the (h, w) LR pixels that see nothing but what the scene holds; None where it holds everything."""
+    if scene.mask_hsi is None:
+        return None
+    hidden = (~scene.mask_hsi).astype(np.float64)
+    seen = operator.forward(hidden[..., None])[..., 0]  # (h, w), the share of each LR pixel that is masked
+    return np.asarray(seen <= LEAST_MASKED)
 
 
 def _record(
@@ -146,13 +189,18 @@ def pair(
     name: str = "pair",
     wavelengths_nm: Optional[np.ndarray] = None,
     meta: Optional[dict[str, Any]] = None,
+    mask_hsi: Optional[np.ndarray] = None,
+    mask_msi: Optional[np.ndarray] = None,
+    hsi_facts: Optional[FileFacts] = None,
+    msi_facts: Optional[FileFacts] = None,
+    grid: Optional[HsiGrid] = None,
 ) -> Case:
     """Make a case of two images made elsewhere; there is no truth.
 
-    Of `observe`, only `scale` (checked against the sizes), `supports`, and, where `known_psf` or `known_srf` is
-    set, `psf` and `srf` are used. A known SRF relates the values in the two files; where each image was divided by
-    its own maximum (`meta`: `normalise`, `divisor`, `divisor_msi`), it is rescaled to relate the divided ones. Other
-    divisors are units that the user chose, and it relates the divided images as it stands.
+    Of `observe`, only `scale` (checked against the sizes), `origin`, `supports`, and, where `known_psf` or
+    `known_srf` is set, `psf` and `srf` are used. A known SRF relates the values in the two files; where each image was
+    divided by its own maximum (`meta`: `normalise`, `divisor`, `divisor_msi`), it is rescaled to relate the divided
+    ones. Other divisors are units that the user chose, and it relates the divided images as it stands.
 
     Args:
         lr_hsi: (h, w, C), normalised.
@@ -161,34 +209,40 @@ def pair(
         name: Short name.
         wavelengths_nm: (C,) HSI band centres, if known.
         meta: Facts to be kept; what `read_pair` says of divisors and of the order of bands counts.
+        mask_hsi: (h, w), True where the LR-HSI holds data; None: everywhere.
+        mask_msi: (H, W), the same for the HR-MSI.
+        hsi_facts: What the LR-HSI's file says beside its numbers.
+        msi_facts: The same of the HR-MSI's.
+        grid: Where the HSI's pixels lie, where the files say so; what `observe` says goes before.
 
     Returns:
         The observation without truth. Without `observe.supports` and a known SRF, the supports are not known.
 
     Raises:
-        DataError: Unusable image, or sizes that do not agree by one whole factor.
+        DataError: Unusable image, sizes that do not agree by one whole factor without a grid, or no common ground.
         ConfigError: Supports out of range, or given by band number where the bands were sorted.
     """
     meta = meta or {}
     band_order = meta.get("band_order")
-    check_counted(observe.supports, band_order)
+    configured = check_counted(observe.supports, band_order)
     check_cube(lr_hsi, f"{name}: LR-HSI")
     check_cube(hr_msi, f"{name}: HR-MSI")
-    scale = check_pair(lr_hsi.shape, hr_msi.shape, observe.scale)
+    scale, grid = check_grids(lr_hsi.shape, hr_msi.shape, *_placing(observe, grid))
     bands = lr_hsi.shape[2]
     msi_bands = hr_msi.shape[2]
     notes = tuple(meta.get("notes", ()))
     supports = None
-    if observe.supports is not None:
-        supports = check_supports(observe.supports, bands, msi_bands)
+    if configured is not None:
+        supports = check_supports(configured, bands, msi_bands)
     psf = None
     if observe.known_psf:
         psf = build_psf(observe.psf, scale)
     srf = None
     known_srf = None
     if observe.known_srf:
-        made = build_srf(observe, bands, wavelengths_nm, band_order)
-        check_srf(made.values, bands, f"SRF {observe.srf}", msi_bands=msi_bands)
+        made = build_srf(observe, bands, wavelengths_nm, band_order, widths_of(hsi_facts))
+        hr_msi = _seen_bands(hr_msi, made, observe.srf)
+        check_srf(made.values, bands, f"SRF {observe.srf}", msi_bands=hr_msi.shape[2])
         ratio = _unit_ratio(meta)
         srf = replace(made, values=made.values * ratio)
         known_srf = srf.values
@@ -210,8 +264,42 @@ def pair(
         srf=known_srf,
         wavelengths_nm=wavelengths_nm,
         meta=facts,
+        mask_hsi=mask_hsi,
+        mask_msi=mask_msi,
+        hsi_facts=hsi_facts,
+        msi_facts=msi_facts,
+        grid=grid,
     )
     return Case(observation=observation)
+
+
+def _seen_bands(hr_msi: np.ndarray, srf: Srf, name: str) -> np.ndarray:
+    """Return the HR-MSI without the bands that lie outside the HSI, where its bands are those of the camera.
+
+    Raises:
+        DataError: It has another number of bands than the camera.
+    """
+    if srf.kept is None or srf.wanted is None:
+        return hr_msi
+    found = hr_msi.shape[2]
+    if found != srf.wanted:
+        raise DataError(
+            "MSI bands of the SRF",
+            where=f"SRF {name}",
+            expected=f"{found} as in the HR-MSI",
+            got=srf.wanted,
+            hint="say which the file's bands are, in its order: observe.bands=[...]",
+        )
+    return hr_msi[:, :, list(srf.kept)]
+
+
+def _placing(observe: ObserveConfig, grid: Optional[HsiGrid]) -> tuple[Optional[float], Optional[HsiGrid]]:
+    """Return the ratio and the grid that count: what the user says goes before what the files say."""
+    if observe.scale is None:
+        return None, grid
+    if observe.origin is None:
+        return observe.scale, None
+    return observe.scale, HsiGrid.of_ratio(observe.scale, observe.origin)
 
 
 def _unit_ratio(meta: dict[str, Any]) -> float:
@@ -258,7 +346,7 @@ def crop_to_scale(scene: Scene, scale: int) -> tuple[Scene, Optional[list[int]]]
     if (height, width) == (rows, columns):
         return scene, None
     note = f"cropped from {rows}x{columns} to {height}x{width} (bottom and right): multiples of the scale {scale}"
-    cropped = scene.with_cube(scene.hr_hsi[:height, :width], note)
+    cropped = scene.cut_to([0, 0, height, width], note)
     return cropped, [0, 0, height, width]
 
 
@@ -292,11 +380,10 @@ def crop_to_whole(
             hint="observe.border=reflect, a narrower observe.psf or a larger data.crop",
         )
     crop = [top * scale, left * scale, (bottom - top) * scale, (right - left) * scale]
-    cube = _cut(scene.hr_hsi, crop, 1)
-    if cube.shape == scene.hr_hsi.shape:
+    if crop == [0, 0, rows, columns]:
         return scene, crop
     note = f"cut from {rows}x{columns} to {crop[2]}x{crop[3]} at row {crop[0]}, column {crop[1]}: whole LR pixels only"
-    return scene.with_cube(cube, note), crop
+    return scene.cut_to(crop, note), crop
 
 
 def _cut(

@@ -6,6 +6,7 @@ An SRF is an (M, C) float64 array: MSI band j = sum over c of srf[j, c] * HSI ba
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Optional
 
 import numpy as np
 
@@ -24,12 +25,16 @@ class Srf:
         names: M names.
         supports: Per MSI band the half-open range [a, b) of HSI bands.
         notes: Lines worth printing.
+        kept: Of the camera's bands, those that the scene covers, by their place; None: all.
+        wanted: Number of the camera's bands before any was left out; None: as many as there are.
     """
 
     values: np.ndarray
     names: tuple[str, ...]
     supports: Supports
     notes: tuple[str, ...] = ()
+    kept: Optional[tuple[int, ...]] = None
+    wanted: Optional[int] = None
 
 
 def supports_of(srf: np.ndarray, threshold: float = SUPPORT_THRESHOLD) -> Supports:

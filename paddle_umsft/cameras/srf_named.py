@@ -1,4 +1,4 @@
-"""Cameras known by name: the Nikon D700, Sentinel-2A, and a made-up one with uniform bands.
+"""Cameras known by name: the Nikon D700, satellites' sensors, and a made-up one with uniform bands.
 
 The Nikon D700 table is used as published, not normalised (rows sum to 1.09, 0.80 and 0.99: every CAVE paper of this
 family has it so); the others have rows that sum to 1.
@@ -7,12 +7,16 @@ family has it so); the others have rows that sum to 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.cameras.response import Srf, supports_of
+from paddle_umsft.cameras.curve_files import read_curves
+from paddle_umsft.cameras.curves import Curves
+from paddle_umsft.cameras.response import Srf
+from paddle_umsft.cameras.srf_curves import range_text, srf_of_curves
 from paddle_umsft.data.checks import check_supports
 from paddle_umsft.data.scene import Supports
 from paddle_umsft.errors import ConfigError, DataError
@@ -24,22 +28,44 @@ NIKON_D700_SUPPORTS: Supports = ((20, 31), (10, 23), (0, 12))
 # A scene whose bands lie further than half a band of CAVE from the table's is another scene.
 NIKON_D700_TOLERANCE_NM = 5.0
 
-# The bands of 10 m and the two of 20 m in the short-wave infrared, which nothing else covers.
-SENTINEL2_DEFAULT = ("B2", "B3", "B4", "B8", "B11", "B12")
-# exp(-ln 2 |2 (w - centre) / width|^6): flat on top, 1/2 at the band's edges, steep beyond.
-FLAT_TOP_POWER = 6
-# Points per HSI band: narrow MSI bands (15 nm) are not much wider than an HSI band.
-POINTS_PER_BAND = 41
-# Points of the whole response, from one width below the centre to one above.
-POINTS_OF_WHOLE = 2001
 # An MSI band of which the HSI misses more than a tenth cannot be simulated from it.
 LEAST_COVERED = 0.9
-# Less than this share of the largest weight is the tail of the formula, not of a filter.
-NEGLIGIBLE = 1e-4
-# Bands are missing where neighbours lie further apart than this many median spacings.
-GAP_SPACINGS = 1.5
-# Of a single band nothing tells the width: 10 nm is usual.
-USUAL_SPACING_NM = 10.0
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """A camera whose responses stand in a table.
+
+    Attributes:
+        label: What it is called in messages.
+        table: File in `tables/`; its head names source and terms.
+        default: Bands taken where `observe.bands` names none; None: all.
+    """
+
+    label: str
+    table: str
+    default: Optional[tuple[str, ...]] = None
+
+
+# Of Sentinel-2 the bands of 10 m and the two of 20 m in the short-wave infrared, which nothing else covers; of the
+# Landsats those of 30 m that see the ground; of all, not the panchromatic one beside the others.
+_SENTINEL2_DEFAULT = ("B2", "B3", "B4", "B8", "B11", "B12")
+_OLI_DEFAULT = ("B1", "B2", "B3", "B4", "B5", "B6", "B7")
+_ALI_DEFAULT = ("MS1p", "MS1", "MS2", "MS3", "MS4", "MS4p", "MS5p", "MS5", "MS7")
+_WORLDVIEW_DEFAULT = ("coastal", "blue", "green", "yellow", "red", "rededge", "nir1", "nir2")
+SENSORS: dict[str, Sensor] = {
+    "sentinel2": Sensor(label="Sentinel-2A", table="sentinel2a.csv", default=_SENTINEL2_DEFAULT),
+    "sentinel2a": Sensor(label="Sentinel-2A", table="sentinel2a.csv", default=_SENTINEL2_DEFAULT),
+    "sentinel2b": Sensor(label="Sentinel-2B", table="sentinel2b.csv", default=_SENTINEL2_DEFAULT),
+    "sentinel2c": Sensor(label="Sentinel-2C", table="sentinel2c.csv", default=_SENTINEL2_DEFAULT),
+    "landsat7": Sensor(label="Landsat 7", table="landsat7.csv", default=("B1", "B2", "B3", "B4", "B5", "B7")),
+    "landsat8": Sensor(label="Landsat 8", table="landsat8.csv", default=_OLI_DEFAULT),
+    "landsat9": Sensor(label="Landsat 9", table="landsat9.csv", default=_OLI_DEFAULT),
+    "worldview2": Sensor(label="WorldView-2", table="worldview2.csv", default=_WORLDVIEW_DEFAULT),
+    "worldview3": Sensor(label="WorldView-3", table="worldview3.csv", default=_WORLDVIEW_DEFAULT),
+    "superdove": Sensor(label="SuperDove", table="superdove.csv"),
+    "ali": Sensor(label="ALI", table="ali.csv", default=_ALI_DEFAULT),
+}
 
 
 def nikon_d700(bands: int, wavelengths_nm: Optional[np.ndarray] = None) -> Srf:
@@ -76,7 +102,7 @@ def nikon_d700(bands: int, wavelengths_nm: Optional[np.ndarray] = None) -> Srf:
             "outside the scene's wavelengths",
             where=where,
             expected="400...700 nm",
-            got=_range_text(wavelengths_nm),
+            got=range_text(wavelengths_nm),
             hint=hint,
         )
     return Srf(
@@ -87,73 +113,41 @@ def nikon_d700(bands: int, wavelengths_nm: Optional[np.ndarray] = None) -> Srf:
     )
 
 
-def sentinel2(
+def sensor_srf(
+    name: str,
     wavelengths_nm: Optional[np.ndarray],
-    names: Optional[Sequence[str]] = None,
+    bands: Optional[Sequence[str]] = None,
+    fwhm_nm: Optional[np.ndarray] = None,
 ) -> Srf:
-    """Return Sentinel-2A-like bands for an imaging spectrometer, rows summing to 1.
-
-    The published band centres and widths are given a flat-topped shape, exp(-ln 2 * |2 (w - centre) / width|^6),
-    which passes 1/2 at the band's edges; each HSI band takes its mean over the interval that the band stands for.
+    """Return a sensor's bands as an imaging spectrometer sees them, rows summing to 1.
 
     Args:
+        name: One of `SENSORS`.
         wavelengths_nm: (C,) band centres, ascending.
-        names: Band names B1 ... B12, B8A; None: B2, B3, B4, B8, B11, B12, those that the scene covers.
+        bands: Names of its bands; None: its usual ones, those that the scene covers.
+        fwhm_nm: (C,) widths of the HSI's bands, if known.
 
     Raises:
         ConfigError: Unknown band name.
         DataError: The scene's wavelengths are not known, a named band lies outside them, or (without names) all do.
 
     References:
-        ESA, Sentinel-2 user guide, spectral resolutions (the numbers in tables/sentinel2a.csv).
+        The head of each table in `tables/`.
     """
-    where = "observe.srf sentinel2"
-    if wavelengths_nm is None:
-        raise DataError(
-            "the scene's wavelengths are not known",
-            where=where,
-            hint="set data.wavelengths_nm",
-        )
-    table = _sentinel2_table()
-    wanted = names or SENTINEL2_DEFAULT
-    unknown = [name for name in wanted if name not in table]
-    if unknown:
-        raise ConfigError(
-            "unknown band",
-            where="observe.bands",
-            expected=", ".join(table),
-            got=", ".join(unknown),
-        )
-    nm = np.asarray(wavelengths_nm, np.float64)
-    chosen = []
-    responses = []
-    outside = []
-    for name in wanted:
-        centre, width = table[name]
-        response = _flat_top(nm, centre, width)
-        if response is None:
-            outside.append(f"{name} ({centre:g} nm)")
-            continue
-        chosen.append(name)
-        responses.append(response)
-    listed = ", ".join(outside)
-    # Bands that nobody asked for by name may be left out, as long as one is left.
-    if outside and (names is not None or not chosen):
-        raise DataError(
-            f"{listed} outside the scene's wavelengths (or in a gap between its bands)",
-            where=where,
-            got=_range_text(nm),
-            hint="choose others with observe.bands",
-        )
-    notes: tuple[str, ...] = ()
-    if outside:
-        notes = (f"Sentinel-2 {listed} left out: outside the scene's {_range_text(nm)}",)
-    values = np.stack(responses)  # (M, C)
-    return Srf(
-        values=values,
-        names=tuple(chosen),
-        supports=supports_of(values),
-        notes=notes,
+    sensor = SENSORS[name]
+    curves = read_curves(TABLES / sensor.table, sensor.table)
+    # What comes with the package has a header.
+    assert isinstance(curves, Curves)
+    wanted = bands or sensor.default or curves.names
+    return srf_of_curves(
+        curves,
+        wavelengths_nm,
+        where=f"observe.srf {name}",
+        label=sensor.label,
+        bands=wanted,
+        is_named=bands is not None,
+        least_covered=LEAST_COVERED,
+        fwhm_nm=fwhm_nm,
     )
 
 
@@ -195,62 +189,3 @@ def _side_by_side(bands: int, msi_bands: int) -> list[tuple[int, int]]:
     edges = np.round(edges).astype(int)
     whole = edges.tolist()
     return list(zip(whole[:-1], whole[1:]))
-
-
-def _sentinel2_table() -> dict[str, tuple[float, float]]:
-    """Return band name -> centre and width in nm."""
-    table = {}
-    for line in (TABLES / "sentinel2a.csv").read_text().splitlines():
-        if line.startswith("#"):
-            continue
-        name, centre, width = line.split(",")
-        table[name] = (float(centre), float(width))
-    return table
-
-
-def _flat_top(
-    wavelengths_nm: np.ndarray,
-    centre: float,
-    width: float,
-) -> Optional[np.ndarray]:
-    """Return (C,) response that sums to 1; None if the bands miss more than a tenth of it."""
-
-    def shape(nm: np.ndarray) -> np.ndarray:
-        distance = np.abs(2 * (nm - centre) / width)
-        return np.asarray(np.exp(-np.log(2) * distance**FLAT_TOP_POWER))
-
-    lower, upper = band_edges(wavelengths_nm)
-    length = upper - lower
-    # Midpoints of equal parts of each band's interval.
-    points = lower[:, None] + length[:, None] * (np.arange(POINTS_PER_BAND) + 0.5) / POINTS_PER_BAND
-    area = shape(points).mean(axis=1) * length  # (C,)
-    fine = np.linspace(centre - width, centre + width, POINTS_OF_WHOLE)
-    whole = shape(fine).mean() * 2 * width
-    if area.sum() < LEAST_COVERED * whole:
-        return None
-    area[area < NEGLIGIBLE * area.max()] = 0.0
-    return np.asarray(area / area.sum())
-
-
-def band_edges(wavelengths_nm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return lower and upper edge of the interval that each HSI band stands for, nm.
-
-    Edges lie half-way between neighbours; where the distance exceeds one and a half median spacings, bands are
-    missing there (water absorption, say), and the edge lies half a median spacing from the centre instead.
-    """
-    spacing = np.diff(wavelengths_nm)
-    usual = USUAL_SPACING_NM
-    if spacing.size > 0:
-        usual = float(np.median(spacing))
-    has_gap = spacing > GAP_SPACINGS * usual
-    half = np.where(has_gap, usual, spacing) / 2
-    # The outer edges of the first and the last band have no neighbour.
-    outer = [usual / 2]
-    lower = np.concatenate([outer, half])
-    upper = np.concatenate([half, outer])
-    return wavelengths_nm - lower, wavelengths_nm + upper
-
-
-def _range_text(wavelengths_nm: np.ndarray) -> str:
-    """Return the range of the scene's wavelengths, for messages."""
-    return f"{wavelengths_nm[0]:g}...{wavelengths_nm[-1]:g} nm"

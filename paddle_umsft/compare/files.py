@@ -16,12 +16,15 @@ from paddle_umsft.compare.hints import check_upright, hints
 from paddle_umsft.compare.settings import Settings, changed_data
 from paddle_umsft.compare.truths import Truths
 from paddle_umsft.config.data import DataConfig
+from paddle_umsft.data.masks import judged_pixels
 from paddle_umsft.data.reading import read_scene
 from paddle_umsft.data.scene import Case, Scene
 from paddle_umsft.errors import DataError, UmsftError
-from paddle_umsft.metrics import consistency, evaluate, evaluate_bands, qnr
+from paddle_umsft.metrics import consistency, evaluate, evaluate_bands, live_bands, qnr
 
 Say = Callable[[str], None]
+# Files of numbers alone, which name no value that means "no data".
+BARE_SUFFIXES = (".npy", ".npz", ".mat")
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,10 @@ def read_result(found: FoundResult, settings: Settings) -> Scene:
         "normalise": settings.result_normalise,
         "layout": layout,
     }
+    # Of bare numbers zeros and constant bands are the method's own, and count.
+    if found.file.suffix.lower() in BARE_SUFFIXES:
+        changes["no_data"] = "none"
+        changes["bad_bands"] = "none"
     data = changed_data(DataConfig(), changes, option_prefix="--result-")
     return read_scene(data, str(found.file))  # the name serves the messages
 
@@ -110,14 +117,21 @@ def score(
 
     scored = []
     for convention in settings.conventions:
-        against_truth = evaluate(case.reference, fused, scale=case.observation.scale, convention=convention)
+        valid = judged_pixels(case)
+        against_truth = evaluate(
+            case.reference,
+            fused,
+            scale=case.observation.scale,
+            convention=convention,
+            valid=valid,
+        )
         result = ScoredResult(
             file=file,
             group=group,
             scene=scene,
             convention=convention,
             figures={**against_truth, **of_observation},
-            bands=evaluate_bands(case.reference, fused, convention=convention),
+            bands=evaluate_bands(case.reference, fused, convention=convention, valid=valid),
         )
         scored.append(result)
     return scored
@@ -150,6 +164,8 @@ def _figures_without_truth(case: Case, fused: np.ndarray) -> dict[str, float]:
             seen.hr_msi,
             degraded_hsi=low,
             degraded_msi=msi,
+            mask_hsi=seen.mask_hsi,
+            mask_msi=seen.mask_msi,
         )
     )
     return figures
@@ -202,7 +218,8 @@ def _compare_file(
     result = read_result(found, settings)
     case = truths.case(found, settings.without_truth)
     is_foreign = found.config is None
-    if is_foreign and "band_order" in case.observation.meta and result.wavelengths_nm is None:
+    was_sorted = np.any(np.diff(case.observation.meta.get("band_order", [])) < 0)
+    if is_foreign and was_sorted and result.wavelengths_nm is None:
         what = "the truth's bands were sorted by wavelength, and the order of this file's is not known"
         hint = "store it as .mat or .npz with its wavelengths_nm"
         raise DataError(what, where=found.file, hint=hint)
@@ -218,7 +235,22 @@ def _compare_file(
     if case.reference is not None:
         for hint in hints(case.reference, fused):
             say(f"{found.file}: {hint}")
+        for line in left_out(case):
+            say(f"{found.file}: {line}")
     return scored
+
+
+def left_out(case: Case) -> list[str]:
+    """Say of how many bands PSNR is a mean, where some are dead in the truth."""
+    if case.reference is None:
+        return []
+    live = live_bands(case.reference, judged_pixels(case))
+    if live.all():
+        return []
+    dead = ", ".join(map(str, np.flatnonzero(~live)))
+    return [
+        f"PSNR is a mean of {int(live.sum())} of {len(live)} bands: the truth is constant in {dead} (counted from 0)"
+    ]
 
 
 def _naming_file(error: DataError, found: FoundResult) -> DataError:

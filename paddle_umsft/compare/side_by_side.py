@@ -9,7 +9,7 @@ from typing import Callable, Optional
 
 import numpy as np
 
-from paddle_umsft.compare.files import Say, ScoredResult, compare_files, score
+from paddle_umsft.compare.files import Say, ScoredResult, compare_files, left_out, score
 from paddle_umsft.compare.found import find_all_results
 from paddle_umsft.compare.settings import Settings
 from paddle_umsft.compare.truths import Truths
@@ -107,6 +107,8 @@ def run_candidates(
             failed.append(error)
             continue
 
+        for line in left_out(case):
+            say(f"{entry.name}: {line}")
         results: dict[str, FusionResult] = {}
         for name, method in chosen:
             say(f"{entry.name}: {name} ...")

@@ -13,6 +13,7 @@ from paddle_umsft.compare.settings import Settings, changed_data
 from paddle_umsft.config.data import DEFAULT_SCALE
 from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
+from paddle_umsft.data.checks import next_whole
 from paddle_umsft.data.listing import SceneEntry, list_scenes
 from paddle_umsft.data.reading import read_scene
 from paddle_umsft.data.scene import Case, Observation
@@ -169,7 +170,7 @@ class Truths:
 
 def _truth_only(entry: SceneEntry, config: Config) -> Case:
     """Return the truth without simulating an observation, which needs an SRF that may not fit."""
-    scale = config.observe.scale or DEFAULT_SCALE
+    scale = next_whole(config.observe.scale or DEFAULT_SCALE)
     scene = read_scene(entry.settings, entry.name)
     scene, _ = crop_to_scale(scene, scale)
     if config.observe.border == "valid":
@@ -187,4 +188,4 @@ def _truth_only(entry: SceneEntry, config: Config) -> Case:
         wavelengths_nm=scene.wavelengths_nm,
         meta=meta,
     )
-    return Case(observation=observation, reference=scene.hr_hsi)
+    return Case(observation=observation, reference=scene.hr_hsi, mask=scene.mask_hsi)

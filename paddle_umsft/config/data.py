@@ -50,10 +50,21 @@ class DataConfig(Section):
             type), "none" or a number.
         crop: [top, left, height, width] in HR pixels, cut before the normalisation.
         wavelengths_nm: [first, last] (evenly spaced) or one number per band; None: from the file if it has them.
-        lr_hsi: LR-HSI file of a pair made elsewhere; then `path` is not used and there is no truth.
-        hr_msi: HR-MSI file of the pair (also .png, .jpg); may be the same file.
+        lr_hsi: LR-HSI file of a pair made elsewhere; then `path` is not used and there is no truth. Or a folder.
+        hr_msi: HR-MSI file of the pair (also .png, .jpg); may be the same file. Two folders with the same names, or
+            one folder of a_hsi.tif, a_msi.tif ... are as many pairs. Either of the two may be a satellite product's
+            folder, or files of one band each: a list, a pattern with `*`, or their folder.
         lr_key: As `key`, for `lr_hsi`.
         hr_key: As `key`, for `hr_msi`.
+        lr_layout: As `layout`, for `lr_hsi` alone.
+        hr_layout: As `layout`, for `hr_msi` alone.
+        bad_bands: "auto": bands that the file's own list (`bbl`) calls bad, or that are dead, are left out; "none": all
+            are kept; or a list of bands (from 0) and half-open ranges [a, b) that are left out.
+        no_data: "auto": pixels without data by the file's mask, its no-data value, NaN, or zeros along the edge are
+            masked; "none": they are values like others; or the number that means "no data".
+        mask_hsi: File (.npy, .npz, .mat, .tif, .png ...) of one number a pixel of the HSI, or of the scene that `path`
+            names (before `crop`): whatever is not zero is valid; None: all of them are.
+        mask_msi: The same for the HR-MSI of a pair.
         demo: The made-up scene.
     """
 
@@ -63,10 +74,16 @@ class DataConfig(Section):
     normalise: Union[Literal["max", "dtype", "none"], float] = "max"
     crop: Optional[list[int]] = None
     wavelengths_nm: Optional[list[float]] = None
-    lr_hsi: Optional[str] = None
-    hr_msi: Optional[str] = None
+    lr_hsi: Optional[Union[str, list[str]]] = None
+    hr_msi: Optional[Union[str, list[str]]] = None
     lr_key: Optional[str] = None
     hr_key: Optional[str] = None
+    lr_layout: Optional[Literal["auto", "hwc", "chw"]] = None
+    hr_layout: Optional[Literal["auto", "hwc", "chw"]] = None
+    bad_bands: Union[Literal["auto", "none"], list[Union[int, tuple[int, int]]]] = "auto"
+    no_data: Union[Literal["auto", "none"], float] = "auto"
+    mask_hsi: Optional[str] = None
+    mask_msi: Optional[str] = None
     demo: DemoConfig = Field(default_factory=DemoConfig)
 
     @property
@@ -88,6 +105,14 @@ class DataConfig(Section):
             is_usable = 0 < value < math.inf
             if not is_usable:
                 raise ValueError("as a number must be finite and > 0")
+        return value
+
+    @field_validator("bad_bands", "no_data", mode="before")
+    @classmethod
+    def _none_is_a_word(cls, value: Any) -> Any:
+        # YAML reads `null` as None; here, too, it means "leave everything as it is".
+        if value is None:
+            return "none"
         return value
 
     @field_validator("crop")
@@ -123,6 +148,8 @@ class DataConfig(Section):
         is_lone = (self.lr_hsi is None) != (self.hr_msi is None)
         if is_lone:
             raise ValueError("lr_hsi and hr_msi belong together: give both or neither")
+        if self.mask_msi is not None and self.hr_msi is None:
+            raise ValueError("mask_msi goes with hr_msi; what is valid of a scene says mask_hsi")
         return self
 
 
@@ -157,14 +184,18 @@ class ObserveConfig(Section):
     """How the two cameras see the scene.
 
     Attributes:
-        scale: Whole ratio of the resolutions; None: 8 in a simulation, by the sizes with a given pair.
+        scale: Ratio of the resolutions, whole in a simulation; a given pair may have any above 1, and other sizes then.
+            None: 8 in a simulation, by the sizes with a given pair.
+        origin: [row, column] of the MSI, in its pixels, at which the outer corner of the HSI lies; None: at its corner.
         psf: Section `observe.psf`.
         border: What LR pixels see beyond the scene in a simulation: "wrap", its other side (published figures);
             "reflect", the scene mirrored; "valid", nothing: the scene is cut so that every LR pixel is whole, and
             what lies beyond the cut is real.
-        srf: nikon_d700, sentinel2, uniform, or a file (.npy, .npz, .mat, .csv).
+        srf: A camera by name (nikon_d700, sentinel2a, landsat8, uniform ...: `CAMERAS` of `cameras/srf.py`), or a file
+            (.npy, .npz, .mat; .csv or .txt with wavelengths, or with centre and width of each band).
         srf_key: Name of the array in an SRF file, if it has several.
-        bands: Sentinel-2 bands by name; None: B2, B3, B4, B8, B11, B12, as far as the scene reaches.
+        bands: The camera's bands by name; None: its usual ones (of Sentinel-2, B2, B3, B4, B8, B11, B12), as far as
+            the scene reaches.
         msi_bands: Number of MSI bands of a uniform SRF.
         supports: Per MSI band the half-open range [a, b) of HSI bands it may see; None: by the SRF.
         snr_hsi_db: Noise of the LR-HSI, dB; None: none.
@@ -174,7 +205,8 @@ class ObserveConfig(Section):
             (normalise: max rescales it with them), its bands in the order of the HSI's file.
     """
 
-    scale: Optional[int] = Field(default=None, ge=2, le=1024)
+    scale: Optional[Union[int, float]] = Field(default=None, gt=1, le=1024)
+    origin: Optional[tuple[float, float]] = None
     psf: PsfConfig = Field(default_factory=PsfConfig)
     border: Literal["wrap", "reflect", "valid"] = "wrap"
     srf: str = Field(default="nikon_d700", min_length=1)
@@ -186,6 +218,26 @@ class ObserveConfig(Section):
     snr_msi_db: Optional[float] = Field(default=None, ge=-20, le=200)
     known_psf: bool = False
     known_srf: bool = False
+
+    @field_validator("scale")
+    @classmethod
+    def _whole_as_whole(cls, value: Optional[float]) -> Optional[float]:
+        if value is not None and float(value).is_integer():
+            return int(value)
+        return value
+
+    @field_validator("origin")
+    @classmethod
+    def _finite_origin(cls, value: Optional[tuple[float, float]]) -> Optional[tuple[float, float]]:
+        if value is not None and not all(math.isfinite(place) for place in value):
+            raise ValueError("must be finite")
+        return value
+
+    @model_validator(mode="after")
+    def _origin_needs_scale(self) -> ObserveConfig:
+        if self.origin is not None and self.scale is None:
+            raise ValueError("origin needs a scale: the sizes do not tell it")
+        return self
 
     @field_validator("bands")
     @classmethod

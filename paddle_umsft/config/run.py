@@ -20,7 +20,7 @@ from paddle_umsft.config.uhntc import UhntcSettings
 from paddle_umsft.config.umsft import NetworkConfig, SolverConfig, WarmUpConfig
 
 # Where the data lie; what lies there is what counts.
-DATA_PATHS = ("path", "lr_hsi", "hr_msi")
+DATA_PATHS = ("path", "lr_hsi", "hr_msi", "mask_hsi", "mask_msi")
 
 
 class EvaluateConfig(Section):
@@ -44,20 +44,25 @@ class OutputConfig(Section):
     Attributes:
         root: Folder of all runs.
         name: Folder of this run; None: the configuration's name.
-        format: File of the fused cube: "npy" or "mat".
+        format: File of the fused cube: "npy" or "mat", as normalised; "tif" (GeoTIFF), "envi" or "nc" (NetCDF), in
+            the HSI's own units, on the MSI's ground; "auto": tif for a given pair with coordinates, else npy.
         checkpoint_every: Iterations between checkpoints; 0: none but the one at an interrupt.
         keep: How many checkpoints stay.
         visualdl: Whether a VisualDL log is written.
         figures: Whether pictures and report.html are written.
+        clip: Whether values of the result below zero are set to zero; else they are data, and their share is told.
+        trust: Whether the expected error of every value is written beside the cube, as large as that.
     """
 
     root: str = "output"
     name: Optional[str] = None
-    format: Literal["npy", "mat"] = "npy"
+    format: Literal["auto", "npy", "mat", "tif", "envi", "nc"] = "auto"
     checkpoint_every: int = Field(default=100, ge=0)
     keep: int = Field(default=2, ge=1)
     visualdl: bool = True
     figures: bool = True
+    clip: bool = False
+    trust: bool = True
 
 
 class Config(Section):
@@ -102,8 +107,9 @@ class Config(Section):
         return found in (self.digest(), self._digest_without(set()))
 
     def _digest_without(self, places: set[str]) -> str:
+        outside = set(OutputConfig.model_fields) - {"clip"}
         aside: dict[str, Any] = {
-            "output": True,
+            "output": outside,
             "evaluate": {"interval", "images"},
             "runtime": {"device", "threads"},
             "data": places,

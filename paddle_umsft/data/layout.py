@@ -7,13 +7,17 @@ from typing import Optional, Union
 
 import numpy as np
 
-from paddle_umsft.config.data import SHORTEST_NM
 from paddle_umsft.data.checks import check_wavelengths
+from paddle_umsft.data.readers.base import RawArray
 from paddle_umsft.errors import DataError
 
-NM_PER_MICROMETRE = 1000.0
-# As ENVI headers and their kin write it; the two letters mu are the micro sign and the Greek letter.
-MICROMETRES = ("micro", "um", "µm", "μm")
+# What `guess_layout` returns where two readings are possible.
+UNCLEAR = "unclear"
+# Rows, columns, bands.
+IMAGE_AXES = 3
+# A strip of a line scanner has more lines than this, and a spectrometer no more bands than that.
+FEWEST_LINES = 12
+MOST_BANDS = 640
 
 
 def to_hwc(
@@ -22,6 +26,7 @@ def to_hwc(
     where: str,
     *,
     wavelengths: Optional[int] = None,
+    is_stacked: bool = False,
     key: str = "data.layout",
 ) -> np.ndarray:
     """Bring an array with three axes to (rows, columns, bands). Nothing is ever transposed but the band axis.
@@ -29,13 +34,16 @@ def to_hwc(
     With layout "auto" the band axis is the first or the last one. It is decided, in this order, by
     1. the number of wavelengths, if known: the end axis of that length, if the other end is of another length;
     2. the lengths: an end axis less than half as long as both other axes is the band axis, as in (512, 512, 31)
-       and (31, 512, 512). (100, 100, 102) or (145, 145, 200) can be read in two ways and are refused.
+       and (31, 512, 512). (100, 100, 102) or (145, 145, 200) can be read in two ways and are refused; so can
+       (20, 145, 200), which may be a strip of 20 lines as well as 20 bands;
+    3. the file's own order, if it has one (pages of one band each).
 
     Args:
         array: Three axes.
         layout: "hwc", "chw" or "auto".
         where: What the array is called in a message.
         wavelengths: Number of wavelengths, if known.
+        is_stacked: Bands come first by the file's own order.
         key: Config key named in the message.
 
     Returns:
@@ -45,7 +53,9 @@ def to_hwc(
         DataError: Two readings are possible.
     """
     if layout == "auto":
-        layout = _guess(array.shape, wavelengths)
+        layout = guess_layout(array.shape, wavelengths)
+        if layout == UNCLEAR and is_stacked:
+            layout = "chw"
     if layout == "hwc":
         return array
     if layout == "chw":
@@ -58,7 +68,7 @@ def to_hwc(
     )
 
 
-def _guess(shape: tuple[int, ...], wavelengths: Optional[int]) -> str:
+def guess_layout(shape: tuple[int, ...], wavelengths: Optional[int]) -> str:
     """Return "hwc", "chw", or "unclear"."""
     first, middle, last = shape
     if first != last:
@@ -70,8 +80,88 @@ def _guess(shape: tuple[int, ...], wavelengths: Optional[int]) -> str:
     if 2 * last < min(first, middle):
         return "hwc"
     if 2 * first < min(middle, last):
-        return "chw"
-    return "unclear"
+        # So few lines are no image. A spectrometer rarely has as many bands as samples, and never so many.
+        is_no_strip = first < FEWEST_LINES or middle == last or last > MOST_BANDS
+        if is_no_strip:
+            return "chw"
+    return UNCLEAR
+
+
+@dataclass(frozen=True)
+class OpenAxes:
+    """The axes of one image of a pair, as far as they are known.
+
+    Attributes:
+        shape: As stored.
+        layout: "hwc", "chw", or "unclear".
+        setting: What the user said: "hwc", "chw" or "auto".
+    """
+
+    shape: tuple[int, ...]
+    layout: str
+    setting: str
+
+    @classmethod
+    def of(cls, found: RawArray, setting: str, wavelengths: Optional[int]) -> OpenAxes:
+        """Say of what a reader found how it is to be read.
+
+        Args:
+            found: What it found.
+            setting: "hwc", "chw" or "auto".
+            wavelengths: Number of wavelengths, if known.
+        """
+        shape = found.values.shape
+        if found.is_upright or len(shape) != IMAGE_AXES:
+            return cls(shape=shape, layout="hwc", setting=setting)
+        if setting != "auto":
+            return cls(shape=shape, layout=setting, setting=setting)
+        layout = guess_layout(shape, wavelengths)
+        if layout == UNCLEAR and found.is_stacked:
+            layout = "chw"
+        return cls(shape=shape, layout=layout, setting=setting)
+
+    def size(self, layout: str) -> tuple[int, int]:
+        """Return (H, W) in one of the two readings."""
+        if layout == "chw":
+            return self.shape[1], self.shape[2]
+        return self.shape[0], self.shape[1]
+
+
+def pair_layouts(low: OpenAxes, high: OpenAxes) -> tuple[str, str, tuple[str, ...]]:
+    """Read two images so that they fit each other, where the shape of one alone allows two readings.
+
+    Args:
+        low: The LR-HSI.
+        high: The HR-MSI.
+
+    Returns:
+        Of each "hwc", "chw", or "auto" where nothing new was learnt, and a note.
+    """
+    if UNCLEAR not in (low.layout, high.layout):
+        return low.setting, high.setting, ()
+    fitting = []
+    for lr_layout in _readings(low):
+        for hr_layout in _readings(high):
+            if _is_tiled(low.size(lr_layout), high.size(hr_layout)):
+                fitting.append((lr_layout, hr_layout))
+    if len(fitting) != 1:
+        return low.setting, high.setting, ()
+    lr_layout, hr_layout = fitting[0]
+    note = f"LR-HSI {low.shape} read as {lr_layout}, HR-MSI {high.shape} as {hr_layout}: their sizes fit only so"
+    return lr_layout, hr_layout, (note,)
+
+
+def _readings(axes: OpenAxes) -> tuple[str, ...]:
+    """Return the readings that are left."""
+    if axes.layout == UNCLEAR:
+        return ("hwc", "chw")
+    return (axes.layout,)
+
+
+def _is_tiled(low: tuple[int, int], high: tuple[int, int]) -> bool:
+    """Return whether the larger image is the smaller one times a whole number from 2 on."""
+    factor = high[0] // low[0]
+    return factor > 1 and high == (factor * low[0], factor * low[1])
 
 
 def divisor_of(
@@ -165,32 +255,6 @@ def _configured(
         expected=f"[first, last] or {bands} numbers",
         got=f"{len(configured)} numbers",
     )
-
-
-def in_nm(
-    found: Optional[np.ndarray],
-    unit: str,
-    where: str,
-) -> tuple[Optional[np.ndarray], tuple[str, ...]]:
-    """Bring wavelengths of a file to nm.
-
-    Args:
-        found: As they stand in the file, or None.
-        unit: As the file names it; "" if it does not: numbers below 50 are then taken as micrometres.
-        where: What the file is called in a note.
-
-    Returns:
-        The wavelengths, and a note where micrometres were converted.
-    """
-    if found is None or found.size == 0:
-        return found, ()
-    is_micrometres = unit.lower().startswith(MICROMETRES)
-    if not unit:
-        is_micrometres = bool(found.max() < SHORTEST_NM)
-    if not is_micrometres:
-        return found, ()
-    note = f"{where}: wavelengths {found.min():g}...{found.max():g} taken as micrometres"
-    return found * NM_PER_MICROMETRE, (note,)
 
 
 @dataclass(frozen=True)

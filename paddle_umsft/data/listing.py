@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Optional
 
 from paddle_umsft.config.data import BUILT_IN, DEMO_PATH, DataConfig
+from paddle_umsft.data.natural import natural
+from paddle_umsft.data.pairing import pairs_in
 from paddle_umsft.data.readers.base import require_file
-from paddle_umsft.data.readers.table import FOLDER_FORMATS, folder_format, scene_suffixes
+from paddle_umsft.data.readers.many import require_image
+from paddle_umsft.data.readers.table import folder_format, folder_labels, product_format, scene_suffixes
 from paddle_umsft.errors import ConfigError, DataError
 
 # Control characters, slashes of either kind, and halves of characters.
@@ -46,15 +49,20 @@ def list_scenes(settings: DataConfig) -> list[SceneEntry]:
         settings: Section `data`.
 
     Returns:
-        One entry per scene; a single one for a file, a CAVE folder, a built-in scene or a given pair.
+        One entry per scene; a single one for a file, a CAVE folder, a built-in scene or a given pair; one per pair
+        where `data.lr_hsi` and `data.hr_msi` are folders (or one and the same folder).
 
     Raises:
         ConfigError: Neither a path nor a pair is given.
         DataError: No such file or folder, or a folder without scenes.
     """
+    if settings.is_pair and Path(str(settings.lr_hsi)).expanduser().is_dir():
+        folders = _pairs(settings)
+        if folders:
+            return folders
     if settings.is_pair:
-        require_file(str(settings.lr_hsi))
-        require_file(str(settings.hr_msi))
+        require_image(settings.lr_hsi)
+        require_image(settings.hr_msi)
         return [SceneEntry(name=pair_name(settings), settings=settings)]
     if not settings.path:
         raise ConfigError(
@@ -69,15 +77,32 @@ def list_scenes(settings: DataConfig) -> list[SceneEntry]:
     if not path.is_dir():
         require_file(path)
         return [SceneEntry(name=clean_name(path.stem), settings=settings)]
-    whole = folder_format(path)
-    if whole is not None:
-        return [SceneEntry(name=clean_name(whole.name_of(path)), settings=settings)]
+    name = _folder_name(path)
+    if name is not None:
+        return [SceneEntry(name=clean_name(name), settings=settings)]
     return _in_folder(settings, path)
+
+
+def _pairs(settings: DataConfig) -> list[SceneEntry]:
+    """Return the pairs of two folders, or of one; none where the folders are images as a whole."""
+    hsi = Path(str(settings.lr_hsi)).expanduser()
+    msi = Path(str(settings.hr_msi)).expanduser()
+    if not msi.is_dir() or _folder_name(hsi) is not None or _folder_name(msi) is not None:
+        return []
+    entries: list[SceneEntry] = []
+    taken: set[str] = set()
+    for found in pairs_in(hsi, msi):
+        only = settings.model_copy(update={"lr_hsi": str(found.hsi), "hr_msi": str(found.msi)})
+        entries.append(SceneEntry(name=_free_name(clean_name(found.name), taken), settings=only))
+    return entries
 
 
 def pair_name(settings: DataConfig) -> str:
     """Return the short name of a given pair: its LR-HSI's file name without the suffix."""
-    return clean_name(Path(str(settings.lr_hsi)).stem)
+    first = settings.lr_hsi
+    if isinstance(first, list):
+        first = first[0]
+    return clean_name(Path(str(first)).stem)
 
 
 def clean_name(name: str) -> str:
@@ -110,7 +135,7 @@ def _built_in(settings: DataConfig, path: str) -> SceneEntry:
 
 def _in_folder(settings: DataConfig, folder: Path) -> list[SceneEntry]:
     """Return the scenes of a folder of many."""
-    items = sorted(folder.iterdir(), key=lambda item: _natural(item.name))
+    items = sorted(folder.iterdir(), key=lambda item: natural(item.name))
     # (path, short name) of everything that is a scene.
     found = []
     for item in items:
@@ -120,14 +145,13 @@ def _in_folder(settings: DataConfig, folder: Path) -> list[SceneEntry]:
         if short is not None:
             found.append((item, clean_name(short)))
     if not found:
-        labels = [row.label for row in FOLDER_FORMATS]
         got = "none of these"
         if not items:
             got = "an empty folder"
         raise DataError(
             "no scene in the folder",
             where=folder,
-            expected=f"{', '.join(labels)} or files of kind {', '.join(scene_suffixes())}",
+            expected=f"{', '.join(folder_labels())} or files of kind {', '.join(scene_suffixes())}",
             got=got,
         )
     shorts = [short for _, short in found]
@@ -139,19 +163,19 @@ def _in_folder(settings: DataConfig, folder: Path) -> list[SceneEntry]:
         if shorts.count(short) > 1:
             name = clean_name(item.name)
         name = _free_name(name, taken)
-        taken.add(name)
         only = settings.model_copy(update={"path": str(item)})
         entries.append(SceneEntry(name=name, settings=only))
     return entries
 
 
 def _free_name(name: str, taken: set[str]) -> str:
-    """Return a name that is not taken yet: itself, or with the next number behind it."""
+    """Return a name that is not taken yet, itself or with the next number behind it, and take it."""
     free = name
     number = 1
     while free in taken:
         number += 1
         free = f"{name}-{number}"
+    taken.add(free)
     return free
 
 
@@ -161,19 +185,14 @@ def _short_name(item: Path) -> Optional[str]:
         if item.suffix.lower() in scene_suffixes():
             return item.stem
         return None
-    whole = folder_format(item)
-    if whole is None:
-        return None
-    return whole.name_of(item)
+    return _folder_name(item)
 
 
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Return a sort key: numbers by value, all else as lower-case text."""
-    # Triples that can be compared with each other whatever stands in them; numbers come before letters.
-    key = []
-    for part in re.split(r"(\d+)", name.lower()):
-        if part.isdigit():
-            key.append((0, int(part), ""))
-        elif part:
-            key.append((1, 0, part))
-    return key
+def _folder_name(folder: Path) -> Optional[str]:
+    """Return the short name of a folder that is a scene as a whole; None for any other."""
+    whole = folder_format(folder)
+    if whole is not None:
+        return whole.name_of(folder)
+    if product_format(folder) is not None:
+        return folder.resolve().name
+    return None

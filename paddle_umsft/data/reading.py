@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
 
 from paddle_umsft.config.data import DEMO_PATH, INDIAN_PINES_PATH, DataConfig
-from paddle_umsft.data.checks import check_axes, check_cube, check_numeric, to_float32
+from paddle_umsft.data.checks import check_cube, to_float32
+from paddle_umsft.data.cubes import Cube, Role, known_bands, upright, used_bands, used_values
+from paddle_umsft.data.facts import FileFacts
+from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.indian_pines import read_indian_pines
-from paddle_umsft.data.layout import SortedBands, divisor_of, in_nm, sort_bands, to_hwc, wavelengths_for
+from paddle_umsft.data.layout import OpenAxes, divisor_of, pair_layouts
 from paddle_umsft.data.listing import list_scenes, pair_name
-from paddle_umsft.data.readers.base import RawArray, Request
-from paddle_umsft.data.readers.table import folder_format, read_array
+from paddle_umsft.data.masks import check_mask, filled
+from paddle_umsft.data.placing import grid_of_files
+from paddle_umsft.data.readers.base import Request
+from paddle_umsft.data.readers.many import image_name, read_image
+from paddle_umsft.data.readers.table import read_array
 from paddle_umsft.data.scene import Scene
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.errors import ConfigError, DataError
 
 # Of a folder of scenes taken for one, a message names this many.
 SHOWN_SCENES = 8
-# data.wavelengths_nm may be [first, last]: from three numbers on it counts the bands.
-ENDS_OF_A_RANGE = 2
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class ImagePair:
         name: Short name.
         wavelengths_nm: (C,) HSI band centres, if known.
         meta: How both were normalised, where they came from, notes; `band_order` if the bands were sorted.
+        mask_hsi: (h, w) bool, True where `lr_hsi` holds data; what is masked was filled. None: everywhere.
+        mask_msi: (H, W) bool, the same for `hr_msi`.
+        hsi_facts: What the HSI's file says beside its numbers.
+        msi_facts: The same of the MSI's.
+        grid: Where the HSI's pixels lie on the MSI by their files, where they do not tile it.
     """
 
     lr_hsi: np.ndarray
@@ -42,44 +51,19 @@ class ImagePair:
     name: str
     wavelengths_nm: Optional[np.ndarray] = None
     meta: dict[str, Any] = field(default_factory=dict)
+    mask_hsi: Optional[np.ndarray] = None
+    mask_msi: Optional[np.ndarray] = None
+    hsi_facts: Optional[FileFacts] = None
+    msi_facts: Optional[FileFacts] = None
+    grid: Optional[HsiGrid] = None
 
 
-@dataclass(frozen=True)
-class _Cube:
-    """A cube before sorting, crop and normalisation.
-
-    Attributes:
-        values: (H, W, C).
-        wavelengths_nm: (C,) from the file, or None.
-        source: The file or folder it came from.
-        notes: Lines worth printing.
-    """
-
-    values: np.ndarray
-    wavelengths_nm: Optional[np.ndarray]
-    source: str
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Role:
-    """What a file is read as.
-
-    Attributes:
-        option: Config key of the array's name.
-        axes: Numbers of axes that fit, the preferred one first.
-        is_spectral: The configured wavelengths are its bands'.
-    """
-
-    option: str
-    axes: tuple[int, ...]
-    is_spectral: bool
-
-
-_SCENE = _Role(option="data.key", axes=(3,), is_spectral=True)
-_LR_HSI = _Role(option="data.lr_key", axes=(3,), is_spectral=True)
+_SCENE = Role(option="data.key", layout="data.layout", axes=(3,), is_spectral=True)
+_LR_HSI = Role(option="data.lr_key", layout="data.lr_layout", axes=(3,), is_spectral=True)
 # A panchromatic image has two axes.
-_HR_MSI = _Role(option="data.hr_key", axes=(3, 2), is_spectral=False)
+_HR_MSI = Role(option="data.hr_key", layout="data.hr_layout", axes=(3, 2), is_spectral=False)
+# A picture of a mask may have three bands that say the same.
+_MASK_AXES = (2, 3)
 
 
 def read_scene(settings: DataConfig, name: Optional[str] = None) -> Scene:
@@ -119,22 +103,34 @@ def read_scene(settings: DataConfig, name: Optional[str] = None) -> Scene:
     name = name or only.name
     settings = only.settings
     raw = _read_source(settings)
-    bands = _sorted(raw, settings, name)
-    cropped, crop_notes = _crop(bands.cube, settings.crop, name)
+    in_order = used_bands(raw, settings, name, is_spectral=True)
+    used = used_values(in_order, settings, name)
+    mask = _both_masks(used.mask, _read_mask(settings.mask_hsi, used.values, "data.mask_hsi"))
+    whole = _without_masked(used.values, mask, name)
+    cropped, crop_notes = _crop(whole, settings.crop, name)
+    facts = used.facts
+    if settings.crop is not None:
+        top, left = settings.crop[:2]
+        facts = facts.with_ground(facts.ground.cut(top, left))
+    if mask is not None:
+        mask = _crop(mask, settings.crop, name)[0]
+        check_mask(mask, cropped.shape, f"{name}: what holds data of the crop")
     cube, divisor = _normalise(cropped, settings, name)
-    notes = raw.notes + bands.notes + crop_notes
+    notes = used.notes + crop_notes
     below = int((cube < 0).sum())
     if below > 0:
         notes += (f"{below} values below zero are kept",)
     return Scene(
         hr_hsi=cube,
         name=name,
-        wavelengths_nm=bands.wavelengths_nm,
+        wavelengths_nm=used.wavelengths_nm,
         normalise=str(settings.normalise),
         divisor=divisor,
-        source=raw.source,
+        source=used.source,
         notes=notes,
-        band_order=bands.order,
+        band_order=used.band_order,
+        mask_hsi=mask,
+        facts=facts,
     )
 
 
@@ -164,12 +160,18 @@ def read_pair(settings: DataConfig) -> ImagePair:
             hint="crop the files beforehand",
         )
     name = pair_name(settings)
-    low = _read_file(settings.lr_hsi, settings.lr_key, settings, _LR_HSI)
-    high = _read_file(settings.hr_msi, settings.hr_key, settings, _HR_MSI)
-    bands = _sorted(low, settings, name)
-    lr_hsi, lr_divisor = _normalise(bands.cube, settings, f"{name}: LR-HSI")
-    hr_msi, hr_divisor = _normalise(high.values, settings, f"{name}: HR-MSI")
-    notes = [*low.notes, *high.notes, *bands.notes]
+    low, high = _read_both(settings)
+    low = used_values(used_bands(low, settings, f"{name}: LR-HSI", is_spectral=True), settings, f"{name}: LR-HSI")
+    high = used_values(used_bands(high, settings, f"{name}: HR-MSI", is_spectral=False), settings, f"{name}: HR-MSI")
+    mask_hsi = _both_masks(low.mask, _read_mask(settings.mask_hsi, low.values, "data.mask_hsi"))
+    mask_msi = _both_masks(high.mask, _read_mask(settings.mask_msi, high.values, "data.mask_msi"))
+    # Before the divisor is looked for: what is masked has no say in it either.
+    low_values = _without_masked(low.values, mask_hsi, f"{name}: LR-HSI")
+    high_values = _without_masked(high.values, mask_msi, f"{name}: HR-MSI")
+    lr_hsi, lr_divisor = _normalise(low_values, settings, f"{name}: LR-HSI")
+    hr_msi, hr_divisor = _normalise(high_values, settings, f"{name}: HR-MSI")
+    grid, placed = grid_of_files(low.facts, high.facts, lr_hsi.shape, hr_msi.shape, image_name(settings.hr_msi))
+    notes = [*low.notes, *high.notes, *placed]
     # PSF and SRF relate the two images: a user should know that they are on two scales.
     if lr_divisor != hr_divisor:
         notes.append(f"LR-HSI divided by {lr_divisor:g}, HR-MSI by {hr_divisor:g}")
@@ -181,132 +183,118 @@ def read_pair(settings: DataConfig) -> ImagePair:
         "source_msi": high.source,
         "notes": notes,
     }
-    if bands.order is not None:
-        meta["band_order"] = list(bands.order)
+    if low.band_order is not None:
+        meta["band_order"] = list(low.band_order)
     return ImagePair(
         lr_hsi=lr_hsi,
         hr_msi=hr_msi,
         name=name,
-        wavelengths_nm=bands.wavelengths_nm,
+        wavelengths_nm=low.wavelengths_nm,
         meta=meta,
+        mask_hsi=mask_hsi,
+        mask_msi=mask_msi,
+        hsi_facts=low.facts,
+        msi_facts=high.facts,
+        grid=grid,
     )
 
 
-def _read_source(settings: DataConfig) -> _Cube:
+def _both_masks(one: Optional[np.ndarray], other: Optional[np.ndarray]) -> Optional[np.ndarray]:
+    """Return where both masks have data; None where there is none."""
+    if one is None:
+        return other
+    if other is None:
+        return one
+    return np.asarray(one & other)
+
+
+def _read_mask(
+    path: Optional[str],
+    image: np.ndarray,
+    option: str,
+) -> Optional[np.ndarray]:
+    """Read the mask of an image.
+
+    Args:
+        path: Its file; None: there is none.
+        image: (H, W, C) whose mask it is.
+        option: Config key of the file, named in a message.
+
+    Returns:
+        (H, W) bool, True where a pixel is valid, or None.
+    """
+    if path is None:
+        return None
+    found = read_array(path, Request(axes=_MASK_AXES, option=option))
+    return check_mask(found.values, image.shape, f"{option} ({Path(path).name})")
+
+
+def _without_masked(
+    cube: np.ndarray,
+    mask: Optional[np.ndarray],
+    where: str,
+) -> np.ndarray:
+    """Return a cube with what its mask hides filled; as it came without a mask."""
+    if mask is None:
+        return cube
+    return filled(cube, mask, where)
+
+
+def _read_source(settings: DataConfig) -> Cube:
     """Read a scene from wherever it is: made here, in a package, a folder or a file."""
     path = str(settings.path)
     if path == DEMO_PATH:
         demo = settings.demo
         made = dead_leaves_scene(demo.height, demo.width, demo.bands, demo.seed)
-        return _Cube(
+        return Cube(
             values=made.hr_hsi,
             wavelengths_nm=made.wavelengths_nm,
             source=made.source,
         )
     if path == INDIAN_PINES_PATH:
         values, wavelengths, notes = read_indian_pines()
-        return _Cube(
+        return Cube(
             values=values,
             wavelengths_nm=wavelengths,
             source=path,
             notes=notes,
         )
-    folder = Path(path).expanduser()
-    if not folder.is_dir():
-        return _read_file(path, settings.key, settings, _SCENE)
-    whole = folder_format(folder)
-    # `list_scenes` has found out already that this folder is one scene.
-    assert whole is not None
-    found = whole.read(folder)
-    return _upright(found, Path(path).name, settings, _SCENE)
-
-
-def _read_file(
-    path: str,
-    key: Optional[str],
-    settings: DataConfig,
-    role: _Role,
-) -> _Cube:
-    """Read a cube from a file."""
-    request = Request(key=key, axes=role.axes, option=role.option)
-    found = read_array(path, request)
-    return _upright(found, Path(path).name, settings, role, key=key)
-
-
-def _upright(
-    found: RawArray,
-    file_name: str,
-    settings: DataConfig,
-    role: _Role,
-    *,
-    key: Optional[str] = None,
-) -> _Cube:
-    """Bring what a reader found to rows, columns, bands, and its wavelengths to nm."""
-    where = file_name
-    source = file_name
-    if found.key:
-        where = f"{file_name} key {found.key}"
-        source = f"{file_name}:{found.key}"
-    values = check_numeric(found.values, where)
-    layout = settings.layout
-    # A picture is rows, columns, bands by its kind, a panchromatic image gets its band axis here: nothing to infer.
-    if found.is_upright:
-        layout = "hwc"
-    if values.ndim == 2 and not role.is_spectral:
-        values = values[:, :, None]  # (H, W, 1)
-        layout = "hwc"
-    check_axes(values, where)
-    known = _known_bands(found, settings, role)
-    cube = to_hwc(values, layout, where, wavelengths=known)  # (H, W, C)
-    notes: tuple[str, ...] = ()
-    # A guess is told: a cube on its side fuses without a word otherwise.
-    if layout == "auto":
-        read_as = "bands, rows, columns"
-        if cube is values:
-            read_as = "rows, columns, bands"
-        notes += (f"{where} {values.shape}: read as {read_as} (data.layout: auto)",)
-    if key and not found.key:
-        notes += (
-            f"{file_name}: {role.option}={key} has no meaning, there is one array in the file and it has no name",
-        )
-    wavelengths = None
-    # Wavelengths that are configured go before those of the file; an MSI's own are not used.
-    if role.is_spectral and settings.wavelengths_nm is None:
-        wavelengths, converted = in_nm(found.wavelengths, found.wavelength_unit, where)
-        notes += converted
-    return _Cube(
-        values=cube,
-        wavelengths_nm=wavelengths,
-        source=source,
-        notes=notes,
+    found = read_image(path, Request(key=settings.key, axes=_SCENE.axes, option=_SCENE.option))
+    return upright(
+        found,
+        Path(path).name,
+        settings,
+        _SCENE,
+        layout=settings.layout,
+        key=settings.key,
     )
 
 
-def _known_bands(
-    found: RawArray,
-    settings: DataConfig,
-    role: _Role,
-) -> Optional[int]:
-    """Return the number of bands that a list of wavelengths tells, configured or found; None without one."""
-    if not role.is_spectral:
-        return None
-    configured = settings.wavelengths_nm
-    if configured is not None and len(configured) > ENDS_OF_A_RANGE:
-        return len(configured)
-    if found.wavelengths is not None:
-        return len(found.wavelengths)
-    return None
-
-
-def _sorted(
-    raw: _Cube,
-    settings: DataConfig,
-    name: str,
-) -> SortedBands:
-    """Find the wavelength of each band and put the bands in ascending order of it."""
-    count = raw.values.shape[2]
-    wavelengths = wavelengths_for(count, settings.wavelengths_nm, raw.wavelengths_nm, name)
-    return sort_bands(raw.values, wavelengths)
+def _read_both(settings: DataConfig) -> tuple[Cube, Cube]:
+    """Read the two images of a pair as they are in their files, upright."""
+    low = read_image(settings.lr_hsi, Request(key=settings.lr_key, axes=_LR_HSI.axes, option=_LR_HSI.option))
+    high = read_image(settings.hr_msi, Request(key=settings.hr_key, axes=_HR_MSI.axes, option=_HR_MSI.option))
+    lr_layout, hr_layout, notes = pair_layouts(
+        OpenAxes.of(low, settings.lr_layout or settings.layout, known_bands(low, settings, _LR_HSI)),
+        OpenAxes.of(high, settings.hr_layout or settings.layout, None),
+    )
+    low_cube = upright(
+        low,
+        image_name(settings.lr_hsi),
+        settings,
+        _LR_HSI,
+        layout=lr_layout,
+        key=settings.lr_key,
+    )
+    high_cube = upright(
+        high,
+        image_name(settings.hr_msi),
+        settings,
+        _HR_MSI,
+        layout=hr_layout,
+        key=settings.hr_key,
+    )
+    return replace(low_cube, notes=low_cube.notes + notes), high_cube
 
 
 def _crop(

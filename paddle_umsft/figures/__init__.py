@@ -5,6 +5,7 @@ from __future__ import annotations
 from paddle_umsft.figures.composites import RgbView, matching_functions, rgb_image
 from paddle_umsft.figures.curves import curves
 from paddle_umsft.figures.errors import angle_map, error_map, error_maps, sam_maps
+from paddle_umsft.figures.expected import expected_error
 from paddle_umsft.figures.panels import comparison, overview
 from paddle_umsft.figures.psf_srf import psf_srf
 from paddle_umsft.figures.spectra import residual_per_band, spectra
@@ -19,6 +20,7 @@ __all__ = [
     "curves",
     "error_map",
     "error_maps",
+    "expected_error",
     "matching_functions",
     "overview",
     "psf_srf",

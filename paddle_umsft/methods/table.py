@@ -11,18 +11,23 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Callable, Optional, Union
 
+import numpy as np
+
 from paddle_umsft.config.ensemble import EnsembleInput
 from paddle_umsft.config.run import Config
 from paddle_umsft.config.subspace import SubspaceInput
 from paddle_umsft.config.uhntc import UhntcInput
 from paddle_umsft.config.umsft import UmsftInput
 from paddle_umsft.data.checks import MINIMUM_SIZE, check_cube, check_pair
+from paddle_umsft.data.masks import masked_notes, valid_pixels, without_masked
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import ConfigError, UmsftError, unknown_name
 from paddle_umsft.machine.environment import import_paddle
 from paddle_umsft.methods.networks.trained import Trained
-from paddle_umsft.preparation.aligned import for_grids
+from paddle_umsft.preparation.aligned import MASKED, for_grids
+from paddle_umsft.preparation.below_zero import note_below_zero
+from paddle_umsft.trust.judge import Examined, judged
 
 # Five halvings in the deepest hourglass of uHNTC must leave more than one pixel.
 UHNTC_MINIMUM_SIZE = 33
@@ -156,20 +161,40 @@ class Input:
     Attributes:
         observation: The pair; the very one that came where nothing was found.
         notes: What was found and undone.
+        clip: Whether the result's values below zero are to be cut off.
+        examined: What was found, for programs, with PSF and SRF; None: nobody has looked.
     """
 
     observation: Observation
     notes: tuple[str, ...] = ()
+    clip: bool = False
+    examined: Optional[Examined] = None
 
     def told_in(self, result: FusionResult) -> FusionResult:
-        """The result with what was found, and the pair that it is a fusion of."""
-        if not self.notes:
-            return result
-        return replace(result, notes=(*self.notes, *result.notes), pair=self.observation)
+        """The result with what was masked and found, the pair that it is a fusion of, and how far to trust it."""
+        result = replace(result, notes=(*masked_notes(self.observation), *result.notes))
+        if self.notes:
+            result = replace(result, notes=(*self.notes, *result.notes), pair=self.observation)
+        result = replace(result, valid=valid_pixels(result.pair or self.observation))
+        result = _below_zero(result, self.clip)
+        return judged(result, self.observation, self.examined)
+
+
+def _below_zero(result: FusionResult, clip: bool) -> FusionResult:
+    """The result with the share of its values below zero told, and these cut off if that was asked for."""
+    share = float(np.mean(result.fused < 0))
+    extras = {**result.extras, "share_below_zero": share}
+    fused = result.fused
+    if clip and share > 0:
+        fused = np.maximum(fused, 0)
+        extras["clipped"] = True
+    return replace(result, fused=fused, extras=extras)
 
 
 def input_of(observation: Observation, config: Config) -> Input:
     """Return the pair for the method that the configuration names, examined unless the method does that itself.
+
+    What is masked is gone from here on: no method ever sees it.
 
     Args:
         observation: What the two cameras saw.
@@ -177,19 +202,43 @@ def input_of(observation: Observation, config: Config) -> Input:
 
     Raises:
         ConfigError: There is no such method.
+        DataError: A mask that does not fit its image.
     """
     method = find_method(config.method)
-    if method.prepares or not config.preparation.for_all:
-        return Input(observation)
+    observation = without_masked(observation)
+    clip = config.output.clip
+    if method.prepares:
+        return Input(observation, clip=clip)
+    told = masked_notes(observation)
+    if told:
+        told = (MASKED,)
+    # Methods that prepare the pair themselves say this by themselves.
+    told += tuple(note_below_zero("lr_hsi", observation.lr_hsi) + note_below_zero("hr_msi", observation.hr_msi))
+    if not config.preparation.for_all:
+        return Input(observation, told, clip)
     try:
         check_cube(observation.lr_hsi, "lr_hsi")
         check_cube(observation.hr_msi, "hr_msi")
         check_pair(observation.lr_hsi.shape, observation.hr_msi.shape, observation.scale, minimum=1)
-        examined, notes = for_grids(observation, config.subspace, config.preparation)
+        gridded = for_grids(observation, config.subspace, config.preparation)
     except UmsftError:
         # What cannot be examined, the method judges by its own rules.
-        return Input(observation)
-    return Input(examined, notes)
+        return Input(observation, told, clip)
+    examined: Optional[Examined] = None
+    degradations = gridded.degradations
+    if degradations is not None:
+        examined = Examined(
+            found=gridded.found,
+            psf=degradations.psf,
+            srf=degradations.srf,
+            border=degradations.border,
+        )
+    return Input(
+        observation=gridded.observation,
+        notes=told + gridded.notes,
+        clip=clip,
+        examined=examined,
+    )
 
 
 def run_method(observation: Observation, config: Config, on_record: Optional[OnRecord] = None) -> FusionResult:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
 from paddle_umsft.errors import unknown_name
 from paddle_umsft.metrics.author import author, author_bands
+from paddle_umsft.metrics.common import live_bands
 from paddle_umsft.metrics.dian import dian, dian_bands
 from paddle_umsft.metrics.no_reference import consistency, qnr
 from paddle_umsft.metrics.quality_index import band_uiqi, q2n
@@ -57,6 +58,7 @@ def evaluate(
     *,
     scale: float,
     convention: str = "author",
+    valid: Optional[np.ndarray] = None,
 ) -> dict[str, float]:
     """Compare a fused cube with the truth.
 
@@ -65,6 +67,7 @@ def evaluate(
         fused: (H, W, C) estimate, in the same units.
         scale: Ratio of the resolutions, for ERGAS.
         convention: One of `CONVENTIONS`.
+        valid: (H, W) bool, the pixels that count; the others may hold anything. None: all.
 
     Returns:
         Figure by name, in the order of the convention's table.
@@ -74,7 +77,7 @@ def evaluate(
         DataError: Shapes differ, NaN, or no positive scale.
     """
     chosen = find_convention(convention)
-    return chosen.cube(reference, fused, scale=scale)
+    return chosen.cube(reference, fused, scale=scale, valid=valid)
 
 
 def evaluate_bands(
@@ -82,6 +85,7 @@ def evaluate_bands(
     fused: Any,
     *,
     convention: str = "author",
+    valid: Optional[np.ndarray] = None,
 ) -> dict[str, np.ndarray]:
     """Return the figures of each band, (C,) by name, for the metrics that have such.
 
@@ -89,6 +93,7 @@ def evaluate_bands(
         reference: (H, W, C) truth.
         fused: (H, W, C) estimate.
         convention: One of `CONVENTIONS`.
+        valid: (H, W) bool, the pixels that count; None: all.
 
     Returns:
         Figure by name.
@@ -98,7 +103,7 @@ def evaluate_bands(
         DataError: Shapes differ or NaN.
     """
     chosen = find_convention(convention)
-    return chosen.bands(reference, fused)
+    return chosen.bands(reference, fused, valid=valid)
 
 
 __all__ = [
@@ -108,6 +113,7 @@ __all__ = [
     "evaluate",
     "evaluate_bands",
     "find_convention",
+    "live_bands",
     "q2n",
     "qnr",
 ]

@@ -7,7 +7,7 @@ second argument), and SSIM cannot exceed 1.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from paddle_umsft.metrics.common import (
     check_pair,
     decibels,
     ergas,
+    judged,
+    live_bands,
     mean_angle,
     mean_correlation,
 )
@@ -64,12 +66,13 @@ def author(
     fused: Any,
     *,
     scale: float,
+    valid: Optional[np.ndarray] = None,
 ) -> dict[str, float]:
     """Return PSNR, SAM, ERGAS, SSIM, RMSE and CC in the convention `author`; values are expected in about [0, 1].
 
     | key | definition |
     |---|---|
-    | PSNR | mean over bands of 10·log10(1/MSE_b) in dB; peak 1, no clipping |
+    | PSNR | mean over bands that are not constant in the truth of 10·log10(1/MSE_b) in dB; peak 1, no clipping |
     | SAM | degrees, mean over the pixels where neither spectrum is all zero |
     | ERGAS | 100/s·√(mean_b(MSE_b/mean_b²)), mean_b of the reference |
     | SSIM | one global window per band, mean over bands |
@@ -80,6 +83,7 @@ def author(
         reference: (H, W, C) truth.
         fused: (H, W, C) estimate.
         scale: Ratio of the resolutions, for ERGAS.
+        valid: (H, W) bool, the pixels that count; None: all.
 
     Returns:
         The six figures.
@@ -90,10 +94,10 @@ def author(
     References:
         imgvision 0.1.7, class `spectra_metric`.
     """
-    truth, estimate = check_pair(reference, fused)
+    truth, estimate = _judged_pair(reference, fused, valid)
     mse = band_mse(truth, estimate)
     return {
-        "PSNR": float(decibels(PEAK, mse).mean()),
+        "PSNR": float(decibels(PEAK, mse)[live_bands(truth)].mean()),
         "SAM": mean_angle(truth, estimate),
         "ERGAS": ergas(truth, estimate, scale=scale),
         "SSIM": float(global_ssim(truth, estimate).mean()),
@@ -102,9 +106,24 @@ def author(
     }
 
 
-def author_bands(reference: Any, fused: Any) -> dict[str, np.ndarray]:
+def _judged_pair(
+    reference: Any,
+    fused: Any,
+    valid: Optional[np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return truth and estimate, checked, of the pixels that count: no figure here asks where a pixel lies."""
+    truth, estimate = check_pair(reference, fused, valid)
+    return judged(truth, valid), judged(estimate, valid)
+
+
+def author_bands(
+    reference: Any,
+    fused: Any,
+    *,
+    valid: Optional[np.ndarray] = None,
+) -> dict[str, np.ndarray]:
     """Return PSNR (dB), SSIM and RMSE (0–255) of each band, (C,) each; see `author`."""
-    truth, estimate = check_pair(reference, fused)
+    truth, estimate = _judged_pair(reference, fused, valid)
     mse = band_mse(truth, estimate)
     return {
         "PSNR": decibels(PEAK, mse),

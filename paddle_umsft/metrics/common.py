@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -51,7 +51,11 @@ def check_cube(cube: Any, *, where: str) -> np.ndarray:
     return values
 
 
-def check_pair(reference: Any, fused: Any) -> tuple[np.ndarray, np.ndarray]:
+def check_pair(
+    reference: Any,
+    fused: Any,
+    valid: Optional[np.ndarray] = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return truth and estimate as float64 of one shape.
 
     A truth of whole numbers is a count of light, not a value in [0, 1]: both are then divided by its maximum, as a
@@ -60,6 +64,7 @@ def check_pair(reference: Any, fused: Any) -> tuple[np.ndarray, np.ndarray]:
     Args:
         reference: (H, W, C) truth.
         fused: (H, W, C) estimate, in the same units.
+        valid: (H, W) bool, the pixels to be judged; None: all. The others may hold anything, and become zero in both.
 
     Returns:
         Both as (H, W, C) float64.
@@ -67,8 +72,8 @@ def check_pair(reference: Any, fused: Any) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         DataError: See `check_cube`; or the shapes differ.
     """
-    truth = check_cube(reference, where="reference")
-    estimate = check_cube(fused, where="fused")
+    truth = check_cube(_blanked(reference, valid), where="reference")
+    estimate = check_cube(_blanked(fused, valid), where="fused")
     if truth.shape != estimate.shape:
         raise DataError(
             "shape differs from the reference",
@@ -81,6 +86,53 @@ def check_pair(reference: Any, fused: Any) -> tuple[np.ndarray, np.ndarray]:
         truth = truth / largest
         estimate = estimate / largest
     return truth, estimate
+
+
+def _blanked(cube: Any, valid: Optional[np.ndarray]) -> Any:
+    """Return a cube with zeros where it is not to be judged; as it came if all of it is, or if they do not fit."""
+    if valid is None:
+        return cube
+    array = np.asarray(cube)
+    if array.ndim != 3 or array.shape[:2] != valid.shape or array.dtype.kind not in _REAL_KINDS:
+        return cube
+    return np.where(valid[..., None], array, np.zeros((), dtype=array.dtype))
+
+
+def judged(cube: np.ndarray, valid: Optional[np.ndarray]) -> np.ndarray:
+    """Return the n valid pixels as (1, n, C), for figures to which their places do not matter; the cube if all are.
+
+    Raises:
+        DataError: The mask does not fit, or leaves nothing.
+    """
+    if valid is None:
+        return cube
+    if valid.shape != cube.shape[:2] or not valid.any():
+        raise DataError(
+            "not a mask of the reference",
+            where="valid",
+            expected=f"shape {cube.shape[:2]}, at least one True",
+            got=f"shape {valid.shape}, {int(valid.sum())} True",
+        )
+    if valid.all():
+        return cube
+    return np.asarray(cube[valid][None])
+
+
+def live_bands(reference: Any, valid: Optional[np.ndarray] = None) -> np.ndarray:
+    """Return which bands hold anything, (C,) bool; all of them where none does.
+
+    A band that is zero or constant in the truth (dead) has no signal that an error could be compared with: it is met
+    exactly or by whatever rounding leaves, and a decibel figure of that says nothing. Means over bands leave it out.
+
+    Args:
+        reference: (H, W, C) truth.
+        valid: (H, W) bool, the pixels that count; None: all.
+    """
+    pixels = judged(np.asarray(reference), valid)
+    live = pixels.max(axis=(0, 1)) > pixels.min(axis=(0, 1))
+    if not live.any():
+        live = np.ones_like(live)
+    return np.asarray(live)
 
 
 def check_scale(scale: float) -> float:
@@ -238,3 +290,25 @@ def window_sums(
     left = sums[rows:, :-columns]
     corner = sums[:-rows, :-columns]  # taken away twice
     return np.asarray(whole - above - left + corner)
+
+
+def whole_windows(
+    valid: Optional[np.ndarray],
+    shape: tuple[int, int],
+    window: tuple[int, int],
+) -> np.ndarray:
+    """Return which windows of one size hold valid pixels only.
+
+    Args:
+        valid: (H, W) bool; None: all are.
+        shape: (H, W).
+        window: Rows and columns of the window.
+
+    Returns:
+        (H - rows + 1, W - columns + 1) bool.
+    """
+    rows, columns = window
+    if valid is None:
+        return np.ones((shape[0] - rows + 1, shape[1] - columns + 1), dtype=bool)
+    hidden = window_sums((~valid).astype(np.float64), rows, columns)
+    return np.asarray(hidden == 0)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
 from paddle_umsft.errors import DataError
-from paddle_umsft.metrics.common import EIGHT_BIT, band_mse, check_pair, decibels, ergas, mean_correlation
+from paddle_umsft.metrics.common import (
+    EIGHT_BIT,
+    band_mse,
+    check_pair,
+    decibels,
+    ergas,
+    judged,
+    live_bands,
+    mean_correlation,
+    mean_of_finite,
+    whole_windows,
+)
 from paddle_umsft.metrics.quality_index import band_uiqi
 
 # Wang's window: 11 pixels a side, a Gaussian of this width.
@@ -18,7 +29,11 @@ _WINDOW_SIGMA = 1.5
 _EPS = float(np.finfo(np.float64).eps)
 
 
-def gaussian_ssim(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
+def gaussian_ssim(
+    truth: np.ndarray,
+    estimate: np.ndarray,
+    valid: Optional[np.ndarray] = None,
+) -> np.ndarray:
     """Return SSIM of each band in Wang's 11×11 Gaussian window, wherever the window fits.
 
     The Gaussian has σ 1.5; K1 is 0.01, K2 0.03, the range 255.
@@ -26,9 +41,10 @@ def gaussian_ssim(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
     Args:
         truth: (H, W, C) in [0, 255], 11 pixels a side at least.
         estimate: (H, W, C) in [0, 255].
+        valid: (H, W) bool, the pixels that count: windows with any other are left out; None: all.
 
     Returns:
-        (C,).
+        (C,); NaN where no window is whole.
 
     Raises:
         DataError: The image is smaller than the window.
@@ -43,17 +59,21 @@ def gaussian_ssim(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
     if min(height, width) < _WINDOW:
         what = f"too small for SSIM's {_WINDOW}×{_WINDOW} window"
         raise DataError(what, where="reference", got=f"{height}×{width}")
+    whole = whole_windows(valid, (height, width), (_WINDOW, _WINDOW))
+    margin = _WINDOW // 2
     values = []
     for band in range(bands):
-        value = structural_similarity(
+        _, similar = structural_similarity(
             truth[:, :, band],
             estimate[:, :, band],
             data_range=EIGHT_BIT,
             gaussian_weights=True,
             sigma=_WINDOW_SIGMA,
             use_sample_covariance=False,
+            full=True,
         )
-        values.append(value)
+        inner = similar[margin : height - margin, margin : width - margin]  # where the window fits
+        values.append(mean_of_finite(inner[whole]))
     return np.array(values)
 
 
@@ -75,9 +95,13 @@ def angle_with_eps(truth: np.ndarray, estimate: np.ndarray) -> float:
     return float(angles.mean())
 
 
-def _as_eight_bit(reference: Any, fused: Any) -> tuple[np.ndarray, np.ndarray]:
+def _as_eight_bit(
+    reference: Any,
+    fused: Any,
+    valid: Optional[np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
     """Return truth and estimate, checked, on the scale of 8-bit images, neither rounded nor clipped."""
-    truth, estimate = check_pair(reference, fused)
+    truth, estimate = check_pair(reference, fused, valid)
     return EIGHT_BIT * truth, EIGHT_BIT * estimate
 
 
@@ -86,6 +110,7 @@ def dian(
     fused: Any,
     *,
     scale: float,
+    valid: Optional[np.ndarray] = None,
 ) -> dict[str, float]:
     """Return PSNR, SAM, ERGAS, SSIM, RMSE, UIQI, DD and CC in the convention `dian`.
 
@@ -93,7 +118,7 @@ def dian(
 
     | key | definition, on values × 255, neither rounded nor clipped |
     |---|---|
-    | PSNR | mean over bands of 10·log10(255²/MSE_b) in dB |
+    | PSNR | mean over bands that are not constant in the truth of 10·log10(255²/MSE_b) in dB |
     | SAM | degrees, eps in the denominator: a black pixel counts 90° |
     | ERGAS | 100/s·√(mean_b(MSE_b/mean_b²)), mean_b of the reference |
     | SSIM | 11×11 Gaussian window σ 1.5 per band, range 255 |
@@ -106,6 +131,7 @@ def dian(
         reference: (H, W, C) truth.
         fused: (H, W, C) estimate.
         scale: Ratio of the resolutions, for ERGAS.
+        valid: (H, W) bool, the pixels that count; windows with any other are left out. None: all.
 
     Returns:
         The eight figures.
@@ -116,27 +142,34 @@ def dian(
     References:
         `quality_assessment.m` as handed on from HySure (Simões et al., IEEE TGRS 53(6), 2015) to that family.
     """
-    truth, estimate = _as_eight_bit(reference, fused)
-    mse = band_mse(truth, estimate)
+    truth, estimate = _as_eight_bit(reference, fused, valid)
+    # Where pixels lie matters to what has windows, and to nothing else.
+    truths, estimates = judged(truth, valid), judged(estimate, valid)
+    mse = band_mse(truths, estimates)
     return {
-        "PSNR": float(decibels(EIGHT_BIT, mse).mean()),
-        "SAM": angle_with_eps(truth, estimate),
-        "ERGAS": ergas(truth, estimate, scale=scale),
-        "SSIM": float(gaussian_ssim(truth, estimate).mean()),
+        "PSNR": float(decibels(EIGHT_BIT, mse)[live_bands(truths)].mean()),
+        "SAM": angle_with_eps(truths, estimates),
+        "ERGAS": ergas(truths, estimates, scale=scale),
+        "SSIM": float(gaussian_ssim(truth, estimate, valid).mean()),
         "RMSE": float(np.sqrt(mse.mean())),
-        "UIQI": float(band_uiqi(truth, estimate).mean()),
-        "DD": float(np.abs(truth - estimate).mean()),
-        "CC": mean_correlation(truth, estimate),
+        "UIQI": float(band_uiqi(truth, estimate, valid=valid).mean()),
+        "DD": float(np.abs(truths - estimates).mean()),
+        "CC": mean_correlation(truths, estimates),
     }
 
 
-def dian_bands(reference: Any, fused: Any) -> dict[str, np.ndarray]:
+def dian_bands(
+    reference: Any,
+    fused: Any,
+    *,
+    valid: Optional[np.ndarray] = None,
+) -> dict[str, np.ndarray]:
     """Return PSNR (dB), SSIM, RMSE (0–255) and UIQI of each band, (C,) each; see `dian`."""
-    truth, estimate = _as_eight_bit(reference, fused)
-    mse = band_mse(truth, estimate)
+    truth, estimate = _as_eight_bit(reference, fused, valid)
+    mse = band_mse(judged(truth, valid), judged(estimate, valid))
     return {
         "PSNR": decibels(EIGHT_BIT, mse),
-        "SSIM": gaussian_ssim(truth, estimate),
+        "SSIM": gaussian_ssim(truth, estimate, valid),
         "RMSE": np.sqrt(mse),
-        "UIQI": band_uiqi(truth, estimate),
+        "UIQI": band_uiqi(truth, estimate, valid=valid),
     }

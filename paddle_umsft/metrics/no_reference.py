@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
 from paddle_umsft.errors import DataError
-from paddle_umsft.metrics.common import PEAK, band_mse, check_cube, check_pair, decibels, mean_angle
+from paddle_umsft.metrics.common import PEAK, band_mse, check_cube, check_pair, decibels, judged, live_bands, mean_angle
 from paddle_umsft.metrics.quality_index import quality_ratio
 
 # Blocks on which Q is taken: this many LR pixels a side, and no fewer HR pixels than the other.
@@ -21,6 +21,8 @@ def consistency(
     *,
     degraded_hsi: Any,
     degraded_msi: Any,
+    mask_hsi: Optional[np.ndarray] = None,
+    mask_msi: Optional[np.ndarray] = None,
 ) -> dict[str, float]:
     """Tell how well the degraded result agrees with both observations.
 
@@ -32,6 +34,8 @@ def consistency(
         hr_msi: (H, W, M) as observed.
         degraded_hsi: (h, w, C): PSF(fused).
         degraded_msi: (H, W, M): SRF(fused).
+        mask_hsi: (h, w) bool, pixels of the LR-HSI that count; None: all.
+        mask_msi: (H, W) bool, the same for the HR-MSI.
 
     Returns:
         `PSNR_HSI`, `SAM_HSI`, `PSNR_MSI`, `SAM_MSI`.
@@ -39,8 +43,10 @@ def consistency(
     Raises:
         DataError: Shapes differ or NaN.
     """
-    hsi, hsi_again = check_pair(lr_hsi, degraded_hsi)
-    msi, msi_again = check_pair(hr_msi, degraded_msi)
+    hsi, hsi_again = check_pair(lr_hsi, degraded_hsi, mask_hsi)
+    msi, msi_again = check_pair(hr_msi, degraded_msi, mask_msi)
+    hsi, hsi_again = judged(hsi, mask_hsi), judged(hsi_again, mask_hsi)
+    msi, msi_again = judged(msi, mask_msi), judged(msi_again, mask_msi)
     return {
         "PSNR_HSI": _mean_psnr(hsi, hsi_again),
         "SAM_HSI": mean_angle(hsi, hsi_again),
@@ -50,9 +56,9 @@ def consistency(
 
 
 def _mean_psnr(observed: np.ndarray, again: np.ndarray) -> float:
-    """Return the mean of the bands' PSNR in dB."""
+    """Return the mean over bands of PSNR in dB; a dead band (constant as observed) has no say in it."""
     mse = band_mse(observed, again)
-    return float(decibels(PEAK, mse).mean())
+    return float(decibels(PEAK, mse)[live_bands(observed)].mean())
 
 
 def _edges(length: int, block: int) -> np.ndarray:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
-from paddle_umsft.metrics.common import check_pair, window_sums
+from paddle_umsft.metrics.common import check_pair, mean_of_finite, whole_windows, window_sums
 
 # Below this part of the squared mean a variance is rounding, and the window counts as flat.
 _FLAT = 1e-12
 
 # A block of one pixel has no spread.
 _SMALLEST_BLOCK = 2
+# Nor has a single pixel that is left of one.
+_FEWEST_PIXELS = 2
 
 
 def quality_ratio(
@@ -60,6 +62,7 @@ def band_uiqi(
     fused: Any,
     *,
     block: int = 32,
+    valid: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """Return UIQI of each band: mean of Q over all windows of block × block pixels, moved by one pixel.
 
@@ -67,9 +70,10 @@ def band_uiqi(
         reference: (H, W, C) truth.
         fused: (H, W, C) estimate.
         block: Side of the window; cut to the image's where that is smaller.
+        valid: (H, W) bool, the pixels that count: windows with any other are left out; None: all.
 
     Returns:
-        (C,).
+        (C,); NaN where no window is whole.
 
     Raises:
         DataError: Shapes differ or NaN.
@@ -77,13 +81,14 @@ def band_uiqi(
     References:
         Z. Wang, A. Bovik, "A universal image quality index", IEEE Signal Processing Letters 9(3), 2002.
     """
-    truth, estimate = check_pair(reference, fused)
+    truth, estimate = check_pair(reference, fused, valid)
     height, width, bands = truth.shape
     window = (min(block, height), min(block, width))
+    whole = whole_windows(valid, (height, width), window)
     values = []
     for band in range(bands):
         quality = _quality_of_windows(truth[:, :, band], estimate[:, :, band], window)
-        values.append(quality.mean())
+        values.append(mean_of_finite(quality[whole]))
     return np.array(values)
 
 
@@ -182,6 +187,7 @@ def q2n(
     fused: Any,
     *,
     block: int = 32,
+    valid: Optional[np.ndarray] = None,
 ) -> float:
     """Return Q2n, the quality index of pixels seen as hypercomplex numbers, mean over distinct blocks.
 
@@ -192,9 +198,10 @@ def q2n(
         reference: (H, W, C) truth.
         fused: (H, W, C) estimate.
         block: Side of the blocks; cut to the image's where that is smaller.
+        valid: (H, W) bool, the pixels that count: of each block only these are taken; None: all.
 
     Returns:
-        Q2n in [0, 1]; 1 is perfect.
+        Q2n in [0, 1]; 1 is perfect. NaN where no block holds two valid pixels.
 
     Raises:
         DataError: Shapes differ or NaN.
@@ -202,20 +209,24 @@ def q2n(
     References:
         A. Garzelli, F. Nencini, "Hypercomplex quality assessment of multi/hyperspectral images", IEEE GRSL 6(4), 2009.
     """
-    truth, estimate = check_pair(reference, fused)
+    truth, estimate = check_pair(reference, fused, valid)
     height, width, bands = truth.shape
+    if valid is None:
+        valid = np.ones((height, width), dtype=bool)
     side = max(min(block, height, width), _SMALLEST_BLOCK)
     size = 1 << (bands - 1).bit_length()  # the next power of two
     truth = _padded(truth, side, size)
     estimate = _padded(estimate, side, size)
+    counted = np.pad(valid, ((0, -height % side), (0, -width % side)), mode="symmetric")
     values = []
     for top in range(0, truth.shape[0], side):
         for left in range(0, truth.shape[1], side):
             window = (slice(top, top + side), slice(left, left + side))
-            pixels_a = truth[window].reshape(-1, size)  # (side², N)
-            pixels_b = estimate[window].reshape(-1, size)
-            values.append(_block_q2n(pixels_a, pixels_b))
-    return float(np.mean(values))
+            pixels_a = truth[window][counted[window]]  # (pixels, N), side² at most
+            pixels_b = estimate[window][counted[window]]
+            if len(pixels_a) >= _FEWEST_PIXELS:
+                values.append(_block_q2n(pixels_a, pixels_b))
+    return mean_of_finite(np.array(values))
 
 
 def _padded(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Optional
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
@@ -11,6 +12,7 @@ from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
+from paddle_umsft.preparation.estimate import Degradations
 from paddle_umsft.preparation.examine import examine
 from paddle_umsft.preparation.prepare import LEAST_PIXELS
 from paddle_umsft.preparation.prepared import Prepared
@@ -22,7 +24,25 @@ LEAST_WEIGHT = 1e-9
 CUBIC = 3
 
 INTERPOLATED = "this method knows no places between the grids: the HSI was interpolated to where the MSI lies"
+MASKED = "this method knows no masks: it was given what is masked filled from valid pixels"
 FILLED = "this method knows no masks: LR pixels that do not belong were filled from their neighbours"
+
+
+@dataclass(frozen=True)
+class Gridded:
+    """A pair laid out for a method that knows two plain grids.
+
+    Attributes:
+        observation: The pair, the very one where nothing was found.
+        notes: What a user should know of it.
+        found: What was found, for programs.
+        degradations: PSF and SRF of the pair; None: there are too few pixels to tell.
+    """
+
+    observation: Observation
+    notes: tuple[str, ...] = ()
+    found: dict[str, object] = field(default_factory=dict)
+    degradations: Optional[Degradations] = None
 
 
 def _filled(lr_hsi: np.ndarray, trusted: np.ndarray) -> np.ndarray:
@@ -73,7 +93,7 @@ def for_grids(
     observation: Observation,
     settings: SubspaceSettings,
     preparation: PreparationSettings,
-) -> tuple[Observation, tuple[str, ...]]:
+) -> Gridded:
     """A pair examined, and laid out for a method that knows two plain grids.
 
     Args:
@@ -82,17 +102,22 @@ def for_grids(
         preparation: What may be looked for.
 
     Returns:
-        The pair, the very one where nothing was found; and what a user should know of it.
+        The pair, what was found and what a user should know of it.
     """
     height, width = observation.lr_hsi.shape[:2]
     if height * width < LEAST_PIXELS:
-        return observation, ()
-    prepared, _ = examine(observation, settings, preparation)
+        return Gridded(observation)
+    prepared, degradations = examine(observation, settings, preparation)
     if not prepared.found:
-        return observation, ()
+        return Gridded(observation, degradations=degradations)
     notes = list(prepared.notes)
     if prepared.placement is not None:
         notes.append(INTERPOLATED)
     if not prepared.own_trust.all():
         notes.append(FILLED)
-    return on_the_grid(prepared), tuple(notes)
+    return Gridded(
+        observation=on_the_grid(prepared),
+        notes=tuple(notes),
+        found=prepared.found,
+        degradations=degradations,
+    )

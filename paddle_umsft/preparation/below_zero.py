@@ -1,4 +1,4 @@
-"""Values below zero: noise around nought, or data that somebody has shifted. Either is fused; only noise is cut off."""
+"""Values below zero: noise around nought, or data that somebody has shifted. Either is fused, nothing is cut off."""
 
 from __future__ import annotations
 

@@ -8,6 +8,10 @@ things that are not in it: its equation has the variance
 
 and the doubt is the likeliest one. The Bayesian information criterion with this variance in its likelihood compares
 borders as it compares kernels.
+
+With the SRF unknown what counts is the part of the blurred MSI that stays unexplained, not its size: the wider the
+kernel, the less there is of either. In a pair that PSF and SRF explain well the two are the same; in one that they do
+not, the size alone would ask for kernels without end.
 """
 
 from __future__ import annotations
@@ -41,6 +45,8 @@ COST_TOLERANCE = 1e-9
 LEAST_PARAMETER = 0.3
 # Separable terms of a kernel below this part of its largest one are left out.
 LEAST_TERM = 1e-6
+# Variance of a band, relative to its mean square, that is none: rounding of inputs stored as float32.
+NO_CONTRAST = 1e-12
 TINY = 1e-30
 
 # One kernel for all MSI bands, or one for each.
@@ -301,16 +307,26 @@ class BorderEquations:
             shares.append(self._inside(kernel))
         return np.concatenate(seen, axis=1), np.min(shares, axis=0)
 
+    def _contrast(self, seen: np.ndarray) -> float:
+        """Standard deviation of (n, M) blurred MSI bands, their geometric mean; 1 if a known SRF sets the scale."""
+        if self.srf is not None:
+            return 1.0
+        trusted = seen[self.trusted]
+        least = NO_CONTRAST * np.mean(trusted**2, axis=0) + TINY
+        variances = np.maximum(trusted.var(axis=0), least)  # (M,)
+        return float(np.exp(0.5 * np.mean(np.log(variances))))
+
     def misfit(self, kernels: Kernels) -> np.ndarray:
-        """Residual vector of one kernel, or of one for every MSI band."""
+        """Residual vector of one kernel, or of one for every MSI band, as a part of the contrast."""
         seen, _ = self._seen(kernels)
-        return self._rests(seen).ravel()
+        return self._rests(seen).ravel() / self._contrast(seen)
 
     def judge(self, kernels: Kernels, freedom: float) -> Verdict:
         """Criterion, likeliest doubt and residual of a kernel; leaves the equations weighted accordingly."""
         seen, inside = self._seen(kernels)
         bands = seen.shape[1]
         floor = self.count * (STORAGE * self.level) ** 2
+        contrast = self._contrast(seen)
         doubts = DOUBTS
         if np.all(inside > 1.0 - WHOLE):
             doubts = DOUBTS[:1]
@@ -319,7 +335,7 @@ class BorderEquations:
             variance = variance_ratio(inside, doubt)
             self._weigh(1.0 / np.sqrt(variance))
             energy = float(np.sum(self._rests(seen) ** 2)) + floor
-            badness = self.count * np.log(energy / self.count)
+            badness = self.count * np.log(energy / self.count / contrast**2)
             volume = bands * float(np.sum(np.log(variance[self.trusted])))
             complexity = (freedom + (doubt > 0)) * np.log(self.count)
             verdict = Verdict(

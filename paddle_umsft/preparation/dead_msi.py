@@ -31,10 +31,24 @@ CORNERS = np.ones((3, 3))
 FILLING = 60
 NEIGHBOURS = np.array([[1.0, 2.0, 1.0], [2.0, 0.0, 2.0], [1.0, 2.0, 1.0]])
 TINY = 1e-30
+# Comparisons that sort eight numbers, whatever they are; whole images at once, which is many times as fast as sorting
+# pixel by pixel.
+SORTING = (
+    ((0, 2), (1, 3), (4, 6), (5, 7)),
+    ((0, 4), (1, 5), (2, 6), (3, 7)),
+    ((0, 1), (2, 3), (4, 5), (6, 7)),
+    ((2, 4), (3, 5)),
+    ((1, 4), (3, 6)),
+    ((1, 2), (3, 4), (5, 6)),
+)
 
 
-def _sorted_neighbours(image: np.ndarray) -> np.ndarray:
-    """(8, H, W, M) values of the eight neighbours, sorted; the border goes on."""
+def _sorted_neighbours(image: np.ndarray) -> list[np.ndarray]:
+    """The values of the eight neighbours, sorted: eight times (H, W, M); the border goes on.
+
+    References:
+        D. Knuth: The art of computer programming, volume 3, section 5.3.4 (sorting networks).
+    """
     height, width = image.shape[:2]
     padded = np.pad(image, ((1, 1), (1, 1), (0, 0)), mode="edge")
     around = []
@@ -42,7 +56,12 @@ def _sorted_neighbours(image: np.ndarray) -> np.ndarray:
         for column in range(3):
             if (row, column) != (1, 1):
                 around.append(padded[row : row + height, column : column + width])
-    return np.sort(np.stack(around), axis=0)
+    for comparisons in SORTING:
+        for low, high in comparisons:
+            smaller = np.minimum(around[low], around[high])
+            around[high] = np.maximum(around[low], around[high])
+            around[low] = smaller
+    return around
 
 
 def _range(image: np.ndarray) -> np.ndarray:

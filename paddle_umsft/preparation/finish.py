@@ -50,7 +50,7 @@ def finish(
         view = view.but(hr_msi=hr_msi)
         prepared.fit_trust &= clean
     unsure = np.any(state.dead_msi | state.censored, axis=2)  # (H, W)
-    prepared.msi_trust[unsure] = FILLED_TRUST
+    prepared.msi_trust[unsure] = np.minimum(prepared.msi_trust[unsure], FILLED_TRUST)
     if "affine" in done:
         _place_bent(prepared, view.placement)
     elif settings.geometry != "none" and is_moved(view.placement):
@@ -63,9 +63,9 @@ def finish(
 def _sort_strangers(prepared: Prepared, state: State) -> View:
     """Strangers are left out; those that only the light makes strange are lit as the HSI is."""
     view = state.view
-    trusted = np.ones(view.lr_shape, dtype=bool)
+    trusted = view.has_data.copy()
     if state.censored.any():
-        trusted = untouched_pixels(view, state.censored)
+        trusted &= untouched_pixels(view, state.censored)
     view = view.but(trusted=trusted)
     strangers = find_strangers(view, whole_only=is_moved(view.placement))
     if state.censored.any():

@@ -288,7 +288,8 @@ def look(
         Values and derivatives, n = h*w.
     """
     if not placement.is_straight:
-        return _look_askew(hr_msi, placement, lr_shape, profile)
+        straightened = placement.on_the_hsi(hr_msi, profile.border)
+        return look_askew(straightened, placement, lr_shape, profile)
     height, width, bands = hr_msi.shape
     count = lr_shape[0] * lr_shape[1]
     places = placement.places(lr_shape)
@@ -314,14 +315,23 @@ def look(
     )
 
 
-def _look_askew(
-    hr_msi: np.ndarray,
+def look_askew(
+    straightened: np.ndarray,
     placement: Placement,
     lr_shape: tuple[int, int],
     profile: Profile,
 ) -> Seen:
-    """`look` for a grid that is turned: the MSI is brought onto it, and what changes with the place is turned back."""
-    straightened = placement.on_the_hsi(hr_msi, profile.border)
+    """`look` for a grid that is turned: the MSI has been brought onto it, what changes with the place is turned back.
+
+    Args:
+        straightened: (H, W, M) the MSI on the HSI's grid.
+        placement: Where LR pixels lie on the MSI.
+        lr_shape: (h, w).
+        profile: The PSF.
+
+    Returns:
+        Values and derivatives, n = h*w.
+    """
     seen = look(straightened, Placement(placement.scale), lr_shape, profile)
     inverse = np.linalg.inv(placement.matrix)
     down = inverse[0, 0] * seen.down + inverse[1, 0] * seen.right
@@ -330,8 +340,8 @@ def _look_askew(
     total = np.zeros(len(seen.inside))
     inside = np.zeros(len(seen.inside))
     for row_weights, column_weights in profile.terms:
-        rows = _axis(places[..., 0].ravel(), row_weights, profile, hr_msi.shape[0])
-        columns = _axis(places[..., 1].ravel(), column_weights, profile, hr_msi.shape[1])
+        rows = _axis(places[..., 0].ravel(), row_weights, profile, straightened.shape[0])
+        columns = _axis(places[..., 1].ravel(), column_weights, profile, straightened.shape[1])
         total += rows.total * columns.total
         inside += rows.inside * columns.inside
     return Seen(

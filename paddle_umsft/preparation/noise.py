@@ -11,6 +11,13 @@ import numpy as np
 
 # The median of |x| is this many standard deviations of a Gaussian x.
 MEDIAN_DEVIATION = 0.6745
+# Added to the bands' Gram matrix, relative to its mean diagonal: bands that are copies of each other can be inverted.
+GRAM_RIDGE = 1e-10
+# With hardly more pixels than bands the residual has no degrees of freedom left; a tenth of the pixels is assumed.
+LEAST_FREEDOM = 10
+# Keep divisions finite where the image is all zero.
+TINY = 1e-30
+TINY_DIAGONAL = 1e-300
 
 
 def pixel_noise(image: np.ndarray) -> float:
@@ -50,3 +57,28 @@ def noise_before_psf(
     kernel[scale:, scale:] += half
     norm = float(np.sqrt(np.sum(kernel**2)))
     return pixel_noise(misfit) / norm
+
+
+def band_noise(pixels: np.ndarray) -> np.ndarray:
+    """Noise standard deviation per band: what the other bands do not predict.
+
+    Args:
+        pixels: (n, C) spectra.
+
+    Returns:
+        (C,) standard deviations, an upper bound where the bands carry details of their own.
+
+    References:
+        J. Bioucas-Dias, J. Nascimento: Hyperspectral subspace identification. IEEE TGRS 46(8), 2008.
+    """
+    count, bands = pixels.shape
+    values = pixels.astype(np.float64)
+    gram = values.T @ values  # (C, C)
+    ridge = GRAM_RIDGE * np.trace(gram) / bands + TINY
+    inverse = np.linalg.inv(gram + ridge * np.eye(bands))
+    # Residual energy of band b regressed on the rest is 1 / inverse[b, b].
+    energy = 1.0 / np.maximum(np.diag(inverse), TINY_DIAGONAL)
+    few = max(count // LEAST_FREEDOM, 1)
+    freedom = max(count - bands, few)
+    variance = np.maximum(energy - ridge, 0.0) / freedom
+    return np.asarray(np.sqrt(variance))

@@ -44,7 +44,11 @@ def upright(view: View, share: float) -> tuple[View, str]:
     best, note = view, ""
     least = 1.0 - share
     for what, turn in turns(view.lr_shape[0] == view.lr_shape[1]).items():
-        other = view.but(lr_hsi=np.ascontiguousarray(turn(view.lr_hsi)), trusted=turn(view.trusted))
+        other = view.but(
+            lr_hsi=np.ascontiguousarray(turn(view.lr_hsi)),
+            trusted=turn(view.trusted),
+            has_data=turn(view.has_data),
+        )
         left = 1.0 - whole_shift(other)[1]
         if left < CLEARLY_LESS * (1.0 - share) and left < least:
             best, least = other, left

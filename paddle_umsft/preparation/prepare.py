@@ -6,6 +6,7 @@ until none helps any more. An effect that makes little difference is left alone,
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Optional
 
 import numpy as np
@@ -50,7 +51,7 @@ def prepare_pair(
     lr_height, lr_width = observation.lr_hsi.shape[:2]
     if lr_height * lr_width < LEAST_PIXELS or not (observation.lr_hsi.any() and observation.hr_msi.any()):
         return prepared
-    view = first_view(observation.lr_hsi, observation.hr_msi, observation.scale)
+    view = first_view(observation.lr_hsi, observation.hr_msi, observation.scale, prepared.fit_trust)
     if settings.outliers:
         view = _without_drowned(prepared, view)
     shift, share = whole_shift(view)
@@ -59,6 +60,7 @@ def prepare_pair(
         if note:
             prepared.notes.append(note)
             prepared.found["orientation"] = note
+            _turn_trust(prepared, view.has_data)
             shift, share = whole_shift(view)
     if share < COMMON_GROUND:
         as_observation(prepared, view)
@@ -69,6 +71,16 @@ def prepare_pair(
     view = finish(prepared, state, settings, done)
     as_observation(prepared, view)
     return prepared
+
+
+def _turn_trust(prepared: Prepared, has_data: np.ndarray) -> None:
+    """Masked LR pixels lie elsewhere once the HSI is turned."""
+    prepared.fit_trust = has_data.copy()
+    if prepared.observation.mask_hsi is None:
+        return
+    prepared.use_trust = has_data.copy()
+    prepared.own_trust = has_data.copy()
+    prepared.observation = replace(prepared.observation, mask_hsi=has_data)
 
 
 def _without_drowned(prepared: Prepared, view: View) -> View:

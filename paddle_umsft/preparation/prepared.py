@@ -9,6 +9,7 @@ import numpy as np
 
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.data.scene import Observation
+from paddle_umsft.preparation.masked import lr_pixels_to_fit, lr_pixels_with_data, msi_weights
 from paddle_umsft.preparation.offset import offset_note
 
 
@@ -22,7 +23,7 @@ class Prepared:
         fit_trust: (h, w) LR pixels that PSF and SRF may be fitted on.
         use_trust: (h, w) LR pixels that the result has to agree with.
         own_trust: (h, w) LR pixels that are no strangers, wherever they lie.
-        msi_trust: (H, W) weight of the MSI's pixels, 1 where they are as they were.
+        msi_trust: (H, W) weight of the MSI's pixels, 1 where they are as they were, 0 where they are masked.
         offset: Whether the SRF's fit should look once more for a constant.
         notes: What was found, one line each, for the user.
         found: The same for programs: name -> value.
@@ -48,15 +49,15 @@ class Prepared:
 
 
 def untouched(observation: Observation) -> Prepared:
-    """A pair taken as it is."""
-    everywhere = np.ones(observation.lr_hsi.shape[:2], dtype=bool)
+    """A pair taken as it is; what its masks hide is not trusted."""
+    has_data = lr_pixels_with_data(observation)
     return Prepared(
         observation=observation,
         placement=None,
-        fit_trust=everywhere,
-        use_trust=everywhere.copy(),
-        own_trust=everywhere.copy(),
-        msi_trust=np.ones(observation.shape, dtype=np.float32),
+        fit_trust=lr_pixels_to_fit(observation),
+        use_trust=has_data.copy(),
+        own_trust=has_data.copy(),
+        msi_trust=msi_weights(observation),
     )
 
 

@@ -47,7 +47,7 @@ def find_strangers(view: View, *, whole_only: bool = False) -> Strangers:
     """LR pixels far off what the majority agrees on.
 
     Args:
-        view: The pair; pixels it does not trust are looked at as well.
+        view: The pair; pixels it does not trust are looked at as well, masked ones are not.
         whole_only: Leave out LR pixels whose footprint leaves the MSI: they see what nobody knows.
 
     Returns:
@@ -61,7 +61,7 @@ def find_strangers(view: View, *, whole_only: bool = False) -> Strangers:
     distance = np.abs(found.rest)  # (n, M)
     is_unusual = distance > TIMES_USUAL * found.scale * doubt[:, None]
     is_much = distance > share[:, None] * found.spread
-    off = np.any(is_unusual & is_much, axis=1)
+    off = np.any(is_unusual & is_much, axis=1) & view.has_data.ravel()
     if whole_only:
         off &= ~is_border
     is_wild = np.any(distance > SINGLE_SHARE * found.spread, axis=1)

@@ -6,14 +6,15 @@ one: a few pixels that do not belong together must not decide about the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 import numpy as np
 
+from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.preparation.border_equations import variance_ratio
-from paddle_umsft.preparation.footprint import Profile, Seen, first_profile, look
+from paddle_umsft.preparation.footprint import Profile, Seen, first_profile, look, look_askew
 from paddle_umsft.preparation.robust import BOUND, TINY, majority_of, robust_scale, weighted_fit
 
 # Spectral directions that stand for the HSI: enough for any SRF on natural spectra, few against the number of pixels.
@@ -48,6 +49,9 @@ class View:
         placement: Where LR pixels lie on the MSI.
         profile: A PSF close to the true one.
         trusted: (h, w) LR pixels that count.
+        has_data: (h, w) LR pixels that may count at all: the others are masked.
+        straightened: The MSI on the HSI's grid, by what lies beyond the picture, where the placement turns it: made
+            once for all PSFs that it is seen through.
     """
 
     lr_hsi: np.ndarray
@@ -56,6 +60,8 @@ class View:
     placement: Placement
     profile: Profile
     trusted: np.ndarray
+    has_data: np.ndarray
+    straightened: dict[Border, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
     def lr_shape(self) -> tuple[int, int]:
@@ -65,10 +71,17 @@ class View:
 
     def seen(self) -> Seen:
         """The MSI as LR pixels see it."""
-        return look(self.hr_msi, self.placement, self.lr_shape, self.profile)
+        if self.placement.is_straight:
+            return look(self.hr_msi, self.placement, self.lr_shape, self.profile)
+        border = self.profile.border
+        if border not in self.straightened:
+            self.straightened[border] = self.placement.on_the_hsi(self.hr_msi, border)
+        return look_askew(self.straightened[border], self.placement, self.lr_shape, self.profile)
 
     def but(self, **changes: object) -> View:
         """The same with something else."""
+        if "hr_msi" in changes or "placement" in changes:
+            changes["straightened"] = {}
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
@@ -76,15 +89,26 @@ def first_view(
     lr_hsi: np.ndarray,
     hr_msi: np.ndarray,
     scale: int,
+    has_data: Optional[np.ndarray] = None,
 ) -> View:
-    """Nothing wrong, and the PSF about one LR pixel wide."""
+    """Nothing wrong, and the PSF about one LR pixel wide.
+
+    Args:
+        lr_hsi: (h, w, C).
+        hr_msi: (H, W, M).
+        scale: Ratio of the resolutions.
+        has_data: (h, w) LR pixels that can be told from; None: all.
+    """
+    if has_data is None:
+        has_data = np.ones(lr_hsi.shape[:2], dtype=bool)
     return View(
         lr_hsi=lr_hsi.astype(np.float64),
         hr_msi=hr_msi.astype(np.float64),
         scale=scale,
         placement=Placement(scale),
         profile=first_profile(scale),
-        trusted=np.ones(lr_hsi.shape[:2], dtype=bool),
+        trusted=has_data.copy(),
+        has_data=has_data,
     )
 
 

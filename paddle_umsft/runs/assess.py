@@ -9,9 +9,10 @@ import numpy as np
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.cameras.spectral import SpectralDegradation
 from paddle_umsft.config.run import Config
+from paddle_umsft.data.masks import judged_pixels, without_masked
 from paddle_umsft.data.scene import Case, FusionResult, Observation
 from paddle_umsft.methods.baselines.bicubic import fuse_bicubic
-from paddle_umsft.metrics import evaluate
+from paddle_umsft.metrics import evaluate, live_bands
 from paddle_umsft.metrics.no_reference import consistency
 
 _SECONDS_DIGITS = 3  # of the fusion's time in metrics.json
@@ -39,17 +40,36 @@ def assess(case: Case, result: FusionResult, config: Config) -> dict[str, Any]:
         "config": config.digest(),
     }
     if case.reference is not None:
-        cubes = {"fused": result.fused, "bicubic": fuse_bicubic(seen, None).fused}
+        valid = judged_pixels(case)
+        cubes = {"fused": result.fused, "bicubic": fuse_bicubic(without_masked(seen), None).fused}
         for name, cube in cubes.items():
             content[name] = evaluate(
-                case.reference, cube, scale=seen.scale, convention=config.evaluate.convention
+                case.reference,
+                cube,
+                scale=seen.scale,
+                convention=config.evaluate.convention,
+                valid=valid,
             )
+        content.update(_what_is_judged(case.reference, valid))
     agreement = _agreement(seen, result)
     if agreement is not None:
         content["consistency"] = agreement
     content["observation"] = seen.meta
     content["extras"] = _storable(result.extras)
     content["extras"]["notes"] = list(result.notes)
+    return content
+
+
+def _what_is_judged(reference: np.ndarray, valid: Optional[np.ndarray]) -> dict[str, Any]:
+    """Of how many bands the means are, which are dead in the truth and left out of PSNR, how many pixels count."""
+    live = live_bands(reference, valid)
+    content: dict[str, Any] = {
+        "bands": len(live),
+        "bands_in_mean": int(live.sum()),
+        "dead_bands": np.flatnonzero(~live).tolist(),
+    }
+    if valid is not None:
+        content["share_of_valid_pixels"] = float(valid.mean())
     return content
 
 
@@ -61,9 +81,8 @@ def _agreement(seen: Observation, result: FusionResult) -> Optional[dict[str, fl
     if result.psf is None or result.srf is None:
         return None
     fused = result.fused.astype(np.float64)
-    if result.pair is not None:
-        # What was undone on purpose is no disagreement.
-        seen = result.pair
+    # What was undone on purpose is no disagreement, and what is masked can be none.
+    seen = result.pair or without_masked(seen)
     degrade = result.degrade
     if degrade is None:
         border = result.extras.get("border", "wrap")
@@ -73,6 +92,8 @@ def _agreement(seen: Observation, result: FusionResult) -> Optional[dict[str, fl
         seen.hr_msi,
         degraded_hsi=degrade(fused),
         degraded_msi=SpectralDegradation(result.srf).forward(fused),
+        mask_hsi=seen.mask_hsi,
+        mask_msi=seen.mask_msi,
     )
 
 
@@ -92,7 +113,30 @@ def result_table(metrics: dict[str, Any]) -> list[str]:
     if not rows and metrics.get("consistency"):
         agreement = ", ".join(f"{name} {value:.2f}" for name, value in metrics["consistency"].items())
         rows = [f"no truth; consistency with the two images: {agreement}"]
-    return [*rows, f"fused in {metrics['seconds']:.1f} s"]
+    return [*rows, *_footnotes(metrics), f"fused in {metrics['seconds']:.1f} s"]
+
+
+def _footnotes(metrics: dict[str, Any]) -> list[str]:
+    """Say what the figures leave out."""
+    lines = []
+    dead = metrics.get("dead_bands", [])
+    if dead:
+        listed = ", ".join(map(str, dead))
+        lines.append(
+            f"PSNR is a mean of {metrics['bands_in_mean']} of {metrics['bands']} bands: the truth is constant in "
+            f"{listed} (counted from 0)"
+        )
+    extras = metrics.get("extras", {})
+    below = extras.get("share_below_zero", 0.0)
+    if below > 0:
+        what = "kept as data (output.clip=true cuts them off)"
+        if extras.get("clipped"):
+            what = "set to zero"
+        lines.append(f"{100 * below:.2g} % of the result's values were below zero: {what}")
+    share = metrics.get("share_of_valid_pixels")
+    if share is not None:
+        lines.append(f"over the {100 * share:.3g} % of the pixels that hold data")
+    return lines
 
 
 def _table_rows(metrics: dict[str, Any]) -> list[str]:

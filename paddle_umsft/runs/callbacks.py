@@ -13,6 +13,7 @@ from typing import Any, Optional
 
 from tqdm import tqdm
 
+from paddle_umsft.data.masks import judged_pixels
 from paddle_umsft.data.records import POSITION_KEYS, Record
 from paddle_umsft.errors import CheckpointError, DataError
 from paddle_umsft.machine.files import write_csv
@@ -38,7 +39,8 @@ class Evaluation(Callback):
         if reference is None or not run.is_due(record, settings.interval):
             return
         scale = run.case.observation.scale
-        run.metrics = evaluate(reference, run.fused(), scale=scale, convention=settings.convention)
+        valid = judged_pixels(run.case)
+        run.metrics = evaluate(reference, run.fused(), scale=scale, convention=settings.convention, valid=valid)
         record.update(run.metrics)
 
 

@@ -12,11 +12,14 @@ import numpy as np
 
 from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
-from paddle_umsft.data.scene import Case, FusionResult
+from paddle_umsft.data.facts import BandFacts
+from paddle_umsft.data.scene import Case, FusionResult, Observation
 from paddle_umsft.errors import CheckpointError, ConfigError, DataError
 from paddle_umsft.machine.files import write_csv, write_text, write_whole
 from paddle_umsft.machine.plain_files import is_own_folder, is_plain, read_json
 from paddle_umsft.runs.summary import mean_row, scene_rows
+from paddle_umsft.runs.writers.product import Product, make_product
+from paddle_umsft.runs.writers.table import FORMATS, write_product
 
 CONFIG = "config.yml"
 METRICS = "metrics.json"
@@ -101,42 +104,60 @@ def save_arrays(
 ) -> None:
     """Write the fused cube, PSF, SRF and wavelengths.
 
-    Files: `fused.npy` or `fused.mat` (key `fused`), float32 (H, W, C); `psf.npy` (k, k); `srf.npy` (M, C);
-    `wavelengths_nm.npy` (C,); `true_psf.npy`, `true_srf.npy` in a simulation.
+    Files: `fused.npy` or `fused.mat` (key `fused`), float32 (H, W, C), as normalised; for every other format, that
+    file in the HSI's own units besides; `psf.npy` (k, k); `srf.npy` (M, C); `wavelengths_nm.npy` (C,);
+    `true_psf.npy`, `true_srf.npy` in a simulation; `valid.npy` (H, W) bool with masks.
+
+    Args:
+        folder: The scene's.
+        case: What was fused.
+        result: What the method returned.
+        format: One of `runs.writers.table.FORMATS`.
+
+    Raises:
+        DataError: Something cannot be written.
     """
-    wavelengths_nm = case.observation.wavelengths_nm
+    observation = case.observation
+    numbers = "npy"
     if format == "mat":
-        _save_mat(folder / "fused.mat", result.fused, wavelengths_nm)
-    else:
-        _save_npy(folder / "fused.npy", result.fused)
+        numbers = "mat"
+    bare = Product(
+        values=result.fused,
+        bands=BandFacts(count=observation.bands, wavelengths_nm=observation.wavelengths_nm),
+    )
+    # What eval, reports and notebooks go on working with: numbers as the method had them.
+    write_product(folder / f"fused{FORMATS[numbers].suffix}", bare, numbers, hint=OUTPUT_HINT)
+    if FORMATS[format].is_product:
+        product = make_product(result.fused, observation, made_by(observation, result), result.valid)
+        write_product(folder / f"fused{FORMATS[format].suffix}", product, format, hint=OUTPUT_HINT)
     arrays: dict[str, Optional[np.ndarray]] = {
         "psf": result.psf,
         "srf": result.srf,
-        "wavelengths_nm": wavelengths_nm,
+        "wavelengths_nm": observation.wavelengths_nm,
         "true_psf": case.true_psf,
         "true_srf": case.true_srf,
+        "valid": result.valid,
     }
     for name, array in arrays.items():
         if array is not None:
-            _save_npy(folder / f"{name}.npy", np.asarray(array))
+            save_array(folder / f"{name}.npy", np.asarray(array))
 
 
-def _save_npy(path: Path, array: np.ndarray) -> None:
+def made_by(observation: Observation, result: FusionResult) -> str:
+    """Return a line on how a result came about, for its file: method, ratio, and the names of both files."""
+    sources = [observation.meta.get("source"), observation.meta.get("source_msi")]
+    names = [Path(str(source)).name for source in sources if source]
+    line = f"paddle_umsft: {result.method}, ratio {observation.scale}"
+    if names:
+        line += f", from {' and '.join(names)}"
+    return line
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Write one array, whole or not at all."""
+
     def write(temporary: Path) -> None:
         np.save(temporary, array)
-
-    write_whole(path, write, hint=OUTPUT_HINT)
-
-
-def _save_mat(path: Path, fused: np.ndarray, wavelengths_nm: Optional[np.ndarray]) -> None:
-    from scipy.io import savemat
-
-    content = {"fused": fused}
-    if wavelengths_nm is not None:
-        content["wavelengths_nm"] = wavelengths_nm
-
-    def write(temporary: Path) -> None:
-        savemat(temporary, content, do_compression=True)
 
     write_whole(path, write, hint=OUTPUT_HINT)
 

@@ -6,13 +6,15 @@ path are the same: paths are not compared, only what lies there.
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.listing import SceneEntry
-from paddle_umsft.data.readers.table import scene_suffixes
+from paddle_umsft.data.readers.envi_header import DATA_SUFFIXES, HEADER_SUFFIX, find_data, find_header
 from paddle_umsft.errors import DataError
 from paddle_umsft.machine.files import write_json
 from paddle_umsft.machine.plain_files import digest_of_stream, read_json
@@ -66,18 +68,12 @@ def _facts_of(key: str, path: Path, trusted: Facts) -> dict[str, Any]:
 def _files(entry: SceneEntry, config: Config) -> Iterator[tuple[str, Path]]:
     """Yield (setting, file) of everything that a scene is made from."""
     settings = entry.settings
-    named = {"data.path": settings.path}
+    keys = ["path"]
     if settings.is_pair:
-        named = {
-            "data.lr_hsi": settings.lr_hsi,
-            "data.hr_msi": settings.hr_msi,
-        }
-    for key, text in named.items():
-        # A scene that the package makes itself has no file.
-        if text is None or "://" in text:
-            continue
-        for path in _files_at(Path(text).expanduser()):
-            yield key, path
+        keys = ["lr_hsi", "hr_msi"]
+    for key in (*keys, "mask_hsi", "mask_msi"):
+        for path in _named_files(getattr(settings, key)):
+            yield f"data.{key}", path
     observe = config.observe
     cameras = {
         "observe.psf.path": observe.psf.path,
@@ -92,6 +88,23 @@ def _files(entry: SceneEntry, config: Config) -> Iterator[tuple[str, Path]]:
             yield key, file
 
 
+def _named_files(named: Any) -> Iterator[Path]:
+    """Yield the files that a setting stands for: one name, a list of them, or a pattern."""
+    if isinstance(named, list):
+        for name in named:
+            yield from _named_files(name)
+        return
+    # A scene that the package makes itself has no file.
+    if named is None or "://" in named:
+        return
+    path = Path(named).expanduser()
+    found = [str(path)]
+    if not path.exists():
+        found = sorted(glob.glob(str(path)))
+    for name in found:
+        yield from _files_at(Path(name))
+
+
 def _files_at(path: Path) -> list[Path]:
     """Return the plain files that a path stands for: itself and what belongs to it, or all that lies in a folder."""
     if path.is_dir():
@@ -100,22 +113,21 @@ def _files_at(path: Path) -> list[Path]:
     # Nothing, or a pipe: said by who reads it.
     if not path.is_file():
         return []
-    if _stands_alone(path):
-        return [path]
-    # ENVI: header and numbers are two files, `a.hdr` and `a.img`, `a.dat` or `a`; either may be named.
-    together = [path]
-    for item in sorted(path.parent.iterdir()):
-        belongs = path.stem in (item.stem, item.name) or path.name == item.stem
-        # A scene of its own may have the same name.
-        if belongs and item != path and item.is_file() and not _stands_alone(item):
-            together.append(item)
-    return together
+    return [path, *_other_half(path)]
 
 
-def _stands_alone(path: Path) -> bool:
-    """Whether a file is a scene without others beside it."""
+def _other_half(path: Path) -> list[Path]:
+    """Return what belongs to an ENVI file: the numbers of a header, the header of numbers; else nothing."""
     suffix = path.suffix.lower()
-    return suffix in scene_suffixes() and suffix != ".hdr"
+    if suffix == HEADER_SUFFIX:
+        # What is wrong with a header without numbers, its reader says.
+        with suppress(DataError):
+            return [find_data(path)]
+    if suffix in DATA_SUFFIXES:
+        header = find_header(path)
+        if header is not None:
+            return [header]
+    return []
 
 
 def _is_stray(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 
@@ -30,6 +31,8 @@ def write_pair(
     format: str = "npz",
 ) -> list[Path]:
     """Write one simulated case: `pair`, `truth` and `pair.json`, the latter last.
+
+    Of a masked scene `mask_hsi.npy` (h, w) and `mask_msi.npy` (H, W) are written besides, True where there is data.
 
     `pair.npz` (or .mat) holds `lr_hsi` (h, w, C) and `hr_msi` (H, W, M), float32, `scale`, and what the simulation
     knew: `psf` (k, k), `srf` (M, C), `wavelengths_nm` (C,) if known. `truth.npz` (or .mat) holds `hr_hsi` (H, W, C)
@@ -82,8 +85,27 @@ def write_pair(
     _write_arrays(pair_file, pair)
     _write_arrays(truth_file, truth)
     facts = _facts(case, config, {"pair": pair_file.name, "truth": truth_file.name})
+    masks = _write_masks(case, folder)
     write_json(facts_file, facts, hint=OUTPUT_HINT)
-    return [pair_file, truth_file, facts_file]
+    return [pair_file, truth_file, *masks, facts_file]
+
+
+def _write_masks(case: Case, folder: Path) -> list[Path]:
+    """Write the masks of both images, as far as there are any; return the files."""
+    written = []
+    masks = {"mask_hsi": case.observation.mask_hsi, "mask_msi": case.observation.mask_msi}
+    for name, mask in masks.items():
+        path = folder / f"{name}.npy"
+        if mask is None:
+            path.unlink(missing_ok=True)  # of an earlier pair
+            continue
+        write_whole(path, partial(_save, array=mask), hint=OUTPUT_HINT)
+        written.append(path)
+    return written
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    np.save(path, array)
 
 
 def read_back(
@@ -113,6 +135,10 @@ def read_back(
         "data.crop=null",
         "data.wavelengths_nm=null",
     ]
+    for name in ("mask_hsi", "mask_msi"):
+        mask = folder / f"{name}.npy"
+        if mask.is_file():
+            overrides.append(f"data.{name}={mask.as_posix()}")
     if "psf" in known:
         overrides += [
             "observe.psf.type=file",

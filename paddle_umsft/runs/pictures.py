@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Case, FusionResult
-from paddle_umsft.figures import overview, psf_srf, save_figure, spectra
+from paddle_umsft.figures import expected_error, overview, psf_srf, save_figure, spectra
 from paddle_umsft.methods.baselines.bicubic import fuse_bicubic
 from paddle_umsft.runs.report import scene_report, write_scene_report
 
@@ -24,7 +24,7 @@ def scene_figures(case: Case, result: FusionResult) -> dict[str, Figure]:
         result: What the method returned.
 
     Returns:
-        `overview`, `spectra`, and `psf_srf` if the method has either.
+        `overview`, `spectra`, `expected_error`, and `psf_srf` if the method has either.
     """
     seen = case.observation
     figures = {
@@ -35,6 +35,8 @@ def scene_figures(case: Case, result: FusionResult) -> dict[str, Figure]:
             wavelengths_nm=seen.wavelengths_nm,
         ),
     }
+    if result.trust is not None:
+        figures["expected_error"] = expected_error(result.trust, wavelengths_nm=seen.wavelengths_nm)
     if result.psf is not None or result.srf is not None:
         figures["psf_srf"] = psf_srf(
             result.psf,

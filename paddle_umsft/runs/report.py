@@ -17,6 +17,7 @@ from paddle_umsft.metrics.figures import title_of
 from paddle_umsft.runs.folder import OUTPUT_HINT, finished_scenes
 from paddle_umsft.runs.page import PagePicture, PageTable, picture_of, render, shown_facts, thumbnail
 from paddle_umsft.runs.summary import BICUBIC_FIGURES, bicubic_column, mean_row, scene_rows
+from paddle_umsft.runs.trust import VERDICT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,6 +75,7 @@ def scene_report(
             f"{result.method}, ×{seen.scale}, {height}×{width}, "
             f"{seen.bands} HSI bands, {seen.msi_bands} MSI bands"
         ),
+        verdict=metrics.get(VERDICT),
         against_truth=_truth_table(metrics),
         consistency=_consistency_table(metrics),
         pictures=_scene_pictures(case, result, figures, bicubic),
@@ -143,6 +145,9 @@ def _scene_pictures(
         if bicubic is not None:
             cubes["bicubic"] = bicubic
         pictures += _error_pictures(cubes, case.reference, case.observation.wavelengths_nm)
+    if "expected_error" in figures:
+        caption = "Judged without the truth; the values are in expected_error.npy if output.trust is on."
+        pictures.append(picture_of(figures["expected_error"], "Expected error", caption=caption))
     if "spectra" in figures:
         pictures.append(picture_of(figures["spectra"], "Spectra"))
     if "psf_srf" in figures:

@@ -8,11 +8,12 @@ from typing import Any, Optional
 
 from paddle_umsft.config.run import Config
 from paddle_umsft.machine.plain_files import digest_of, is_plain
+from paddle_umsft.runs.writers.table import FORMATS
 
 # Key of metrics.json.
 FILES = "files"
 # What counts as a result; pictures and pages are made from them.
-SUFFIXES = (".npy", ".mat")
+SUFFIXES = {suffix for row in FORMATS.values() for suffix in (row.suffix, *row.more_suffixes)}
 
 
 def result_sums(folder: Path) -> dict[str, dict[str, Any]]:
@@ -41,7 +42,9 @@ def damage(folder: Path, metrics: Mapping[str, Any], config: Config) -> Optional
     """
     kept = metrics.get(FILES)
     if not isinstance(kept, dict):
-        fused = f"fused.{config.output.format}"
+        fused = "fused.npy"
+        if config.output.format == "mat":
+            fused = "fused.mat"
         if is_plain(folder / fused):
             return None
         return f"{fused} is missing"

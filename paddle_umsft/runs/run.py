@@ -37,6 +37,7 @@ from paddle_umsft.runs.report import write_run_report
 from paddle_umsft.runs.scene import SceneOutcome, fuse_scene
 from paddle_umsft.runs.shown import only_a_warning
 from paddle_umsft.runs.stopping import termination_is_heard
+from paddle_umsft.runs.writers.table import check_format
 
 # What paddle.distributed.launch tells each of its processes.
 RANK_VARIABLE = "PADDLE_TRAINER_ID"
@@ -171,11 +172,13 @@ def check_names(config: Config) -> None:
     """Check what a configuration names out of a table, before anything is read or made.
 
     Raises:
-        ConfigError: No such method, convention or PSF; the nearest known one is suggested.
+        ConfigError: No such method, convention or PSF, the nearest known one is suggested; or a file that needs a
+            package which is not installed.
     """
     find_method(config.method)
     find_convention(config.evaluate.convention, where="evaluate.convention")
     check_psf_type(config.observe.psf)
+    check_format(config.output.format)
 
 
 def open_run(

@@ -33,6 +33,8 @@ from paddle_umsft.runs.inputs import Facts, check_same_input, input_facts, keep_
 from paddle_umsft.runs.log import logging_to
 from paddle_umsft.runs.results import FILES, damage, result_sums
 from paddle_umsft.runs.shown import close_curves, open_curves, show_finished
+from paddle_umsft.runs.trust import log_verdict, save_expected_error, weighed_by_truth, with_verdict
+from paddle_umsft.runs.writers.table import settled_format
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ def make_case(entry: SceneEntry, config: Config) -> Case:
         name=entry.name,
         wavelengths_nm=images.wavelengths_nm,
         meta=images.meta,
+        mask_hsi=images.mask_hsi,
+        mask_msi=images.mask_msi,
+        hsi_facts=images.hsi_facts,
+        msi_facts=images.msi_facts,
+        grid=images.grid,
     )
 
 
@@ -122,8 +129,6 @@ def _fuse(
         from paddle_umsft.runs.watched import fuse_watched  # brings Paddle along
 
         result = fuse_watched(case, config, folder, log, writer, quiet)
-    for note in result.notes:
-        log.warning("note       %s", note)
     return result
 
 
@@ -212,7 +217,15 @@ def _fuse_and_write(
     try:
         result = _fuse(case, config, folder, log, writer, quiet)
         metrics = assess(case, result, config)
-        save_arrays(folder, case, result, config.output.format)
+        result = weighed_by_truth(result, metrics)
+        metrics = with_verdict(metrics, result)
+        log_verdict(result, log)
+        format, note = settled_format(config.output.format, case.observation)
+        if note is not None:
+            log.warning("note       %s", note)
+        save_arrays(folder, case, result, format)
+        if config.output.trust:
+            save_expected_error(folder, result)
         # What comes after this can no longer cost the scene: it is finished.
         metrics[FILES] = result_sums(folder)
         write_json(folder / METRICS, metrics, hint=OUTPUT_HINT)

@@ -113,7 +113,7 @@ def test_an_inferred_order_of_axes_is_told_and_a_given_one_is_not(tmp_path: Path
     assert read_scene(DataConfig(path=first, layout="chw")).notes == ()
     pan = write(tmp_path / "pan.npy", a=cube(shape=(3 * H, 3 * W)))
     images = read_pair(DataConfig(lr_hsi=first, hr_msi=pan, normalise="none"))
-    assert images.meta["notes"] == told  # two axes leave nothing to infer
+    assert images.meta["notes"] == [told[0].replace("data.layout", "data.lr_layout")]  # two axes leave nothing to infer
 
 
 def test_two_readings_are_refused_and_resolved(tmp_path: Path) -> None:
@@ -299,7 +299,6 @@ def spoilt(dtype: Any, **at: Any) -> np.ndarray:
     [
         (cube(shape=(H, W)), ("axes", "(40, 56)", "reshape")),
         (cube(shape=(2, 3, 4, 5)), ("axes", "4")),
-        (spoilt(np.float32, value=np.nan), ("2 NaN", "(3, 4, 5)")),
         (spoilt(np.float64, value=np.inf), ("2 NaN", "(3, 4, 5)")),
         (np.zeros((H, W, C)), ("all zero",)),
         (np.full((H, W, C), 7, np.uint8), ("constant", "7")),
@@ -310,6 +309,16 @@ def spoilt(dtype: Any, **at: Any) -> np.ndarray:
 )
 def test_unusable_values(tmp_path: Path, array: np.ndarray, facts: tuple[str, ...]) -> None:
     refused(DataError, DataConfig(path=write(tmp_path / "a.npy", a=array)), *facts)
+
+
+def test_not_a_number_is_no_data(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.npy", a=spoilt(np.float32, value=np.nan))
+    scene = read_scene(DataConfig(path=path, layout="hwc"))
+    assert scene.mask_hsi is not None
+    assert np.argwhere(~scene.mask_hsi).tolist() == [[3, 4], [9, 0]]
+    assert np.isfinite(scene.hr_hsi).all()
+    assert [note for note in scene.notes if "2 of 2240 pixels" in note and "NaN" in note]
+    refused(DataError, DataConfig(path=path, layout="hwc", no_data="none"), "2 NaN", "(3, 4, 5)")
 
 
 def test_objects_are_never_unpickled(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import scipy.io
 from paddle_umsft.cameras.response import supports_of
 from paddle_umsft.cameras.srf import build_srf
 from paddle_umsft.cameras.srf_files import load_srf
-from paddle_umsft.cameras.srf_named import nikon_d700, sentinel2, uniform_srf
+from paddle_umsft.cameras.srf_named import nikon_d700, sensor_srf, uniform_srf
 from paddle_umsft.config.data import ObserveConfig
 from paddle_umsft.errors import ConfigError, DataError
 
@@ -33,7 +33,7 @@ def test_nikon_is_raw_and_in_order_r_g_b() -> None:
 
 
 def test_sentinel_centres_and_widths() -> None:
-    srf = sentinel2(AVIRIS)
+    srf = sensor_srf("sentinel2", AVIRIS)
     assert srf.names == ("B2", "B3", "B4", "B8", "B11", "B12")
     np.testing.assert_allclose(srf.values.sum(axis=1), 1)
     # First moment and half-height width against ESA's own numbers.
@@ -41,19 +41,20 @@ def test_sentinel_centres_and_widths() -> None:
     widths = [(row > row.max() / 2).sum() * 10 for row in srf.values]
     np.testing.assert_allclose(widths, [66, 36, 31, 106, 91, 175], atol=10)
     for row, (start, stop) in zip(srf.values, srf.supports):
-        assert row[start:stop].sum() > 0.995
+        assert row[start:stop].sum() > 0.985
 
 
 def test_sentinel_outside() -> None:
-    srf = sentinel2(VISIBLE)
+    srf = sensor_srf("sentinel2", VISIBLE)
     assert srf.names == ("B2", "B3", "B4")
+    assert (srf.kept, srf.wanted) == ((0, 1, 2), 6)
     assert "B12" in srf.notes[0]
     with pytest.raises(DataError, match=r"B8 .*outside the scene's wavelengths"):
-        sentinel2(VISIBLE, ["B8"])
+        sensor_srf("sentinel2", VISIBLE, ["B8"])
     with pytest.raises(DataError, match=r"B10 .*gap"):
-        sentinel2(AVIRIS[(AVIRIS < 1340) | (AVIRIS > 1420)], ["B2", "B10"])
+        sensor_srf("sentinel2", AVIRIS[(AVIRIS < 1340) | (AVIRIS > 1420)], ["B2", "B10"])
     with pytest.raises(ConfigError, match=r"unknown band.*B99"):
-        sentinel2(VISIBLE, ["B99"])
+        sensor_srf("sentinel2", VISIBLE, ["B99"])
     with pytest.raises(DataError, match="wavelengths_nm"):
         build_srf(ObserveConfig(srf="sentinel2"), 31)
 
@@ -106,8 +107,11 @@ def test_file_with_wavelengths(tmp_path: Path) -> None:
     assert srf.names == ("blue", "red")
     assert VISIBLE[srf.values.argmax(axis=1)].tolist() == [450, 600]
     np.testing.assert_allclose(srf.values.sum(axis=1), 1)
-    with pytest.raises(DataError, match="blue lies outside the scene's wavelengths"):
-        load_srf(str(path), 31, VISIBLE + 120)
+    shifted = load_srf(str(path), 31, VISIBLE + 120)
+    assert shifted.names == ("red",)
+    assert "blue (450 nm) left out" in shifted.notes[0]
+    with pytest.raises(DataError, match="outside the scene's wavelengths"):
+        load_srf(str(path), 31, VISIBLE + 400)
     with pytest.raises(DataError, match="wavelengths_nm"):
         load_srf(str(path), 31)
 

@@ -93,8 +93,9 @@ def assert_same(pair: Pair) -> None:
         (4, 5, (27, 26), [(0, 4)]),  # below 5 bands: fewer heads (P11); an odd size; a scale that is no power of two
         (7, 3, (43, 46), [(0, 3), (2, 7)]),
         (12, 32, (4, 5), [(k, k + 1) for k in range(12)]),
-        (128, 4, (32, 37), CHIKUSEI),  # so many bands that attention saturates
-        (128, 5, (30, 26), CHIKUSEI),
+        # so many bands that attention saturates
+        pytest.param(128, 4, (32, 37), CHIKUSEI, marks=pytest.mark.slow),
+        pytest.param(128, 5, (30, 26), CHIKUSEI, marks=pytest.mark.slow),
     ],
 )
 def test_seams_and_gradients(bands: int, scale: int, size: tuple[int, int], supports: Any) -> None:
@@ -160,7 +161,7 @@ def test_weights_come_back_to_the_last_bit() -> None:
     ("bands", "scale", "size", "supports"),
     [
         (10, 8, (16, 17), [(0, 5), (3, 8), (6, 10)]),
-        (128, 4, (36, 32), CHIKUSEI),
+        pytest.param(128, 4, (36, 32), CHIKUSEI, marks=pytest.mark.slow),
         pytest.param(128, 5, (26, 29), CHIKUSEI, marks=pytest.mark.slow),
     ],
 )

@@ -102,7 +102,7 @@ def assert_same(pair: UhntcPair) -> None:
         (4, 5, (9, 11), [(0, 4)]),  # 45x55: no multiple of 4, so that enlarged taps fall short of the image (P17)
         (7, 4, (17, 13), [(0, 3), (2, 7)]),
         (12, 32, (4, 5), [(k, k + 1) for k in range(12)]),
-        (128, 16, (8, 9), CHIKUSEI),
+        pytest.param(128, 16, (8, 9), CHIKUSEI, marks=pytest.mark.slow),
     ],
 )
 def test_seams_and_gradients(bands: int, scale: int, size: tuple[int, int], supports: Any) -> None:

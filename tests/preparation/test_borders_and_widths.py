@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from paddle_umsft.cameras.psf_families import sharpness
 from paddle_umsft.config.load import load_config
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.methods.table import run_method
@@ -81,6 +82,18 @@ def test_real_border_and_wide_psf_are_found(large: np.ndarray, part: float) -> N
     assert width_of(found.psf) == pytest.approx(part * SCALE, rel=0.02)
     assert np.allclose(found.srf, srf(), atol=0.05)
     assert found.band_psfs is None
+
+
+def test_what_the_hsi_does_not_show_asks_for_no_wider_psf(large: np.ndarray) -> None:
+    # A fifth of the MSI's variance is none of the HSI's: a wider kernel makes all of it smaller and explains none of it.
+    observation = observe(large, np.full(BANDS, 0.5 * SCALE))
+    rng = np.random.default_rng(5)
+    foreign = gaussian_filter(rng.standard_normal(observation.hr_msi.shape), (1.5, 1.5, 0))
+    foreign *= 0.5 * observation.hr_msi.std(axis=(0, 1)) / foreign.std(axis=(0, 1))
+    hr_msi = (observation.hr_msi + foreign).astype(np.float32)
+    found = estimate(replace(observation, hr_msi=hr_msi), load_config("fast").subspace)
+    assert found.agreement < 0.8
+    assert sharpness(found.psf) == pytest.approx(0.5 * SCALE, rel=0.25)
 
 
 def test_wrapped_border_is_found(large: np.ndarray) -> None:

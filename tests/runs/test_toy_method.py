@@ -133,7 +133,7 @@ def test_a_run_leaves_everything(tmp_path: Path) -> None:
     assert fused.shape == (48, 64, 9)
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["method"] == "toy"
-    assert metrics["extras"]["notes"] == ["only a toy"]
+    assert metrics["extras"]["notes"] == [metrics["verdict"]["line"], "only a toy"]
     assert (folder / "iter_6" / "model.pdparams").is_file()
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert "toy" in report

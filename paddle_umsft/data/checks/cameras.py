@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 import numpy as np
 
+from paddle_umsft.config.data import Ranges
 from paddle_umsft.data.checks.values import check_finite, check_numeric
 from paddle_umsft.data.scene import Supports
 from paddle_umsft.errors import ConfigError, DataError
@@ -223,20 +224,41 @@ def _is_whole(value: Any) -> bool:
 def check_counted(
     supports: Optional[Sequence[Sequence[int]]],
     band_order: Optional[Sequence[int]],
-) -> None:
-    """Refuse supports by band number where sorting by wavelength has given the bands other numbers.
+) -> Optional[Ranges]:
+    """Count supports among the bands that are used; refuse them where sorting has given the bands other numbers.
 
     Args:
-        supports: The configured ones, or None.
-        band_order: Of each band its place in the file, where the bands were sorted; None: they were not.
+        supports: The configured ones, ranges [a, b) of the file's bands, or None.
+        band_order: Of each band its place in the file, where bands were sorted or left out; None: they were not.
+
+    Returns:
+        The supports as ranges of the bands that are used, or None.
 
     Raises:
-        ConfigError: Supports are configured, and the bands were sorted.
+        ConfigError: Supports are configured, and the bands were sorted, or one holds only bands that were left out.
     """
-    if supports is None or band_order is None:
-        return
-    raise ConfigError(
-        "band numbers, but the bands were sorted by wavelength",
-        where="observe.supports",
-        hint="leave them out, or sort the bands in the file",
-    )
+    if supports is None:
+        return None
+    ranges = [(int(start), int(stop)) for start, stop in supports]
+    if band_order is None:
+        return ranges
+    places = np.asarray(band_order)
+    if np.any(np.diff(places) < 0):
+        raise ConfigError(
+            "band numbers, but the bands were sorted by wavelength",
+            where="observe.supports",
+            hint="leave them out, or sort the bands in the file",
+        )
+    counted = []
+    for index, (start, stop) in enumerate(ranges):
+        first = int((places < start).sum())
+        end = int((places < stop).sum())
+        if first == end:
+            raise ConfigError(
+                "only bands that are left out",
+                where=f"observe.supports[{index}]",
+                got=f"[{start}, {stop})",
+                hint="data.bad_bands=none keeps all bands",
+            )
+        counted.append((first, end))
+    return counted

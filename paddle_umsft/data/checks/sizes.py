@@ -12,6 +12,8 @@ from paddle_umsft.errors import ConfigError, DataError
 MINIMUM_SIZE = 128
 # A fusion has something to do from a ratio of two on.
 SMALLEST_RATIO = 2
+# Factors of height and width that differ by no more than this share are one.
+SAME_FACTOR = 0.005
 
 
 def check_scale(
@@ -140,7 +142,7 @@ def check_pair(
     # The other direction has to say the same, and nothing may be left over in either.
     found = height // h
     if (height, width) != (found * h, found * w):
-        hint = "crop both to the same ground area"
+        hint = _hint_of_sizes(height / h, width / w)
         if height < h and width < w:
             hint = "are the two files swapped?"
         raise DataError(
@@ -166,3 +168,58 @@ def check_pair(
             hint="nothing is to be fused; to try a method out, read the hyperspectral image alone and simulate",
         )
     return found
+
+
+def _hint_of_sizes(rows: float, columns: float) -> str:
+    """Return the way out where two sizes have no whole factor between them.
+
+    Args:
+        rows: Factor of the heights.
+        columns: Factor of the widths.
+    """
+    crop = "crop both to the same ground area"
+    if abs(rows - columns) > SAME_FACTOR * rows:
+        return f"{crop}, or resample the HR-MSI (gdalwarp -te -tr) to a whole number of its pixels per HSI pixel"
+    return (
+        f"if they show the same ground, observe.scale={rows:.6g} (fuse(scale={rows:.6g})) takes this ratio, the HSI's "
+        f"pixels interpolated in between; else {crop}"
+    )
+
+
+def check_bands_last(lr_shape: tuple[int, ...], hr_shape: tuple[int, ...]) -> None:
+    """Check that the axes of two arrays are rows, columns, bands, as far as their lengths tell.
+
+    rasterio and PyTorch put the bands first. Nothing is turned in silence: the call that does it is named.
+
+    Args:
+        lr_shape: (h, w, C), perhaps (C, h, w).
+        hr_shape: (H, W, M), perhaps (M, H, W).
+
+    Raises:
+        DataError: The sizes agree by one whole factor only if the bands come first in one or both.
+    """
+    if _has_ratio(lr_shape[:2], hr_shape[:2]):
+        return
+    readings = {
+        ("lr_hsi", "hr_msi"): (lr_shape[1:], hr_shape[1:]),
+        ("lr_hsi",): (lr_shape[1:], hr_shape[:2]),
+        ("hr_msi",): (lr_shape[:2], hr_shape[1:]),
+    }
+    for names, (low, high) in readings.items():
+        if _has_ratio(low, high):
+            calls = ", ".join(f"{name} = np.moveaxis({name}, 0, -1)" for name in names)
+            raise DataError(
+                "the bands come first",
+                where=" and ".join(names),
+                expected="(rows, columns, bands)",
+                got=f"shapes {lr_shape} and {hr_shape}",
+                hint=calls,
+            )
+
+
+def _has_ratio(low: tuple[int, ...], high: tuple[int, ...]) -> bool:
+    """Return whether two sizes agree by one whole factor of at least two."""
+    if min(low) < 1:
+        return False
+    factor = high[0] // low[0]
+    return factor >= SMALLEST_RATIO and tuple(high) == (factor * low[0], factor * low[1])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
+from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.errors import DataError, UmsftError
 
 # A message is one line: a foreign reader's own words are cut to this length.
@@ -39,6 +40,12 @@ class RawArray:
         wavelengths: A list of wavelengths found beside it, as it stands in the file, or None.
         wavelength_unit: Their unit as the file names it, "" if it does not.
         is_upright: Rows, columns, bands for certain: the kind of file, or its header, says so.
+        is_stacked: Bands, rows, columns by the file's own order (pages of one band each), unless the shape speaks
+            against it.
+        is_photograph: A camera's picture: black is black in it, not "no data".
+        facts: What the file says beside the numbers; its bands' wavelengths go before `wavelengths`.
+        mask: (rows, columns) bool by the file's own mask, True where there is a value; None: it has none.
+        notes: How something in the file was taken, a line each.
     """
 
     values: np.ndarray
@@ -46,6 +53,11 @@ class RawArray:
     wavelengths: Optional[np.ndarray] = None
     wavelength_unit: str = ""
     is_upright: bool = False
+    is_stacked: bool = False
+    is_photograph: bool = False
+    facts: FileFacts = field(default_factory=FileFacts)
+    mask: Optional[np.ndarray] = None
+    notes: tuple[str, ...] = ()
 
 
 # Of a file that exists, the array that was asked for.

@@ -1,42 +1,184 @@
-"""ENVI images by SPy: a text header (.hdr) beside a file of raw numbers."""
+"""ENVI images: a text header (.hdr) beside a file of raw numbers. Either of the two may be given."""
 
 from __future__ import annotations
 
+import gzip
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
+from paddle_umsft.data.readers.envi_header import HEADER_SUFFIX, facts_of, find_data, find_header, parse_header
+from paddle_umsft.errors import DataError
+
+# ENVI's numbers of its types; 6 and 9 are complex.
+TYPES = {
+    "1": "u1",
+    "2": "i2",
+    "3": "i4",
+    "4": "f4",
+    "5": "f8",
+    "12": "u2",
+    "13": "u4",
+    "14": "i8",
+    "15": "u8",
+}
+COMPLEX_TYPES = ("6", "9")
+# `byte order`: 0 is the PC's.
+BYTE_ORDERS = {"0": "<", "1": ">"}
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How the numbers lie in the data file.
+
+    Attributes:
+        lines: H.
+        samples: W.
+        bands: C.
+        offset: Bytes before the first number.
+        dtype: Of the numbers, with their byte order.
+        interleave: "bsq", "bil" or "bip".
+        is_packed: The numbers are compressed by gzip.
+    """
+
+    lines: int
+    samples: int
+    bands: int
+    offset: int
+    dtype: np.dtype
+    interleave: str
+    is_packed: bool
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the image itself."""
+        return self.lines * self.samples * self.bands * self.dtype.itemsize
+
+    def upright(self, stored: np.ndarray) -> np.ndarray:
+        """Return (H, W, C) of the numbers as they lie in the file, one after the other."""
+        if self.interleave == "bip":
+            return np.reshape(stored, (self.lines, self.samples, self.bands))
+        if self.interleave == "bil":
+            by_line = np.reshape(stored, (self.lines, self.bands, self.samples))
+            return np.moveaxis(by_line, 1, 2)  # (H, W, C)
+        by_band = np.reshape(stored, (self.bands, self.lines, self.samples))
+        return np.moveaxis(by_band, 0, 2)  # (H, W, C)
 
 
 def read_envi(file: Path, request: Request) -> RawArray:
-    """Read an ENVI image: rows, columns, bands by its own header, and the wavelengths that stand there.
+    """Read an ENVI image: rows, columns, bands by its own header, and all that the header says beside.
 
     Args:
-        file: The header.
+        file: The header or the data file.
         request: Not used: an image has no name.
 
     Raises:
-        DataError: Not readable.
+        DataError: No header, no data, or the two do not fit.
     """
-    image, values = guarded(file, "ENVI image", lambda: _open(file))
-    wavelengths = None
-    if image.bands.centers:
-        wavelengths = np.asarray(image.bands.centers, np.float64)
+    if file.suffix.lower() == HEADER_SUFFIX:
+        header = file
+        fields = parse_header(header)
+        data = find_data(header)
+    else:
+        beside = find_header(file)
+        if beside is None:
+            raise DataError(
+                "raw numbers without their ENVI header",
+                where=file,
+                expected=f"{file.name}{HEADER_SUFFIX} or {file.stem}{HEADER_SUFFIX} beside it",
+                hint="without it nobody can tell size, type and order of the numbers",
+            )
+        header = beside
+        data = file
+        fields = parse_header(header)
+    layout, notes = _layout_of(fields, header)
+    facts, told = facts_of(fields, header, layout.bands, layout.dtype)
+    values = guarded(data, "ENVI image", lambda: _load(data, layout))
     return RawArray(
         values=values,
-        wavelengths=wavelengths,
-        wavelength_unit=str(image.bands.band_unit or ""),
         is_upright=True,
+        facts=facts,
+        notes=notes + told,
     )
 
 
-def _open(file: Path) -> tuple[Any, np.ndarray]:
-    """Open header and data; the array is a copy, (H, W, C) whatever the interleave."""
-    import spectral.io.envi as envi
+def _layout_of(fields: dict[str, str], header: Path) -> tuple[_Layout, tuple[str, ...]]:
+    """Return how the numbers lie, and a note on what the header leaves out.
 
-    # SPy finds the data beside the header by itself, whatever its suffix. A copy, since the map is read-only.
-    image = envi.open(str(file))
-    values = np.array(image.open_memmap(interleave="bip"))
-    return image, values
+    Raises:
+        DataError: A size is missing or no number, or the type is none that can be read.
+    """
+    kind = fields.get("data type", "")
+    if kind in COMPLEX_TYPES:
+        raise DataError("type of the values", where=header, expected="real numbers", got=f"data type {kind} (complex)")
+    if kind not in TYPES:
+        raise DataError("field 'data type'", where=header, expected=f"one of {', '.join(TYPES)}", got=repr(kind))
+    notes: tuple[str, ...] = ()
+    order = fields.get("byte order", "")
+    if order not in BYTE_ORDERS:
+        order = "0"
+        notes += (f"{header.name}: no byte order, read as 0 (little-endian)",)
+    interleave = fields.get("interleave", "").lower()
+    if interleave not in ("bsq", "bil", "bip"):
+        # In a single band all three are one.
+        if _whole(fields, "bands", header) > 1:
+            raise DataError("field 'interleave'", where=header, expected="bsq, bil or bip", got=repr(interleave))
+        interleave = "bsq"
+    offset = 0
+    if fields.get("header offset"):
+        offset = _whole(fields, "header offset", header, smallest=0)
+    layout = _Layout(
+        lines=_whole(fields, "lines", header),
+        samples=_whole(fields, "samples", header),
+        bands=_whole(fields, "bands", header),
+        offset=offset,
+        dtype=np.dtype(BYTE_ORDERS[order] + TYPES[kind]),
+        interleave=interleave,
+        is_packed=fields.get("file compression", "") == "1",
+    )
+    return layout, notes
+
+
+def _whole(
+    fields: dict[str, str],
+    name: str,
+    header: Path,
+    *,
+    smallest: int = 1,
+) -> int:
+    """Return a whole number of the header."""
+    text = fields.get(name, "")
+    if text.isdigit() and int(text) >= smallest:
+        return int(text)
+    raise DataError(f"field {name!r}", where=header, expected=f"a whole number from {smallest} on", got=repr(text))
+
+
+def _load(data: Path, layout: _Layout) -> np.ndarray:
+    """Read the numbers as (H, W, C) in the machine's own byte order.
+
+    Raises:
+        DataError: The file holds less than the header promises.
+    """
+    if layout.is_packed:
+        packed = gzip.decompress(data.read_bytes()[layout.offset :])
+        found = len(packed)
+    else:
+        packed = b""
+        found = data.stat().st_size - layout.offset
+    if found < layout.bytes:
+        raise DataError(
+            "cut short: the header promises more than the data file holds",
+            where=data,
+            expected=f"{layout.bytes} bytes ({layout.lines}x{layout.samples}x{layout.bands} {layout.dtype.name})",
+            got=f"{max(found, 0)} bytes",
+            hint="copy the data file again, or mend lines, samples, bands, data type or header offset in the header",
+        )
+    count = layout.lines * layout.samples * layout.bands
+    if layout.is_packed:
+        stored = np.frombuffer(packed, layout.dtype, count)
+    else:
+        stored = np.fromfile(data, layout.dtype, count, offset=layout.offset)
+    upright = layout.upright(stored)
+    return np.ascontiguousarray(upright, dtype=layout.dtype.newbyteorder("="))

@@ -1,21 +1,29 @@
-"""MATLAB's .mat, both generations: version 5, and 7.3, which is HDF5.
+"""MATLAB's .mat, all generations: version 4 and 5, and 7.3, which is HDF5.
 
-Arrays keep the axes that their author gave them: a v7.3 file stores them reversed, which is undone here.
+Arrays keep the axes that their author gave them: MATLAB stores a v7.3 file's reversed, which is undone here; Python and
+others write plain HDF5 under the same name, which is taken as it is.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
 
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
+from paddle_umsft.data.readers.hdf5 import HDF5_MAGIC, hdf5_entries, hdf5_loader
+from paddle_umsft.data.readers.mat5 import Variable, is_level5, list_variables
 from paddle_umsft.data.readers.named import Entry, read_named
 
 # A v7.3 file is HDF5 behind a 512-byte MATLAB header; bare HDF5 under the name .mat occurs as well.
-HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 MATLAB_HEADER_BYTES = 512
+MATLAB_HEADER = b"MATLAB"
+# What MATLAB writes beside every array of a v7.3 file.
+MATLAB_CLASS = "MATLAB_class"
+# Where it keeps what cells and objects refer to.
+INTERNAL = "#"
 # MATLAB's names of its real numeric classes, as `whosmat` lists them.
 NUMERIC_CLASSES = (
     "double",
@@ -37,11 +45,16 @@ def read_mat(file: Path, request: Request) -> RawArray:
     Raises:
         DataError: Not readable, unknown key, no array that fits, or several.
     """
-    if _is_hdf5(file):
+    is_hdf5 = _is_hdf5(file)
+    if is_hdf5:
         entries = guarded(file, "MATLAB v7.3 file", lambda: _hdf5_entries(file))
     else:
-        entries = guarded(file, "MATLAB file", lambda: _version5_entries(file))
-    return read_named(file, entries, request)
+        entries = guarded(file, "MATLAB file", lambda: _variables(file))
+    found = read_named(file, entries, request)
+    if is_hdf5 and not _is_by_matlab(file):
+        note = f"{file.name}: plain HDF5 under MATLAB's name, axes as they are stored (MATLAB's own are turned over)"
+        return replace(found, notes=(*found.notes, note))
+    return found
 
 
 def _is_hdf5(file: Path) -> bool:
@@ -52,22 +65,37 @@ def _is_hdf5(file: Path) -> bool:
     return HDF5_MAGIC in (head[:length], head[MATLAB_HEADER_BYTES:])
 
 
-def _version5_entries(file: Path) -> dict[str, Entry]:
-    """List the variables of a version 5 file; scipy reads only their headers for that."""
+def _is_by_matlab(file: Path) -> bool:
+    """Return whether MATLAB wrote a file of HDF5, or a program that writes as it does."""
+    import h5py
+
+    with file.open("rb") as stream:
+        if stream.read(len(MATLAB_HEADER)) == MATLAB_HEADER:
+            return True
+    with h5py.File(file, "r") as handle:
+        return any(MATLAB_CLASS in item.attrs for item in handle.values())
+
+
+def _variables(file: Path) -> dict[str, Entry]:
+    """List the variables of a file of version 4 or 5; only their heads are read for that."""
     import scipy.io
 
+    if is_level5(file):
+        listed = list_variables(file)
+    else:
+        listed = [Variable(name, tuple(shape), kind) for name, shape, kind in scipy.io.whosmat(str(file))]
     entries = {}
-    for name, shape, kind in scipy.io.whosmat(str(file)):
-        entries[name] = Entry(
-            shape=tuple(shape),
-            kind=kind,
-            load=_version5_loader(file, name),
-            is_numeric=kind in NUMERIC_CLASSES,
+    for variable in listed:
+        entries[variable.name] = Entry(
+            shape=variable.shape,
+            kind=variable.kind,
+            load=_loader(file, variable.name),
+            is_numeric=variable.kind in NUMERIC_CLASSES,
         )
     return entries
 
 
-def _version5_loader(file: Path, name: str) -> Callable[[], np.ndarray]:
+def _loader(file: Path, name: str) -> Callable[[], np.ndarray]:
     """Return what loads one variable."""
 
     def load() -> np.ndarray:
@@ -80,18 +108,25 @@ def _version5_loader(file: Path, name: str) -> Callable[[], np.ndarray]:
 
 
 def _hdf5_entries(file: Path) -> dict[str, Entry]:
-    """List the arrays of a v7.3 file; groups (structs, cells) are passed over."""
+    """List the arrays of a v7.3 file, those in structs by their path."""
     import h5py
 
+    is_reversed = _is_by_matlab(file)
     entries = {}
     with h5py.File(file, "r") as handle:
-        for name, item in handle.items():
-            if not isinstance(item, h5py.Dataset):
+        for name, entry in hdf5_entries(file).items():
+            if name.startswith(INTERNAL):
                 continue
-            entries[name] = Entry(
-                shape=tuple(item.shape[::-1]),
-                kind=str(item.dtype),
-                load=_hdf5_loader(file, name),
+            item = handle[name]
+            shape = entry.shape
+            load = entry.load
+            if is_reversed:
+                shape = shape[::-1]
+                load = _reversed_loader(file, name)
+            entries[name] = replace(
+                entry,
+                shape=shape,
+                load=load,
                 is_numeric=_is_numeric_dataset(item),
             )
     return entries
@@ -99,18 +134,18 @@ def _hdf5_entries(file: Path) -> dict[str, Entry]:
 
 def _is_numeric_dataset(item: Any) -> bool:
     """Return whether a dataset holds numbers. MATLAB stores the shape of an empty array as its values, and marks it."""
-    return item.dtype.kind in "iuf" and "MATLAB_empty" not in item.attrs
+    if "MATLAB_empty" in item.attrs:
+        return False
+    # Text, too, is stored as numbers.
+    kind = item.attrs.get(MATLAB_CLASS, b"")
+    return item.dtype.kind in "iuf" and kind not in (b"char", "char")
 
 
-def _hdf5_loader(file: Path, name: str) -> Callable[[], np.ndarray]:
-    """Return what loads one array."""
+def _reversed_loader(file: Path, name: str) -> Callable[[], np.ndarray]:
+    """Return what loads one array of MATLAB's: columns first, so that its axes come reversed."""
+    load_stored = hdf5_loader(file, name)
 
     def load() -> np.ndarray:
-        import h5py
-
-        with h5py.File(file, "r") as handle:
-            stored = np.asarray(handle[name][()])
-        # MATLAB writes columns first: axes come reversed.
-        return np.asarray(stored.T)
+        return np.asarray(load_stored().T)
 
     return load

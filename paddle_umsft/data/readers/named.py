@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Optional
 
 import numpy as np
 
+from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
 from paddle_umsft.errors import DataError
 
 # What a list of band centres is called beside a cube.
 WAVELENGTH_KEYS = ("wavelengths_nm", "wavelength_nm", "wavelengths", "wavelength")
+# Shorter names for the same thing, in lower case, where the list is as long as the cube has bands.
+SHORT_KEYS = ("wl", "wls", "wave", "waves", "wavelen", "lambda", "lambdas", "lam", "wvl", "wavelength_um", "bands_nm")
+# Full widths at half maximum, and the bad-band list, of the same length.
+WIDTH_KEYS = ("fwhm", "fwhm_nm", "fwhms")
+GOOD_KEYS = ("bbl", "good_wavelengths")
+# An image has at least so many axes: a list beside it is told from its rows.
+IMAGE_AXES = 3
 
 
 @dataclass(frozen=True)
@@ -59,9 +67,51 @@ def read_named(
         key = _only_fitting(file, entries, request)
     elif key not in entries:
         raise DataError(f"no key {key!r}", where=file, got=_listing(entries))
-    wavelengths = _wavelengths_beside(file, entries, key)
     values = guarded(file, "array", entries[key].load)
-    return RawArray(values=np.asarray(values), key=key, wavelengths=wavelengths)
+    wavelengths = _wavelengths_beside(file, entries, key)
+    notes: tuple[str, ...] = ()
+    if wavelengths is None:
+        name, wavelengths = _list_beside(file, entries, key, SHORT_KEYS)
+        if wavelengths is not None:
+            notes = (f"{file.name}: {name} beside {key} taken as its wavelengths",)
+    _, widths = _list_beside(file, entries, key, WIDTH_KEYS)
+    _, good = _list_beside(file, entries, key, GOOD_KEYS)
+    bands = BandFacts(fwhm_nm=widths)
+    if good is not None:
+        bands = replace(bands, good=good != 0)
+    return RawArray(
+        values=np.asarray(values),
+        key=key,
+        wavelengths=wavelengths,
+        facts=FileFacts(bands=bands),
+        notes=notes,
+    )
+
+
+def _list_beside(
+    file: Path,
+    entries: dict[str, Entry],
+    key: str,
+    names: tuple[str, ...],
+) -> tuple[str, Optional[np.ndarray]]:
+    """Return name and numbers of a list that is as long as one end of an image, in the image's own group or above it.
+
+    Args:
+        file: The file, for messages.
+        entries: Name -> array.
+        key: The image.
+        names: What the list may be called, in lower case.
+    """
+    shape = entries[key].shape
+    if len(shape) < IMAGE_AXES:
+        return "", None
+    for name, entry in entries.items():
+        last = name.rpartition("/")[2].lower()
+        is_list = entry.is_numeric and entry.axes == 1 and name != key
+        if is_list and last in names and max(entry.shape) in (shape[0], shape[-1]):
+            listed = guarded(file, "array", entry.load)
+            return name, np.ravel(listed).astype(np.float64)
+    return "", None
 
 
 def _only_fitting(
@@ -102,7 +152,7 @@ def _with_axes(entries: dict[str, Entry], axes: int) -> list[str]:
         if not entry.is_numeric or entry.axes != axes:
             continue
         # One axis is asked for where a table may have one row; the wavelengths beside it have one as well.
-        is_row = len(entry.shape) == 2 and name not in WAVELENGTH_KEYS
+        is_row = len(entry.shape) == 2 and name.lower() not in WAVELENGTH_KEYS
         if axes == 1 and not is_row:
             continue
         fitting.append(name)
@@ -115,14 +165,18 @@ def _wavelengths_beside(
     key: str,
 ) -> Optional[np.ndarray]:
     """Return the list of wavelengths that stands beside an array, as (C,) float64, or None."""
-    for name in WAVELENGTH_KEYS:
-        entry = entries.get(name)
-        if entry is None or name == key or not entry.is_numeric:
-            continue
-        # A single number is no list: MATLAB writes one as 1x1.
-        if max(entry.shape, default=0) > 1:
-            listed = guarded(file, "array", entry.load)
-            return np.ravel(listed).astype(np.float64)
+    # Of several in a file of groups the one nearest by path, which is listed with it, comes first.
+    group = key.rpartition("/")[0]
+    names = sorted(entries, key=lambda name: not name.startswith(group))
+    for wanted in WAVELENGTH_KEYS:
+        for name in names:
+            entry = entries[name]
+            is_called_so = name.rpartition("/")[2].lower() == wanted
+            # A single number is no list: MATLAB writes one as 1x1. Nor is a cube of one wavelength a pixel.
+            is_list = entry.is_numeric and entry.axes == 1 and max(entry.shape, default=0) > 1
+            if is_called_so and is_list and name != key:
+                listed = guarded(file, "array", entry.load)
+                return np.ravel(listed).astype(np.float64)
     return None
 
 

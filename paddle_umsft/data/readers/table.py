@@ -10,10 +10,19 @@ from typing import Callable, Optional, Union
 from paddle_umsft.data.readers.base import RawArray, Reader, Request, require_file
 from paddle_umsft.data.readers.cave import cave_name, is_cave, read_cave
 from paddle_umsft.data.readers.envi import read_envi
+from paddle_umsft.data.readers.envi_header import find_header
+from paddle_umsft.data.readers.gdal import read_with_gdal
+from paddle_umsft.data.readers.hdf5 import read_hdf5
 from paddle_umsft.data.readers.mat import read_mat
 from paddle_umsft.data.readers.npy import read_npy
 from paddle_umsft.data.readers.npz import read_npz
 from paddle_umsft.data.readers.pictures import read_picture
+from paddle_umsft.data.readers.products.dlr import is_dlr_product, read_dlr_product
+from paddle_umsft.data.readers.products.emit import is_emit, read_emit
+from paddle_umsft.data.readers.products.landsat import is_landsat, read_landsat
+from paddle_umsft.data.readers.products.prisma import is_prisma, read_prisma
+from paddle_umsft.data.readers.products.sentinel2 import is_sentinel2, read_sentinel2
+from paddle_umsft.data.readers.seeming import check_is_data
 from paddle_umsft.data.readers.text import read_text
 from paddle_umsft.data.readers.tiff import read_tiff
 from paddle_umsft.errors import DataError
@@ -35,6 +44,21 @@ class FileFormat:
 
 
 @dataclass(frozen=True)
+class ProductFormat:
+    """One mission's product: a file or folder that is told by its name and by what is in it.
+
+    Attributes:
+        label: What such products are called in messages.
+        recognises: Whether a file or folder is one.
+        read: Its reader, for the file or the folder.
+    """
+
+    label: str
+    recognises: Callable[[Path], bool]
+    read: Reader
+
+
+@dataclass(frozen=True)
 class FolderFormat:
     """One kind of folder that is a scene as a whole.
 
@@ -51,12 +75,31 @@ class FolderFormat:
     read: Callable[[Path], RawArray]
 
 
+PRODUCT_FORMATS = (
+    ProductFormat(label="EnMAP or DESIS products", recognises=is_dlr_product, read=read_dlr_product),
+    ProductFormat(label="PRISMA products", recognises=is_prisma, read=read_prisma),
+    ProductFormat(label="EMIT products", recognises=is_emit, read=read_emit),
+    ProductFormat(label="Sentinel-2 products", recognises=is_sentinel2, read=read_sentinel2),
+    ProductFormat(label="Landsat products", recognises=is_landsat, read=read_landsat),
+)
+
+
+# What ENVI's data files are called, beside their headers.
+ENVI_DATA_SUFFIXES = (".img", ".dat", ".raw", ".bsq", ".bil", ".bip", ".bin")
+
 FILE_FORMATS = (
     FileFormat(suffixes=(".hdr",), read=read_envi),
+    FileFormat(
+        suffixes=ENVI_DATA_SUFFIXES,
+        read=read_envi,
+        is_scene=False,
+    ),
     FileFormat(suffixes=(".mat",), read=read_mat),
     FileFormat(suffixes=(".npy",), read=read_npy),
     FileFormat(suffixes=(".npz",), read=read_npz),
     FileFormat(suffixes=(".tif", ".tiff"), read=read_tiff),
+    FileFormat(suffixes=(".h5", ".hdf5", ".he5", ".nc", ".nc4"), read=read_hdf5),
+    FileFormat(suffixes=(".jp2", ".vrt"), read=read_with_gdal),
     FileFormat(
         suffixes=(".png", ".jpg", ".jpeg", ".bmp"),
         read=read_picture,
@@ -96,6 +139,19 @@ def scene_suffixes() -> tuple[str, ...]:
     """Return the endings of files that are scenes."""
     rows = [row for row in FILE_FORMATS if row.is_scene]
     return suffixes_of(rows)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return the images of a folder, by name; of an ENVI pair only the header stands for it."""
+    found = []
+    for file in sorted(folder.iterdir()):
+        is_hidden = file.name.startswith(".")
+        if is_hidden or not file.is_file() or file.suffix.lower() not in suffixes_of(FILE_FORMATS):
+            continue
+        if file.suffix.lower() in ENVI_DATA_SUFFIXES and find_header(file) is not None:
+            continue
+        found.append(file)
+    return found
 
 
 def read_array(path: Union[str, Path], request: Request) -> RawArray:
@@ -148,16 +204,36 @@ def _read(
     formats: tuple[FileFormat, ...],
 ) -> RawArray:
     """Read a file with the reader of its suffix."""
+    check_is_data(file)
+    product = product_format(file)
+    if product is not None:
+        return product.read(file, request)
     suffix = file.suffix.lower()
     for row in formats:
         if suffix in row.suffixes:
             return row.read(file, request)
+    # ENVI's data files may have any name.
+    if find_header(file) is not None:
+        return read_envi(file, request)
     raise DataError(
         "unknown kind of file",
         where=file,
         expected=", ".join(suffixes_of(formats)),
         got=suffix or "no suffix",
     )
+
+
+def product_format(path: Path) -> Optional[ProductFormat]:
+    """Return the mission whose product a file or folder is, or None."""
+    for row in PRODUCT_FORMATS:
+        if row.recognises(path):
+            return row
+    return None
+
+
+def folder_labels() -> list[str]:
+    """Return what folders may be, for messages."""
+    return [row.label for row in (*FOLDER_FORMATS, *PRODUCT_FORMATS)]
 
 
 def folder_format(folder: Path) -> Optional[FolderFormat]:

@@ -3,9 +3,9 @@
 An attribute of an operator is a float32 in Paddle, also where the tensors are float64. Batch normalisation's epsilon
 is off by 3e-8 of itself, which puts gradients off by 3e-9, and where attention saturates AdamW turns that into 1e-4 of
 the loss within three steps. AdamW's decay is off as much. The slope of Paddle 2.6's LeakyReLU puts gradients off by up
-to 2e-4, and a number that 2.6 adds to a tensor is one of float32, which instance normalisation notices. The average pool's
-gradient divides by the window's size in float32. And where an output pixel of a bilinear resize falls is computed in
-float32: at scales that are no power of two the result is off by 1e-6.
+to 2e-4, and a number that 2.6 adds to a tensor is one of float32, which instance normalisation notices. The average
+pool's gradient divides by the window's size in float32. And where an output pixel of a bilinear resize falls is
+computed in float32: at scales that are no power of two the result is off by 1e-6.
 
 Each function here gives the float64 result to the last digits, and Paddle's own, bit for bit, in float32, where none
 of this matters. docs/parity.md lists what was measured, operators that are exact as they are among them.

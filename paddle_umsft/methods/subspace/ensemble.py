@@ -236,6 +236,7 @@ def fuse_ensemble(
     return finished(
         ground,
         to_cube(ground, coeffs, subspace, left_out),
+        left_out,
         history=history,
         method="ensemble",
         seconds=time.perf_counter() - started,

@@ -84,9 +84,10 @@ class Ground:
 
     @property
     def floor(self) -> float:
-        """Smallest value of the result: nothing is cut off where values below zero are data."""
-        if is_light(self.lr_hsi[self.kept]):
-            return 0.0
+        """Smallest value of the result: what light leaves at least, but nothing that the LR-HSI holds is cut off."""
+        recorded = self.recorded[self.kept]
+        if is_light(recorded):
+            return min(0.0, float(recorded.min()))
         return -np.inf
 
 
@@ -227,6 +228,17 @@ def lr_weights(ground: Ground) -> np.ndarray:
     return np.asarray(ground.kept / variance_ratio(ground.inside, OUTSIDE_DOUBT))
 
 
+def fit_weights(ground: Ground) -> np.ndarray:
+    """(h, w) weights of the LR pixels where the MSI explains them: less for those that see masked pixels of it."""
+    weights = lr_weights(ground)
+    has_data = ground.prepared.msi_trust > 0  # (H, W)
+    if has_data.all():
+        return weights
+    share = ground.operator.forward(has_data[..., None].astype(np.float64))[..., 0]
+    seen = np.clip(share, 0.0, 1.0)
+    return np.asarray(weights / variance_ratio(seen, OUTSIDE_DOUBT))
+
+
 def notes_on(ground: Ground) -> tuple[str, ...]:
     """What a user should know before trusting the result, else what was found that no simulator does; a line each."""
     degradations = ground.degradations
@@ -269,12 +281,30 @@ def band_sigmas(band_psfs: list[np.ndarray]) -> list[float]:
     return [sharpness(band_psfs[0]), sharpness(band_psfs[-1])]
 
 
-def finished(ground: Ground, fused: np.ndarray, **more: Any) -> FusionResult:
+def held_out_image(ground: Ground, left_out: np.ndarray) -> np.ndarray:
+    """(h, w, C) leave-one-out residuals in the units of the input, NaN at LR pixels that are not in use.
+
+    Args:
+        ground: See `Ground`.
+        left_out: (n, K) residuals at the n LR pixels kept.
+    """
+    image = np.full(ground.lr_hsi.shape, np.nan, dtype=np.float32)
+    image[ground.kept] = ground.level * (left_out @ ground.basis.T)
+    return image
+
+
+def finished(
+    ground: Ground,
+    fused: np.ndarray,
+    left_out: Optional[np.ndarray] = None,
+    **more: Any,
+) -> FusionResult:
     """The result with what was found on the way.
 
     Args:
         ground: See `Ground`.
         fused: (H, W, C).
+        left_out: (n, K) leave-one-out residuals of the map that it comes from, if there was one.
         more: What the method has to say besides.
     """
     pair: Optional[Observation] = None
@@ -283,6 +313,9 @@ def finished(ground: Ground, fused: np.ndarray, **more: Any) -> FusionResult:
     degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
     if ground.prepared.placement is not None:
         degrade = ground.operator.forward
+    held_out: Optional[np.ndarray] = None
+    if left_out is not None:
+        held_out = held_out_image(ground, left_out)
     return FusionResult(
         fused=fused,
         psf=ground.degradations.psf,
@@ -290,6 +323,7 @@ def finished(ground: Ground, fused: np.ndarray, **more: Any) -> FusionResult:
         notes=notes_on(ground),
         pair=pair,
         degrade=degrade,
+        held_out=held_out,
         **more,
     )
 

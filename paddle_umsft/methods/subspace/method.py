@@ -15,6 +15,7 @@ from paddle_umsft.methods.subspace.ground import (
     Ground,
     choices_on,
     finished,
+    fit_weights,
     lay_ground,
     lr_weights,
     with_sharper_bands,
@@ -80,7 +81,7 @@ def map_spectra(
     seen_brightness = operator.forward(ground.inputs.brightness[..., None])  # (h, w, 1)
     brightness = seen_brightness[kept].ravel() / ground.inputs.level
     trust = (np.maximum(brightness, 0.0) + DARKEST) ** -gamma
-    trust = trust * np.sqrt(lr_weights(ground)[kept])
+    trust = trust * np.sqrt(fit_weights(ground)[kept])
     fit = fit_map(blurred, targets, trust, caution=caution)
 
     weights = (fit.weights @ axes.T).astype(np.float32)  # (D, K), axes turned back
@@ -179,7 +180,7 @@ def to_cube(
     lr_trust = lr_weights(ground)
     if settings.blend and left_out is not None:
         band_left_out = left_out @ ground.basis.T  # (n, C)
-        blend(fused, ground.lr_hsi, ground.hr_msi, ground.operator, band_left_out, lr_trust, ground.kept)
+        blend(fused, ground.lr_hsi, ground.hr_msi, ground.operator, band_left_out, fit_weights(ground), ground.kept)
     floor = ground.floor
     np.maximum(fused, floor, out=fused)
     if settings.leftover:
@@ -271,6 +272,7 @@ def fuse_subspace(
     return finished(
         ground,
         to_cube(ground, coeffs, subspace, left_out),
+        left_out,
         history=history,
         method="subspace",
         seconds=time.perf_counter() - started,

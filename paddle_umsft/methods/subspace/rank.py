@@ -4,42 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-# Added to the bands' Gram matrix, relative to its mean diagonal: bands that are copies of each other can be inverted.
-GRAM_RIDGE = 1e-10
-# With hardly more pixels than bands the residual has no degrees of freedom left; a tenth of the pixels is assumed.
-LEAST_FREEDOM = 10
+from paddle_umsft.preparation.noise import band_noise
+
 # Noise of a band, relative to the image, below which rounding of float32 inputs is the larger part.
 LEAST_NOISE = 1e-6
 # Margin over the largest eigenvalue of pure noise, as the noise of the bands is only known up to an estimate.
 MARGIN = 1.5
-# Keep divisions finite where the image is all zero.
+# Keeps divisions finite where the image is all zero.
 TINY = 1e-30
-TINY_DIAGONAL = 1e-300
-
-
-def band_noise(pixels: np.ndarray) -> np.ndarray:
-    """Noise standard deviation per band: what the other bands do not predict.
-
-    Args:
-        pixels: (n, C) spectra.
-
-    Returns:
-        (C,) standard deviations, an upper bound where the bands carry details of their own.
-
-    References:
-        J. Bioucas-Dias, J. Nascimento: Hyperspectral subspace identification. IEEE TGRS 46(8), 2008.
-    """
-    count, bands = pixels.shape
-    values = pixels.astype(np.float64)
-    gram = values.T @ values  # (C, C)
-    ridge = GRAM_RIDGE * np.trace(gram) / bands + TINY
-    inverse = np.linalg.inv(gram + ridge * np.eye(bands))
-    # Residual energy of band b regressed on the rest is 1 / inverse[b, b].
-    energy = 1.0 / np.maximum(np.diag(inverse), TINY_DIAGONAL)
-    few = max(count // LEAST_FREEDOM, 1)
-    freedom = max(count - bands, few)
-    variance = np.maximum(energy - ridge, 0.0) / freedom
-    return np.asarray(np.sqrt(variance))
 
 
 def choose_rank(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,8 @@ from paddle_umsft.weights.declared import query_start
 SMALL = {"umsft": ["network.width=6", "network.skip=2"], "uhntc": []}
 SIZE = {"umsft": (128, 136), "uhntc": (48, 56)}
 NAMES = sorted(SIZE)
+# Networks as they are drawn have nothing to do with the pair, and `fuse` says so.
+DISTRUSTED = "do not trust this: blurred again, the result gives back only"
 
 
 def case_for(method: str) -> Case:
@@ -81,14 +82,15 @@ def test_a_checkpoint_of_the_published_form_gives_our_own_forward_pass(method: s
     ours = saved(model, tmp_path / "model.pdparams")
     convert_file(ours, tmp_path / "published.pth")
     before = case.observation.lr_hsi.copy()
-    with pytest.warns(UserWarning, match="published.pth has no") as said:
+    with pytest.warns(UserWarning, match=DISTRUSTED):
         result = fuse(case, method=method, weights=tmp_path / "published.pth", iterations=0, overrides=SMALL[method])
     np.testing.assert_array_equal(result.fused, forward(method, model, case))
     assert result.history == []
     assert result.method == method
     np.testing.assert_array_equal(case.observation.lr_hsi, before)
-    notes = [str(warning.message) for warning in said]
-    assert [note for note in notes if "no PSF" in note] == notes[:1]
+    notes = result.notes[1:]
+    assert "published.pth has no" in notes[0]
+    assert tuple(note for note in notes if "no PSF" in note) == notes[:1]
     assert ("no SRF" in notes[0]) == (method == "uhntc")  # there it is no part of the network
     assert any("query convolution (P12)" in note for note in notes) == (method == "uhntc")
 
@@ -101,25 +103,28 @@ def test_what_a_run_saved_comes_back_whole(method: str, tmp_path: Path) -> None:
     folder = tmp_path / "a #1"
     folder.mkdir()
     path = saved(model, folder / "model.pdparams")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with pytest.warns(UserWarning, match=DISTRUSTED):
         result = fuse(case, config=load_config(None, [*SMALL[method], f"method={method}"]), weights=path, iterations=0)
     np.testing.assert_array_equal(result.fused, forward(method, model, case))
     np.testing.assert_array_equal(result.psf, model.spatial.effective_psf())
     np.testing.assert_array_equal(result.srf, model.spectral.effective_srf())
+    assert result.verdict is not None
+    assert result.notes == (result.verdict.line,)
 
 
 def test_without_weights_it_says_that_the_result_is_random() -> None:
-    with pytest.warns(UserWarning, match="nothing was trained and there are no weights of the network"):
-        fuse(case_for("uhntc"), method="uhntc", iterations=0)
+    with pytest.warns(UserWarning, match=DISTRUSTED):
+        result = fuse(case_for("uhntc"), method="uhntc", iterations=0)
+    assert any("nothing was trained and there are no weights of the network" in note for note in result.notes)
 
 
 def test_iterations_and_weights_reach_training_too(tmp_path: Path) -> None:
     case = case_for("uhntc")
     path = saved(learned("uhntc", case), tmp_path / "model.pdparams")
     quickly = ["uhntc.warm_up.iterations=1", "uhntc.warm_up.joint_iterations=1"]
-    with pytest.warns(UserWarning, match="no perceptual term"):
+    with pytest.warns(UserWarning, match=DISTRUSTED):
         result = fuse(case, method="uhntc", weights=path, iterations=3, overrides=quickly)
+    assert any("no perceptual term" in note for note in result.notes)
     assert [record["stage"] for record in result.history][:3] == ["srf", "psf", "degradation"]
     assert len(result.history) == 3 + 3
 

@@ -172,7 +172,7 @@ def test_images_that_do_not_belong_together_are_told():
         result = fused_by(Observation(lr_hsi, observation.hr_msi, 4, **more))
         assert result.extras["agreement"] < 0.9
         assert "explain only" in result.notes[0]
-    with pytest.warns(UserWarning, match="explain only"):
+    with pytest.warns(UserWarning, match="do not trust this: the two images do not belong together"):
         fuse(stranger.lr_hsi, observation.hr_msi, config="fast.yml")
 
 

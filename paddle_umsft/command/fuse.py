@@ -1,0 +1,186 @@
+"""`umsft fuse`: two files, or a folder of pairs, to a file or a folder of files; no run folder, no report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional
+
+from paddle_umsft.command.base import BAD_USAGE, DONE, Command
+from paddle_umsft.errors import ConfigError, UmsftError
+
+if TYPE_CHECKING:
+    from paddle_umsft.config.run import Config
+    from paddle_umsft.data.listing import SceneEntry
+    from paddle_umsft.data.records import Record
+
+# A trained method says where it is so often: every so many steps.
+STEPS_BETWEEN_LINES = 50
+FORMATS = ("auto", "npy", "mat", "tif", "envi", "nc")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this subcommand."""
+    parser.add_argument("hsi", metavar="HSI", help="the hyperspectral image, or a folder of them")
+    parser.add_argument("msi", metavar="MSI", nargs="?", help="the sharper one, or a folder with names alike; none: HSI"
+        " is a folder of pairs (a_hsi.tif, a_msi.tif)")  # fmt: skip
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="file (its ending is its format) or folder"
+    )
+    parser.add_argument("-c", "--config", default="fast.yml", metavar="FILE", help="configuration (default: fast.yml)")
+    parser.add_argument("-m", "--method", help="instead of the configuration's")
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="key.sub=value",
+        help="settings on top of the configuration: observe.srf=sentinel2a observe.known_srf=true ...")  # fmt: skip
+    parser.add_argument("--format", choices=FORMATS, help="of the files in an output folder (default: auto)")
+    parser.add_argument("--skip-existing", action="store_true", help="leave out pairs whose result is there already")
+    parser.add_argument("--quiet", action="store_true", help="only what went wrong, and the files")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Fuse; in a folder a pair that fails does not stop the others, and the worst of their codes is returned."""
+    from paddle_umsft.config.load import load_config
+    from paddle_umsft.data.listing import list_scenes
+    from paddle_umsft.runs.folder import check_writable
+    from paddle_umsft.runs.run import check_names
+    from paddle_umsft.runs.writers.table import check_format
+
+    output = Path(arguments.output).expanduser()
+    msi = arguments.msi or arguments.hsi
+    overrides = [f"data.lr_hsi={arguments.hsi}", f"data.hr_msi={msi}", *arguments.set]
+    if arguments.method is not None:
+        overrides.append(f"method={arguments.method}")
+    config = load_config(arguments.config, overrides)
+    check_names(config)
+    is_folder = Path(arguments.hsi).expanduser().is_dir() and _is_folder(output)
+    format = _asked_format(output, arguments.format, is_folder=is_folder)
+    check_format(format)
+    check_writable(output.parent)
+    entries = list_scenes(config.data)
+    if len(entries) > 1 and not is_folder:
+        raise ConfigError(
+            "several pairs and one file",
+            where="-o",
+            expected="a folder",
+            got=str(output),
+        )
+    code = DONE
+    for place, entry in enumerate(entries, start=1):
+        if len(entries) > 1:
+            print(f"pair {place} of {len(entries)}: {entry.name}")
+        target: Optional[Path] = output
+        if is_folder:
+            target = None
+        try:
+            arguments.interrupted = f"{place - 1} of {len(entries)} pairs are written"
+            _fuse_one(entry, config, format, target, output, arguments)
+        except UmsftError as error:
+            if len(entries) == 1 or error.exit_code == BAD_USAGE:
+                raise
+            print(f"error: {entry.name}: {error}", file=sys.stderr)
+            code = max(code, error.exit_code)
+    return code
+
+
+def _is_folder(output: Path) -> bool:
+    """Return whether an output is meant as a folder: it is one, or its name has no ending."""
+    return output.is_dir() or not output.suffix
+
+
+def _asked_format(output: Path, asked: Optional[str], *, is_folder: bool) -> str:
+    """Return the format that the options ask for.
+
+    Raises:
+        ConfigError: The file's ending asks for none, or for another one than --format.
+    """
+    from paddle_umsft.runs.writers.table import AUTO, format_of
+
+    if is_folder:
+        return asked or AUTO
+    by_name = format_of(output)
+    if asked not in (None, AUTO, by_name):
+        raise ConfigError("two formats", where="--format", expected=f"{by_name}, as -o {output.name} says", got=asked)
+    return by_name
+
+
+def _fuse_one(
+    entry: SceneEntry,
+    config: Config,
+    format: str,
+    target: Optional[Path],
+    folder: Path,
+    arguments: argparse.Namespace,
+) -> None:
+    """Read, fuse and write one pair.
+
+    Args:
+        entry: The pair.
+        config: All settings.
+        format: One of the writers', or auto.
+        target: The result's file; None: by the pair's name, in `folder`.
+        folder: Where results of a folder of pairs go.
+        arguments: The options.
+    """
+    from paddle_umsft.machine.failures import in_one_line
+    from paddle_umsft.methods.table import run_method
+    from paddle_umsft.runs.folder import made_by
+    from paddle_umsft.runs.scene import case_lines, make_case
+    from paddle_umsft.runs.writers.product import make_product
+    from paddle_umsft.runs.writers.table import FORMATS, settled_format, write_product
+
+    if target is None and arguments.skip_existing and _is_there(folder, entry.name):
+        print(f"{entry.name}: is there already, skipped")
+        return
+    with in_one_line(entry.name):
+        case = make_case(entry, config)
+        if not arguments.quiet:
+            print("\n".join(case_lines(case, config)))
+        on_record = None
+        if not arguments.quiet:
+            on_record = _say_step
+        result = run_method(case.observation, config, on_record)
+        # What makes a result doubtful is said before where it is.
+        for note in result.notes:
+            print(f"note       {note}", file=sys.stderr)
+        settled, why = settled_format(format, case.observation)
+        if why is not None:
+            print(f"note       {why}", file=sys.stderr)
+        if target is None:
+            target = folder / f"{entry.name}{FORMATS[settled].suffix}"
+        product = make_product(result.fused, case.observation, made_by(case.observation, result), result.valid)
+        files = write_product(target, product, settled, hint="choose another -o")
+    print(f"fused in {result.seconds:.1f} s by {result.method}: {', '.join(str(file) for file in files)}")
+
+
+def _is_there(folder: Path, name: str) -> bool:
+    """Return whether a folder holds a pair's result, in whatever format."""
+    from paddle_umsft.runs.writers.table import FORMATS
+
+    return any((folder / f"{name}{row.suffix}").is_file() for row in FORMATS.values())
+
+
+def _say_step(record: Record) -> None:
+    """Say where a trained method is, now and then."""
+    iteration = int(record.get("iteration", 0))
+    # A method that fuses in one go has a record too, of no iteration.
+    if iteration > 0 and iteration % STEPS_BETWEEN_LINES == 0:
+        loss = record.get("loss", float("nan"))
+        print(f"{record.get('stage', '')} {iteration}: loss {loss:.4g}", file=sys.stderr)
+
+
+FUSE = Command(
+    name="fuse",
+    summary="Fuse two files into one: the HSI's bands and units, on the MSI's grid. Also a folder of pairs.",
+    add_options=add_options,
+    run=run,
+    details=(
+        "Examples:\n"
+        "  %(prog)s hsi.hdr s2.tif -o fused.tif\n"
+        "  %(prog)s prisma.he5 s2.tif -o fused.tif --set observe.srf=sentinel2a observe.known_srf=true\n"
+        "  %(prog)s pairs -o results          (a_hsi.tif with a_msi.tif, b_hsi.tif with b_msi.tif ...)\n"
+        "  %(prog)s hsi_folder msi_folder -o results\n"
+        "The ending of OUT is the format: .tif, .hdr (ENVI), .nc, .npy, .mat. For checkpoints, resuming and reports:\n"
+        "umsft train."
+    ),
+    interrupted="nothing was written",
+)

@@ -1,0 +1,160 @@
+"""Whatever GDAL reads, by rasterio (extra `geo`): GeoTIFF and COG of every compression, JPEG 2000, ERDAS and others."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+
+from paddle_umsft.data.facts import BandFacts, FileFacts
+from paddle_umsft.data.ground import Georeference
+from paddle_umsft.data.readers.band_metadata import BandItems, band_facts
+from paddle_umsft.data.readers.base import RawArray, Request, guarded
+from paddle_umsft.errors import DataError
+
+# Items of a file that hold the time it was taken, in lower case, the most exact first.
+TIME_ITEMS = ("acquisitiondatetime", "acquisition_datetime", "start_time", "acquisition time", "tifftag_datetime")
+# What GDAL calls a band that says where the others hold data.
+ALPHA = "alpha"
+
+
+def has_rasterio() -> bool:
+    """Return whether rasterio is installed."""
+    return find_spec("rasterio") is not None
+
+
+def read_with_gdal(file: Path, request: Request) -> RawArray:
+    """Read all bands of a file, alpha made a mask, with everything that GDAL knows of them.
+
+    Args:
+        file: A file of a kind that GDAL knows.
+        request: Not used: an image has no name.
+
+    Raises:
+        DataError: rasterio is not installed, or the file cannot be read.
+    """
+    if not has_rasterio():
+        raise DataError(
+            "this kind of file is read by GDAL",
+            where=file,
+            hint='pip install "paddle_umsft[geo]" (or pip install rasterio)',
+        )
+    found = guarded(file, "GDAL raster", lambda: _read(file))
+    assert isinstance(found, RawArray)
+    return found
+
+
+def _read(file: Path) -> RawArray:
+    """Read the file by rasterio."""
+    import rasterio
+
+    with warnings.catch_warnings():
+        # A picture without a place is an ordinary thing here.
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.open(file) as source:
+            return _all_of(source, file)
+
+
+def _all_of(source: Any, file: Path) -> RawArray:
+    """Read values, mask and facts of an open file."""
+    if source.count == 0:
+        raise DataError(
+            "holds several images, each under a name of its own",
+            where=file,
+            got=", ".join(source.subdatasets),
+            hint="gdal_translate NAME one.tif takes one out",
+        )
+    kinds = [colour.name for colour in source.colorinterp]
+    numbers = [number for number, kind in enumerate(kinds, start=1) if kind != ALPHA]
+    # A file of nothing but alpha bands has its colours misnamed.
+    if not numbers:
+        numbers = list(source.indexes)
+    stack = source.read(numbers)  # (C, H, W)
+    values = np.ascontiguousarray(np.moveaxis(stack, 0, -1))  # (H, W, C)
+    mask = _own_mask(source, kinds)
+    places = [number - 1 for number in numbers]
+    bands = [_items_of(source, number) for number in numbers]
+    items = {name.lower(): text for name, text in source.tags().items()}
+    known, notes = band_facts(bands, items, file.name)
+    if len(numbers) < source.count:
+        notes += (f"{file.name}: its alpha channel is a mask, no band",)
+    scale = np.asarray(source.scales, float)[places]
+    offset = np.asarray(source.offsets, float)[places]
+    time = next((items[name] for name in TIME_ITEMS if items.get(name)), "")
+    facts = FileFacts(
+        ground=_ground_of(source),
+        bands=_with_scale(known, scale, offset),
+        no_data=_no_data_of(source.nodatavals[places[0]]),
+        units=next((unit for unit in source.units if unit), ""),
+        dtype=str(values.dtype),
+        acquired=time,
+    )
+    return RawArray(
+        values=values,
+        is_upright=True,
+        facts=facts,
+        mask=mask,
+        notes=notes,
+    )
+
+
+def _with_scale(known: BandFacts, scale: np.ndarray, offset: np.ndarray) -> BandFacts:
+    """Return facts of bands with scale and offset, where GDAL has any other than 1 and 0."""
+    if np.any(scale != 1):
+        known = replace(known, scale=scale)
+    if np.any(offset != 0):
+        known = replace(known, offset=offset)
+    return known
+
+
+def _no_data_of(value: Optional[float]) -> Optional[float]:
+    """Return the no-data value as a float, or None."""
+    if value is None:
+        return None
+    return float(value)
+
+
+def _own_mask(source: Any, kinds: list[str]) -> Optional[np.ndarray]:
+    """Return the mask by an alpha channel or a mask band, True where there is data; None without either.
+
+    A no-data value is looked for in the numbers themselves: what it means depends on the bands that are used.
+    """
+    from rasterio.enums import MaskFlags
+
+    if ALPHA in kinds and len(kinds) > 1:
+        return np.asarray(source.read(kinds.index(ALPHA) + 1) > 0)
+    flags = source.mask_flag_enums[0]
+    if MaskFlags.per_dataset in flags and MaskFlags.nodata not in flags:
+        return np.asarray(source.read_masks(1) > 0)
+    return None
+
+
+def _items_of(source: Any, number: int) -> BandItems:
+    """Return the metadata of a band, counted from 1."""
+    return BandItems(
+        items={name.lower(): text for name, text in source.tags(number).items()},
+        imagery={name.lower(): text for name, text in source.tags(number, ns="IMAGERY").items()},
+        description=source.descriptions[number - 1] or "",
+    )
+
+
+def _ground_of(source: Any) -> Georeference:
+    """Return where the image lies; GDAL has moved POINT files by half a pixel already."""
+    transform = tuple(float(number) for number in source.transform[:6])
+    wkt = ""
+    epsg = None
+    if source.crs:
+        wkt = source.crs.to_wkt()
+        epsg = source.crs.to_epsg()
+    if source.transform.is_identity and not wkt:
+        return Georeference()
+    a, b, c, d, e, f = transform
+    return Georeference(
+        transform=(a, b, c, d, e, f),
+        crs_wkt=wkt,
+        epsg=epsg,
+    )

@@ -1,0 +1,110 @@
+"""An image as a user names it: a file, a product's folder, or several files of one band each."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import replace
+from pathlib import Path
+from typing import Optional, Union
+
+from paddle_umsft.data.natural import natural
+from paddle_umsft.data.readers.base import RawArray, Request, require_file
+from paddle_umsft.data.readers.stacking import stack_bands
+from paddle_umsft.data.readers.table import (
+    FILE_FORMATS,
+    folder_format,
+    folder_labels,
+    image_files,
+    product_format,
+    read_array,
+    suffixes_of,
+)
+from paddle_umsft.errors import DataError
+
+# One name, or one a band.
+Named = Union[str, list[str]]
+# Letters that make a name a pattern.
+PATTERN_LETTERS = "*?["
+
+
+def require_image(named: Optional[Named]) -> None:
+    """Check that what a name stands for exists.
+
+    Raises:
+        DataError: It does not.
+    """
+    files = _band_files(named)
+    for file in files or []:
+        require_file(file)
+    if files is None and not Path(str(named)).expanduser().is_dir():
+        require_file(str(named))
+
+
+def read_image(named: Optional[Named], request: Request) -> RawArray:
+    """Read an image.
+
+    Args:
+        named: A file; a folder that is an image as a whole; or files of one band each: a list of them, a pattern with
+            `*`, or their folder.
+        request: Which array of it.
+
+    Raises:
+        DataError: Missing, not readable, or bands that do not fit each other.
+    """
+    files = _band_files(named)
+    if files is not None:
+        names = [file.stem for file in files]
+        band_request = Request(key=request.key, axes=(2, 3), option=request.option)
+        found = stack_bands(files, names, lambda file: read_array(file, band_request))
+        listed = ", ".join(file.name for file in files)
+        return _with_note(found, f"{len(files)} files as bands, in this order: {listed}")
+    path = Path(str(named)).expanduser()
+    if not path.is_dir():
+        return read_array(path, request)
+    product = product_format(path)
+    if product is not None:
+        return product.read(path, request)
+    whole = folder_format(path)
+    assert whole is not None
+    return whole.read(path)
+
+
+def image_name(named: Optional[Named]) -> str:
+    """Return what an image is called in messages."""
+    if isinstance(named, list):
+        return Path(named[0]).name
+    return Path(str(named)).name
+
+
+def _with_note(found: RawArray, note: str) -> RawArray:
+    """Return what was found with a note more."""
+    return replace(found, notes=(*found.notes, note))
+
+
+def _band_files(named: Optional[Named]) -> Optional[list[Path]]:
+    """Return the files of a list, a pattern or a folder of bands; None for a single file or product.
+
+    Raises:
+        DataError: A pattern or a folder in which there is nothing.
+    """
+    if isinstance(named, list):
+        if len(named) == 1:
+            return _band_files(named[0])
+        return [Path(name).expanduser() for name in named]
+    path = Path(str(named)).expanduser()
+    if path.is_dir():
+        if product_format(path) is not None or folder_format(path) is not None:
+            return None
+        files = image_files(path)
+    elif any(letter in str(named) for letter in PATTERN_LETTERS) and not path.exists():
+        files = [Path(name) for name in glob.glob(str(path))]
+    else:
+        return None
+    if not files:
+        kinds = ", ".join(suffixes_of(FILE_FORMATS))
+        raise DataError(
+            "no image there",
+            where=named,
+            expected=f"files of one band each ({kinds}), or {', '.join(folder_labels())}",
+        )
+    return sorted(files, key=lambda file: natural(file.name))

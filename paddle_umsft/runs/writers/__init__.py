@@ -1,0 +1,1 @@
+"""Fused cubes as files of other programs: one writer a format, in the table `writers.table`."""

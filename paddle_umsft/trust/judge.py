@@ -1,0 +1,149 @@
+"""A result judged: the same checks for every method, after it has run, and without the truth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Optional
+
+import numpy as np
+
+from paddle_umsft.cameras.psf import box_psf
+from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.data.trust import Reason, Trust, Verdict
+from paddle_umsft.preparation.noise import band_noise
+from paddle_umsft.preparation.srf_fit import fit_srf
+from paddle_umsft.trust.expected import Evidence, expected_error, fine_differences
+from paddle_umsft.trust.linear import (
+    ROUGHNESS_OF_NOISE,
+    common_share,
+    linear_view,
+    roughness,
+)
+from paddle_umsft.trust.reasons import (
+    about_agreement,
+    about_belonging,
+    about_error,
+    about_findings,
+    about_support,
+)
+from paddle_umsft.trust.support import is_seen, support_classes
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was found of a pair before a method got it.
+
+    Attributes:
+        found: Effects that were found, by name.
+        psf: (k, k); None: not known.
+        srf: (M, C); None: not known.
+        border: What lies beyond the picture.
+    """
+
+    found: Mapping[str, Any] = field(default_factory=dict)
+    psf: Optional[np.ndarray] = None
+    srf: Optional[np.ndarray] = None
+    border: Any = "wrap"
+
+
+def examined_by(result: FusionResult) -> Examined:
+    """The same for a method that examines pairs itself, or has a PSF and an SRF of its own."""
+    return Examined(
+        found=result.extras.get("found", {}),
+        psf=result.psf,
+        srf=result.srf,
+        border=result.extras.get("border", "wrap"),
+    )
+
+
+def judged(result: FusionResult, observation: Observation, examined: Optional[Examined] = None) -> FusionResult:
+    """A result with its trust, the verdict first among the notes.
+
+    Args:
+        result: What a method returned.
+        observation: The pair that it was given.
+        examined: What was found of the pair; None: what the method says.
+    """
+    started = time.perf_counter()
+    if examined is None:
+        examined = examined_by(result)
+    pair = observation
+    if result.pair is not None:
+        pair = result.pair
+    evidence, share = _evidence(result, pair, examined)
+    expected = expected_error(evidence)
+    support = support_classes(is_seen(pair, evidence.srf), pair.wavelengths_nm)
+    size = float(np.sqrt(np.mean(expected.bands**2)))
+    level = float(np.sqrt(np.mean(expected.light**2)))
+    belonging = about_belonging(share)
+    reasons: list[Optional[Reason]] = [belonging]
+    if belonging.kind != "bad":
+        # Of a pair that is none, nothing else can be told.
+        reasons += [
+            about_agreement(_given_back(evidence)),
+            about_support(support, pair.wavelengths_nm),
+            about_error(size, expected.interpolated, level),
+            *about_findings(examined.found),
+        ]
+    verdict = Verdict.of([reason for reason in reasons if reason is not None])
+    trust = Trust(
+        expected=expected,
+        support=support,
+        verdict=verdict,
+        seconds=time.perf_counter() - started,
+    )
+    return replace(result, trust=trust, notes=(verdict.line, *result.notes))
+
+
+def _evidence(result: FusionResult, pair: Observation, examined: Examined) -> tuple[Evidence, float]:
+    """What the expected error is read from, and what the two images have in common."""
+    psf = examined.psf
+    if psf is None:
+        psf = result.psf
+    if psf is None:
+        psf = box_psf(pair.scale)
+    degrade = result.degrade
+    if degrade is None:
+        degrade = SpatialDegradation(psf, pair.scale, examined.border).forward
+    lr_msi = degrade(pair.hr_msi.astype(np.float32))
+    used = np.ones(pair.lr_hsi.shape[:2], dtype=bool)
+    if result.held_out is not None:
+        used = np.isfinite(result.held_out).all(axis=2)
+    if not used.any():
+        used[:] = True
+    srf = examined.srf
+    if srf is None:
+        whole = ((0, pair.bands),) * pair.msi_bands
+        srf = fit_srf(pair.lr_hsi, lr_msi, pair.supports or whole, wavelengths_nm=pair.wavelengths_nm)
+    share, missed = common_share(pair.lr_hsi, lr_msi, used)
+    # Noise of the MSI is what its finest differences hold at most, and what nothing explains behind the PSF.
+    behind = roughness(missed) / np.sqrt(ROUGHNESS_OF_NOISE * np.sum(np.square(psf)))
+    fine = fine_differences(pair.hr_msi)
+    evidence = Evidence(
+        lr_hsi=pair.lr_hsi,
+        hr_msi=pair.hr_msi,
+        lr_msi=lr_msi,
+        fused=result.fused,
+        again=degrade(result.fused),
+        srf=srf,
+        linear=linear_view(pair.lr_hsi, lr_msi, used),
+        used=used,
+        hsi_noise=band_noise(pair.lr_hsi[used]),
+        msi_noise=np.minimum(fine[0], behind),
+        fine=fine,
+        held_out=result.held_out,
+    )
+    return evidence, share
+
+
+def _given_back(seen: Evidence) -> float:
+    """Part of the LR-HSI's contrast that PSF(result) explains; bands of nothing but noise count for little."""
+    recorded = seen.lr_hsi[seen.used].astype(np.float64)  # (n, C)
+    contrast = float(np.mean((recorded - recorded.mean(axis=0)) ** 2))
+    if contrast == 0:
+        return 1.0
+    missed = float(np.mean((recorded - seen.again[seen.used]) ** 2))
+    return 1.0 - missed / contrast

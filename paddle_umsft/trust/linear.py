@@ -1,0 +1,185 @@
+"""What the MSI says of the HSI by least squares, and how far that holds on LR pixels left out of the fit.
+
+No method is needed for it, so it is the yardstick for all of them: what a plain linear mix of the MSI's bands misses of
+each HSI band, where the LR pixels are, and how rough that is from one LR pixel to the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Fewer LR pixels for each unknown tell nothing: then the mean of each band has to do.
+PIXELS_PER_WEIGHT = 4
+# Singular values below this share of the largest are left out: bands that copy each other get no huge weights.
+RANK_TOLERANCE = 1e-6
+# A pixel that determines its own fit (leverage 1) has no leave-one-out residual: the division stops here.
+LEAST_FREEDOM = 1e-6
+# Principal components of an HSI that stand for it: natural spectra have no more that an MSI sees.
+MOST_COMPONENTS = 12
+# A value less the mean of its four neighbours: the variance of white noise grows by this.
+NEIGHBOURS = 4
+ROUGHNESS_OF_NOISE = 1.25
+# With fewer rows or columns no pixel has neighbours on all sides.
+LEAST_LINES = 3
+
+
+@dataclass(frozen=True)
+class LinearView:
+    """The HSI as a linear mix of the MSI.
+
+    Attributes:
+        weights: (M, C).
+        left_out: (h, w, C) residual of every LR pixel under the fit to all others; NaN where a pixel is not in use.
+    """
+
+    weights: np.ndarray
+    left_out: np.ndarray
+
+
+def left_out_residuals(
+    design: np.ndarray,
+    targets: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Least squares, and what it misses of each row if the row is left out of the fit.
+
+    Args:
+        design: (n, D).
+        targets: (n, C).
+
+    Returns:
+        (D, C) weights and (n, C) leave-one-out residuals.
+
+    References:
+        D. Allen: The relationship between variable selection and data augmentation and a method for prediction.
+        Technometrics 16(1), 1974 (the residual over one minus the leverage).
+    """
+    left, values, right = np.linalg.svd(design, full_matrices=False)
+    used = values > RANK_TOLERANCE * values[0]
+    left = left[:, used]  # (n, r)
+    inside = left.T @ targets  # (r, C)
+    inverse = right[used].T / values[used]
+    weights = inverse @ inside  # (D, C)
+    residuals = targets - left @ inside
+    leverage = np.sum(left**2, axis=1)  # (n,)
+    freedom = np.maximum(1.0 - leverage, LEAST_FREEDOM)
+    return weights, residuals / freedom[:, None]
+
+
+def with_ones(pixels: np.ndarray) -> np.ndarray:
+    """(n, D + 1) a column of ones added, for the constant."""
+    ones = np.ones((len(pixels), 1))
+    return np.concatenate([pixels, ones], axis=1)
+
+
+def explained_share(
+    targets: np.ndarray,
+    left_out: np.ndarray,
+) -> float:
+    """Part of the contrast that residuals leave explained, bands counted alike; 1 where there is no contrast.
+
+    Args:
+        targets: (n, C).
+        left_out: (n, C) residuals.
+    """
+    contrast = targets.var(axis=0)
+    has_contrast = contrast > 0
+    if not has_contrast.any():
+        return 1.0
+    missed = np.mean(left_out**2, axis=0)
+    shares = missed[has_contrast] / contrast[has_contrast]
+    return float(1.0 - np.mean(shares))
+
+
+def linear_view(
+    lr_hsi: np.ndarray,
+    lr_msi: np.ndarray,
+    used: np.ndarray,
+) -> LinearView:
+    """Fit every HSI band by the MSI's bands and a constant.
+
+    Args:
+        lr_hsi: (h, w, C).
+        lr_msi: (h, w, M) the MSI as the HSI's PSF sees it.
+        used: (h, w) LR pixels in use.
+    """
+    targets = lr_hsi[used].astype(np.float64)  # (n, C)
+    inputs = lr_msi[used].astype(np.float64)  # (n, M)
+    count, msi_bands = inputs.shape
+    weights = np.zeros((msi_bands, targets.shape[1]))
+    if count < PIXELS_PER_WEIGHT * (msi_bands + 1):
+        # A constant alone: the weights stay zero.
+        ones = np.ones((count, 1))
+        _, residuals = left_out_residuals(ones, targets)
+    else:
+        design = with_ones(inputs)
+        fitted, residuals = left_out_residuals(design, targets)
+        weights[:] = fitted[:-1]
+    left_out = np.full(lr_hsi.shape, np.nan)
+    left_out[used] = residuals
+    return LinearView(weights=weights, left_out=left_out)
+
+
+def common_share(
+    lr_hsi: np.ndarray,
+    lr_msi: np.ndarray,
+    used: np.ndarray,
+) -> tuple[float, np.ndarray]:
+    """How much of the MSI the HSI explains on LR pixels left out: all of it, if they see one scene.
+
+    The HSI's leading principal components stand for its bands, so that chance explains nothing.
+
+    Args:
+        lr_hsi: (h, w, C).
+        lr_msi: (h, w, M).
+        used: (h, w) LR pixels in use.
+
+    Returns:
+        The share, NaN with too few pixels to tell; and (h, w, M) residuals, NaN where a pixel is not in use.
+    """
+    targets = lr_msi[used].astype(np.float64)  # (n, M)
+    pixels = lr_hsi[used].astype(np.float64)  # (n, C)
+    residuals = np.full(lr_msi.shape, np.nan)
+    most = len(pixels) // PIXELS_PER_WEIGHT - 1
+    if most < 1:
+        return float("nan"), residuals
+    centred = pixels - pixels.mean(axis=0)
+    left, values, _ = np.linalg.svd(centred, full_matrices=False)
+    kept = min(most, MOST_COMPONENTS, len(values))
+    components = left[:, :kept] * values[:kept]
+    design = with_ones(components)
+    _, missed = left_out_residuals(design, targets)
+    residuals[used] = missed
+    return explained_share(targets, missed), residuals
+
+
+def without_neighbours(image: np.ndarray) -> np.ndarray:
+    """(h, w, C) less the mean of each pixel's four neighbours; inner pixels only, (h - 2, w - 2, C)."""
+    pixel = image[1:-1, 1:-1]
+    above = image[:-2, 1:-1]
+    below = image[2:, 1:-1]
+    before = image[1:-1, :-2]
+    after = image[1:-1, 2:]
+    around = above + below + before + after
+    return np.asarray(pixel - around / NEIGHBOURS)
+
+
+def roughness(image: np.ndarray) -> np.ndarray:
+    """(C,) root mean square of what differs from the neighbouring LR pixels; of all values where there are none.
+
+    Args:
+        image: (h, w, C); NaN where a pixel is not in use.
+    """
+    bands = image.shape[2]
+    inner = image
+    if min(image.shape[:2]) >= LEAST_LINES:
+        inner = without_neighbours(image)
+    if not np.isfinite(inner).any():
+        inner = image
+    pixels = inner.reshape(-1, bands)
+    is_whole = np.isfinite(pixels).all(axis=1)
+    if not is_whole.any():
+        return np.zeros(bands)
+    squares = pixels[is_whole] ** 2
+    return np.asarray(np.sqrt(squares.mean(axis=0)))
