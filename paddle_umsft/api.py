@@ -32,7 +32,8 @@ from paddle_umsft.data.labelled_pair import labelled_pair
 from paddle_umsft.data.masks import check_mask, filled
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import Case, FusionResult, Observation, Scene
-from paddle_umsft.errors import ConfigError
+from paddle_umsft.data.validity import usual_fill
+from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.methods.table import METHODS, find_method, run_method
 
 # A file or folder, or several files of one band each.
@@ -292,6 +293,7 @@ def _masked(
         which: "hsi" or "msi".
     """
     if mask is None:
+        _check_filled(image, which)
         return image, None
     name = {"hsi": "lr_hsi", "msi": "hr_msi"}[which]
     image = check_axes(check_numeric(image, name), name)
@@ -307,6 +309,28 @@ def _checked_ratio(scale: Any) -> Optional[float]:
         return float(scale)
     is_float = isinstance(scale, (float, np.floating)) and np.isfinite(scale) and float(scale).is_integer()
     return check_scale(int(scale) if is_float else scale, where="scale")
+
+
+def _check_filled(image: np.ndarray, which: str) -> None:
+    """Refuse an array whose pixels hold a usual fill value: it would be fused as light.
+
+    Raises:
+        DataError: It does; the message has the call that masks them.
+    """
+    name = {"hsi": "lr_hsi", "msi": "hr_msi"}[which]
+    values = np.asarray(image)
+    if values.ndim != 3 or values.size == 0:
+        return
+    fill = usual_fill(values)
+    if fill is None:
+        return
+    count = int((values == fill).all(axis=2).sum())
+    raise DataError(
+        "values that mean no data",
+        where=name,
+        got=f"{count} pixels of {fill:g}",
+        hint=f"fuse(..., mask_{which}=({name} != {fill:g}).all(2)) leaves them out",
+    )
 
 
 def _settings(

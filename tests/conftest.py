@@ -16,6 +16,12 @@ ALLOWED = (
     "there it does something",  # mixed precision on a GPU
 )
 
+# One thread each for workers side by side: two that fight over the cores are slower than one. Read by OpenMP and
+# OpenBLAS when they are loaded, which no plugin does before this file is read.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 _skipped: list[str] = []
 
 

@@ -15,15 +15,13 @@ from typing import Optional, Union
 import numpy as np
 
 from paddle_umsft.cameras.curves import Curves, gaussian_curves
+from paddle_umsft.cameras.text_tables import QUOTES, SHAPE_HINT, WAVELENGTH_NAME, TextTable, read_cells
 from paddle_umsft.config.data import SHORTEST_NM
+from paddle_umsft.data.checks import check_finite
 from paddle_umsft.data.wavelengths import NM_PER_MICROMETRE
 from paddle_umsft.errors import DataError
 
 SUFFIXES = (".csv", ".txt", ".tsv", ".dat")
-COMMENTS = ("#", "%", "//", "!")
-# Tried in this order: a comma may be a decimal sign where semicolons or tabs separate.
-SEPARATORS = (";", "\t", ",")
-WAVELENGTH_NAME = re.compile(r"wave|^wl|_wl\b|sr_wl|lambda|λ|^nm$|^um$|^µm$|^μm$", re.IGNORECASE)
 MICROMETRE_NAME = re.compile(r"[uµμ]m\b|micro", re.IGNORECASE)
 CENTRE_NAME = re.compile(r"cent(er|re|ral)|wave|lambda|peak", re.IGNORECASE)
 WIDTH_NAME = re.compile(r"fwhm|width|full.?width", re.IGNORECASE)
@@ -36,22 +34,28 @@ CERTAINLY_NM = 200.0
 MICROMETRES = (0.2, 20.0)
 LONGEST_STEP = 0.1
 FEWEST_SAMPLES = 6
-SHAPE_HINT = "wanted: a header line and a wavelength in its first column, such as wavelength_nm,B2,B3"
+EVEN = 1e-3
+# Fewer lines are no column of wavelengths, but a table of so many MSI bands.
+FEWEST_LINES = 3
+# Two samples at least, or nothing can be interpolated.
+FEWEST_WAVELENGTHS = 2
+# No band of an imager is narrower: smaller widths are micrometres.
+NARROWEST_NM = 1.0
 
 
 @dataclass(frozen=True)
-class _Text:
-    """Cells of a table.
+class FoundInTable:
+    """What a table without names turned out to be.
 
     Attributes:
-        header: Names of the columns, or None.
-        rows: Cells as text, all rows of one length.
-        separator: What separates them; None: blanks.
+        table: As it came, or without its numbering.
+        curves: The responses, where it has wavelengths; None: it has none.
+        notes: What was taken how.
     """
 
-    header: Optional[list[str]]
-    rows: list[list[str]]
-    separator: Optional[str]
+    table: np.ndarray
+    curves: Optional[Curves] = None
+    notes: tuple[str, ...] = ()
 
 
 def read_curves(file: Path, where: str) -> Union[Curves, np.ndarray]:
@@ -67,24 +71,26 @@ def read_curves(file: Path, where: str) -> Union[Curves, np.ndarray]:
     Raises:
         DataError: No table of numbers, negative responses, or a wavelength twice.
     """
-    text = _cells(file)
+    text = read_cells(file)
     if not text.rows:
         raise DataError("no numbers in it", where=where, hint=SHAPE_HINT)
     if text.header is None:
-        return _numbers(text, where)
-    names = [name.strip(" \"'\ufeff") for name in text.header]
+        return text.numbers(where)
+    names = [name.strip(QUOTES) for name in text.header]
     # One line per band: somewhere a centre, somewhere else a width.
-    widths = [place for place, name in enumerate(names) if WIDTH_NAME.search(name)]
-    centres = [place for place, name in enumerate(names) if CENTRE_NAME.search(name) and place not in widths]
-    if widths and centres:
-        return _from_bands(text, names, centres[0], widths[0], where)
-    found = [place for place, name in enumerate(names) if WAVELENGTH_NAME.search(name)]
-    table = _numbers(text, where)
-    if not found:
+    width = _first(names, WIDTH_NAME)
+    centre = _first(names, CENTRE_NAME, but=width)
+    if width is not None and centre is not None:
+        return _from_bands(text, names, centre, width, where)
+    column = _first(names, WAVELENGTH_NAME)
+    table = text.numbers(where)
+    if column is None:
         return table
-    column = found[0]
+    others = []
+    for place, name in enumerate(names):
+        if place != column and name:
+            others.append(place)
     is_micrometres = MICROMETRE_NAME.search(names[column]) is not None
-    others = [place for place in range(len(names)) if place != column and names[place]]
     return make_curves(
         table[:, column],
         table[:, others].T,
@@ -92,6 +98,18 @@ def read_curves(file: Path, where: str) -> Union[Curves, np.ndarray]:
         where,
         is_micrometres=is_micrometres,
     )
+
+
+def _first(
+    names: list[str],
+    pattern: re.Pattern[str],
+    but: Optional[int] = None,
+) -> Optional[int]:
+    """Return the place of the first name that matches, except one; None where none does."""
+    for place, name in enumerate(names):
+        if place != but and pattern.search(name):
+            return place
+    return None
 
 
 def make_curves(
@@ -116,171 +134,143 @@ def make_curves(
     """
     nm = np.asarray(wavelengths, np.float64)
     responses = np.asarray(values, np.float64)
-    if nm.size < 2 or responses.shape[0] < 1:
-        raise DataError("shape of the table", where=where, got=f"{nm.size} wavelengths", hint=SHAPE_HINT)
-    if not np.all(np.isfinite(nm)) or not np.all(np.isfinite(responses)):
-        raise DataError("NaN or infinite", where=where, hint=SHAPE_HINT)
+    if nm.size < FEWEST_WAVELENGTHS or len(responses) < 1:
+        raise DataError(
+            "shape of the table",
+            where=where,
+            got=f"{nm.size} wavelengths",
+            hint=SHAPE_HINT,
+        )
+    check_finite(nm, where)
+    check_finite(responses, where)
     if is_micrometres or nm.max() < SHORTEST_NM:
         nm = nm * NM_PER_MICROMETRE
     order = np.argsort(nm, kind="stable")
     nm = nm[order]
     responses = responses[:, order]
-    twice = np.flatnonzero(np.diff(nm) == 0)
+    steps = np.diff(nm)
+    twice = nm[:-1][steps == 0]
     if twice.size > 0:
-        raise DataError("a wavelength twice", where=where, got=f"{nm[twice[0]]:g} nm", hint=SHAPE_HINT)
+        raise DataError(
+            "a wavelength twice",
+            where=where,
+            got=f"{twice[0]:g} nm",
+            hint=SHAPE_HINT,
+        )
     for name, curve in zip(names, responses):
-        peak = curve.max()
-        if peak <= 0:
-            raise DataError(f"MSI band {name} is all zero", where=where)
-        if curve.min() < -BELOW_ZERO * peak:
-            raise DataError(f"MSI band {name} is negative", where=where, got=f"{curve.min():g}")
-    return Curves(wavelengths_nm=nm, values=np.maximum(responses, 0.0), names=names)
+        _check_response(name, curve, where)
+    return Curves(
+        wavelengths_nm=nm,
+        values=np.maximum(responses, 0.0),
+        names=names,
+    )
 
 
-def curves_in_table(table: np.ndarray, where: str) -> tuple[Optional[Curves], np.ndarray, tuple[str, ...]]:
+def _check_response(name: str, curve: np.ndarray, where: str) -> None:
+    """Refuse a response that is nowhere, or far below zero somewhere."""
+    peak = curve.max()
+    lowest = curve.min()
+    if peak <= 0:
+        raise DataError(f"MSI band {name} is all zero", where=where)
+    if lowest < -BELOW_ZERO * peak:
+        raise DataError(
+            f"MSI band {name} is negative",
+            where=where,
+            got=f"{lowest:g}",
+        )
+
+
+def curves_in_table(table: np.ndarray, where: str) -> FoundInTable:
     """Look in a table without names for a column, or a row, of wavelengths or of mere numbering.
 
     Args:
         table: Two axes.
         where: What it is called in a message.
 
-    Returns:
-        The curves, where there are wavelengths, else None; the table, without its numbering if it had one; notes.
-
     Raises:
         DataError: What could be micrometres as well as a response.
     """
     for turned in (table, table.T):
-        if turned.shape[1] < 2 or turned.shape[0] < 3:
+        lines, columns = turned.shape
+        if columns < 2 or lines < FEWEST_LINES:
             continue
         first = np.asarray(turned[:, 0], np.float64)
-        steps = np.diff(first)
-        # Written so that not a number counts as neither.
-        is_monotone = bool(np.all(steps > 0) or np.all(steps < 0))
-        if not is_monotone:
+        rest = turned[:, 1:]
+        if not _is_monotone(first):
             continue
         # Lines are numbered downwards; a response that rises by ones across a line is no numbering.
-        if turned is table and np.all(steps == 1) and first[0] in (0.0, 1.0):
+        if turned is table and _is_count(first):
             note = f"{where}: the first column counts the lines and is left out"
-            return None, turned[:, 1:], (note,)
-        if first.min() >= CERTAINLY_NM:
-            names = tuple(f"band{number}" for number in range(1, turned.shape[1]))
-            curves = make_curves(first, turned[:, 1:].T, names, where)
-            note = f"{where}: {first.min():g}...{first.max():g} taken as the wavelengths of its lines, in nm"
-            return curves, table, (note,)
-        low, high = MICROMETRES
-        is_even = np.allclose(steps, steps[0], rtol=1e-3)
-        is_fine = first.size >= FEWEST_SAMPLES and abs(steps[0]) <= LONGEST_STEP
-        if is_even and is_fine and low <= first.min() and first.max() <= high:
-            raise DataError(
-                "wavelengths in micrometres, or a response?",
-                where=where,
-                got=f"{first[0]:g}...{first[-1]:g}",
-                hint="say which by a header line in a .csv: wavelength_um,B2,B3 or B1,B2,B3",
-            )
-    return None, table, ()
+            return FoundInTable(table=rest, notes=(note,))
+        lowest = first.min()
+        if lowest >= CERTAINLY_NM:
+            names = tuple(f"band{number}" for number in range(1, columns))
+            curves = make_curves(first, rest.T, names, where)
+            note = f"{where}: {lowest:g}...{first.max():g} taken as the wavelengths of its lines, in nm"
+            return FoundInTable(table=table, curves=curves, notes=(note,))
+        _check_no_micrometres(first, where)
+    return FoundInTable(table=table)
 
 
-def _numbers(text: _Text, where: str) -> np.ndarray:
-    """Return the (rows, columns) numbers of a table."""
-    return np.array([[_number(cell, text.separator, where) for cell in row] for row in text.rows])
+def _is_monotone(values: np.ndarray) -> bool:
+    """Return whether numbers rise or fall all the way; not a number does neither."""
+    steps = np.diff(values)
+    return bool(np.all(steps > 0)) or bool(np.all(steps < 0))
+
+
+def _is_count(values: np.ndarray) -> bool:
+    """Return whether numbers count, from 0 or 1 on."""
+    steps = np.diff(values)
+    return bool(np.all(steps == 1)) and values[0] in (0.0, 1.0)
+
+
+def _check_no_micrometres(values: np.ndarray, where: str) -> None:
+    """Ask about a monotone column that could be micrometres as well as a response.
+
+    Raises:
+        DataError: It could.
+    """
+    low, high = MICROMETRES
+    steps = np.diff(values)
+    step = abs(float(steps[0]))
+    if values.size < FEWEST_SAMPLES or step > LONGEST_STEP:
+        return
+    is_even = np.allclose(steps, steps[0], rtol=EVEN)
+    is_within = low <= values.min() and values.max() <= high
+    if is_even and is_within:
+        raise DataError(
+            "wavelengths in micrometres, or a response?",
+            where=where,
+            got=f"{values[0]:g}...{values[-1]:g}",
+            hint="say which by a header line in a .csv: wavelength_um,B2,B3 or B1,B2,B3",
+        )
 
 
 def _from_bands(
-    text: _Text,
+    text: TextTable,
     names: list[str],
     centre: int,
     width: int,
     where: str,
 ) -> Curves:
     """Return Gaussians from a table with a line per band."""
-    centres = np.array([_number(row[centre], text.separator, where) for row in text.rows])
-    widths = np.array([_number(row[width], text.separator, where) for row in text.rows])
-    if not np.all(widths > 0) or not np.all(centres > 0):
-        raise DataError("centres and widths", where=where, expected="numbers above zero", hint=SHAPE_HINT)
-    centre_is_micrometres = MICROMETRE_NAME.search(names[centre]) is not None or centres.max() < SHORTEST_NM
-    width_is_micrometres = MICROMETRE_NAME.search(names[width]) is not None or widths.max() < 1.0
-    if centre_is_micrometres:
+    centres = text.column(centre, where)
+    widths = text.column(width, where)
+    if min(centres.min(), widths.min()) <= 0:
+        raise DataError(
+            "centres and widths",
+            where=where,
+            expected="numbers above zero",
+            hint=SHAPE_HINT,
+        )
+    if MICROMETRE_NAME.search(names[centre]) or centres.max() < SHORTEST_NM:
         centres = centres * NM_PER_MICROMETRE
-    if width_is_micrometres:
+    if MICROMETRE_NAME.search(names[width]) or widths.max() < NARROWEST_NM:
         widths = widths * NM_PER_MICROMETRE
-    labels = [place for place in range(len(names)) if place not in (centre, width)]
-    bands = tuple(f"band{number}" for number in range(1, len(text.rows) + 1))
-    if labels:
-        bands = tuple(row[labels[0]].strip(" \"'") for row in text.rows)
-    return gaussian_curves(bands, centres, widths)
-
-
-def _cells(file: Path) -> _Text:
-    """Split a text file into cells; the header is the last line before the first one of numbers."""
-    # Spreadsheets put a byte-order mark in front; others write in their country's own encoding.
-    content = file.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    plain = [line for line in lines if not line.startswith(COMMENTS)]
-    comments = [line.lstrip("#%!/ ") for line in lines if line.startswith(COMMENTS)]
-    separator = _separator_of(plain)
-    rows = [_split(line, separator) for line in plain]
-    start = 0
-    while start < len(rows) and _is_header(rows[start]):
-        start += 1
-    data = rows[start:]
-    header = None
-    if start > 0:
-        header = rows[start - 1]
-    elif comments:
-        # Some make the header a comment, the last of them.
-        named = _split(comments[-1], separator)
-        if data and len(named) == len(data[0]):
-            header = named
-    width = len(header or (data[0] if data else []))
-    padded = [(row + [""] * width)[:width] for row in data]
-    return _Text(header=header, rows=padded, separator=separator)
-
-
-def _separator_of(lines: list[str]) -> Optional[str]:
-    """Return what separates the cells: what most lines have; None: blanks."""
-    for separator in SEPARATORS:
-        having = sum(separator in line for line in lines)
-        if lines and 2 * having > len(lines):
-            return separator
-    return None
-
-
-def _split(line: str, separator: Optional[str]) -> list[str]:
-    """Split a line; quotes go."""
-    cells = line.split(separator)
-    return [cell.strip(" \"'") for cell in cells]
-
-
-def _is_header(row: list[str]) -> bool:
-    """Return whether a line names columns: it has no number in it, or begins with a word for wavelength."""
-    if WAVELENGTH_NAME.search(row[0]) is not None and not _is_number(row[0]):
-        return True
-    # A line per band has its name, and numbers behind it. Names like B2 are no numbers.
-    return not any(_is_number(cell) for cell in row)
-
-
-def _is_number(cell: str) -> bool:
-    """Return whether a cell is a number, with a decimal point or comma, perhaps in per cent."""
-    try:
-        float(cell.rstrip("% ").replace(",", "."))
-    except ValueError:
-        return False
-    return True
-
-
-def _number(cell: str, separator: Optional[str], where: str) -> float:
-    """Return a cell's number; an empty one says that nothing is seen there."""
-    stripped = cell.rstrip("% ")
-    if not stripped or stripped == "-":
-        return 0.0
-    if separator != ",":
-        stripped = stripped.replace(",", ".")
-    try:
-        return float(stripped)
-    except ValueError:
-        raise DataError("not a number", where=where, got=repr(cell), hint=SHAPE_HINT) from None
+    bands = [f"band{number}" for number in range(1, len(text.rows) + 1)]
+    for place in range(len(names)):
+        # The first column that is neither is the bands' names.
+        if place not in (centre, width):
+            bands = [row[place] for row in text.rows]
+            break
+    return gaussian_curves(tuple(bands), centres, widths)

@@ -23,10 +23,11 @@ NEIGHBOURS = 3
 # Of a single band nothing tells the width: 10 nm is usual.
 USUAL_SPACING_NM = 10.0
 # Full width at half maximum of a Gaussian, in standard deviations: 2 sqrt(2 ln 2).
-FWHM_SIGMAS = 2.0 * np.sqrt(2.0 * np.log(2.0))
+FWHM_SIGMAS = 2.3548200450309493
 # A Gaussian's table ends where it has fallen to 1/1000 of its peak, at 3.7 sigma.
 GAUSSIAN_REACH_SIGMAS = 3.7
 GAUSSIAN_STEP_NM = 0.5
+SAMPLES_PER_SIGMA = 4.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,11 @@ class Curves:
     def chosen(self, places: list[int]) -> Curves:
         """Return some of the bands, in this order."""
         names = tuple(self.names[place] for place in places)
-        return Curves(wavelengths_nm=self.wavelengths_nm, values=self.values[places], names=names)
+        return Curves(
+            wavelengths_nm=self.wavelengths_nm,
+            values=self.values[places],
+            names=names,
+        )
 
 
 def gaussian_curves(
@@ -65,16 +70,20 @@ def gaussian_curves(
     centres = np.asarray(centres_nm, np.float64)
     reach = GAUSSIAN_REACH_SIGMAS * sigma
     # Narrow bands have samples of their own, so that none falls between two.
-    step = min(GAUSSIAN_STEP_NM, float(sigma.min()) / 4.0)
+    finest = float(sigma.min()) / SAMPLES_PER_SIGMA
+    step = min(GAUSSIAN_STEP_NM, finest)
     pieces = []
     for centre, far in zip(centres, reach):
         # Samples on either side of the peak, and one on it.
         count = int(np.ceil(far / step))
-        pieces.append(centre + step * np.arange(-count, count + 1))
+        steps = np.arange(-count, count + 1)
+        pieces.append(centre + step * steps)
     samples = np.unique(np.concatenate(pieces))
-    distance = (samples[None, :] - centres[:, None]) / sigma[:, None]  # (M, S)
+    from_peak = samples[None, :] - centres[:, None]  # (M, S)
+    distance = from_peak / sigma[:, None]
     values = np.exp(-0.5 * distance**2)
-    values[np.abs(distance) > GAUSSIAN_REACH_SIGMAS] = 0.0
+    is_beyond = np.abs(distance) > GAUSSIAN_REACH_SIGMAS
+    values[is_beyond] = 0.0
     return Curves(wavelengths_nm=samples, values=values, names=names)
 
 
@@ -100,37 +109,50 @@ def weights_of(
     centres = np.asarray(wavelengths_nm, np.float64)
     lower, upper = band_edges(centres)
     length = upper - lower
-    # Midpoints of equal parts of each band's interval.
-    places = (np.arange(POINTS_PER_BAND) + 0.5) / POINTS_PER_BAND
-    points = lower[:, None] + length[:, None] * places  # (C, points)
-    steps = np.repeat(length / POINTS_PER_BAND, POINTS_PER_BAND)  # (C * points,)
+    points = _midpoints(lower, length)  # (C * points,)
+    parts = length / POINTS_PER_BAND
+    steps = np.repeat(parts, POINTS_PER_BAND)  # (C * points,)
     shares = None
     if fwhm_nm is not None:
-        shares = _gaussian_shares(points.ravel(), centres, np.asarray(fwhm_nm, np.float64), length)
+        widths = np.asarray(fwhm_nm, np.float64)
+        shares = _gaussian_shares(points, centres, widths, length)
+    samples = curves.wavelengths_nm
     rows = []
     covered = []
     for curve in curves.values:
-        response = np.interp(points.ravel(), curves.wavelengths_nm, curve, left=0.0, right=0.0)
+        response = np.interp(points, samples, curve, left=0.0, right=0.0)
         area = response * steps
-        whole = _area(curves.wavelengths_nm, curve)
-        covered.append(min(float(area.sum() / whole), 1.0))
         if shares is None:
-            row = area.reshape(points.shape).sum(axis=1)  # (C,)
+            by_band = area.reshape(-1, POINTS_PER_BAND)
+            row = by_band.sum(axis=1)  # (C,)
         else:
             row = shares @ area  # (C,)
         rows.append(_scaled(row))
+        share = area.sum() / _area(samples, curve)
+        # Sums of midpoints may come out a little above the whole.
+        covered.append(min(float(share), 1.0))
     return np.stack(rows), np.asarray(covered)
+
+
+def _midpoints(lower: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """Return (C * points,) midpoints of equal parts of each band's interval, band after band."""
+    places = np.arange(POINTS_PER_BAND) + 0.5
+    within = length[:, None] * places / POINTS_PER_BAND  # (C, points)
+    points = lower[:, None] + within
+    return np.asarray(points.ravel())
 
 
 def _area(wavelengths_nm: np.ndarray, curve: np.ndarray) -> float:
     """Return a curve's integral: it is linear between its samples."""
-    between = (curve[1:] + curve[:-1]) / 2.0
-    return float(between @ np.diff(wavelengths_nm))
+    steps = np.diff(wavelengths_nm)
+    sums = curve[1:] + curve[:-1]
+    return 0.5 * float(sums @ steps)
 
 
 def _scaled(row: np.ndarray) -> np.ndarray:
     """Return a row that sums to 1, without what is negligible; a row of zeros stays one."""
-    kept = np.where(row < NEGLIGIBLE * row.max(), 0.0, row)
+    least = NEGLIGIBLE * row.max()
+    kept = np.where(row < least, 0.0, row)
     total = kept.sum()
     if total == 0:
         return kept
@@ -145,12 +167,16 @@ def _gaussian_shares(
 ) -> np.ndarray:
     """Return (C, points) shares of each band at each wavelength; the shares at one wavelength sum to 1."""
     sigma = fwhm_nm / FWHM_SIGMAS
-    exponent = -0.5 * ((points[None, :] - centres[:, None]) / sigma[:, None]) ** 2
+    from_centre = points[None, :] - centres[:, None]  # (C, points)
+    distance = from_centre / sigma[:, None]
+    exponent = -0.5 * distance**2
     # The nearest band's own exponent is taken off, so that narrow bands leave no wavelength to nobody.
     exponent -= exponent.max(axis=0, keepdims=True)
     # A band's Gaussian has the area that the band stands for.
-    weight = np.exp(exponent) * (length / sigma)[:, None]
-    return np.asarray(weight / weight.sum(axis=0, keepdims=True))
+    height = length / sigma
+    weight = np.exp(exponent) * height[:, None]
+    total = weight.sum(axis=0, keepdims=True)
+    return np.asarray(weight / total)
 
 
 def band_edges(wavelengths_nm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -164,9 +190,10 @@ def band_edges(wavelengths_nm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     spacing = np.diff(wavelengths_nm)
     if spacing.size == 0:
-        half = np.array([USUAL_SPACING_NM / 2])
-        return wavelengths_nm - half, wavelengths_nm + half
-    usual = np.array([_usual_beside(spacing, place) for place in range(spacing.size)])
+        half_usual = USUAL_SPACING_NM / 2
+        return wavelengths_nm - half_usual, wavelengths_nm + half_usual
+    places = range(spacing.size)
+    usual = np.array([_usual_beside(spacing, place) for place in places])
     has_gap = spacing > GAP_SPACINGS * usual
     half = np.where(has_gap, usual, spacing) / 2
     # The outer edges of the first and the last band have no neighbour.
@@ -177,9 +204,14 @@ def band_edges(wavelengths_nm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _usual_beside(spacing: np.ndarray, place: int) -> float:
     """Return the distance that is usual beside a pair of neighbours: on the side where bands lie further apart."""
-    before = spacing[max(place - NEIGHBOURS, 0) : place]
-    behind = spacing[place + 1 : place + 1 + NEIGHBOURS]
-    sides = [float(np.median(side)) for side in (before, behind) if side.size > 0]
+    first = max(place - NEIGHBOURS, 0)
+    next_one = place + 1
+    before = spacing[first:place]
+    behind = spacing[next_one : next_one + NEIGHBOURS]
+    sides = []
+    for side in (before, behind):
+        if side.size > 0:
+            sides.append(float(np.median(side)))
     # Two bands have no other distance than their own.
     if not sides:
         return float(spacing[place])

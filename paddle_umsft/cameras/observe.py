@@ -304,7 +304,7 @@ def _placing(observe: ObserveConfig, grid: Optional[HsiGrid]) -> tuple[Optional[
 
 def _unit_ratio(meta: dict[str, Any]) -> float:
     """Return the factor by which dividing each image by its own maximum has changed the SRF between them."""
-    if meta.get("normalise") != "max":
+    if "max" not in (meta.get("normalise"), meta.get("normalise_msi")):
         return 1.0
     return float(meta["divisor"] / meta["divisor_msi"])
 

@@ -101,6 +101,12 @@ class PlacedDegradation(SpatialDegradation):
         """The same grids behind another PSF."""
         return PlacedDegradation(psf, self.placement, self.border)
 
+    def simpler(self, least: float) -> SpatialDegradation:
+        """See `SpatialDegradation`; a grid that is turned is one matrix, whatever the terms."""
+        if self.placement.is_bent:
+            return self
+        return super().simpler(least)
+
     def enlarge(self, lr: np.ndarray) -> np.ndarray:
         """(h, w, C) interpolated to (h * s, w * s, C), each value where its LR pixel lies."""
         return self.placement.enlarged(lr)

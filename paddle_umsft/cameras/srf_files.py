@@ -70,7 +70,8 @@ def load_srf(
         curves: Optional[Curves] = found
         notes: tuple[str, ...] = ()
     else:
-        curves, table, notes = curves_in_table(found.values, where)
+        looked = curves_in_table(found.values, where)
+        curves, table, notes = looked.curves, looked.table, looked.notes
         own = _own_wavelengths(file, found)
         # As many as the scene has bands: a table per band, which those wavelengths put into order.
         if curves is None and own is not None and own.size != bands and own.size in table.shape:

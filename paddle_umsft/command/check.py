@@ -8,20 +8,31 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Optional
 
 from paddle_umsft.command.base import BAD_DATA, DONE, Command
+from paddle_umsft.command.grounds import ground_lines
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from paddle_umsft.config.run import Config
-    from paddle_umsft.data.ground import Georeference
+    from paddle_umsft.data.grid import HsiGrid
     from paddle_umsft.data.scene import Observation
 
-# The HSI's spectra explain less than this share of the MSI: two images of one place share more, whatever the season.
-BELONG = 0.3
+# At the best shift the HSI's spectra explain less than this share of the MSI: nothing more need be tried.
+COMMON_GROUND = 0.3
+# With everything undone that is found, PSF and SRF explain less than this share of the MSI, pixels counted that had to
+# be left out for it: pairs of CAVE scenes that have nothing to do with each other come to 0.25, pairs of real sensors
+# to 0.55 and more.
+BELONG = 0.4
 # Below this share something is wrong that need not be the place: another day, clouds, a shift too far to be found.
 DOUBTFUL = 0.7
 # LR pixels along a side that are looked at: enough to tell, and quick for a whole satellite scene.
-LARGEST = 160
+LARGEST = 96
 # A shift of this part of an LR pixel is worth a word: less is what two products of one agency differ by.
 SHIFT_WORTH_A_WORD = 0.25
+# From a pixel's edge to its middle.
+HALF = 0.5
+# An interpolated pixel holds data where all that it is made of does, but for rounding.
+ALL_DATA = 0.999
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,7 @@ class Verdict:
     """What was found.
 
     Attributes:
-        share: Part of the MSI's variance that the HSI's spectra explain at the best shift, 0 to 1.
+        share: Part of the MSI's variance that the HSI explains, 0 to 1, counting pixels that had to be left out.
         shift: (2,) rows and columns, HR pixels, by which the HSI lies off.
         notes: What else was found, a line each.
         offset: A constant per MSI band, where there is one.
@@ -58,10 +69,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Examine a pair; returns 0 where the two belong together, else 3."""
     from paddle_umsft.config.load import load_config
     from paddle_umsft.data.listing import list_scenes
+    from paddle_umsft.data.masks import without_masked
     from paddle_umsft.machine.failures import in_one_line
     from paddle_umsft.runs.scene import case_lines, make_case
 
-    overrides = [f"data.lr_hsi={arguments.hsi}", f"data.hr_msi={arguments.msi}", *arguments.set]
+    overrides = [
+        f"data.lr_hsi={arguments.hsi}",
+        f"data.hr_msi={arguments.msi}",
+        *arguments.set,
+    ]
     config = load_config("fast.yml", overrides)
     entries = list_scenes(config.data)
     code = DONE
@@ -72,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
             print("\n".join(case_lines(case, config)))
             for line in ground_lines(seen):
                 print(line)
+            seen = without_masked(seen)
             verdict = examined(middle_of(seen), config)
         for line in verdict_lines(verdict, seen.scale):
             print(line)
@@ -80,76 +97,62 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def ground_lines(seen: Observation) -> Iterator[str]:
-    """Yield what the two files say of where the images lie."""
-    low, high = seen.hsi_facts, seen.msi_facts
-    if low is None or high is None or not (low.ground.is_known and high.ground.is_known):
-        yield "ground     not known of both: taken as the same area, corner on corner"
-        return
-    sizes = low.ground.pixel_size, high.ground.pixel_size
-    assert sizes[0] is not None
-    assert sizes[1] is not None
-    ratio = sizes[0][0] / sizes[1][0]
-    yield f"ground     pixels {sizes[0][0]:.6g} and {sizes[1][0]:.6g}, ratio {ratio:.4g}"
-    if not _same_system(low.ground, high.ground):
-        yield f"systems    differ: {_system_text(low.ground)} and {_system_text(high.ground)}"
-        return
-    boxes = [_box(low.ground, seen.lr_hsi.shape), _box(high.ground, seen.hr_msi.shape)]
-    common = _common(*boxes)
-    shares = [f"{common / _area(box):.0%} of the {name}" for name, box in zip(("HSI", "MSI"), boxes)]
-    yield f"overlap    {' and '.join(shares)}"
-
-
-def _same_system(low: Georeference, high: Georeference) -> bool:
-    """Return whether both lie in one coordinate system, as far as their files tell."""
-    if low.epsg is not None and high.epsg is not None:
-        return low.epsg == high.epsg
-    return low.crs_wkt == high.crs_wkt
-
-
-def _system_text(ground: Georeference) -> str:
-    """Return a coordinate system in a word."""
-    if ground.epsg is not None:
-        return f"EPSG:{ground.epsg}"
-    return ground.crs_wkt[:40] or "none"
-
-
-def _box(ground: Georeference, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
-    """Return left, bottom, right, top of an image."""
-    height, width = shape[:2]
-    corners = [ground.at(column, row) for column in (0, width) for row in (0, height)]
-    xs = [x for x, _ in corners]
-    ys = [y for _, y in corners]
-    return min(xs), min(ys), max(xs), max(ys)
-
-
-def _area(box: tuple[float, float, float, float]) -> float:
-    left, bottom, right, top = box
-    return max(right - left, 0.0) * max(top - bottom, 0.0)
-
-
-def _common(first: tuple[float, float, float, float], second: tuple[float, float, float, float]) -> float:
-    """Return the area that two boxes share."""
-    left, bottom = max(first[0], second[0]), max(first[1], second[1])
-    right, top = min(first[2], second[2]), min(first[3], second[3])
-    return _area((left, bottom, right, top))
-
-
 def middle_of(seen: Observation) -> Observation:
-    """Return the middle of a large pair: it tells as well, and at once."""
+    """Return the middle of a large pair: it tells as well, and at once; on plain grids, whatever its own are."""
     height, width = seen.lr_hsi.shape[:2]
     rows = _middle(height)
     columns = _middle(width)
-    if (rows, columns) == (slice(0, height), slice(0, width)):
-        return seen
     scale = seen.scale
-    fine_rows = slice(rows.start * scale, rows.stop * scale)
-    fine_columns = slice(columns.start * scale, columns.stop * scale)
+    if seen.grid is None:
+        fine_rows = slice(rows.start * scale, rows.stop * scale)
+        fine_columns = slice(columns.start * scale, columns.stop * scale)
+        hr_msi = seen.hr_msi[fine_rows, fine_columns]
+        mask_msi = seen.mask_msi
+        if mask_msi is not None:
+            mask_msi = mask_msi[fine_rows, fine_columns]
+    else:
+        hr_msi, mask_msi = _on_plain_grid(seen, seen.grid, rows, columns)
+    mask_hsi = seen.mask_hsi
+    if mask_hsi is not None:
+        mask_hsi = mask_hsi[rows, columns]
     return replace(
         seen,
         lr_hsi=seen.lr_hsi[rows, columns],
-        hr_msi=seen.hr_msi[fine_rows, fine_columns],
+        hr_msi=hr_msi,
+        mask_hsi=mask_hsi,
+        mask_msi=mask_msi,
+        grid=None,
     )
+
+
+def _on_plain_grid(
+    seen: Observation,
+    grid: HsiGrid,
+    rows: slice,
+    columns: slice,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the MSI as it would be with `scale` pixels in each of the HSI's, and where it holds data.
+
+    It is interpolated, which is good enough to tell whether two images are of one place.
+    """
+    import numpy as np
+    from scipy.ndimage import map_coordinates
+
+    scale = seen.scale
+    # Middles of the finer pixels, in HSI pixels; then on the MSI, in indices.
+    down = (np.arange(rows.start * scale, rows.stop * scale) + HALF) / scale
+    right = (np.arange(columns.start * scale, columns.stop * scale) + HALF) / scale
+    own = np.stack(np.meshgrid(down, right, indexing="ij"), axis=2)  # (H, W, 2)
+    places = own @ grid.matrix.T + grid.origin - HALF
+    index = np.moveaxis(places, 2, 0)
+    bands = []
+    for band in range(seen.msi_bands):
+        bands.append(map_coordinates(seen.hr_msi[:, :, band], index, order=1, mode="nearest"))
+    has_data = np.ones(seen.shape)
+    if seen.mask_msi is not None:
+        has_data = seen.mask_msi.astype(np.float64)
+    share = map_coordinates(has_data, index, order=1, mode="constant", cval=0.0)
+    return np.stack(bands, axis=2).astype(np.float32), share > ALL_DATA
 
 
 def _middle(length: int) -> slice:
@@ -169,17 +172,19 @@ def examined(seen: Observation, config: Config) -> Verdict:
     """
     from paddle_umsft.preparation.coarse_shift import whole_shift
     from paddle_umsft.preparation.examine import examine
+    from paddle_umsft.preparation.masked import lr_pixels_to_fit
     from paddle_umsft.preparation.view import first_view
 
     view = first_view(seen.lr_hsi, seen.hr_msi, seen.scale)
     shift, share = whole_shift(view)
     notes: list[str] = []
     offset = None
-    if share >= BELONG:
+    if share >= COMMON_GROUND:
         prepared, degradations = examine(seen, config.subspace, config.preparation)
         notes = list(prepared.notes)
-        # Fitted PSF and SRF explain more than the coarse search does, never less that counts.
-        share = max(share, float(degradations.agreement))
+        # Any two images agree on the few pixels that are left where most were taken for strangers.
+        kept = float(prepared.fit_trust[lr_pixels_to_fit(seen)].mean())
+        share = max(float(degradations.agreement), 0.0) * kept
         found = prepared.found.get("offset")
         if isinstance(found, list):
             offset = [float(value) for value in found]

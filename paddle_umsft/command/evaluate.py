@@ -16,7 +16,13 @@ PRESETS = ("fast", "best", "published")
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this subcommand."""
     add: Any = parser.add_argument
-    add("results", nargs="*", default=[], metavar="RUN_OR_FILES", help="run folders, scene folders, files, folders of files")
+    add(
+        "results",
+        nargs="*",
+        default=[],
+        metavar="RUN_OR_FILES",
+        help="run folders, scene folders, files, folders of files",
+    )
     add("--reference", metavar="FILE", help="the truth: file or folder; default: as the run's config says")
     add("--scale", type=int, metavar="S", help="ratio of the resolutions; default: as the run's config says")
     add("--convention", default="author", metavar="NAME", help="author, dian, yokoya ... or all: see docs/metrics.md")

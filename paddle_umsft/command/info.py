@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 from paddle_umsft.command.base import DONE, Command
+from paddle_umsft.command.grounds import system_text
 from paddle_umsft.errors import UmsftError
 
 if TYPE_CHECKING:
@@ -206,14 +207,8 @@ def ground_line(facts: FileFacts) -> str:
     size = ground.pixel_size
     if ground.transform is None or size is None:
         return "ground     no coordinates"
-    system = "an unnamed coordinate system"
-    if ground.epsg is not None:
-        system = f"EPSG:{ground.epsg}"
-    elif ground.crs_wkt:
-        # WKT begins with the kind of system and its name in quotes.
-        system = ground.crs_wkt.partition('"')[2].partition('"')[0]
     x, y = ground.at(0, 0)
-    return f"ground     {system}, corner {x:.12g}, {y:.12g}, pixels {size[0]:.6g} x {size[1]:.6g}"
+    return f"ground     {system_text(ground)}, corner {x:.12g}, {y:.12g}, pixels {size[0]:.6g} x {size[1]:.6g}"
 
 
 def _band_lines(scene: Scene) -> Iterator[str]:

@@ -58,6 +58,8 @@ class DataConfig(Section):
         hr_key: As `key`, for `hr_msi`.
         lr_layout: As `layout`, for `lr_hsi` alone.
         hr_layout: As `layout`, for `hr_msi` alone.
+        lr_normalise: As `normalise`, for `lr_hsi` alone.
+        hr_normalise: As `normalise`, for `hr_msi` alone.
         bad_bands: "auto": bands that the file's own list (`bbl`) calls bad, or that are dead, are left out; "none": all
             are kept; or a list of bands (from 0) and half-open ranges [a, b) that are left out.
         no_data: "auto": pixels without data by the file's mask, its no-data value, NaN, or zeros along the edge are
@@ -80,6 +82,8 @@ class DataConfig(Section):
     hr_key: Optional[str] = None
     lr_layout: Optional[Literal["auto", "hwc", "chw"]] = None
     hr_layout: Optional[Literal["auto", "hwc", "chw"]] = None
+    lr_normalise: Optional[Union[Literal["max", "dtype", "none"], float]] = None
+    hr_normalise: Optional[Union[Literal["max", "dtype", "none"], float]] = None
     bad_bands: Union[Literal["auto", "none"], list[Union[int, tuple[int, int]]]] = "auto"
     no_data: Union[Literal["auto", "none"], float] = "auto"
     mask_hsi: Optional[str] = None
@@ -106,6 +110,14 @@ class DataConfig(Section):
             if not is_usable:
                 raise ValueError("as a number must be finite and > 0")
         return value
+
+    @field_validator("lr_normalise", "hr_normalise", mode="before")
+    @classmethod
+    def _positive_divisor_of_one(cls, value: Any) -> Any:
+        # None stands for "as the other setting says" here, not for the word.
+        if value is None:
+            return None
+        return cls._positive_divisor(value)
 
     @field_validator("bad_bands", "no_data", mode="before")
     @classmethod

@@ -11,6 +11,9 @@ import numpy as np
 from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.errors import ConfigError, DataError
 
+# A band without data in so much more of the pixels than others is the fault of the band, not of the pixels.
+MOST = 0.5
+
 # Band numbers from 0, or half-open ranges [a, b) of them.
 Listed = Sequence[Union[int, tuple[int, int]]]
 
@@ -58,10 +61,12 @@ def keep_bands(
     notes = []
 
     def leave_out(bands: Iterable[int], reason: str) -> None:
+        # Each band is told of once, with the first reason.
         fresh = [band for band in bands if good[band]]
-        if fresh:
-            good[fresh] = False
-            notes.append(f"{where}: left out {named_bands(fresh)}: {reason}")
+        if not fresh:
+            return
+        good[fresh] = False
+        notes.append(f"{where}: left out {named_bands(fresh)}: {reason}")
 
     if isinstance(setting, str):
         if facts.bands.good is not None:
@@ -69,8 +74,16 @@ def keep_bands(
     else:
         leave_out(_listed_bands(setting, count), "data.bad_bands")
     leave_out(_empty_bands(values, facts.no_data), "no data in any pixel")
+    leave_out(_holed_bands(values, facts.no_data, good), "no data in most of the pixels that other bands have")
     if is_spectral:
-        leave_out(_constant_bands(values, facts.no_data, good), "dead, one number in all pixels")
+        leave_out(
+            _constant_bands(
+                values,
+                facts.no_data,
+                good,
+            ),
+            "dead, one number in all pixels",
+        )
     if good.all():
         return KeptBands(places=None)
     if not good.any():
@@ -131,8 +144,28 @@ def _empty_bands(values: np.ndarray, no_data: Optional[float]) -> np.ndarray:
     # A look at the first pixel rules out nearly all bands before anything large is compared.
     first = values[0, 0]
     suspects = is_no_data(first, no_data)
-    found = [band for band in np.flatnonzero(suspects) if is_no_data(values[:, :, band], no_data).all()]
+    found = []
+    for band in np.flatnonzero(suspects):
+        image = values[:, :, band]
+        if is_no_data(image, no_data).all():
+            found.append(band)
     return np.asarray(found, int)
+
+
+def _holed_bands(
+    values: np.ndarray,
+    no_data: Optional[float],
+    good: np.ndarray,
+) -> list[int]:
+    """Return the bands that would take most pixels of all others away, if a pixel needs data in all bands."""
+    # Where nothing can mean "no data" there is nothing to count; a zero may as well be a dark band's.
+    has_nan = values.dtype.kind == "f" and values.size > 0 and np.isnan(values.min())
+    is_marked = has_nan or no_data not in (None, 0)
+    if not is_marked or not good.any():
+        return []
+    shares = is_no_data(values, no_data).mean(axis=(0, 1))  # (C,)
+    usual = float(np.median(shares[good]))
+    return [int(band) for band in np.flatnonzero(shares > usual + MOST) if good[band]]
 
 
 def _constant_bands(
@@ -145,7 +178,9 @@ def _constant_bands(
     for band in np.flatnonzero(good):
         image = values[:, :, band]
         # Cheap where it differs already between neighbours; the whole of it is looked at only else.
-        if image[0, 0] != image[-1, -1] and not is_no_data(image[[0, -1], [0, -1]], no_data).any():
+        corners = image[[0, -1], [0, -1]]
+        differs = corners[0] != corners[1]
+        if differs and not is_no_data(corners, no_data).any():
             continue
         held = image[~is_no_data(image, no_data)]
         if held.size > 0 and held.min() == held.max():

@@ -98,7 +98,11 @@ def upright(
         values,
         layout,
         where,
-        wavelengths=known_bands(found, settings, role),
+        wavelengths=known_bands(
+            found,
+            settings,
+            role,
+        ),
         is_stacked=found.is_stacked,
         key=role.layout,
     )  # (H, W, C)
@@ -113,12 +117,17 @@ def upright(
         notes += (
             f"{file_name}: {role.option}={key} has no meaning, there is one array in the file and it has no name",
         )
-    bands, converted = _known_of_bands(found, cube.shape[2], where)
+    bands, converted = _known_of_bands(
+        found,
+        cube.shape[2],
+        where,
+    )
     # Wavelengths that are configured go before those of the file.
     if role.is_spectral and settings.wavelengths_nm is not None:
         bands = replace(bands, wavelengths_nm=None)
     elif role.is_spectral:
         notes += converted
+    # A reader that scaled or unpacked the numbers knows the type they had.
     dtype = found.facts.dtype or values.dtype.name
     wavelengths = None
     # An MSI's own are carried, but not used.
@@ -129,7 +138,11 @@ def upright(
         wavelengths_nm=wavelengths,
         source=source,
         notes=notes,
-        facts=replace(found.facts, bands=bands, dtype=dtype),
+        facts=replace(
+            found.facts,
+            bands=bands,
+            dtype=dtype,
+        ),
         mask=found.mask,
         is_photograph=found.is_photograph,
     )
@@ -144,19 +157,30 @@ def _known_of_bands(
     bands = _of_length(found.facts.bands, count)
     if bands.wavelengths_nm is not None or found.wavelengths is None:
         return bands, ()
-    centres, notes = in_nm(found.wavelengths, found.wavelength_unit, where)
+    centres, notes = in_nm(
+        found.wavelengths,
+        found.wavelength_unit,
+        where,
+    )
     widths = bands.fwhm_nm
     # Widths have the unit of the centres.
     if widths is not None and centres is not None and centres.size > 0:
         place = int(np.nanargmax(centres))
         widths = widths * (centres[place] / found.wavelengths[place])
-    return replace(bands, wavelengths_nm=centres, fwhm_nm=widths), notes
+    return replace(
+        bands,
+        wavelengths_nm=centres,
+        fwhm_nm=widths,
+    ), notes
 
 
 def _of_length(bands: BandFacts, count: int) -> BandFacts:
     """Return facts of so many bands; lists of another length beside the cube are not its own."""
 
     def kept(listed: Optional[np.ndarray]) -> Optional[np.ndarray]:
+        # One number goes for all bands.
+        if listed is not None and len(listed) == 1:
+            return np.full(count, listed[0])
         if listed is None or len(listed) != count:
             return None
         return listed
@@ -211,12 +235,24 @@ def used_bands(
     count = cube.values.shape[2]
     wavelengths = None
     if is_spectral:
-        wavelengths = wavelengths_for(count, settings.wavelengths_nm, cube.wavelengths_nm, name)
+        wavelengths = wavelengths_for(
+            count,
+            settings.wavelengths_nm,
+            cube.wavelengths_nm,
+            name,
+        )
     bands = replace(cube.facts.bands, count=count)
     if wavelengths is not None:
         bands = replace(bands, wavelengths_nm=wavelengths)
     facts = replace(cube.facts, bands=bands)
-    kept = keep_bands(cube.values, facts, settings.bad_bands, name, is_spectral=is_spectral)
+    # Bad bands are judged in the file's order, before anything is sorted.
+    kept = keep_bands(
+        cube.values,
+        facts,
+        settings.bad_bands,
+        name,
+        is_spectral=is_spectral,
+    )
     values = cube.values
     if kept.places is not None:
         values = values[:, :, list(kept.places)]
@@ -260,6 +296,7 @@ def used_values(
         name,
         looks_for_zeros=not cube.is_photograph,
     )
+    # No data was looked for in the stored numbers: what it means is said of those.
     values = cube.values
     facts = cube.facts
     scale, offset = _scaling(facts)

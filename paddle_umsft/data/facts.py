@@ -70,12 +70,17 @@ class FileFacts:
 
     def left_out(self) -> list[int]:
         """Return the file's bands that the cube has not, counted from 0."""
+        # Without an order every band of the file is in the cube.
         if self.order is None:
             return []
         kept = set(self.order)
         return [band for band in range(self.bands.count) if band not in kept]
 
-    def in_file_order(self, cube: np.ndarray, fill: float) -> np.ndarray:
+    def in_file_order(
+        self,
+        cube: np.ndarray,
+        fill: float,
+    ) -> np.ndarray:
         """Put the bands of a cube where they were in the file, and a fill value where a band was left out.
 
         Args:
@@ -87,8 +92,12 @@ class FileFacts:
         """
         if self.order is None:
             return cube
-        whole = np.full((*cube.shape[:2], self.bands.count), fill, cube.dtype)
-        whole[:, :, list(self.order)] = cube
+        whole = np.full(
+            (*cube.shape[:2], self.bands.count),
+            fill,
+            cube.dtype,
+        )
+        whole[:, :, list(self.order)] = cube  # (H, W, C) -> (H, W, bands of the file)
         return whole
 
     def with_ground(self, ground: Georeference) -> FileFacts:

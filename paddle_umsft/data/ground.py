@@ -50,7 +50,11 @@ class Georeference:
         a, b, _, d, e, _ = self.transform
         return math.hypot(a, d), math.hypot(b, e)
 
-    def at(self, column: float, row: float) -> tuple[float, float]:
+    def at(
+        self,
+        column: float,
+        row: float,
+    ) -> tuple[float, float]:
         """Return the coordinates of a place in the image.
 
         Args:
@@ -65,18 +69,31 @@ class Georeference:
         a, b, c, d, e, f = self.transform
         return a * column + b * row + c, d * column + e * row + f
 
-    def cut(self, top: float, left: float) -> Georeference:
+    def cut(
+        self,
+        top: float,
+        left: float,
+    ) -> Georeference:
         """Return the georeference of a crop that begins at this row and column."""
         if self.transform is None:
             return self
         a, b, _, d, e, _ = self.transform
+        # Only the corner moves, the pixels stay as they are.
         x, y = self.at(left, top)
         # ENVI's text names the first pixel: it is no longer true.
-        return replace(self, transform=(a, b, x, d, e, y), map_info="")
+        return replace(
+            self,
+            transform=(a, b, x, d, e, y),
+            map_info="",
+        )
 
     def coarser(self, scale: float) -> Georeference:
         """Return the georeference of the same ground in pixels `scale` times as long; below 1: finer ones."""
         if self.transform is None:
             return self
         a, b, c, d, e, f = self.transform
-        return replace(self, transform=(a * scale, b * scale, c, d * scale, e * scale, f), map_info="")
+        return replace(
+            self,
+            transform=(a * scale, b * scale, c, d * scale, e * scale, f),
+            map_info="",
+        )

@@ -98,8 +98,12 @@ def _axes(array: Any, where: str) -> tuple[str, str, str]:
         rest = next(name for name in names if name not in told)
         rows, columns, bands = (name or rest for name in found)
         told.append(rest)
-    if len(names) not in (2, 3) or len(told) != len(names) or not rows or not columns:
-        example = ", ".join(f"{name!r}: {new!r}" for name, new in zip(names, ("y", "x", "band")))
+    is_image = len(names) in (2, 3)
+    is_told = len(told) == len(names)
+    if not (is_image and is_told and rows and columns):
+        wanted = ("y", "x", "band")
+        renamed = [f"{name!r}: {new!r}" for name, new in zip(names, wanted)]
+        example = ", ".join(renamed)
         raise DataError(
             "which axis is which",
             where=where,
@@ -114,14 +118,16 @@ def _wavelengths(array: Any, bands: str, where: str) -> Optional[np.ndarray]:
     """Return (B,) wavelengths in nm, from a coordinate or the bands' own names."""
     if not bands:
         return None
-    for name in (*WAVELENGTH_NAMES, bands):
-        if name not in array.coords or array.coords[name].dims != (bands,):
+    for name in WAVELENGTH_NAMES:
+        if name not in array.coords:
             continue
-        values = np.asarray(array.coords[name].values)
-        # A coordinate that only counts, or names, is none; `in_nm` tells.
-        if values.dtype.kind not in "iuf" or (name == bands and bands not in WAVELENGTH_NAMES):
+        coordinate = array.coords[name]
+        values = np.asarray(coordinate.values)
+        is_of_bands = coordinate.dims == (bands,)
+        if not is_of_bands or values.dtype.kind not in "iuf":
             continue
-        unit = str(array.coords[name].attrs.get("units", ""))
+        unit = str(coordinate.attrs.get("units", ""))
+        # A coordinate that only counts the bands is none: `in_nm` tells.
         found, _ = in_nm(values.astype(np.float64), unit, where)
         return found
     named = array.attrs.get("long_name")
@@ -141,8 +147,12 @@ def _mask(array: Any, values: np.ndarray) -> Optional[np.ndarray]:
         mark = kept.get("_FillValue", kept.get("nodata"))
         if mark is not None and np.isfinite(mark):
             marked = values == mark
+            everywhere = marked.all(axis=2)
+            somewhere = marked.any(axis=2)
             # Zero in one band may be dark; zero in all is no data.
-            hidden |= marked.all(axis=2) if mark == 0 else marked.any(axis=2)
+            if mark == 0:
+                somewhere = everywhere
+            hidden |= somewhere
     if not hidden.any():
         return None
     return ~hidden
@@ -167,7 +177,8 @@ def to_labelled(
     values = fused
     if valid is not None:
         values = np.where(valid[:, :, None], fused, np.nan)
-    rows, columns, bands = msi.dims[0], msi.dims[1], hsi.dims[2]
+    rows, columns, _ = msi.dims
+    bands = hsi.dims[2]
     coords: dict[str, Any] = {}
     for name, coordinate in msi.source.coords.items():
         if set(coordinate.dims) <= {rows, columns}:

@@ -15,6 +15,7 @@ from typing import Any, Optional
 import numpy as np
 
 from paddle_umsft.data.checks import check_finite
+from paddle_umsft.data.grid import HALF, HsiGrid
 from paddle_umsft.data.scene import Case, Observation
 from paddle_umsft.errors import DataError
 
@@ -184,6 +185,8 @@ def valid_pixels(observation: Observation) -> Optional[np.ndarray]:
         return None
     if of_hsi is None or of_msi is None:
         return np.ones(observation.shape, dtype=bool)
+    if observation.grid is not None:
+        return np.asarray(of_msi | _on_msi(of_hsi, observation.grid, observation.shape))
     rows = np.repeat(of_hsi, observation.scale, axis=0)
     return np.asarray(of_msi | np.repeat(rows, observation.scale, axis=1))
 
@@ -196,6 +199,22 @@ def judged_pixels(case: Case) -> Optional[np.ndarray]:
     if case.mask is None:
         return seen
     return np.asarray(seen & case.mask)
+
+
+def _on_msi(
+    mask: np.ndarray,
+    grid: HsiGrid,
+    shape: tuple[int, int],
+) -> np.ndarray:
+    """(H, W) bool: MSI pixels whose middle lies in a pixel of the HSI that its (h, w) mask calls valid."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    middles = np.stack([rows, columns], axis=2) + HALF
+    own = np.floor((middles - grid.origin) @ np.linalg.inv(grid.matrix).T).astype(int)  # (H, W, 2)
+    is_within = np.all((own >= 0) & (own < np.array(mask.shape)), axis=2)
+    seen = np.zeros(shape, dtype=bool)
+    inside = own[is_within]
+    seen[is_within] = mask[inside[:, 0], inside[:, 1]]
+    return seen
 
 
 def masked_notes(observation: Observation) -> tuple[str, ...]:

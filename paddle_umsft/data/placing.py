@@ -43,11 +43,25 @@ def grid_of_files(
     hr_transform = msi.ground.geotransform
     if lr_transform is None or hr_transform is None:
         return None, ()
-    _check_same_system(hsi.ground, msi.ground, msi_path)
+    _check_same_system(
+        hsi.ground,
+        msi.ground,
+        msi_path,
+    )
     grid = HsiGrid.of_geotransforms(lr_transform, hr_transform)
-    _check_overlap(grid, lr_shape, hr_shape, hsi.ground, msi.ground)
+    _check_overlap(
+        grid,
+        lr_shape,
+        hr_shape,
+        hsi.ground,
+        msi.ground,
+    )
     ratios = grid.ratios
-    if _is_plain(grid, lr_shape, hr_shape):
+    if _is_plain(
+        grid,
+        lr_shape,
+        hr_shape,
+    ):
         return None, ()
     if ratios.max() <= LEAST_RATIO:
         raise DataError(
@@ -93,6 +107,7 @@ def _check_overlap(
 ) -> None:
     """Refuse two images of different places."""
     corners = _corners(lr_shape) @ grid.matrix.T + grid.origin
+    # A turned grid is taken with the rectangle around it: it is refused only if even that lies apart.
     is_before = bool(np.any(corners.max(axis=0) <= 0))
     is_behind = bool(np.any(corners.min(axis=0) >= np.asarray(hr_shape[:2])))
     if not is_before and not is_behind:
@@ -121,7 +136,11 @@ def _pixel(ground: Georeference) -> str:
     return f"{size[0]:.6g} x {size[1]:.6g}"
 
 
-def _check_same_system(hsi: Georeference, msi: Georeference, msi_path: str) -> None:
+def _check_same_system(
+    hsi: Georeference,
+    msi: Georeference,
+    msi_path: str,
+) -> None:
     """Refuse two coordinate systems, with the command that brings the MSI to that of the HSI."""
     if _are_same(hsi, msi):
         return
@@ -158,6 +177,7 @@ def _name_of(ground: Georeference) -> str:
     parts = ground.crs_wkt.split('"')
     if len(parts) < 2:
         return ground.crs_wkt
+    # ESRI writes 1984 where others write 84.
     name = parts[1].lower().replace("1984", "84")
     return "".join(letter for letter in name if letter.isalnum()).replace("wgs84", "")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import numpy as np
 
@@ -115,7 +115,7 @@ def read_scene(settings: DataConfig, name: Optional[str] = None) -> Scene:
     if mask is not None:
         mask = _crop(mask, settings.crop, name)[0]
         check_mask(mask, cropped.shape, f"{name}: what holds data of the crop")
-    cube, divisor = _normalise(cropped, settings, name)
+    cube, divisor = _normalise(cropped, settings.normalise, name)
     notes = used.notes + crop_notes
     below = int((cube < 0).sum())
     if below > 0:
@@ -168,15 +168,22 @@ def read_pair(settings: DataConfig) -> ImagePair:
     # Before the divisor is looked for: what is masked has no say in it either.
     low_values = _without_masked(low.values, mask_hsi, f"{name}: LR-HSI")
     high_values = _without_masked(high.values, mask_msi, f"{name}: HR-MSI")
-    lr_hsi, lr_divisor = _normalise(low_values, settings, f"{name}: LR-HSI")
-    hr_msi, hr_divisor = _normalise(high_values, settings, f"{name}: HR-MSI")
+    lr_normalise = settings.normalise
+    if settings.lr_normalise is not None:
+        lr_normalise = settings.lr_normalise
+    hr_normalise = settings.normalise
+    if settings.hr_normalise is not None:
+        hr_normalise = settings.hr_normalise
+    lr_hsi, lr_divisor = _normalise(low_values, lr_normalise, f"{name}: LR-HSI")
+    hr_msi, hr_divisor = _normalise(high_values, hr_normalise, f"{name}: HR-MSI")
     grid, placed = grid_of_files(low.facts, high.facts, lr_hsi.shape, hr_msi.shape, image_name(settings.hr_msi))
     notes = [*low.notes, *high.notes, *placed]
     # PSF and SRF relate the two images: a user should know that they are on two scales.
     if lr_divisor != hr_divisor:
         notes.append(f"LR-HSI divided by {lr_divisor:g}, HR-MSI by {hr_divisor:g}")
     meta = {
-        "normalise": str(settings.normalise),
+        "normalise": str(lr_normalise),
+        "normalise_msi": str(hr_normalise),
         "divisor": lr_divisor,
         "divisor_msi": hr_divisor,
         "source": low.source,
@@ -322,12 +329,12 @@ def _crop(
 
 def _normalise(
     cube: np.ndarray,
-    settings: DataConfig,
+    normalise: Union[str, float],
     where: str,
 ) -> tuple[np.ndarray, float]:
     """Check and divide: (H, W, C) float32 in one block of memory, and the divisor."""
     check_cube(cube, where)
-    divisor = divisor_of(cube, settings.normalise, where)
+    divisor = divisor_of(cube, normalise, where)
     # Divided in float64: a 16-bit integer has no exact quotient in float32, and is to be rounded once only.
     divided = cube.astype(np.float64) / divisor
     return to_float32(divided, where), divisor

@@ -9,7 +9,7 @@ from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.config.data import LONGEST_NM, SHORTEST_NM
+from paddle_umsft.config.data import SHORTEST_NM
 
 # Nanometres in one unit, by the names that files use; the two letters mu are the micro sign and the Greek letter.
 UNIT_NM = {
@@ -39,6 +39,8 @@ UNIT_NM = {
 # Units that ENVI knows beside those of length: such numbers are no wavelengths.
 OTHER_UNITS = ("index", "wavenumber", "ghz", "mhz", "cm-1")
 NM_PER_MICROMETRE = UNIT_NM["um"]
+# No imager has bands beyond 50 micrometres: 400...2500 "micrometres" are nanometres.
+LONGEST_BAND_NM = 50000.0
 # How much a misspelt unit must look like a known one: "Micromters", "nanometrs".
 SIMILAR_UNIT = 0.75
 # Shorter words are too few letters to be misspelt in.
@@ -119,7 +121,12 @@ def _factor(word: str) -> Optional[float]:
         return UNIT_NM[word]
     if len(word) < FEWEST_LETTERS:
         return None
-    near = difflib.get_close_matches(word, UNIT_NM, n=1, cutoff=SIMILAR_UNIT)
+    near = difflib.get_close_matches(
+        word,
+        UNIT_NM,
+        n=1,
+        cutoff=SIMILAR_UNIT,
+    )
     if near:
         return UNIT_NM[near[0]]
     return None
@@ -134,7 +141,7 @@ def _named(factor: float, unit: str) -> str:
 
 def _are_wavelengths(nm: np.ndarray) -> bool:
     """Return whether the largest number is one that a band may have, in nm."""
-    return bool(SHORTEST_NM <= np.nanmax(nm) < LONGEST_NM)
+    return bool(SHORTEST_NM <= np.nanmax(nm) < LONGEST_BAND_NM)
 
 
 def _is_count(found: np.ndarray) -> bool:

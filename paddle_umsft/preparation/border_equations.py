@@ -43,8 +43,9 @@ LEAST_ROWS = 4
 STEP_TOLERANCE = 1e-6
 COST_TOLERANCE = 1e-9
 LEAST_PARAMETER = 0.3
-# Separable terms of a kernel below this part of its largest one are left out.
-LEAST_TERM = 1e-6
+# Separable terms of a kernel below this part of its largest one are left out, and one is separable whose largest tap is
+# off by no more than that: 1e-4 of what is seen counts as exact.
+LEAST_TERM = 1e-5
 # Variance of a band, relative to its mean square, that is none: rounding of inputs stored as float32.
 NO_CONTRAST = 1e-12
 TINY = 1e-30

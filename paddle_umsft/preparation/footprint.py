@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Optional
 
 import numpy as np
 from scipy import sparse
@@ -205,15 +206,15 @@ class Seen:
 
     Attributes:
         values: (n, M).
-        down: (n, M) derivative by the row of the place, per HR pixel.
-        right: (n, M) derivative by the column.
         inside: (n,) share of the footprint that lies on the image.
+        down: (n, M) derivative by the row of the place, per HR pixel, where it was asked for.
+        right: (n, M) derivative by the column.
     """
 
     values: np.ndarray
-    down: np.ndarray
-    right: np.ndarray
     inside: np.ndarray
+    down: Optional[np.ndarray] = None
+    right: Optional[np.ndarray] = None
 
 
 @dataclass
@@ -222,16 +223,16 @@ class _Axis:
 
     Attributes:
         index: (n, k) pixels of the picture.
+        distance: (n, k) of the pixels from the place.
         taps: (n, k).
-        change: (n, k) their derivative by the place.
         total: (n,) sum of the taps.
         inside: (n,) sum of those on the picture.
         length: Of the picture.
     """
 
     index: np.ndarray
+    distance: np.ndarray
     taps: np.ndarray
-    change: np.ndarray
     total: np.ndarray
     inside: np.ndarray
     length: int
@@ -256,18 +257,31 @@ def _axis(
     positions = first[:, None] + np.arange(2 * wide + 2)[None, :]
     distance = positions - places[:, None]
     taps = weights(distance)
-    change = (weights(distance - STEP) - weights(distance + STEP)) / (2 * STEP)
     is_inside = (positions >= 0) & (positions < length)
     if profile.border == "wrap":
         is_inside = np.ones_like(is_inside)
     return _Axis(
         index=continued(positions, length, profile.border),
+        distance=distance,
         taps=taps,
-        change=change,
         total=taps.sum(axis=1),
         inside=np.sum(taps * is_inside, axis=1),
         length=length,
     )
+
+
+def _change(axis: _Axis, weights: Weights) -> np.ndarray:
+    """(n, k) derivative of an axis's taps by the place."""
+    before = weights(axis.distance - STEP)
+    after = weights(axis.distance + STEP)
+    return (before - after) / (2 * STEP)
+
+
+def _of_lines(places: np.ndarray, lines: Optional[np.ndarray]) -> np.ndarray:
+    """The places of the LR rows in use."""
+    if lines is None:
+        return places
+    return np.asarray(places[lines])
 
 
 def look(
@@ -275,6 +289,9 @@ def look(
     placement: Placement,
     lr_shape: tuple[int, int],
     profile: Profile,
+    *,
+    change: bool = False,
+    lines: Optional[np.ndarray] = None,
 ) -> Seen:
     """What all LR pixels see.
 
@@ -283,16 +300,18 @@ def look(
         placement: Where LR pixels lie on the MSI.
         lr_shape: (h, w).
         profile: The PSF.
+        change: Whether the derivatives are wanted too; they cost twice as much again.
+        lines: LR rows in use; None: all.
 
     Returns:
-        Values and derivatives, n = h*w.
+        Values and derivatives, n = h*w, or what the lines have of them.
     """
     if not placement.is_straight:
         straightened = placement.on_the_hsi(hr_msi, profile.border)
-        return look_askew(straightened, placement, lr_shape, profile)
+        return look_askew(straightened, placement, lr_shape, profile, change=change, lines=lines)
     height, width, bands = hr_msi.shape
-    count = lr_shape[0] * lr_shape[1]
-    places = placement.places(lr_shape)
+    places = _of_lines(placement.places(lr_shape), lines)
+    count = places.shape[0] * places.shape[1]
     values = np.zeros((count, bands))
     down = np.zeros((count, bands))
     right = np.zeros((count, bands))
@@ -305,14 +324,17 @@ def look(
         inside += np.outer(rows.inside, columns.inside).ravel()
         row_taps, column_taps = rows.matrix(rows.taps), columns.matrix(columns.taps)
         values += _through(hr_msi, row_taps, column_taps)
-        down += _through(hr_msi, rows.matrix(rows.change), column_taps)
-        right += _through(hr_msi, row_taps, columns.matrix(columns.change))
-    return Seen(
+        if change:
+            down += _through(hr_msi, rows.matrix(_change(rows, row_weights)), column_taps)
+            right += _through(hr_msi, row_taps, columns.matrix(_change(columns, column_weights)))
+    seen = Seen(
         values=values / total[:, None],
-        down=down / total[:, None],
-        right=right / total[:, None],
         inside=np.clip(inside / total, 0.0, 1.0),
     )
+    if change:
+        seen.down = down / total[:, None]
+        seen.right = right / total[:, None]
+    return seen
 
 
 def look_askew(
@@ -320,6 +342,9 @@ def look_askew(
     placement: Placement,
     lr_shape: tuple[int, int],
     profile: Profile,
+    *,
+    change: bool = False,
+    lines: Optional[np.ndarray] = None,
 ) -> Seen:
     """`look` for a grid that is turned: the MSI has been brought onto it, what changes with the place is turned back.
 
@@ -328,15 +353,15 @@ def look_askew(
         placement: Where LR pixels lie on the MSI.
         lr_shape: (h, w).
         profile: The PSF.
+        change: Whether the derivatives are wanted too.
+        lines: LR rows in use; None: all.
 
     Returns:
-        Values and derivatives, n = h*w.
+        Values and derivatives, n = h*w, or what the lines have of them.
     """
-    seen = look(straightened, Placement(placement.scale), lr_shape, profile)
+    seen = look(straightened, Placement(placement.scale), lr_shape, profile, change=change, lines=lines)
     inverse = np.linalg.inv(placement.matrix)
-    down = inverse[0, 0] * seen.down + inverse[1, 0] * seen.right
-    right = inverse[0, 1] * seen.down + inverse[1, 1] * seen.right
-    places = placement.places(lr_shape)
+    places = _of_lines(placement.places(lr_shape), lines)
     total = np.zeros(len(seen.inside))
     inside = np.zeros(len(seen.inside))
     for row_weights, column_weights in profile.terms:
@@ -344,12 +369,14 @@ def look_askew(
         columns = _axis(places[..., 1].ravel(), column_weights, profile, straightened.shape[1])
         total += rows.total * columns.total
         inside += rows.inside * columns.inside
-    return Seen(
+    askew = Seen(
         values=seen.values,
-        down=down,
-        right=right,
         inside=np.clip(inside / total, 0.0, 1.0),
     )
+    if seen.down is not None and seen.right is not None:
+        askew.down = inverse[0, 0] * seen.down + inverse[1, 0] * seen.right
+        askew.right = inverse[0, 1] * seen.down + inverse[1, 1] * seen.right
+    return askew
 
 
 def _through(

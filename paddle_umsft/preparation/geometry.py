@@ -78,11 +78,12 @@ def _changed(
 
 def _derivatives(
     view: View,
-    found: Fit,
     affine: bool,
 ) -> np.ndarray:
     """(n, M, p) how what is seen changes with the parameters."""
-    seen = found.seen
+    seen = view.seen(change=True)
+    assert seen.down is not None
+    assert seen.right is not None
     longer = view.but(profile=view.profile.changed(WIDER, 0.0)).seen()
     softer = view.but(profile=view.profile.changed(0.0, WIDER)).seen()
     columns = [
@@ -93,7 +94,7 @@ def _derivatives(
     ]
     if affine:
         placement = view.placement
-        own = placement.own_places(view.lr_shape) - placement.middle(view.lr_shape)
+        own = view.own_places() - placement.middle(view.whole_shape)
         lever = own.reshape(-1, 2) / _half(view)  # (n, 2)
         for gradient in (seen.down, seen.right):
             columns.append(gradient * lever[:, :1])
@@ -107,7 +108,7 @@ def _equations(
     affine: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Normal equations of a step: (p, p) matrix and (p,) right side, what the SRF can take up projected out."""
-    change = _derivatives(view, found, affine)
+    change = _derivatives(view, affine)
     count, bands, depth = change.shape
     root = np.sqrt(found.weights)[:, None]
     directions = spectral_directions(view.lr_hsi, found.counted.reshape(view.lr_shape))
@@ -158,6 +159,8 @@ def refine(
     Returns:
         The pair, placed.
     """
+    every_pixel = view
+    view = view.thinned()
     found = fit(view)
     damping = DAMPING
     covariance = np.eye(2)
@@ -182,6 +185,9 @@ def refine(
         moved = np.abs(np.delete(step, WIDTH))
         if moved.max() < STILL and loss - _loss(found) < LEAST_GAIN:
             break
+    if view.lines is not None:
+        view = every_pixel.but(placement=view.placement, profile=view.profile)
+        found = fit(view)
     return Placed(
         view=view,
         fit=found,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import maximum_filter
 
+from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.scene import Observation
 
 # A PSF reaches about half an LR pixel beyond its own, and its tails as much again: the wider margin goes first, and
@@ -27,7 +28,11 @@ def lr_pixels_to_fit(observation: Observation) -> np.ndarray:
     if mask_msi is None or mask_msi.all():
         return has_data
     for margin in MARGINS:
-        sees_data = ~_sees_hidden(mask_msi, observation.scale, round(margin * observation.scale))
+        reach = round(margin * observation.scale)
+        if observation.grid is None:
+            sees_data = ~_sees_hidden(mask_msi, observation.scale, reach)
+        else:
+            sees_data = ~_sees_hidden_on(observation.grid, mask_msi, has_data.shape, reach)
         chosen = has_data & sees_data
         if chosen.sum() > ENOUGH * has_data.sum():
             return np.asarray(chosen)
@@ -44,6 +49,25 @@ def _sees_hidden(
     height, width = hidden.shape
     cells = hidden.reshape(height // scale, scale, width // scale, scale)
     return np.asarray(cells.any(axis=(1, 3)))
+
+
+def _sees_hidden_on(
+    grid: HsiGrid,
+    mask_msi: np.ndarray,
+    lr_shape: tuple[int, ...],
+    margin: int,
+) -> np.ndarray:
+    """(h, w) the same where the HSI's pixels lie on a grid of their own; what lies beyond the MSI is hidden, too."""
+    height, width = lr_shape[:2]
+    half = int(np.ceil(grid.ratios.max() / 2))
+    # Around the middle of an LR pixel half of it, and the margin.
+    reach = 2 * (half + margin) + 1
+    hidden = maximum_filter(~mask_msi, size=reach, mode="constant", cval=True)
+    places = np.rint(grid.middles((height, width))).astype(int)  # (h, w, 2)
+    is_outside = np.any((places < 0) | (places >= np.array(hidden.shape)), axis=2)
+    rows = np.clip(places[:, :, 0], 0, hidden.shape[0] - 1)
+    columns = np.clip(places[:, :, 1], 0, hidden.shape[1] - 1)
+    return np.asarray(hidden[rows, columns] | is_outside)
 
 
 def msi_weights(observation: Observation) -> np.ndarray:

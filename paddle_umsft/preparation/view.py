@@ -28,6 +28,9 @@ BORDER_WEIGHT = 0.05
 # LR pixels that have to be left for a fit, per MSI band and besides.
 LEAST_PER_BAND = 2
 LEAST_PIXELS = 8
+# LR pixels that tell a place and a width; evenly spread rows of a larger picture, but so many at least.
+MOST_PIXELS = 2000
+LEAST_ROWS = 8
 # If less than this share of them lie on the MSI as a whole, those along the border have to do.
 ENOUGH = 0.5
 # Relative size of what rounding to float32 leaves.
@@ -52,6 +55,7 @@ class View:
         has_data: (h, w) LR pixels that may count at all: the others are masked.
         straightened: The MSI on the HSI's grid, by what lies beyond the picture, where the placement turns it: made
             once for all PSFs that it is seen through.
+        lines: LR rows in use, which `lr_hsi` and `trusted` then hold alone; None: all.
     """
 
     lr_hsi: np.ndarray
@@ -62,21 +66,46 @@ class View:
     trusted: np.ndarray
     has_data: np.ndarray
     straightened: dict[Border, np.ndarray] = field(default_factory=dict, repr=False)
+    lines: Optional[np.ndarray] = None
 
     @property
     def lr_shape(self) -> tuple[int, int]:
-        """(h, w)."""
+        """(h, w), of the rows in use."""
         height, width = self.lr_hsi.shape[:2]
         return int(height), int(width)
 
-    def seen(self) -> Seen:
-        """The MSI as LR pixels see it."""
+    @property
+    def whole_shape(self) -> tuple[int, int]:
+        """(h, w) of the whole picture."""
+        height, width = self.hr_msi.shape[:2]
+        return int(height) // self.scale, int(width) // self.scale
+
+    def own_places(self) -> np.ndarray:
+        """(h, w, 2) middles of the LR pixels in use if nothing had moved."""
+        places = self.placement.own_places(self.whole_shape)
+        if self.lines is None:
+            return places
+        return np.asarray(places[self.lines])
+
+    def thinned(self) -> View:
+        """The same by a few LR rows, evenly spread, where there are more than a handful of parameters asks for."""
+        height, width = self.lr_shape
+        kept = max(MOST_PIXELS // width, LEAST_ROWS)
+        if self.lines is not None or kept >= height:
+            return self
+        spread = np.linspace(0, height - 1, kept)
+        lines = np.unique(np.round(spread).astype(int))
+        return self.but(lr_hsi=self.lr_hsi[lines], trusted=self.trusted[lines], lines=lines)
+
+    def seen(self, *, change: bool = False) -> Seen:
+        """The MSI as LR pixels see it; how it changes with the place, too, if that is asked for."""
         if self.placement.is_straight:
-            return look(self.hr_msi, self.placement, self.lr_shape, self.profile)
+            return look(self.hr_msi, self.placement, self.whole_shape, self.profile, change=change, lines=self.lines)
         border = self.profile.border
         if border not in self.straightened:
             self.straightened[border] = self.placement.on_the_hsi(self.hr_msi, border)
-        return look_askew(self.straightened[border], self.placement, self.lr_shape, self.profile)
+        straightened = self.straightened[border]
+        return look_askew(straightened, self.placement, self.whole_shape, self.profile, change=change, lines=self.lines)
 
     def but(self, **changes: object) -> View:
         """The same with something else."""

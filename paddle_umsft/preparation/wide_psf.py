@@ -20,8 +20,10 @@ FIRST_WIDTHS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4)
 # Steps of each descent: enough to tell families apart, and then to the end. In between the doubt follows the kernel.
 FIRST_STEPS = 6
 LAST_STEPS = 15
-# So many of the other families are followed to the end.
+# So many of the other families are followed to the end, those beside the best only if they leave no more than half
+# again as much as it does (criterion per equation).
 FOLLOWED = 2
+NOT_FAR = 2.0 * np.log(1.5)
 # Relative residual below which no richer family is tried.
 EXACT = 1e-4
 
@@ -110,7 +112,10 @@ class WideSearch:
             first.append((criterion_of(fit), family, fit.parameters))
         first.sort(key=itemgetter(0))
         last = []
-        for _, family, parameters in first[:FOLLOWED]:
+        least, _, _ = first[0]
+        for criterion, family, parameters in first[:FOLLOWED]:
+            if criterion > least + NOT_FAR * self.better.count:
+                break
             assert parameters is not None
             last.append(self.better.fit(family, parameters, LAST_STEPS))
         return last

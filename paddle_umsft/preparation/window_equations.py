@@ -15,8 +15,11 @@ from paddle_umsft.cameras.spatial import patches
 from paddle_umsft.preparation.border_equations import STORAGE
 from paddle_umsft.preparation.srf_fit import projection_penalty, with_free_constant
 
-# From this many rows per column on, a QR decomposition saves more in the fits than it costs.
+# From this many rows per column on, a decomposition saves more in the fits than it costs.
 ROWS_PER_TAP = 1.5
+# Eigenvalues of the normal equations below this part of the largest are rounding: residuals are then known to 1e-7 of
+# what is seen, and 3e-5 of it counts as exact.
+ROUNDING = 1e-15
 
 
 class WindowEquations:
@@ -69,11 +72,15 @@ class WindowEquations:
 
     def _reduce(self) -> None:
         """Turn to as many rows as columns: the same residual norms up to a constant, which is kept in `lost`."""
-        orthogonal, reduced = np.linalg.qr(self.matrix)
-        target = orthogonal.T @ self.target
+        # By the eigenvectors of the normal equations, several times as fast as a QR decomposition of that many rows.
+        values, vectors = np.linalg.eigh(self.matrix.T @ self.matrix)
+        kept = values > ROUNDING * values[-1]
+        roots = np.sqrt(values[kept])
+        vectors = vectors[:, kept]
+        target = (vectors.T @ (self.matrix.T @ self.target)) / roots
         lost = float(self.target @ self.target - target @ target)
         self.lost = max(lost, 0.0)
-        self.matrix = reduced
+        self.matrix = roots[:, None] * vectors.T
         self.target = target
 
     def misfit(self, psf: np.ndarray) -> np.ndarray:

@@ -75,7 +75,7 @@ def test_a_plane_is_seen_at_the_place_of_the_pixel(placement):
     np.testing.assert_allclose(operator.forward(plane)[..., 0][whole], expected[whole], atol=1e-9)
     profiles: list[Profile] = [SoftBox(3.0, 0.8, SCALE), FoundPsf.of(bell(), SCALE, "reflect", 0.0)]
     for profile in profiles:
-        seen = look(plane, placement, LR_SHAPE, profile)
+        seen = look(plane, placement, LR_SHAPE, profile, change=True)
         inner = whole & (seen.inside > 1 - 1e-4).reshape(LR_SHAPE)
         np.testing.assert_allclose(seen.values.reshape(LR_SHAPE)[inner], expected[inner], atol=1e-2)
         np.testing.assert_allclose(seen.down.reshape(LR_SHAPE)[inner], 0.3, atol=1e-2)

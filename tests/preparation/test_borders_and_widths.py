@@ -85,7 +85,7 @@ def test_real_border_and_wide_psf_are_found(large: np.ndarray, part: float) -> N
 
 
 def test_what_the_hsi_does_not_show_asks_for_no_wider_psf(large: np.ndarray) -> None:
-    # A fifth of the MSI's variance is none of the HSI's: a wider kernel makes all of it smaller and explains none of it.
+    # A fifth of the MSI's variance is none of the HSI's: a wider kernel makes it smaller and explains none of it.
     observation = observe(large, np.full(BANDS, 0.5 * SCALE))
     rng = np.random.default_rng(5)
     foreign = gaussian_filter(rng.standard_normal(observation.hr_msi.shape), (1.5, 1.5, 0))

@@ -148,6 +148,15 @@ def test_scale_and_offset_that_were_applied_are_taken_off() -> None:
     assert product.no_data is None
 
 
+def test_an_error_has_no_offset_and_is_not_rounded() -> None:
+    scale, offset = np.array([2e-4, 1e-4, 5e-5]), np.array([-0.1, 0.0, 0.3])
+    facts = FileFacts(bands=BandFacts(3, scale=scale, offset=offset), dtype="uint16", is_scaled=True)
+    error = np.random.RandomState(2).uniform(0, 1e-3, (6, 8, 3))
+    product = make_product(error, observed(facts, divisor=2.0), is_difference=True)
+    np.testing.assert_allclose(product.values, 2 * error / scale, rtol=1e-6)
+    assert product.values.dtype == np.float32
+
+
 @pytest.mark.parametrize(("kind", "mark"), [("uint16", 0.0), ("int16", -32768.0), ("float32", np.nan), ("uint8", 0.0)])
 def test_no_value_is_marked_and_nothing_else_is(kind: str, mark: float) -> None:
     facts = FileFacts(dtype=kind)
@@ -173,7 +182,9 @@ def test_without_any_facts(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), fused_cube())
     np.testing.assert_array_equal(scipy.io.loadmat(tmp_path / "x.mat")["fused"], fused_cube())
     np.testing.assert_array_equal(spy.open(str(tmp_path / "x.hdr")).open_memmap(interleave="bip"), fused_cube())
-    with pytest.warns(NotGeoreferencedWarning), rasterio.open(tmp_path / "x.tif") as file:
+    with pytest.warns(NotGeoreferencedWarning):
+        opened = rasterio.open(tmp_path / "x.tif")
+    with opened as file:
         np.testing.assert_array_equal(np.moveaxis(file.read(), 0, 2), fused_cube())
         assert file.descriptions[1] == "band 2 (2 Nanometers)"
 

@@ -58,17 +58,33 @@ def band_facts(
         The facts (without scale and offset), and notes on how wavelengths were taken.
     """
     listed, unit = _centres(bands, of_the_file)
-    centres, notes = in_nm(listed, unit, where)
+    centres, notes = in_nm(
+        listed,
+        unit,
+        where,
+    )
     widths = _numbers([band.imagery.get(IMAGERY_WIDTH) for band in bands])
     if widths is not None:
         widths = widths * NM_PER_MICROMETRE
     else:
-        widths = _first_of(bands, of_the_file, WIDTH_ITEMS)
+        widths = _first_of(
+            bands,
+            of_the_file,
+            WIDTH_ITEMS,
+        )
         # Widths have the unit of the centres.
         if widths is not None and centres is not None and listed is not None:
             place = int(np.nanargmax(listed))
             widths = widths * (centres[place] / listed[place])
-    good = _first_of(bands, of_the_file, GOOD_ITEMS)
+    flags = _first_of(
+        bands,
+        of_the_file,
+        GOOD_ITEMS,
+    )
+    good = None
+    if flags is not None:
+        good = flags != 0
+    # GDAL has a description for every band, mostly an empty one.
     descriptions = [band.description for band in bands]
     names: tuple[str, ...] = ()
     if any(descriptions):
@@ -78,7 +94,7 @@ def band_facts(
         wavelengths_nm=centres,
         fwhm_nm=widths,
         names=names,
-        good=None if good is None else good != 0,
+        good=good,
     )
     return facts, notes
 
@@ -88,7 +104,11 @@ def _centres(bands: Sequence[BandItems], of_the_file: Mapping[str, str]) -> tupl
     imagery = _numbers([band.imagery.get(IMAGERY_CENTRE) for band in bands])
     if imagery is not None:
         return imagery, MICROMETRES
-    found = _first_of(bands, of_the_file, CENTRE_ITEMS)
+    found = _first_of(
+        bands,
+        of_the_file,
+        CENTRE_ITEMS,
+    )
     if found is None:
         return from_names([band.description for band in bands])
     unit = ""

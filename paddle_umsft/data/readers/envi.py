@@ -10,6 +10,7 @@ import numpy as np
 
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
 from paddle_umsft.data.readers.envi_header import HEADER_SUFFIX, facts_of, find_data, find_header, parse_header
+from paddle_umsft.data.readers.gdal import if_gdal_knows
 from paddle_umsft.errors import DataError
 
 # ENVI's numbers of its types; 6 and 9 are complex.
@@ -62,9 +63,17 @@ class _Layout:
             return np.reshape(stored, (self.lines, self.samples, self.bands))
         if self.interleave == "bil":
             by_line = np.reshape(stored, (self.lines, self.bands, self.samples))
-            return np.moveaxis(by_line, 1, 2)  # (H, W, C)
+            return np.moveaxis(
+                by_line,
+                1,
+                2,
+            )  # (H, W, C)
         by_band = np.reshape(stored, (self.bands, self.lines, self.samples))
-        return np.moveaxis(by_band, 0, 2)  # (H, W, C)
+        return np.moveaxis(
+            by_band,
+            0,
+            2,
+        )  # (H, W, C)
 
 
 def read_envi(file: Path, request: Request) -> RawArray:
@@ -84,6 +93,10 @@ def read_envi(file: Path, request: Request) -> RawArray:
     else:
         beside = find_header(file)
         if beside is None:
+            # ERDAS Imagine's .img, ESRI's .bil and others are called so as well.
+            other = if_gdal_knows(file, request)
+            if other is not None:
+                return other
             raise DataError(
                 "raw numbers without their ENVI header",
                 where=file,
@@ -94,8 +107,17 @@ def read_envi(file: Path, request: Request) -> RawArray:
         data = file
         fields = parse_header(header)
     layout, notes = _layout_of(fields, header)
-    facts, told = facts_of(fields, header, layout.bands, layout.dtype)
-    values = guarded(data, "ENVI image", lambda: _load(data, layout))
+    facts, told = facts_of(
+        fields,
+        header,
+        layout.bands,
+        layout.dtype,
+    )
+    values = guarded(
+        data,
+        "ENVI image",
+        lambda: _load(data, layout),
+    )
     return RawArray(
         values=values,
         is_upright=True,
@@ -112,10 +134,21 @@ def _layout_of(fields: dict[str, str], header: Path) -> tuple[_Layout, tuple[str
     """
     kind = fields.get("data type", "")
     if kind in COMPLEX_TYPES:
-        raise DataError("type of the values", where=header, expected="real numbers", got=f"data type {kind} (complex)")
+        raise DataError(
+            "type of the values",
+            where=header,
+            expected="real numbers",
+            got=f"data type {kind} (complex)",
+        )
     if kind not in TYPES:
-        raise DataError("field 'data type'", where=header, expected=f"one of {', '.join(TYPES)}", got=repr(kind))
+        raise DataError(
+            "field 'data type'",
+            where=header,
+            expected=f"one of {', '.join(TYPES)}",
+            got=repr(kind),
+        )
     notes: tuple[str, ...] = ()
+    # Headers by other programs than ENVI leave out what is usual.
     order = fields.get("byte order", "")
     if order not in BYTE_ORDERS:
         order = "0"
@@ -123,16 +156,45 @@ def _layout_of(fields: dict[str, str], header: Path) -> tuple[_Layout, tuple[str
     interleave = fields.get("interleave", "").lower()
     if interleave not in ("bsq", "bil", "bip"):
         # In a single band all three are one.
-        if _whole(fields, "bands", header) > 1:
-            raise DataError("field 'interleave'", where=header, expected="bsq, bil or bip", got=repr(interleave))
+        if (
+            _whole(
+                fields,
+                "bands",
+                header,
+            )
+            > 1
+        ):
+            raise DataError(
+                "field 'interleave'",
+                where=header,
+                expected="bsq, bil or bip",
+                got=repr(interleave),
+            )
         interleave = "bsq"
     offset = 0
     if fields.get("header offset"):
-        offset = _whole(fields, "header offset", header, smallest=0)
+        offset = _whole(
+            fields,
+            "header offset",
+            header,
+            smallest=0,
+        )
     layout = _Layout(
-        lines=_whole(fields, "lines", header),
-        samples=_whole(fields, "samples", header),
-        bands=_whole(fields, "bands", header),
+        lines=_whole(
+            fields,
+            "lines",
+            header,
+        ),
+        samples=_whole(
+            fields,
+            "samples",
+            header,
+        ),
+        bands=_whole(
+            fields,
+            "bands",
+            header,
+        ),
         offset=offset,
         dtype=np.dtype(BYTE_ORDERS[order] + TYPES[kind]),
         interleave=interleave,
@@ -152,7 +214,12 @@ def _whole(
     text = fields.get(name, "")
     if text.isdigit() and int(text) >= smallest:
         return int(text)
-    raise DataError(f"field {name!r}", where=header, expected=f"a whole number from {smallest} on", got=repr(text))
+    raise DataError(
+        f"field {name!r}",
+        where=header,
+        expected=f"a whole number from {smallest} on",
+        got=repr(text),
+    )
 
 
 def _load(data: Path, layout: _Layout) -> np.ndarray:
@@ -177,8 +244,18 @@ def _load(data: Path, layout: _Layout) -> np.ndarray:
         )
     count = layout.lines * layout.samples * layout.bands
     if layout.is_packed:
-        stored = np.frombuffer(packed, layout.dtype, count)
+        stored = np.frombuffer(
+            packed,
+            layout.dtype,
+            count,
+        )
     else:
-        stored = np.fromfile(data, layout.dtype, count, offset=layout.offset)
+        stored = np.fromfile(
+            data,
+            layout.dtype,
+            count,
+            offset=layout.offset,
+        )
+    # In one block, bands last, in the machine's own byte order.
     upright = layout.upright(stored)
     return np.ascontiguousarray(upright, dtype=layout.dtype.newbyteorder("="))

@@ -57,8 +57,10 @@ def find_data(header: Path) -> Path:
             candidates.append(path)
     # ENVI's own custom, a name without an ending more than the header's, leaves no doubt.
     exact = header.with_name(stem)
-    if exact in candidates or len(candidates) == 1:
-        return exact if exact in candidates else candidates[0]
+    if exact in candidates:
+        return exact
+    if len(candidates) == 1:
+        return candidates[0]
     if candidates:
         raise DataError(
             "several data files beside the ENVI header",
@@ -118,6 +120,7 @@ def parse_header(file: Path) -> dict[str, str]:
             open_value = None
         else:
             open_value.append(line)
+    # The end of the text came before the end of a value.
     if open_value is not None:
         raise DataError(
             "a brace that is never closed", where=file, got=f"field {name!r}", hint="is the header cut short?"
@@ -149,7 +152,12 @@ def numbers(
     try:
         return np.asarray([float(entry) for entry in entries])
     except ValueError as error:
-        raise DataError(f"field {name!r}", where=file, expected="numbers", got=str(error)) from None
+        raise DataError(
+            f"field {name!r}",
+            where=file,
+            expected="numbers",
+            got=str(error),
+        ) from None
 
 
 def facts_of(
@@ -170,11 +178,17 @@ def facts_of(
         DataError: A list that holds anything but numbers, or not one entry a band.
     """
 
+    notes: tuple[str, ...] = ()
+
     def one_a_band(name: str) -> Optional[np.ndarray]:
-        found = numbers(fields, name, file)
-        # A single image often keeps the list of the cube that it was cut from, with a single entry or more.
-        if found is not None and found.size != count:
-            raise DataError(f"field {name!r}", where=file, expected=f"{count} numbers as bands", got=found.size)
+        nonlocal notes
+        found, told = _list_of(
+            fields,
+            name,
+            file,
+            count,
+        )
+        notes += told
         return found
 
     names = tuple(listed(fields, "band names"))
@@ -182,37 +196,74 @@ def facts_of(
     listed_centres = one_a_band("wavelength")
     if listed_centres is None:
         listed_centres, unit = from_names(names)
-    centres, notes = in_nm(listed_centres, unit, file.name)
+    centres, converted = in_nm(
+        listed_centres,
+        unit,
+        file.name,
+    )
+    notes += converted
     widths = one_a_band("fwhm")
     # Widths have the unit of the centres.
     if widths is not None and centres is not None and listed_centres is not None:
         widths = widths * _factor_between(listed_centres, centres)
     scale = one_a_band("data gain values")
     offset = one_a_band("data offset values")
-    factor = numbers(fields, "reflectance scale factor", file)
+    factor = numbers(
+        fields,
+        "reflectance scale factor",
+        file,
+    )
     if scale is None and factor is not None and factor[0] > 0:
         scale = np.full(count, 1.0 / factor[0])
-    good = one_a_band("bbl")
-    no_data = numbers(fields, "data ignore value", file)
+    flags = one_a_band("bbl")
+    good = None
+    if flags is not None:
+        good = flags != 0
+    # A list may stand here, one number a band; they are the same in all files at hand.
+    ignored = numbers(
+        fields,
+        "data ignore value",
+        file,
+    )
     bands = BandFacts(
         count=count,
         wavelengths_nm=centres,
         fwhm_nm=widths,
         names=names,
-        good=None if good is None else good != 0,
+        good=good,
         scale=scale,
         offset=offset,
     )
+    no_data = None
+    if ignored is not None:
+        no_data = float(ignored[0])
     facts = FileFacts(
         ground=ground_of(fields),
         bands=bands,
-        no_data=None if no_data is None else float(no_data[0]),
+        no_data=no_data,
         units=fields.get("data units", ""),
         dtype=dtype.newbyteorder("=").name,
         acquired=fields.get("acquisition time", ""),
         sensor=fields.get("sensor type", ""),
     )
     return facts, notes
+
+
+def _list_of(
+    fields: dict[str, str],
+    name: str,
+    file: Path,
+    count: int,
+) -> tuple[Optional[np.ndarray], tuple[str, ...]]:
+    """Return a list of one number a band; None, and a note, where it is none."""
+    # A subset often keeps the lists of the cube that it was cut from: no fault of its numbers.
+    try:
+        found = numbers(fields, name, file)
+    except DataError:
+        return None, (f"{file.name}: field {name!r} is not used, it holds more than numbers",)
+    if found is None or found.size == count:
+        return found, ()
+    return None, (f"{file.name}: field {name!r} is not used, it has {found.size} numbers for {count} bands",)
 
 
 def _factor_between(before: np.ndarray, after: np.ndarray) -> float:
@@ -245,7 +296,11 @@ def _transform_of(entries: Sequence[str]) -> Optional[Affine]:
     # Degrees, against the clock.
     angle = 0.0
     for entry in entries[MAP_FIELDS:]:
-        match = re.match(r"rotation\s*=\s*([-+.\deE]+)", entry, re.IGNORECASE)
+        match = re.match(
+            r"rotation\s*=\s*([-+.\deE]+)",
+            entry,
+            re.IGNORECASE,
+        )
         if match:
             angle = np.deg2rad(-float(match[1]))
     a = float(np.cos(angle) * width)
@@ -262,11 +317,20 @@ def _epsg_of(entries: Sequence[str]) -> Optional[int]:
     if not entries:
         return None
     projection = entries[0].lower()
-    words = [re.sub(r"[^a-z0-9]", "", entry.lower()) for entry in entries[MAP_FIELDS:]]
+    # "WGS-84" and "WGS 84" are one word then.
+    words = [
+        re.sub(
+            r"[^a-z0-9]",
+            "",
+            entry.lower(),
+        )
+        for entry in entries[MAP_FIELDS:]
+    ]
     if WGS84 not in words:
         return None
     if projection.startswith("geographic"):
         return WGS84_DEGREES
+    # UTM's zone and hemisphere come right behind the numbers.
     is_zone = len(words) > 1 and words[0].isdigit() and 1 <= int(words[0]) <= UTM_ZONES
     if projection != "utm" or not is_zone:
         return None

@@ -27,6 +27,16 @@ def has_rasterio() -> bool:
     return find_spec("rasterio") is not None
 
 
+def if_gdal_knows(file: Path, request: Request) -> Optional[RawArray]:
+    """Read a file of any kind, if GDAL is there and knows it; None else."""
+    if not has_rasterio():
+        return None
+    try:
+        return read_with_gdal(file, request)
+    except DataError:
+        return None
+
+
 def read_with_gdal(file: Path, request: Request) -> RawArray:
     """Read all bands of a file, alpha made a mask, with everything that GDAL knows of them.
 
@@ -43,7 +53,11 @@ def read_with_gdal(file: Path, request: Request) -> RawArray:
             where=file,
             hint='pip install "paddle_umsft[geo]" (or pip install rasterio)',
         )
-    found = guarded(file, "GDAL raster", lambda: _read(file))
+    found = guarded(
+        file,
+        "GDAL raster",
+        lambda: _read(file),
+    )
     assert isinstance(found, RawArray)
     return found
 
@@ -73,13 +87,24 @@ def _all_of(source: Any, file: Path) -> RawArray:
     # A file of nothing but alpha bands has its colours misnamed.
     if not numbers:
         numbers = list(source.indexes)
+    # GDAL counts bands from 1, and has them first.
     stack = source.read(numbers)  # (C, H, W)
-    values = np.ascontiguousarray(np.moveaxis(stack, 0, -1))  # (H, W, C)
+    values = np.ascontiguousarray(
+        np.moveaxis(
+            stack,
+            0,
+            -1,
+        )
+    )  # (H, W, C)
     mask = _own_mask(source, kinds)
     places = [number - 1 for number in numbers]
     bands = [_items_of(source, number) for number in numbers]
     items = {name.lower(): text for name, text in source.tags().items()}
-    known, notes = band_facts(bands, items, file.name)
+    known, notes = band_facts(
+        bands,
+        items,
+        file.name,
+    )
     if len(numbers) < source.count:
         notes += (f"{file.name}: its alpha channel is a mask, no band",)
     scale = np.asarray(source.scales, float)[places]
@@ -87,7 +112,11 @@ def _all_of(source: Any, file: Path) -> RawArray:
     time = next((items[name] for name in TIME_ITEMS if items.get(name)), "")
     facts = FileFacts(
         ground=_ground_of(source),
-        bands=_with_scale(known, scale, offset),
+        bands=_with_scale(
+            known,
+            scale,
+            offset,
+        ),
         no_data=_no_data_of(source.nodatavals[places[0]]),
         units=next((unit for unit in source.units if unit), ""),
         dtype=str(values.dtype),
@@ -102,7 +131,11 @@ def _all_of(source: Any, file: Path) -> RawArray:
     )
 
 
-def _with_scale(known: BandFacts, scale: np.ndarray, offset: np.ndarray) -> BandFacts:
+def _with_scale(
+    known: BandFacts,
+    scale: np.ndarray,
+    offset: np.ndarray,
+) -> BandFacts:
     """Return facts of bands with scale and offset, where GDAL has any other than 1 and 0."""
     if np.any(scale != 1):
         known = replace(known, scale=scale)
@@ -150,6 +183,7 @@ def _ground_of(source: Any) -> Georeference:
     if source.crs:
         wkt = source.crs.to_wkt()
         epsg = source.crs.to_epsg()
+    # GDAL's answer for a file that says nothing.
     if source.transform.is_identity and not wkt:
         return Georeference()
     a, b, c, d, e, f = transform

@@ -38,7 +38,12 @@ KEY_LENGTH = 4
 HALF = 0.5
 
 
-def facts_by_tags(page: Any, count: int, dtype: np.dtype, where: str) -> tuple[FileFacts, tuple[str, ...]]:
+def facts_by_tags(
+    page: Any,
+    count: int,
+    dtype: np.dtype,
+    where: str,
+) -> tuple[FileFacts, tuple[str, ...]]:
     """Return what the tags of a TIFF's first page say.
 
     Args:
@@ -75,7 +80,11 @@ def facts_by_tags(page: Any, count: int, dtype: np.dtype, where: str) -> tuple[F
             bands[band].imagery[name] = text
         else:
             bands[band].items[name] = text
-    known, notes = band_facts(bands, items, where)
+    known, notes = band_facts(
+        bands,
+        items,
+        where,
+    )
     if np.any(scale != 1):
         known = replace(known, scale=scale)
     if np.any(offset != 0):
@@ -142,7 +151,11 @@ def _keys_of(page: Any) -> dict[int, int]:
     if directory is None:
         return keys
     # The first four numbers are a head.
-    for start in range(KEY_LENGTH, len(directory) - KEY_LENGTH + 1, KEY_LENGTH):
+    for start in range(
+        KEY_LENGTH,
+        len(directory) - KEY_LENGTH + 1,
+        KEY_LENGTH,
+    ):
         key, place, _, value = directory[start : start + KEY_LENGTH]
         if place == 0:
             keys[int(key)] = int(value)
@@ -155,6 +168,7 @@ def _transform_of(page: Any) -> Optional[Affine]:
     if matrix is not None:
         a, b, _, c, d, e, _, f = (float(number) for number in matrix[:8])
         return a, b, c, d, e, f
+    # A tie point holds (column, row, level, x, y, z); rows run against y.
     size = _value(page, PIXEL_SCALE)
     tie = _value(page, TIE_POINTS)
     if size is None or tie is None:

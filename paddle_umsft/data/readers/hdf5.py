@@ -1,17 +1,27 @@
-"""HDF5 and what is built on it (.h5, .he5, .hdf5, netCDF-4): arrays in nested groups, named by their path."""
+"""HDF5 and what is built on it (.h5, .he5, .hdf5, netCDF-4), and netCDF before it: arrays in groups, by their paths.
+
+References:
+    CF Conventions 1.11, sections 2.5.1 (_FillValue, missing_value) and 8.1 (scale_factor, add_offset).
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import numpy as np
 
+from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
 from paddle_umsft.data.readers.named import Entry, read_named
 
 # HDF5's first bytes; a block of the user's own may stand before them, of 512 bytes or a power of two times that.
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+# netCDF 3 and before.
+CLASSIC_MAGIC = b"CDF"
+# Attributes that name the number which means "no data".
+FILL_ATTRIBUTES = ("_FillValue", "missing_value", "NoData_value", "nodata")
 
 
 def read_hdf5(file: Path, request: Request) -> RawArray:
@@ -20,8 +30,23 @@ def read_hdf5(file: Path, request: Request) -> RawArray:
     Raises:
         DataError: Not readable, unknown key, no array that fits, or several.
     """
-    entries = guarded(file, "HDF5 file", lambda: hdf5_entries(file))
-    return read_named(file, entries, request)
+    with file.open("rb") as stream:
+        head = stream.read(len(CLASSIC_MAGIC))
+    listing = hdf5_entries
+    kind = "HDF5 file"
+    if head == CLASSIC_MAGIC:
+        listing = _classic_entries
+        kind = "netCDF file"
+    entries = guarded(
+        file,
+        kind,
+        lambda: listing(file),
+    )
+    return read_named(
+        file,
+        entries,
+        request,
+    )
 
 
 def hdf5_entries(file: Path) -> dict[str, Entry]:
@@ -39,8 +64,10 @@ def hdf5_entries(file: Path) -> dict[str, Entry]:
             kind=str(item.dtype),
             load=hdf5_loader(file, name),
             is_numeric=item.dtype.kind in "iuf",
+            facts=_facts_of(dict(item.attrs), item.dtype),
         )
 
+    # Links to other files are not followed by this walk.
     with h5py.File(file, "r") as handle:
         handle.visititems(note)
     return entries
@@ -56,3 +83,60 @@ def hdf5_loader(file: Path, name: str) -> Callable[[], np.ndarray]:
             return np.asarray(handle[name][()])
 
     return load
+
+
+def _classic_entries(file: Path) -> dict[str, Entry]:
+    """List the variables of a netCDF file that is not HDF5."""
+    from scipy.io import netcdf_file
+
+    entries = {}
+    with netcdf_file(str(file), "r", mmap=False) as handle:
+        for name, variable in handle.variables.items():
+            values = np.array(variable.data)
+            # The machine's own byte order: these files have the other one.
+            values = values.astype(values.dtype.newbyteorder("="))
+            entries[name] = Entry(
+                shape=values.shape,
+                kind=str(values.dtype),
+                load=_held(values),
+                is_numeric=values.dtype.kind in "iuf",
+                facts=_facts_of(vars(variable)["_attributes"], values.dtype),
+            )
+    return entries
+
+
+def _held(values: np.ndarray) -> Callable[[], np.ndarray]:
+    """Return what hands out an array that is loaded already."""
+    return lambda: values
+
+
+def _facts_of(attributes: dict[str, Any], dtype: np.dtype) -> FileFacts:
+    """Return what the attributes of an array say, by the conventions that netCDF files follow."""
+    no_data = None
+    for name in FILL_ATTRIBUTES:
+        if no_data is None:
+            no_data = _number(attributes.get(name))
+    scale = _number(attributes.get("scale_factor"))
+    offset = _number(attributes.get("add_offset"))
+    bands = BandFacts()
+    if scale is not None:
+        bands = replace(bands, scale=np.array([scale]))
+    if offset is not None:
+        bands = replace(bands, offset=np.array([offset]))
+    units = attributes.get("units", "")
+    if isinstance(units, bytes):
+        units = units.decode("utf-8", errors="replace")
+    return FileFacts(
+        bands=bands,
+        no_data=no_data,
+        units=str(units),
+        dtype=dtype.name,
+    )
+
+
+def _number(value: Any) -> Optional[float]:
+    """Return a single number of an attribute, or None."""
+    found = np.ravel(value)
+    if found.size == 1 and found.dtype.kind in "iuf":
+        return float(found[0])
+    return None

@@ -52,10 +52,19 @@ def read_image(named: Optional[Named], request: Request) -> RawArray:
         DataError: Missing, not readable, or bands that do not fit each other.
     """
     files = _band_files(named)
+    # Each file is one band: whichever of its arrays has two axes, or one band more.
     if files is not None:
         names = [file.stem for file in files]
-        band_request = Request(key=request.key, axes=(2, 3), option=request.option)
-        found = stack_bands(files, names, lambda file: read_array(file, band_request))
+        band_request = Request(
+            key=request.key,
+            axes=(2, 3),
+            option=request.option,
+        )
+        found = stack_bands(
+            files,
+            names,
+            lambda file: read_array(file, band_request),
+        )
         listed = ", ".join(file.name for file in files)
         return _with_note(found, f"{len(files)} files as bands, in this order: {listed}")
     path = Path(str(named)).expanduser()

@@ -47,10 +47,22 @@ def read_mat(file: Path, request: Request) -> RawArray:
     """
     is_hdf5 = _is_hdf5(file)
     if is_hdf5:
-        entries = guarded(file, "MATLAB v7.3 file", lambda: _hdf5_entries(file))
+        entries = guarded(
+            file,
+            "MATLAB v7.3 file",
+            lambda: _hdf5_entries(file),
+        )
     else:
-        entries = guarded(file, "MATLAB file", lambda: _variables(file))
-    found = read_named(file, entries, request)
+        entries = guarded(
+            file,
+            "MATLAB file",
+            lambda: _variables(file),
+        )
+    found = read_named(
+        file,
+        entries,
+        request,
+    )
     if is_hdf5 and not _is_by_matlab(file):
         note = f"{file.name}: plain HDF5 under MATLAB's name, axes as they are stored (MATLAB's own are turned over)"
         return replace(found, notes=(*found.notes, note))
@@ -83,7 +95,14 @@ def _variables(file: Path) -> dict[str, Entry]:
     if is_level5(file):
         listed = list_variables(file)
     else:
-        listed = [Variable(name, tuple(shape), kind) for name, shape, kind in scipy.io.whosmat(str(file))]
+        listed = [
+            Variable(
+                name,
+                tuple(shape),
+                kind,
+            )
+            for name, shape, kind in scipy.io.whosmat(str(file))
+        ]
     entries = {}
     for variable in listed:
         entries[variable.name] = Entry(
@@ -111,6 +130,7 @@ def _hdf5_entries(file: Path) -> dict[str, Entry]:
     """List the arrays of a v7.3 file, those in structs by their path."""
     import h5py
 
+    # What MATLAB wrote is turned over, and nothing else.
     is_reversed = _is_by_matlab(file)
     entries = {}
     with h5py.File(file, "r") as handle:

@@ -87,7 +87,12 @@ def list_variables(file: Path) -> list[Variable]:
             start = stream.tell()
             if start + length > size:
                 raise ValueError("the file ends within a variable")
-            variable = _variable(stream, kind, length, order)
+            variable = _variable(
+                stream,
+                kind,
+                length,
+                order,
+            )
             if variable is not None:
                 found.append(variable)
             stream.seek(start + length)
@@ -108,27 +113,51 @@ def _variable(
         head = head[TAG_BYTES:]
     if kind != MATRIX:
         return None
-    flags, place = _part(head, 0, order)
+    flags, place = _part(
+        head,
+        0,
+        order,
+    )
     (bits,) = struct.unpack_from(order + "I", flags)
     number = bits & 0xFF
     shape: tuple[int, ...] = ()
     # An object has no dimensions of its own.
     if number != OPAQUE:
-        dimensions, place = _part(head, place, order)
+        dimensions, place = _part(
+            head,
+            place,
+            order,
+        )
         shape = struct.unpack(f"{order}{len(dimensions) // 4}i", dimensions)
-    name, _ = _part(head, place, order)
+    name, _ = _part(
+        head,
+        place,
+        order,
+    )
     # What MATLAB keeps for itself has no name.
     if not name:
         return None
     label = CLASSES.get(number, f"class {number}")
     if bits & LOGICAL_FLAG:
         label = "logical"
-    return Variable(name=name.decode("latin-1"), shape=shape, kind=label)
+    return Variable(
+        name=name.decode("latin-1"),
+        shape=shape,
+        kind=label,
+    )
 
 
-def _part(head: bytes, place: int, order: str) -> tuple[bytes, int]:
+def _part(
+    head: bytes,
+    place: int,
+    order: str,
+) -> tuple[bytes, int]:
     """Return the data of a part of an element, and where the next one begins: at a multiple of eight bytes."""
-    kind, length = struct.unpack_from(order + "II", head, place)
+    kind, length = struct.unpack_from(
+        order + "II",
+        head,
+        place,
+    )
     # Up to four bytes of data stand within the tag, whose upper half then is their number.
     small = kind >> 16
     if small:

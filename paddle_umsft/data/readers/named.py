@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Callable, Optional
 
 import numpy as np
 
-from paddle_umsft.data.facts import BandFacts, FileFacts
+from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
 from paddle_umsft.errors import DataError
 
@@ -32,12 +32,14 @@ class Entry:
         kind: Its type as the format names it, for messages.
         load: Loads it.
         is_numeric: Integers or real numbers; text, structs and the like cannot be an image.
+        facts: What the format says of this array beside its numbers.
     """
 
     shape: tuple[int, ...]
     kind: str
     load: Callable[[], np.ndarray]
     is_numeric: bool = True
+    facts: FileFacts = field(default_factory=FileFacts)
 
     @property
     def axes(self) -> int:
@@ -64,26 +66,59 @@ def read_named(
     """
     key = request.key
     if key is None:
-        key = _only_fitting(file, entries, request)
+        key = _only_fitting(
+            file,
+            entries,
+            request,
+        )
     elif key not in entries:
-        raise DataError(f"no key {key!r}", where=file, got=_listing(entries))
-    values = guarded(file, "array", entries[key].load)
-    wavelengths = _wavelengths_beside(file, entries, key)
+        raise DataError(
+            f"no key {key!r}",
+            where=file,
+            got=_listing(entries),
+        )
+    values = guarded(
+        file,
+        "array",
+        entries[key].load,
+    )
+    wavelengths = _wavelengths_beside(
+        file,
+        entries,
+        key,
+    )
     notes: tuple[str, ...] = ()
     if wavelengths is None:
-        name, wavelengths = _list_beside(file, entries, key, SHORT_KEYS)
+        name, wavelengths = _list_beside(
+            file,
+            entries,
+            key,
+            SHORT_KEYS,
+        )
         if wavelengths is not None:
             notes = (f"{file.name}: {name} beside {key} taken as its wavelengths",)
-    _, widths = _list_beside(file, entries, key, WIDTH_KEYS)
-    _, good = _list_beside(file, entries, key, GOOD_KEYS)
-    bands = BandFacts(fwhm_nm=widths)
+    # Of the same length as the bands, or they are something else.
+    _, widths = _list_beside(
+        file,
+        entries,
+        key,
+        WIDTH_KEYS,
+    )
+    _, good = _list_beside(
+        file,
+        entries,
+        key,
+        GOOD_KEYS,
+    )
+    own = entries[key].facts
+    bands = replace(own.bands, fwhm_nm=widths)
     if good is not None:
         bands = replace(bands, good=good != 0)
     return RawArray(
         values=np.asarray(values),
         key=key,
         wavelengths=wavelengths,
-        facts=FileFacts(bands=bands),
+        facts=replace(own, bands=bands),
         notes=notes,
     )
 
@@ -109,7 +144,11 @@ def _list_beside(
         last = name.rpartition("/")[2].lower()
         is_list = entry.is_numeric and entry.axes == 1 and name != key
         if is_list and last in names and max(entry.shape) in (shape[0], shape[-1]):
-            listed = guarded(file, "array", entry.load)
+            listed = guarded(
+                file,
+                "array",
+                entry.load,
+            )
             return name, np.ravel(listed).astype(np.float64)
     return "", None
 
@@ -175,7 +214,11 @@ def _wavelengths_beside(
             # A single number is no list: MATLAB writes one as 1x1. Nor is a cube of one wavelength a pixel.
             is_list = entry.is_numeric and entry.axes == 1 and max(entry.shape, default=0) > 1
             if is_called_so and is_list and name != key:
-                listed = guarded(file, "array", entry.load)
+                listed = guarded(
+                    file,
+                    "array",
+                    entry.load,
+                )
                 return np.ravel(listed).astype(np.float64)
     return None
 

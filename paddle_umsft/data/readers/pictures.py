@@ -44,7 +44,11 @@ def read_picture(file: Path, request: Request) -> RawArray:
         mask=mask,
         notes=notes,
     )
-    return turned(found, orientation_of(file), file.name)
+    return turned(
+        found,
+        orientation_of(file),
+        file.name,
+    )
 
 
 def orientation_of(file: Path) -> int:
@@ -53,6 +57,7 @@ def orientation_of(file: Path) -> int:
     References:
         Exif 2.32 (CIPA DC-008), 4.5 and 4.6: APP1 segment, TIFF header, entries of the first directory.
     """
+    # PNG and BMP have no such tag that cameras write.
     head = file.read_bytes()[:HEAD_BYTES]
     if not head.startswith(JPEG):
         return UPRIGHT
@@ -62,10 +67,22 @@ def orientation_of(file: Path) -> int:
     tiff = head[start + len(EXIF) :]
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2], "")
     try:
-        (directory,) = struct.unpack_from(order + "I", tiff, 4)
-        (entries,) = struct.unpack_from(order + "H", tiff, directory)
+        (directory,) = struct.unpack_from(
+            order + "I",
+            tiff,
+            4,
+        )
+        (entries,) = struct.unpack_from(
+            order + "H",
+            tiff,
+            directory,
+        )
         for entry in range(entries):
-            tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, directory + 2 + ENTRY_BYTES * entry)
+            tag, _, _, value = struct.unpack_from(
+                order + "HHIH",
+                tiff,
+                directory + 2 + ENTRY_BYTES * entry,
+            )
             if tag == ORIENTATION:
                 return int(value)
     except struct.error:

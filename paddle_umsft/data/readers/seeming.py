@@ -12,6 +12,7 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 ANNEX_POINTER = b"/annex/objects/"
 WEB_PAGES = (b"<!doctype html", b"<html")
 ERROR_PAGES = (b"<?xml",)
+HDF4 = b"\x0e\x03\x13\x01"
 ZIP = b"PK\x03\x04"
 GZIP = b"\x1f\x8b"
 # Formats that are XML, zip or gzip themselves, or may be.
@@ -33,15 +34,29 @@ def check_is_data(file: Path) -> None:
     with file.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
     if not head:
-        raise DataError("the file is empty", where=file, hint="copy or download it again")
+        raise DataError(
+            "the file is empty",
+            where=file,
+            hint="copy or download it again",
+        )
     if head.startswith(LFS_POINTER):
         raise DataError(
             "a Git LFS pointer, not the file itself",
             where=file,
             hint="git lfs install; git lfs pull in its repository fetches it",
         )
+    if head.startswith(HDF4):
+        raise DataError(
+            "HDF4, which h5py does not know",
+            where=file,
+            hint="gdal_translate takes an image out of it: gdalinfo lists their names",
+        )
     if head.startswith(ANNEX_POINTER):
-        raise DataError("a git-annex pointer, not the file itself", where=file, hint="git annex get FILE fetches it")
+        raise DataError(
+            "a git-annex pointer, not the file itself",
+            where=file,
+            hint="git annex get FILE fetches it",
+        )
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     suffix = file.suffix.lower()
     if text.startswith(WEB_PAGES):
@@ -57,6 +72,14 @@ def check_is_data(file: Path) -> None:
             hint="most likely a server's error report: read it in an editor, and download again",
         )
     if head.startswith(ZIP) and suffix not in ZIP_SUFFIXES:
-        raise DataError("a zip archive", where=file, hint="unzip it, and give what is in it")
+        raise DataError(
+            "a zip archive",
+            where=file,
+            hint="unzip it, and give what is in it",
+        )
     if head.startswith(GZIP) and suffix in GZIP_SUFFIXES:
-        raise DataError("a gzip archive", where=file, hint="gunzip it (or tar xf), and give what is in it")
+        raise DataError(
+            "a gzip archive",
+            where=file,
+            hint="gunzip it (or tar xf), and give what is in it",
+        )

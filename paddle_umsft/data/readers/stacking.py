@@ -32,6 +32,7 @@ def stack_bands(
     Raises:
         DataError: A file holds several bands, or is of another size or type than the first.
     """
+    # Allocated whole: a list of bands beside the cube would need twice the memory.
     first = read(files[0])
     image = _single(first, files[0])
     cube = np.empty((*image.shape, len(files)), image.dtype)  # (H, W, C)
@@ -85,4 +86,9 @@ def _single(found: RawArray, file: Path) -> np.ndarray:
         return values
     if values.ndim == 3 and values.shape[2] == 1 and found.is_upright:
         return np.asarray(values[:, :, 0])
-    raise DataError("several bands in a file of a stack", where=file, expected="one band", got=f"shape {values.shape}")
+    raise DataError(
+        "several bands in a file of a stack",
+        where=file,
+        expected="one band",
+        got=f"shape {values.shape}",
+    )

@@ -11,7 +11,7 @@ from paddle_umsft.data.readers.base import RawArray, Reader, Request, require_fi
 from paddle_umsft.data.readers.cave import cave_name, is_cave, read_cave
 from paddle_umsft.data.readers.envi import read_envi
 from paddle_umsft.data.readers.envi_header import find_header
-from paddle_umsft.data.readers.gdal import read_with_gdal
+from paddle_umsft.data.readers.gdal import if_gdal_knows, read_with_gdal
 from paddle_umsft.data.readers.hdf5 import read_hdf5
 from paddle_umsft.data.readers.mat import read_mat
 from paddle_umsft.data.readers.npy import read_npy
@@ -98,7 +98,7 @@ FILE_FORMATS = (
     FileFormat(suffixes=(".npy",), read=read_npy),
     FileFormat(suffixes=(".npz",), read=read_npz),
     FileFormat(suffixes=(".tif", ".tiff"), read=read_tiff),
-    FileFormat(suffixes=(".h5", ".hdf5", ".he5", ".nc", ".nc4"), read=read_hdf5),
+    FileFormat(suffixes=(".h5", ".hdf5", ".hdf", ".he5", ".nc", ".nc4"), read=read_hdf5),
     FileFormat(suffixes=(".jp2", ".vrt"), read=read_with_gdal),
     FileFormat(
         suffixes=(".png", ".jpg", ".jpeg", ".bmp"),
@@ -215,6 +215,9 @@ def _read(
     # ENVI's data files may have any name.
     if find_header(file) is not None:
         return read_envi(file, request)
+    other = if_gdal_knows(file, request)
+    if other is not None:
+        return other
     raise DataError(
         "unknown kind of file",
         where=file,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
 
+from paddle_umsft.data.facts import BandFacts
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
-from paddle_umsft.data.readers.gdal import has_rasterio, read_with_gdal
+from paddle_umsft.data.readers.gdal import has_rasterio, if_gdal_knows
 from paddle_umsft.data.readers.geotiff_tags import facts_by_tags
 from paddle_umsft.data.readers.turning import turned
 from paddle_umsft.errors import DataError
@@ -20,12 +21,17 @@ from paddle_umsft.errors import DataError
 # tifffile's letters for the axes of an image: rows, columns, and samples or channels of a pixel before or behind.
 BANDS_BEHIND = ("YXS", "YXC")
 BANDS_BEFORE = ("SYX", "CYX")
+SINGLE_BAND = "YX"
 # Samples that no other kind of file has, by the tag's numbers: premultiplied and plain alpha.
 ALPHA_SAMPLES = (1, 2)
 EXTRA_SAMPLES = 338
 ORIENTATION = 274
 # Kinds of pages by the bits of their tag: smaller copies, and masks.
 REDUCED_OR_MASK = 1 | 4
+# What the numbers stand for: light turned over, colours of a table.
+WHITE_IS_ZERO = 0
+PALETTE = 3
+IMAGE_AXES = 3
 
 
 @dataclass(frozen=True)
@@ -36,11 +42,17 @@ class _Head:
         pages: Pages of full size that are no masks.
         orientation: 1 for an upright image.
         needs_codec: Name of a compression that tifffile cannot undo here, "" if it can.
+        photometric: What the numbers stand for, by the tag's numbers.
+        largest: The largest number that a sample can be, 0 for real numbers.
+        colours: (numbers, 3) uint8 colours of a palette, or None.
     """
 
     pages: int
     orientation: int
     needs_codec: str
+    photometric: int
+    largest: int
+    colours: Optional[np.ndarray]
 
 
 def read_tiff(file: Path, request: Request) -> RawArray:
@@ -49,11 +61,17 @@ def read_tiff(file: Path, request: Request) -> RawArray:
     Raises:
         DataError: Not readable.
     """
-    head = guarded(file, "TIFF file", lambda: _head_of(file))
+    # The directory decides who reads the image: GDAL sees only the first page of many.
+    head = guarded(
+        file,
+        "TIFF file",
+        lambda: _head_of(file),
+    )
     assert isinstance(head, _Head)
     found = None
     if head.pages == 1 and has_rasterio():
-        found = _by_gdal(file, request)
+        # GDAL does not know every kind of numbers; tifffile may.
+        found = if_gdal_knows(file, request)
     if found is None:
         if head.needs_codec:
             raise DataError(
@@ -61,20 +79,21 @@ def read_tiff(file: Path, request: Request) -> RawArray:
                 where=file,
                 hint='pip install imagecodecs, or pip install "paddle_umsft[geo]"',
             )
-        found = guarded(file, "TIFF file", lambda: _by_tifffile(file))
+        found = guarded(
+            file,
+            "TIFF file",
+            lambda: _by_tifffile(file),
+        )
         assert isinstance(found, RawArray)
+    found = _as_light(found, head, file)
     # A place on the ground goes before the way a camera was held.
     if found.facts.ground.is_known or head.orientation == 1:
         return found
-    return turned(found, head.orientation, file.name)
-
-
-def _by_gdal(file: Path, request: Request) -> Optional[RawArray]:
-    """Read by GDAL; None where it does not know the kind of numbers, and tifffile may."""
-    try:
-        return read_with_gdal(file, request)
-    except DataError:
-        return None
+    return turned(
+        found,
+        head.orientation,
+        file.name,
+    )
 
 
 def _head_of(file: Path) -> _Head:
@@ -92,7 +111,51 @@ def _head_of(file: Path) -> _Head:
         except (KeyError, ValueError):
             needs_codec = tifffile.COMPRESSION(first.compression).name
         orientation = first.tags.valueof(ORIENTATION, default=1)
-        return _Head(pages=len(pages), orientation=int(orientation), needs_codec=needs_codec)
+        return _Head(
+            pages=len(pages),
+            orientation=int(orientation),
+            needs_codec=needs_codec,
+            photometric=int(first.photometric),
+            largest=_largest_of(first),
+            colours=_colours_of(first),
+        )
+
+
+def _largest_of(page: Any) -> int:
+    """Return the largest number that a sample of a page can be, 0 where it is no unsigned integer."""
+    if page.dtype is None or page.dtype.kind != "u":
+        return 0
+    return int(2**page.bitspersample - 1)
+
+
+def _colours_of(page: Any) -> Optional[np.ndarray]:
+    """Return (numbers, 3) colours of a palette, or None."""
+    if page.colormap is None:
+        return None
+    # Palettes have 16 bits a colour, of which the lower eight repeat the upper ones.
+    upper = np.asarray(page.colormap) >> 8
+    return np.asarray(upper.T, np.uint8)
+
+
+def _as_light(found: RawArray, head: _Head, file: Path) -> RawArray:
+    """Return an image whose numbers grow with the light: negatives turned over, palettes looked up."""
+    if head.photometric == WHITE_IS_ZERO and head.largest > 0:
+        whole = np.asarray(head.largest, found.values.dtype)
+        note = f"{file.name}: 0 is white in it: numbers turned over"
+        return replace(found, values=whole - found.values, notes=(*found.notes, note))
+    if head.photometric == PALETTE and head.colours is not None:
+        numbers = found.values
+        if numbers.ndim == IMAGE_AXES:
+            numbers = numbers[:, :, 0]
+        note = f"{file.name}: the colours of its palette are read, not their numbers"
+        return replace(
+            found,
+            values=head.colours[numbers],  # (H, W, 3)
+            is_upright=True,
+            facts=replace(found.facts, bands=BandFacts()),
+            notes=(*found.notes, note),
+        )
+    return found
 
 
 class _Complaint(logging.Handler):
@@ -116,7 +179,14 @@ def _strict_tifffile() -> Iterator[None]:
 
 def _subfile(page: Any) -> int:
     """Return the bits that tell what a page is for; frames that share a page's tags are full images."""
-    return int(getattr(page, "subfiletype", 0) or 0)
+    return int(
+        getattr(
+            page,
+            "subfiletype",
+            0,
+        )
+        or 0
+    )
 
 
 def _by_tifffile(file: Path) -> RawArray:
@@ -129,12 +199,30 @@ def _by_tifffile(file: Path) -> RawArray:
         axes = series.axes
         page: Any = tiff.pages[0]
         extra = page.tags.valueof(EXTRA_SAMPLES, default=())
-        is_upright = axes in BANDS_BEHIND or axes in BANDS_BEFORE
+        is_upright = axes in BANDS_BEHIND or axes in BANDS_BEFORE or axes == SINGLE_BAND
         if axes in BANDS_BEFORE:
-            values = np.moveaxis(values, 0, -1)  # (C, H, W) -> (H, W, C)
-        values, mask, notes = _without_alpha(values, extra, is_upright, file)
-        count = _band_count(values, axes, is_upright)
-        facts, told = facts_by_tags(page, count, values.dtype, file.name)
+            values = np.moveaxis(
+                values,
+                0,
+                -1,
+            )  # (C, H, W) -> (H, W, C)
+        values, mask, notes = _without_alpha(
+            values,
+            extra,
+            is_upright,
+            file,
+        )
+        count = _band_count(
+            values,
+            axes,
+            is_upright,
+        )
+        facts, told = facts_by_tags(
+            page,
+            count,
+            values.dtype,
+            file.name,
+        )
     if len(tiff.series) > 1:
         notes += (f"{file.name}: the first of its {len(tiff.series)} images is read",)
     return RawArray(
@@ -147,7 +235,11 @@ def _by_tifffile(file: Path) -> RawArray:
     )
 
 
-def _band_count(values: np.ndarray, axes: str, is_upright: bool) -> int:
+def _band_count(
+    values: np.ndarray,
+    axes: str,
+    is_upright: bool,
+) -> int:
     """Return the number of bands: pages, where each holds one."""
     if values.ndim == 2:
         return 1
@@ -175,9 +267,14 @@ def _without_alpha(
     """
     kinds = [int(kind) for kind in np.ravel(extra)]
     places = [place for place, kind in enumerate(kinds) if kind in ALPHA_SAMPLES]
-    if not is_upright or not places or values.shape[2] <= len(kinds):
+    has_alpha = is_upright and bool(places) and values.ndim == IMAGE_AXES
+    if not has_alpha or values.shape[2] <= len(kinds):
         return values, None, ()
     alpha = values.shape[2] - len(kinds) + places[0]
     mask = values[:, :, alpha] > 0
-    bands = np.delete(values, alpha, axis=2)
+    bands = np.delete(
+        values,
+        alpha,
+        axis=2,
+    )
     return bands, mask, (f"{file.name}: its alpha channel is a mask, no band",)

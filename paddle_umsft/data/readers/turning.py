@@ -24,7 +24,11 @@ TURNS = {
 }
 
 
-def turned(found: RawArray, orientation: int, name: str) -> RawArray:
+def turned(
+    found: RawArray,
+    orientation: int,
+    name: str,
+) -> RawArray:
     """Turn a picture upright by its orientation tag, and say so.
 
     Args:

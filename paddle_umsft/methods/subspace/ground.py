@@ -53,6 +53,8 @@ class Ground:
         basis: (C, K) orthonormal spectral basis.
         msi_noise: Noise standard deviation of the MSI, relative to `level`.
         hsi_noise: The same for the LR-HSI, mean over bands.
+        clash: What PSF(MSI) and SRF(LR-HSI) differ by, noise or not: root mean square per coefficient of the spectrum
+            that it stands for, relative to `level`.
         lift: (C, M) linear estimate of a spectrum from its MSI pixel.
         inputs: Prepared MSI.
         recorded: (h, w, C) LR-HSI as it was recorded, divided by `level`.
@@ -70,6 +72,7 @@ class Ground:
     basis: np.ndarray
     msi_noise: float
     hsi_noise: float
+    clash: float
     lift: np.ndarray
     inputs: PixelInputs
     recorded: np.ndarray
@@ -185,8 +188,14 @@ def lay_ground(
     bounds = (pixel_noise(hr_msi), disagreement / psf_norm, degradations.noise_bound / level)
     msi_noise = min(bounds)
     lift = linear_lift(basis, power, degradations.srf, msi_noise)
+    lr_msi = operator.forward(hr_msi)
+    apart = lr_hsi @ degradations.srf.T - lr_msi  # (h, w, M)
+    whole = kept & (inside > ALL_INSIDE)
+    if not whole.any():
+        whole = kept
+    spectra = apart[whole] @ lift.T  # (n, C)
     if degradations.border == "reflect":
-        lr_hsi = without_outside(lr_hsi, operator.forward(hr_msi), degradations.srf, lift, inside)
+        lr_hsi = without_outside(lr_hsi, lr_msi, degradations.srf, lift, inside)
     return Ground(
         lr_hsi=lr_hsi,
         hr_msi=hr_msi,
@@ -197,6 +206,7 @@ def lay_ground(
         basis=basis,
         msi_noise=float(msi_noise),
         hsi_noise=float(np.sqrt(np.mean(band_noise**2))),
+        clash=float(np.sqrt(np.sum(spectra**2) / (len(spectra) * rank))),
         lift=lift.astype(np.float32),
         inputs=PixelInputs.of(lifted(hr_msi)),
         recorded=recorded,

@@ -36,6 +36,9 @@ PULL = 1e-2
 # Largest weight of the MSI, reached without noise; the LR-HSI's is 1. The MSI sees every pixel of the result itself,
 # so what it says is kept more closely.
 MSI_WEIGHT = 10.0
+# What the images contradict each other by is no noise that averages out: it counts as an error of the LR-HSI this many
+# times. Ten takes the rings off a real pair with a PSF of a whole LR pixel; a hundred would cost others 0.04 dB.
+CLASH_WEIGHT = 10.0
 TINY_VARIANCE = 1e-12
 
 
@@ -131,10 +134,13 @@ def agree(
     basis = ground.basis
     lr_coeffs = (ground.lr_hsi @ basis).astype(np.float32)  # (h, w, K)
     misfit = lr_coeffs - ground.operator.forward(prior)
-    # Prior variance per LR pixel over itself and the noise variances: how far the data may pull.
+    # Prior variance per LR pixel over itself and the error variances: how far the data may pull. Where the images
+    # contradict each other neither can be kept to the last digit: behind a wide PSF that would leave rings.
     variance = float(np.mean(misfit[ground.kept].astype(np.float64) ** 2)) + TINY_VARIANCE
-    lr_weight = variance / (variance + ground.hsi_noise**2)
-    msi_weight = MSI_WEIGHT * variance / (variance + MSI_WEIGHT * ground.msi_noise**2)
+    lr_error = ground.hsi_noise**2 + CLASH_WEIGHT * ground.clash**2
+    msi_error = ground.msi_noise**2 + ground.clash**2
+    lr_weight = variance / (variance + lr_error)
+    msi_weight = MSI_WEIGHT * variance / (variance + MSI_WEIGHT * msi_error)
     msi_trust: Optional[np.ndarray] = None
     if not np.all(ground.prepared.msi_trust == 1):
         msi_trust = ground.prepared.msi_trust

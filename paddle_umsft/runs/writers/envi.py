@@ -32,6 +32,7 @@ UTM_NORTH = 32600
 UTM_SOUTH = 32700
 UTM_ZONES = 60
 LATITUDE_LONGITUDE = 4326
+NO_BRACES = str.maketrans("{}\n", "() ")
 
 
 def write_envi(path: Path, product: Product, hint: Optional[str] = None) -> list[Path]:
@@ -55,7 +56,8 @@ def write_envi(path: Path, product: Product, hint: Optional[str] = None) -> list
         little = product.values.dtype.newbyteorder("<")
         with temporary.open("wb") as stream:
             for band in in_bands:
-                stream.write(np.ascontiguousarray(band, dtype=little).tobytes())
+                stored = np.ascontiguousarray(band, dtype=little)
+                stream.write(stored.tobytes())
 
     write_whole(data, write, hint=hint)
     write_text(path, header_text(product), hint=hint)
@@ -92,15 +94,18 @@ def header_text(product: Product) -> str:
 
 def _braced(values: Sequence[str]) -> str:
     """Return a list as ENVI writes it; what would end it too early is taken out."""
-    cleaned = [value.replace("{", "(").replace("}", ")").replace("\n", " ") for value in values]
-    return "{" + ", ".join(cleaned) + "}"
+    listed = ", ".join(values)
+    return "{" + listed.translate(NO_BRACES) + "}"
 
 
 def _band_fields(product: Product) -> list[tuple[str, str]]:
     """Return the lists with one entry a band."""
     facts = list(product.band_facts())
-    # A comma within a name would make two of it.
-    names = [band_description(number, fact).replace(",", ";") for number, fact in enumerate(facts, start=1)]
+    names = []
+    for number, fact in enumerate(facts, start=1):
+        name = band_description(number, fact)
+        # A comma within a name would make two of it.
+        names.append(name.replace(",", ";"))
     fields = [("band names", _braced(names))]
     if any(fact["wavelength_nm"] is not None for fact in facts):
         fields.append(("wavelength units", "Nanometers"))
@@ -108,7 +113,8 @@ def _band_fields(product: Product) -> list[tuple[str, str]]:
     if any(fact["fwhm_nm"] is not None for fact in facts):
         fields.append(("fwhm", _numbers(facts, "fwhm_nm", 0.0)))
     if product.bands.good is not None:
-        fields.append(("bbl", _braced([str(int(fact["good"])) for fact in facts])))
+        flags = [str(int(fact["good"])) for fact in facts]
+        fields.append(("bbl", _braced(flags)))
     if product.bands.scale is not None:
         fields.append(("data gain values", _numbers(facts, "scale", 1.0)))
     if product.bands.offset is not None:
@@ -118,8 +124,13 @@ def _band_fields(product: Product) -> list[tuple[str, str]]:
 
 def _numbers(facts: list[dict[str, Any]], name: str, missing: float) -> str:
     """Return a list of numbers, one a band."""
-    values = [missing if fact[name] is None else fact[name] for fact in facts]
-    return _braced([f"{value:.10g}" for value in values])
+    numbers = []
+    for fact in facts:
+        value = fact[name]
+        if value is None:
+            value = missing
+        numbers.append(f"{value:.10g}")
+    return _braced(numbers)
 
 
 def _ground_fields(ground: Georeference) -> list[tuple[str, str]]:
@@ -144,7 +155,8 @@ def _map_info(ground: Georeference) -> str:
         return ""
     column_x, _, x, column_y, _, y = ground.transform
     system, units = _projection(ground.epsg)
-    parts = [system[0], "1", "1", f"{x:.15g}", f"{y:.15g}", f"{size[0]:.15g}", f"{size[1]:.15g}"]
+    numbers = [f"{number:.15g}" for number in (x, y, *size)]
+    parts = [system[0], "1", "1", *numbers]
     parts += [*system[1:], f"units={units}"]
     # A turned image: counter-clockwise from the east, degrees.
     angle = math.degrees(math.atan2(column_y, column_x))

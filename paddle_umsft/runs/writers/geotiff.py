@@ -132,8 +132,8 @@ def _describe(file: Any, product: Product) -> None:
             file.update_tags(number, **tags)
         if imagery:
             file.update_tags(number, ns="IMAGERY", **imagery)
-        scales.append(1.0 if facts["scale"] is None else facts["scale"])
-        offsets.append(0.0 if facts["offset"] is None else facts["offset"])
+        scales.append(facts["scale"] or 1.0)
+        offsets.append(facts["offset"] or 0.0)
     if product.bands.scale is not None or product.bands.offset is not None:
         file.scales = scales
         file.offsets = offsets

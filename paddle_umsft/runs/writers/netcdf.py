@@ -72,10 +72,12 @@ def _dimensions(file: Any, product: Product) -> list[Any]:
     height, width, bands = product.values.shape
     wavelengths = product.bands.wavelengths_nm
     if wavelengths is None:
-        first = file.create_dataset("band", data=np.arange(1, bands + 1), track_order=True)
+        numbers = np.arange(1, bands + 1)
+        first = file.create_dataset("band", data=numbers, track_order=True)
         first.make_scale("band")
     else:
-        first = file.create_dataset("wavelength", data=np.asarray(wavelengths, np.float64), track_order=True)
+        nm = np.asarray(wavelengths, np.float64)
+        first = file.create_dataset("wavelength", data=nm, track_order=True)
         first.make_scale("wavelength")
         first.attrs["units"] = np.bytes_("nm")
         first.attrs["standard_name"] = np.bytes_("radiation_wavelength")
@@ -119,7 +121,8 @@ def _system(file: Any, ground: Georeference) -> None:
         system.attrs["spatial_ref"] = np.bytes_(text)
     geotransform = ground.geotransform
     if geotransform is not None:
-        system.attrs["GeoTransform"] = np.bytes_(" ".join(f"{number:.17g}" for number in geotransform))
+        numbers = [f"{number:.17g}" for number in geotransform]
+        system.attrs["GeoTransform"] = np.bytes_(" ".join(numbers))
 
 
 def _pack(cube: Any, product: Product) -> None:

@@ -74,6 +74,8 @@ def make_product(
     observation: Observation,
     history: str = "",
     valid: Optional[np.ndarray] = None,
+    *,
+    is_difference: bool = False,
 ) -> Product:
     """Undo to a fused cube what reading did to the HSI: normalisation, scale and offset, order of the bands.
 
@@ -82,6 +84,7 @@ def make_product(
         observation: What it was fused from; its facts and the divisor in `meta` count.
         history: How it was made, in a line.
         valid: (H, W), False where the cube means nothing; None: it means something everywhere.
+        is_difference: Not values but what they may be off by: an offset is none of it, and no type rounds it.
 
     Returns:
         The cube in the HSI's units and type, on the MSI's ground.
@@ -94,13 +97,15 @@ def make_product(
     if valid is not None:
         values[~valid] = np.nan
     if facts.is_scaled:
-        values = _unscaled(values, facts)
+        values = _unscaled(values, facts, is_difference=is_difference)
     values = facts.in_file_order(values, np.nan)
     bands = facts.bands
     if bands.count != values.shape[2]:
         # The file's bands are not known: those of the observation are.
         bands = BandFacts(count=values.shape[2], wavelengths_nm=observation.wavelengths_nm)
     kind = np.dtype(_stored_type(facts.dtype))
+    if is_difference:
+        kind = np.dtype(np.float32)
     stored, no_data = _stored(values, kind, facts.no_data)
     return Product(
         values=stored,
@@ -114,12 +119,17 @@ def make_product(
     )
 
 
-def _unscaled(values: np.ndarray, facts: FileFacts) -> np.ndarray:
+def _unscaled(
+    values: np.ndarray,
+    facts: FileFacts,
+    *,
+    is_difference: bool,
+) -> np.ndarray:
     """Take the offset off and divide by the scale, which the file names for its bands in its own order."""
     order: Any = slice(None)
     if facts.order is not None:
         order = list(facts.order)
-    if facts.bands.offset is not None:
+    if facts.bands.offset is not None and not is_difference:
         values = values - facts.bands.offset[order]
     if facts.bands.scale is not None:
         values = values / facts.bands.scale[order]

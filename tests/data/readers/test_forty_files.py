@@ -51,6 +51,12 @@ def dead(band: int, value: float, dtype: Any = np.int16) -> np.ndarray:
     return cube
 
 
+def mostly_empty() -> np.ndarray:
+    cube = image()
+    cube[2:, :, 3] = NO_DATA
+    return cube
+
+
 ENVI_FILES = [
     Odd("bil", envi(interleave="bil")),
     Odd("bip", envi(interleave="bip")),
@@ -113,6 +119,13 @@ ENVI_FILES = [
         left_out=[3],
     ),
     Odd(
+        "band without data in most pixels",
+        envi(mostly_empty(), lines=f"data ignore value = {NO_DATA}\n"),
+        image()[:, :, GOOD],
+        left_out=[3],
+        note="most of the pixels",
+    ),
+    Odd(
         "gains and offsets",
         envi(lines=f"data gain values = {braces(GAINS)}\ndata offset values = {braces(OFFSETS)}\n"),
         image() * GAINS + OFFSETS,
@@ -123,6 +136,9 @@ ENVI_FILES = [
         envi(lines="reflectance scale factor = 10000\n"),
         facts={"scale": np.full(BANDS, 1e-4), "is_scaled": False},
     ),
+    Odd("wavelengths of another cube", envi(lines="wavelength = {450, 520}\n"), note="2 numbers for 6 bands"),
+    Odd("widths that are none", envi(lines="fwhm = {a, b, c, d, e, f}\n"), note="more than numbers"),
+    Odd("unsaid -9999", envi(with_hole()), hole=HOLE, note="no data (-9999)"),
     Odd("map info", envi(lines=UTM), transform=TRANSFORM, epsg=32633),
     Odd("map info by another pixel", envi(lines=REFERENCE_PIXEL), transform=TRANSFORM, epsg=32733),
     Odd(
@@ -252,12 +268,33 @@ def short_name(folder: Path) -> Path:
     return folder / "x.npz"
 
 
+def conventions(folder: Path) -> Path:
+    with h5py.File(folder / "x.nc", "w") as file:
+        file["reflectance"] = with_hole()
+        file["reflectance"].attrs.update({"_FillValue": np.int16(NO_DATA), "scale_factor": 0.5, "add_offset": 3.0})
+    return folder / "x.nc"
+
+
+def classic(folder: Path) -> Path:
+    with scipy.io.netcdf_file(str(folder / "x.nc"), "w") as file:
+        for name, length in (("y", ROWS), ("x", COLUMNS), ("band", BANDS)):
+            file.createDimension(name, length)
+        variable = file.createVariable("reflectance", "i2", ("y", "x", "band"))
+        variable[:] = with_hole()
+        variable.missing_value = np.int16(NO_DATA)
+        listed = file.createVariable("wavelength", "f8", ("band",))
+        listed[:] = NM
+    return folder / "x.nc"
+
+
 OTHERS = [
     Odd("pages", stack, note="bands, rows, columns"),
     Odd("a .mat by h5py", python_mat, note="plain HDF5"),
     Odd("a .mat by MATLAB", matlab_mat),
     Odd("a packed .mat with text, struct and cells", packed_mat),
     Odd("HDF5 in groups", groups, wavelengths=NM, facts={"fwhm_nm": WIDTHS}),
+    Odd("netCDF 4 by the conventions", conventions, image() * 0.5 + 3, hole=HOLE, facts={"is_scaled": True}),
+    Odd("netCDF 3", classic, hole=HOLE, wavelengths=NM, facts={"no_data": float(NO_DATA)}),
     Odd("wavelengths called wl", short_name, wavelengths=NM, note="taken as its wavelengths"),
 ]
 
@@ -364,8 +401,6 @@ def test_envi_as_spy_reads_it(tmp_path: Path) -> None:
         (envi(instead={"samples": "many"}), ("samples", "many")),
         (envi(instead={"interleave": "bsx"}), ("interleave", "bsx")),
         (envi(lines="wavelength = {450, 520"), ("never closed",)),
-        (envi(lines="wavelength = {450, 520}\n"), ("wavelength", "6 numbers")),
-        (envi(lines="fwhm = {a, b, c, d, e, f}\n"), ("fwhm", "numbers")),
     ],
 )
 def test_envi_that_cannot_be(tmp_path: Path, write: Any, facts: tuple[str, ...]) -> None:
@@ -423,6 +458,19 @@ def test_a_camera_held_otherwise(tmp_path: Path, orientation: int, suffix: str) 
     assert any("orientation" in note for note in scene.notes) == (orientation != 1)
 
 
+@pytest.mark.parametrize("by_gdal", [True, False], ids=["gdal", "tifffile"])
+def test_negatives_and_palettes(tmp_path: Path, by_gdal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiff, "has_rasterio", lambda: by_gdal and gdal.has_rasterio())
+    numbers = image(np.uint8)[:, :, 0]
+    tifffile.imwrite(tmp_path / "negative.tif", numbers, photometric="miniswhite")
+    colours = np.random.RandomState(0).randint(1, 255, (3, 256)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "palette.tif", numbers, photometric="palette", colormap=colours * 257)
+    negative = read_scene(DataConfig(path=str(tmp_path / "negative.tif"), normalise="none"))
+    np.testing.assert_array_equal(negative.hr_hsi[:, :, 0], 255 - numbers)
+    palette = read_scene(DataConfig(path=str(tmp_path / "palette.tif"), normalise="none"))
+    np.testing.assert_array_equal(palette.hr_hsi, colours.T[numbers])
+
+
 def test_alpha_of_a_png(tmp_path: Path) -> None:
     import cv2
 
@@ -438,3 +486,26 @@ def test_alpha_of_a_png(tmp_path: Path) -> None:
     stored[:8, :8] = (0, 0, 0, 255)
     cv2.imwrite(str(tmp_path / "x.png"), stored[:, :, :3])
     assert read_scene(DataConfig(path=str(tmp_path / "x.png"))).mask_hsi is None
+
+
+@pytest.mark.parametrize(("driver", "name"), [("HFA", "x.img"), ("EHdr", "x.bil"), ("PCIDSK", "x.pix")])
+def test_whatever_else_gdal_knows(tmp_path: Path, driver: str, name: str) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    from rasterio.transform import Affine
+
+    made = {"crs": "EPSG:32633", "transform": Affine(*TRANSFORM), "dtype": "int16", "count": BANDS}
+    with rasterio.open(tmp_path / name, "w", driver=driver, height=ROWS, width=COLUMNS, **made) as target:
+        target.write(np.moveaxis(image(), -1, 0))
+    scene = read_scene(DataConfig(path=str(tmp_path / name), normalise="none"))
+    np.testing.assert_array_equal(scene.hr_hsi, image())
+    assert scene.facts is not None
+    assert scene.facts.ground.transform == TRANSFORM
+
+
+def test_a_fill_value_in_an_array_is_refused_with_the_call_that_mends_it() -> None:
+    from paddle_umsft import fuse
+
+    low = with_hole(np.float32)
+    high = np.ones((2 * ROWS, 2 * COLUMNS, 3), np.float32)
+    with pytest.raises(DataError, match=r"2 pixels of -9999.*mask_hsi=\(lr_hsi != -9999\)\.all\(2\)"):
+        fuse(low, high)

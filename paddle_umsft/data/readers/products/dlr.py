@@ -29,6 +29,7 @@ CENTRES = ("wavelengthcenterofband",)
 WIDTHS = ("fwhmofband", "wavelengthwidthofband")
 GAINS = ("gainofband",)
 OFFSETS = ("offsetofband",)
+CHARACTERISATION = "bandCharacterisation"
 CHANNELS = "expectedchannelslist"
 BACKGROUND = "backgroundvalue"
 START = "starttime"
@@ -53,9 +54,15 @@ def read_dlr_product(path: Path, request: Request) -> RawArray:
     metadata = _find_metadata(path)
     assert metadata is not None
     image = _find_image(metadata)
+    # The GeoTIFF knows where it lies, the metadata all that concerns the bands.
     found = read_tiff(image, request)
     root = read_xml(metadata)
-    facts, notes = _facts(root, found.facts, found.values.shape[-1], metadata)
+    facts, notes = _facts(
+        root,
+        found.facts,
+        found.values.shape[-1],
+        metadata,
+    )
     return replace(
         found,
         facts=facts,
@@ -118,21 +125,32 @@ def _facts(
     metadata: Path,
 ) -> tuple[FileFacts, tuple[str, ...]]:
     """Add what the metadata say to what the GeoTIFF says."""
-    centres = _numbers(root, CENTRES)
+    # Other parts of the file have elements of the same names.
+    described = elements(root, CHARACTERISATION)
+    part = root
+    if described:
+        part = described[0]
+    centres = _numbers(part, CENTRES)
     if centres is None or centres.size != count:
         got = "none"
         if centres is not None:
             got = str(centres.size)
-        raise DataError("bands of the metadata", where=metadata, expected=f"{count} as in the image", got=got)
+        raise DataError(
+            "bands of the metadata",
+            where=metadata,
+            expected=f"{count} as in the image",
+            got=got,
+        )
     bands = replace(
         known.bands,
         count=count,
         wavelengths_nm=centres,
-        fwhm_nm=_numbers(root, WIDTHS),
-        scale=_numbers(root, GAINS),
-        offset=_numbers(root, OFFSETS),
+        fwhm_nm=_numbers(part, WIDTHS),
+        scale=_numbers(part, GAINS),
+        offset=_numbers(part, OFFSETS),
     )
     notes: tuple[str, ...] = ()
+    # Channels that are not expected are filled with the background value, or noise.
     expected = _expected_channels(root)
     if expected:
         good = np.zeros(count, bool)

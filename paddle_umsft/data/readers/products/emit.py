@@ -52,7 +52,11 @@ def read_emit(path: Path, request: Request) -> RawArray:
     """
     if request.key is not None and request.key.lower() != RAW:
         return read_hdf5(path, request)
-    found = guarded(path, "EMIT product", lambda: _read(path, request.key is None))
+    found = guarded(
+        path,
+        "EMIT product",
+        lambda: _read(path, request.key is None),
+    )
     assert isinstance(found, RawArray)
     return found
 
@@ -74,6 +78,7 @@ def _read(path: Path, is_mapped: bool) -> RawArray:
             good=good,
         )
         ground = Georeference()
+        # As the sensor saw it an image has no grid on the ground.
         values = stored
         if is_mapped:
             values = _on_map(stored, file)
@@ -103,7 +108,11 @@ def _on_map(stored: np.ndarray, file: Any) -> np.ndarray:
     columns = np.asarray(file["location/glt_x"][()], int)
     rows = np.asarray(file["location/glt_y"][()], int)
     is_seen = (columns > 0) & (rows > 0)
-    mapped = np.full((*rows.shape, stored.shape[2]), NO_DATA, stored.dtype)
+    mapped = np.full(
+        (*rows.shape, stored.shape[2]),
+        NO_DATA,
+        stored.dtype,
+    )
     # Counted from 1.
     mapped[is_seen] = stored[rows[is_seen] - 1, columns[is_seen] - 1]
     return mapped

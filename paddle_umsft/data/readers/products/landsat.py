@@ -47,8 +47,20 @@ def read_landsat(path: Path, request: Request) -> RawArray:
     fields = _fields(metadata)
     match = METADATA.match(metadata.name)
     assert match is not None
-    files = [_band_file(metadata, match["stem"], band) for band in BANDS]
-    found = stack_bands(files, BANDS, lambda file: read_tiff(file, request))
+    files = [
+        _band_file(
+            metadata,
+            match["stem"],
+            band,
+        )
+        for band in BANDS
+    ]
+    found = stack_bands(
+        files,
+        BANDS,
+        lambda file: read_tiff(file, request),
+    )
+    # Level 1's group has fields of the same names: they are not meant.
     factors = [fields.get(f"{GROUP}.REFLECTANCE_MULT_BAND_{band[1:]}", USUAL_FACTOR) for band in BANDS]
     offsets = [fields.get(f"{GROUP}.REFLECTANCE_ADD_BAND_{band[1:]}", USUAL_OFFSET) for band in BANDS]
     bands = replace(
@@ -85,11 +97,19 @@ def _find_metadata(path: Path) -> Optional[Path]:
     return None
 
 
-def _band_file(metadata: Path, stem: str, band: str) -> Path:
+def _band_file(
+    metadata: Path,
+    stem: str,
+    band: str,
+) -> Path:
     """Return the image of a band."""
     file = metadata.with_name(f"{stem}_SR_{band}.TIF")
     if not file.is_file():
-        raise DataError("incomplete product", where=metadata.parent, expected=file.name)
+        raise DataError(
+            "incomplete product",
+            where=metadata.parent,
+            expected=file.name,
+        )
     return file
 
 
@@ -101,6 +121,7 @@ def _fields(metadata: Path) -> dict[str, str]:
         name, equals, value = (part.strip() for part in line.partition("="))
         if not equals:
             continue
+        # Groups lie in each other; a field belongs to the innermost.
         if name == "GROUP":
             groups.append(value)
         elif name == "END_GROUP":

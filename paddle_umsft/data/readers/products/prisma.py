@@ -86,7 +86,11 @@ def read_prisma(path: Path, request: Request) -> RawArray:
         wants_pan = True
     elif request.key is not None:
         return read_hdf5(path, request)
-    found = guarded(path, "PRISMA product", lambda: _read(path, wants_pan))
+    found = guarded(
+        path,
+        "PRISMA product",
+        lambda: _read(path, wants_pan),
+    )
     assert isinstance(found, RawArray)
     return found
 
@@ -107,13 +111,24 @@ def _read(path: Path, wants_pan: bool) -> RawArray:
         level = _level_of(file)
         assert level is not None
         if wants_pan:
-            return _panchromatic(file, level, path)
+            return _panchromatic(
+                file,
+                level,
+                path,
+            )
         return _hyperspectral(file, level)
 
 
 def _hyperspectral(file: Any, level: str) -> RawArray:
     """Join the cubes of the two spectrometers, bands in the file's order."""
-    parts = [_part(file, level, name) for name in SPECTROMETERS]
+    parts = [
+        _part(
+            file,
+            level,
+            name,
+        )
+        for name in SPECTROMETERS
+    ]
     values = np.concatenate([part.values for part in parts], axis=2)  # (H, W, C)
     bands = BandFacts(
         count=values.shape[2],
@@ -122,10 +137,17 @@ def _hyperspectral(file: Any, level: str) -> RawArray:
         scale=np.concatenate([part.scale for part in parts]),
         offset=np.concatenate([part.offset for part in parts]),
     )
+    # Bands that are mostly invalid are left out; what is invalid in any other hides the pixel.
     mask, good, notes = _by_errors(parts)
     if good is not None:
         bands = replace(bands, good=good)
-    facts = _facts(file, level, bands, values.shape[:2], "HCO")
+    facts = _facts(
+        file,
+        level,
+        bands,
+        values.shape[:2],
+        "HCO",
+    )
     return RawArray(
         values=values,
         is_upright=True,
@@ -135,7 +157,11 @@ def _hyperspectral(file: Any, level: str) -> RawArray:
     )
 
 
-def _part(file: Any, level: str, name: str) -> _Part:
+def _part(
+    file: Any,
+    level: str,
+    name: str,
+) -> _Part:
     """Read the cube of one spectrometer: (line, band, sample) in the file."""
     fields = f"{SWATHS}/PRS_{level}_HCO/Data Fields"
     centres = np.ravel(file.attrs[f"List_Cw_{name}"]).astype(float)
@@ -143,12 +169,27 @@ def _part(file: Any, level: str, name: str) -> _Part:
     # A wavelength of 0 stands for a band that there is not.
     present = np.flatnonzero(centres > 0)
     stored = file[f"{fields}/{name.upper()}_Cube"][()]
-    values = np.moveaxis(stored, 1, 2)[:, :, present]  # (H, W, C)
-    scale, offset = _scale(file, level, name)
+    values = np.moveaxis(
+        stored,
+        1,
+        2,
+    )[:, :, present]  # (H, W, C)
+    scale, offset = _scale(
+        file,
+        level,
+        name,
+    )
     invalid = None
     matrix = f"{fields}/{name.upper()}_PIXEL_L2_ERR_MATRIX"
     if matrix in file:
-        invalid = np.moveaxis(file[matrix][()], 1, 2)[:, :, present] == INVALID
+        invalid = (
+            np.moveaxis(
+                file[matrix][()],
+                1,
+                2,
+            )[:, :, present]
+            == INVALID
+        )
     return _Part(
         values=values,
         centres=centres[present],
@@ -159,7 +200,11 @@ def _part(file: Any, level: str, name: str) -> _Part:
     )
 
 
-def _scale(file: Any, level: str, name: str) -> tuple[float, float]:
+def _scale(
+    file: Any,
+    level: str,
+    name: str,
+) -> tuple[float, float]:
     """Return factor and offset of stored numbers: reflectance of level 2, radiance of level 1."""
     if level == "L1":
         factor = float(file.attrs[f"ScaleFactor_{name}"])
@@ -183,13 +228,25 @@ def _by_errors(parts: list[_Part]) -> tuple[Optional[np.ndarray], Optional[np.nd
     return mask, good, notes
 
 
-def _panchromatic(file: Any, level: str, path: Path) -> RawArray:
+def _panchromatic(
+    file: Any,
+    level: str,
+    path: Path,
+) -> RawArray:
     """Read the panchromatic image."""
     name = f"{SWATHS}/PRS_{level}_PCO/Data Fields/Cube"
     if name not in file:
-        raise DataError("no panchromatic image", where=path, expected=name)
+        raise DataError(
+            "no panchromatic image",
+            where=path,
+            expected=name,
+        )
     values = file[name][()][:, :, None]  # (H, W, 1)
-    scale, offset = _scale(file, level, "Pan")
+    scale, offset = _scale(
+        file,
+        level,
+        "Pan",
+    )
     bands = BandFacts(
         count=1,
         names=(PAN,),
@@ -199,7 +256,13 @@ def _panchromatic(file: Any, level: str, path: Path) -> RawArray:
     return RawArray(
         values=values,
         is_upright=True,
-        facts=_facts(file, level, bands, values.shape[:2], "PCO"),
+        facts=_facts(
+            file,
+            level,
+            bands,
+            values.shape[:2],
+            "PCO",
+        ),
     )
 
 
@@ -213,7 +276,11 @@ def _facts(
     """Return what the attributes say of an image."""
     ground = Georeference()
     if level == "L2D":
-        ground = _ground(file, shape, swath)
+        ground = _ground(
+            file,
+            shape,
+            swath,
+        )
     units = "reflectance"
     if level in ("L1", "L2B"):
         units = "W m-2 sr-1 um-1"
@@ -228,7 +295,11 @@ def _facts(
     )
 
 
-def _ground(file: Any, shape: tuple[int, ...], swath: str) -> Georeference:
+def _ground(
+    file: Any,
+    shape: tuple[int, ...],
+    swath: str,
+) -> Georeference:
     """Return where an orthorectified image lies, by the coordinates of its corners."""
     height, width = shape
     left = float(file.attrs["Product_ULcorner_easting"])

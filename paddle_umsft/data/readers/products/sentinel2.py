@@ -71,21 +71,53 @@ def read_sentinel2(path: Path, request: Request) -> RawArray:
     assert folder is not None
     key = (request.key or "all").lower()
     if key not in CHOICES:
-        raise ConfigError("no such bands", where=request.option, expected=", ".join(CHOICES), got=key)
+        raise ConfigError(
+            "no such bands",
+            where=request.option,
+            expected=", ".join(CHOICES),
+            got=key,
+        )
     bands, pixel = CHOICES[key]
     product = read_xml(folder / METADATA)
-    tile = read_xml(_only(sorted(folder.glob(f"GRANULE/*/{TILE}")), folder, TILE))
+    tile = read_xml(
+        _only(
+            sorted(folder.glob(f"GRANULE/*/{TILE}")),
+            folder,
+            TILE,
+        )
+    )
     files = [_band_file(folder, band) for band in bands]
 
     def read(file: Path) -> RawArray:
-        values = guarded(file, "JPEG 2000 file", lambda: _pixels(file))
+        values = guarded(
+            file,
+            "JPEG 2000 file",
+            lambda: _pixels(file),
+        )
         if f"_{pixel}m" not in file.stem:
             # 20 m on the grid of 10 m: no number is made that was not measured.
-            values = np.repeat(np.repeat(values, 2, axis=0), 2, axis=1)
+            values = np.repeat(
+                np.repeat(
+                    values,
+                    2,
+                    axis=0,
+                ),
+                2,
+                axis=1,
+            )
         return RawArray(values=values)
 
-    found = stack_bands(files, bands, read)
-    known, notes = _facts(product, tile, bands, pixel)
+    found = stack_bands(
+        files,
+        bands,
+        read,
+    )
+    known, notes = _facts(
+        product,
+        tile,
+        bands,
+        pixel,
+    )
     return replace(
         found,
         facts=replace(known, dtype=found.values.dtype.name),
@@ -102,11 +134,20 @@ def _root_of(path: Path) -> Optional[Path]:
     return None
 
 
-def _only(files: list[Path], folder: Path, wanted: str) -> Path:
+def _only(
+    files: list[Path],
+    folder: Path,
+    wanted: str,
+) -> Path:
     """Return the only file of a list."""
     if len(files) == 1:
         return files[0]
-    raise DataError("incomplete product", where=folder, expected=f"one {wanted}", got=f"{len(files)} of them")
+    raise DataError(
+        "incomplete product",
+        where=folder,
+        expected=f"one {wanted}",
+        got=f"{len(files)} of them",
+    )
 
 
 def _band_file(folder: Path, band: str) -> Path:
@@ -121,7 +162,11 @@ def _band_file(folder: Path, band: str) -> Path:
     ending = f"_{number}_{pixel}m"
     pattern = f"GRANULE/*/IMG_DATA/R{pixel}m/*{ending}.*"
     listed = [file for file in sorted(folder.glob(pattern)) if file.suffix.lower() in (".jp2", ".tif")]
-    return _only(listed, folder, f"image {ending}.jp2 in IMG_DATA/R{pixel}m")
+    return _only(
+        listed,
+        folder,
+        f"image {ending}.jp2 in IMG_DATA/R{pixel}m",
+    )
 
 
 def _pixels(file: Path) -> np.ndarray:
@@ -139,6 +184,7 @@ def _facts(
 ) -> tuple[FileFacts, tuple[str, ...]]:
     """Return what the two metadata files say, and by which rule the offset was decided."""
     quantification = float(text_of(product, "BOA_QUANTIFICATION_VALUE") or QUANTIFICATION)
+    # Band number of the metadata -> offset; empty before baseline 04.00.
     listed = {}
     for element in elements(product, "BOA_ADD_OFFSET"):
         listed[int(element.get("band_id", "-1"))] = float(element.text or 0)
@@ -157,10 +203,20 @@ def _facts(
         acquired=text_of(product, "PRODUCT_START_TIME") or text_of(tile, "SENSING_TIME"),
         sensor=text_of(product, "SPACECRAFT_NAME"),
     )
-    return known, (_offset_note(listed, offset, baseline),)
+    return known, (
+        _offset_note(
+            listed,
+            offset,
+            baseline,
+        ),
+    )
 
 
-def _offset_note(listed: dict[int, float], offset: np.ndarray, baseline: str) -> str:
+def _offset_note(
+    listed: dict[int, float],
+    offset: np.ndarray,
+    baseline: str,
+) -> str:
     """Return how the offset was decided."""
     if listed:
         return f"Sentinel-2: BOA_ADD_OFFSET {offset[0]:g} of {METADATA} added once (baseline {baseline or 'unknown'})"

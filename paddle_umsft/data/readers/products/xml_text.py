@@ -14,13 +14,18 @@ def read_xml(file: Path) -> ElementTree.Element:
     Raises:
         DataError: It is no XML.
     """
-    root = guarded(file, "metadata file", lambda: ElementTree.parse(file).getroot())
+    root = guarded(
+        file,
+        "metadata file",
+        lambda: ElementTree.parse(file).getroot(),
+    )
     assert isinstance(root, ElementTree.Element)
     return root
 
 
 def elements(root: ElementTree.Element, name: str) -> list[ElementTree.Element]:
     """Return all elements of a name, in any case and namespace."""
+    # ElementTree writes a namespace in braces in front of the name.
     wanted = name.lower()
     return [element for element in root.iter() if element.tag.rpartition("}")[2].lower() == wanted]
 
