@@ -97,13 +97,23 @@ def test_the_same_data_under_another_path_are_the_same_run(tmp_path: Path, capsy
     assert "the data have changed" in capsys.readouterr().err
 
 
-def test_a_checkpoint_binds_the_data_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    scene = scene_file(tmp_path, "a.npy", (128, 136, 5))
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Settings of a trained method that takes no time."""
+    toy = program("tests/runs/test_toy_method.py")
+    monkeypatch.setitem(MORE_SECTIONS, "toy", toy.ToySettings)
+    row = Method(fuse=toy.fuse_toy, settings=lambda config: config.toy, trained=toy.ToySolver)  # type: ignore[attr-defined]
+    monkeypatch.setitem(METHODS, "toy", row)
+    return [*toy.TOY, "output.figures=false", "output.visualdl=false"]
+
+
+def test_a_checkpoint_binds_the_data_too(tmp_path: Path, capsys: pytest.CaptureFixture[str], quick: list[str]) -> None:
+    scene = scene_file(tmp_path, "a.npy", (48, 64, 5))
     run = tmp_path / "out" / "demo_umsft"
-    settings = [*TINY, "observe.srf=uniform", f"data.path={scene}", "output.figures=false", "output.visualdl=false"]
+    settings = [*quick, f"data.path={scene}"]
     assert train("-c", "demo_umsft.yml", "-o", *settings, "--output", str(tmp_path / "out")) == 0
     (run / "a" / "metrics.json").unlink()
-    scene_file(tmp_path, "b.npy", (128, 136, 5)).rename(scene)
+    scene_file(tmp_path, "b.npy", (48, 64, 5)).rename(scene)
     capsys.readouterr()
     assert train("--resume", str(run)) == 3
     assert "the data have changed" in one_line_error(capsys)
@@ -208,22 +218,16 @@ def test_what_only_shows_a_scene_cannot_cost_it(
     assert (tmp_path / "out" / "fast" / "a" / "metrics.json").is_file()
 
 
-def test_a_history_that_is_no_text_does_not_keep_a_run_from_going_on(tmp_path: Path) -> None:
-    toy = program("tests/runs/test_toy_method.py")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(MORE_SECTIONS, "toy", toy.ToySettings)
-        row = Method(fuse=toy.fuse_toy, settings=lambda config: config.toy, trained=toy.ToySolver)  # type: ignore[attr-defined]
-        patch.setitem(METHODS, "toy", row)
-        quick = [*toy.TOY, "output.figures=false", "output.visualdl=false"]
-        assert train("-c", "demo_umsft.yml", "-o", *quick, "--output", str(tmp_path)) == 0
-        scene = tmp_path / "demo_umsft" / "dead_leaves"
-        good = (scene / "fused.npy").read_bytes()
-        for content in (b"\xff\xfe\x00" * 50, b"step,loss\n1," + b"9" * 200_000 + b"\n", b"step\n\x00\n"):
-            (scene / "history.csv").write_bytes(content)
-            (scene / "metrics.json").unlink()
-            shutil.rmtree(scene / "iter_6")
-            assert train("--resume", str(tmp_path / "demo_umsft")) == 0
-            assert (scene / "fused.npy").read_bytes() == good
+def test_a_history_that_is_no_text_does_not_keep_a_run_from_going_on(tmp_path: Path, quick: list[str]) -> None:
+    assert train("-c", "demo_umsft.yml", "-o", *quick, "--output", str(tmp_path)) == 0
+    scene = tmp_path / "demo_umsft" / "dead_leaves"
+    good = (scene / "fused.npy").read_bytes()
+    for content in (b"\xff\xfe\x00" * 50, b"step,loss\n1," + b"9" * 200_000 + b"\n", b"step\n\x00\n"):
+        (scene / "history.csv").write_bytes(content)
+        (scene / "metrics.json").unlink()
+        shutil.rmtree(scene / "iter_6")
+        assert train("--resume", str(tmp_path / "demo_umsft")) == 0
+        assert (scene / "fused.npy").read_bytes() == good
 
 
 def test_names_that_would_lead_astray(tmp_path: Path) -> None:
