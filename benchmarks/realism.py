@@ -1,6 +1,6 @@
 """Methods outside the package's own simulator: python benchmarks/realism.py --data CAVE --srf SRF.npy --out FOLDER.
 
-Every effect of `realism_scenes.EFFECTS` by every method on every crop. A row per effect, method and crop goes to
+Every effect of `realism_effects.EFFECTS` by every method on every crop. A row per effect, method and crop goes to
 FOLDER/realism.csv as soon as it is known; a second call does only what is missing. FOLDER/realism.md holds two tables:
 the means over the crops, and what the best method found against what is true. The truth is used for the figures only.
 
@@ -23,15 +23,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.realism_effects import EFFECTS, pair_of
 from benchmarks.realism_scenes import (
     CROPS,
-    EFFECTS,
     WAVELENGTHS_NM,
     Crop,
     RealPair,
     load_scene,
     load_srf,
-    pair_of,
 )
 from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config

@@ -260,6 +260,10 @@ def _checked_observation(
     lr_hsi, mask_hsi = _masked(lr_hsi, mask_hsi, "hsi")
     hr_msi, mask_msi = _masked(hr_msi, mask_msi, "msi")
     lr_hsi, hr_msi = check_cube(lr_hsi, "lr_hsi"), check_cube(hr_msi, "hr_msi")
+    if mask_hsi is None:
+        _check_filled(lr_hsi, "hsi")
+    if mask_msi is None:
+        _check_filled(hr_msi, "msi")
     if scale is None and grid is None:
         check_bands_last(lr_hsi.shape, hr_msi.shape)
     whole, grid = check_grids(lr_hsi.shape, hr_msi.shape, _checked_ratio(scale), grid)
@@ -293,7 +297,6 @@ def _masked(
         which: "hsi" or "msi".
     """
     if mask is None:
-        _check_filled(image, which)
         return image, None
     name = {"hsi": "lr_hsi", "msi": "hr_msi"}[which]
     image = check_axes(check_numeric(image, name), name)
@@ -312,19 +315,16 @@ def _checked_ratio(scale: Any) -> Optional[float]:
 
 
 def _check_filled(image: np.ndarray, which: str) -> None:
-    """Refuse an array whose pixels hold a usual fill value: it would be fused as light.
+    """Refuse a cube whose pixels hold a usual fill value: it would be fused as light.
 
     Raises:
         DataError: It does; the message has the call that masks them.
     """
     name = {"hsi": "lr_hsi", "msi": "hr_msi"}[which]
-    values = np.asarray(image)
-    if values.ndim != 3 or values.size == 0:
-        return
-    fill = usual_fill(values)
+    fill = usual_fill(image)
     if fill is None:
         return
-    count = int((values == fill).all(axis=2).sum())
+    count = int((image == fill).all(axis=2).sum())
     raise DataError(
         "values that mean no data",
         where=name,

@@ -11,6 +11,8 @@ import pytest
 from paddle_umsft import UmsftError, fuse
 
 xarray = pytest.importorskip("xarray")
+# Made of random numbers, of which no band tells anything of another.
+pytestmark = pytest.mark.filterwarnings("ignore:use with care")
 
 RNG = np.random.RandomState(0)
 TRUTH = RNG.uniform(0.1, 1, (32, 48, 5))

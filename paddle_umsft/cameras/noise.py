@@ -12,9 +12,11 @@ def noise_sigma(cube: np.ndarray, snr_db: float) -> float:
 
     The mean runs over the whole image, all bands together, so every band gets noise of the same strength.
     """
-    power = float(np.mean(np.square(cube, dtype=np.float64)))
+    squares = np.square(cube, dtype=np.float64)
+    power = float(np.mean(squares))
     ratio = 10 ** (snr_db / 10)
-    return float(np.sqrt(power / ratio))
+    sigma = np.sqrt(power / ratio)
+    return float(sigma)
 
 
 def add_noise(
@@ -35,5 +37,7 @@ def add_noise(
     if snr_db is None:
         return cube
     # Drawn in float64 whatever the image's type: one seed is one noise.
-    noise = rng.standard_normal(cube.shape) * noise_sigma(cube, snr_db)
-    return (cube + noise).astype(cube.dtype)
+    noise = rng.standard_normal(cube.shape)
+    noise = noise * noise_sigma(cube, snr_db)
+    noisy = cube + noise
+    return noisy.astype(cube.dtype)

@@ -77,16 +77,17 @@ def simulate(
     # float64 inside: rounding of the simulation is then below that of the float32 it is stored in.
     truth = scene.hr_hsi.astype(np.float64)
     border = _border(observe.border)
-    operator = SpatialDegradation(psf, scale, border)
-    clean_hsi = operator.forward(truth)  # (h, w, C)
-    mask_hsi = _mask_of_lr(scene, operator)
+    spatial = SpatialDegradation(psf, scale, border)
+    clean_hsi = spatial.forward(truth)  # (h, w, C)
+    mask_hsi = _mask_of_lr(scene, spatial)
     if observe.border == "valid":
         scene, crop = crop_to_whole(scene, len(psf), scale)
         clean_hsi = _cut(clean_hsi, crop, scale)
         if mask_hsi is not None:
             mask_hsi = _cut(mask_hsi, crop, scale)
         truth = _cut(truth, crop, 1)
-    clean_msi = SpectralDegradation(srf.values).forward(truth)  # (H, W, M)
+    spectral = SpectralDegradation(srf.values)
+    clean_msi = spectral.forward(truth)  # (H, W, M)
     meta: dict[str, Any] = {
         **_settings_facts(scene.notes + srf.notes, observe, srf),
         **_scene_facts(scene),
@@ -166,7 +167,8 @@ def _record(
 ) -> np.ndarray:
     """Return what a camera stores of an image: float32, with its noise."""
     rng = np.random.RandomState([seed, stream])
-    return add_noise(clean, snr_db, rng).astype(np.float32)
+    noisy = add_noise(clean, snr_db, rng)
+    return noisy.astype(np.float32)
 
 
 def _noise_facts(
@@ -319,10 +321,13 @@ def _srf_notes(
     if ratio != 1.0:
         yield f"the known SRF relates the files' values; for the normalised images it is multiplied by {ratio:.4g}"
     # Blur and decimation keep the mean, so an SRF that fits gets the MSI's mean right within a few per cent.
-    made = srf @ lr_hsi.mean(axis=(0, 1), dtype=np.float64)  # (M,)
+    spectrum = lr_hsi.mean(axis=(0, 1), dtype=np.float64)  # (C,)
+    made = srf @ spectrum  # (M,)
     found = hr_msi.mean(axis=(0, 1), dtype=np.float64)
     factors = np.maximum(made, DARK) / np.maximum(found, DARK)
-    worst = int(np.argmax(np.abs(np.log(factors))))
+    # Twice as bright is as far off as half as bright.
+    distances = np.abs(np.log(factors))
+    worst = int(np.argmax(distances))
     factor = factors[worst]
     low, high = BRIGHTNESS_LIMITS
     if not low <= factor <= high:
@@ -379,11 +384,14 @@ def crop_to_whole(
             got=f"{rows}x{columns}",
             hint="observe.border=reflect, a narrower observe.psf or a larger data.crop",
         )
-    crop = [top * scale, left * scale, (bottom - top) * scale, (right - left) * scale]
+    lr_crop = (top, left, bottom - top, right - left)
+    crop = [length * scale for length in lr_crop]
     if crop == [0, 0, rows, columns]:
         return scene, crop
-    note = f"cut from {rows}x{columns} to {crop[2]}x{crop[3]} at row {crop[0]}, column {crop[1]}: whole LR pixels only"
-    return scene.cut_to(crop, note), crop
+    row, column, height, width = crop
+    note = f"cut from {rows}x{columns} to {height}x{width} at row {row}, column {column}: whole LR pixels only"
+    cut = scene.cut_to(crop, note)
+    return cut, crop
 
 
 def _cut(

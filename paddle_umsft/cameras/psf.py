@@ -42,7 +42,7 @@ def reference_line(size: int, sigma: float) -> np.ndarray:
     _check_size(size)
     _check_width(sigma)
     start = math.floor(-(size - 1) / 2)
-    offsets = np.arange(start, start + size, dtype=np.float64)
+    offsets = start + np.arange(size, dtype=np.float64)
     return _gaussian_line(offsets, sigma)
 
 
@@ -130,13 +130,17 @@ def motion_psf(
     offsets = np.arange(size, dtype=np.float64) - (size - 1) / 2
     y, x = np.meshgrid(offsets, offsets, indexing="ij")
     angle = math.radians(angle_deg)
-    along = x * math.cos(angle) + y * math.sin(angle)
-    across = -x * math.sin(angle) + y * math.cos(angle)
+    cosine = math.cos(angle)
+    sine = math.sin(angle)
+    along = x * cosine + y * sine
+    across = -x * sine + y * cosine
     # The ends fade over one pixel, so that the length need not be a whole number of taps.
-    line = np.clip(size / 2 + 0.5 - np.abs(along), 0.0, 1.0)
+    from_end = size / 2 + 0.5 - np.abs(along)
+    line = np.clip(from_end, 0.0, 1.0)
     # A width near zero overflows the square; what comes of it is refused below.
     with np.errstate(over="ignore"):
-        psf = line * np.exp(-0.5 * (across / width) ** 2)
+        power = 0.5 * (across / width) ** 2
+    psf = line * np.exp(-power)
     total = _checked_sum(psf, width)
     return np.asarray(psf / total)
 
@@ -235,8 +239,10 @@ def _gaussian_line(offsets: np.ndarray, sigma: float) -> np.ndarray:
     """Return the normalised Gaussian sampled at the offsets."""
     # A sigma near zero divides zero by zero; what comes of it is refused below.
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        line = np.exp(-(offsets**2) / (2 * sigma**2))
-    return np.asarray(line / _checked_sum(line, sigma))
+        power = offsets**2 / (2 * sigma**2)
+        line = np.exp(-power)
+    total = _checked_sum(line, sigma)
+    return np.asarray(line / total)
 
 
 def _checked_sum(values: np.ndarray, sigma: float) -> float:

@@ -18,6 +18,9 @@ from typing import Callable
 import numpy as np
 from scipy.special import erf, j1
 
+from paddle_umsft.cameras.psf_shapes import bell, normalised
+from paddle_umsft.cameras.psf_shapes import gaussian as oblique_gaussian
+
 # Half of an Airy pattern's peak lies at this argument of 2 J1(x) / x squared.
 AIRY_HALF = 1.61634
 # The pattern's middle, where the quotient is 0 / 0, is taken this far beside it.
@@ -51,14 +54,6 @@ def _positions(size: int, centre: float) -> np.ndarray:
     return np.arange(size) - middle - centre
 
 
-def _normalised(kernel: np.ndarray) -> np.ndarray:
-    """Sum 1; a kernel without a usable sum becomes the mean over the window."""
-    total = float(kernel.sum())
-    if not np.isfinite(total) or total <= 0:
-        return np.full_like(kernel, 1.0 / kernel.size)
-    return np.asarray(kernel / total)
-
-
 def _squared_radius(
     row: float,
     column: float,
@@ -67,41 +62,27 @@ def _squared_radius(
     """Squared distance of every tap from the centre, (size, size)."""
     down = _positions(size, row)
     across = _positions(size, column)
-    return np.asarray(down[:, None] ** 2 + across[None, :] ** 2)
+    return np.asarray(np.add.outer(down**2, across**2))
 
 
 def gaussian(parameters: np.ndarray, size: int) -> np.ndarray:
     """Parameters: centre row, centre column, log standard deviation."""
     row, column, log_sigma = parameters
     variance = np.exp(2.0 * log_sigma)
-    power = 0.5 * _squared_radius(row, column, size) / variance
-    # Relative to the largest value: a narrow Gaussian between the pixels does not vanish.
-    return _normalised(np.exp(-(power - power.min())))
-
-
-def oblique_gaussian(parameters: np.ndarray, size: int) -> np.ndarray:
-    """Parameters: centre row, centre column, log standard deviations along two axes, angle of the first in radians."""
-    row, column, log_a, log_b, angle = parameters
-    y = _positions(size, row)[:, None]
-    x = _positions(size, column)[None, :]
-    cosine = np.cos(angle)
-    sine = np.sin(angle)
-    along = cosine * x + sine * y  # (size, size), in the Gaussian's own axes
-    across = cosine * y - sine * x
-    along = along / np.exp(log_a)
-    across = across / np.exp(log_b)
-    power = 0.5 * (along**2 + across**2)
-    return _normalised(np.exp(-(power - power.min())))
+    distance = _squared_radius(row, column, size)
+    return bell(0.5 * distance / variance)
 
 
 def airy(parameters: np.ndarray, size: int) -> np.ndarray:
     """Diffraction at a round aperture. Parameters: centre row, centre column, log full width at half maximum."""
     row, column, log_fwhm = parameters
-    radius = np.sqrt(_squared_radius(row, column, size))
+    distance = _squared_radius(row, column, size)
+    radius = np.sqrt(distance)
     per_pixel = 2.0 * AIRY_HALF / np.exp(log_fwhm)
-    argument = np.maximum(radius * per_pixel, AIRY_MIDDLE)
+    argument = radius * per_pixel
+    argument = np.maximum(argument, AIRY_MIDDLE)
     amplitude = 2.0 * j1(argument) / argument
-    return _normalised(amplitude**2)
+    return normalised(amplitude**2)
 
 
 def moffat(parameters: np.ndarray, size: int) -> np.ndarray:
@@ -110,20 +91,27 @@ def moffat(parameters: np.ndarray, size: int) -> np.ndarray:
     Parameters: centre row, centre column, log full width at half maximum, log (beta - 1).
     """
     row, column, log_fwhm, log_tail = parameters
-    beta = 1.0 + np.exp(np.clip(log_tail, -TAIL_LIMIT, TAIL_LIMIT))
+    limited = np.clip(log_tail, -TAIL_LIMIT, TAIL_LIMIT)
+    beta = 1.0 + np.exp(limited)
     # Half of the peak is reached at r = a sqrt(2^(1 / beta) - 1).
-    half = np.sqrt(2.0 ** (1.0 / beta) - 1.0)
+    power = 2.0 ** (1.0 / beta)
+    half = np.sqrt(power - 1.0)
     width = np.exp(log_fwhm) / (2.0 * half)
-    relative = _squared_radius(row, column, size) / width**2
-    return _normalised((1.0 + relative) ** -beta)
+    distance = _squared_radius(row, column, size)
+    relative = distance / width**2
+    kernel = (1.0 + relative) ** -beta
+    return normalised(kernel)
 
 
 def _smoothed_ramp(position: np.ndarray, sigma: float) -> np.ndarray:
     """max(x, 0) convolved with a Gaussian: its second differences are boxes convolved with each other and with it."""
     reduced = position / sigma
-    cumulative = 0.5 * (1.0 + erf(reduced / np.sqrt(2.0)))
-    density = np.exp(-0.5 * reduced**2) / np.sqrt(2.0 * np.pi)
-    return np.asarray(position * cumulative + sigma * density)
+    error = erf(reduced / np.sqrt(2.0))
+    cumulative = 0.5 * (1.0 + error)
+    density = np.exp(-0.5 * reduced**2)
+    density = density / np.sqrt(2.0 * np.pi)
+    ramp = position * cumulative + sigma * density
+    return np.asarray(ramp)
 
 
 def _two_boxes(
@@ -155,16 +143,28 @@ def scanner_down(parameters: np.ndarray, size: int) -> np.ndarray:
     row, column, log_sigma, log_detector, log_motion = parameters
     sigma = _length(log_sigma)
     detector = _length(log_detector)
-    down = _two_boxes(_positions(size, row), detector, _length(log_motion), sigma)
-    across = _two_boxes(_positions(size, column), detector, SHORTEST_BOX, sigma)
-    return _normalised(np.outer(down, across))
+    down = _two_boxes(
+        _positions(size, row),
+        first=detector,
+        second=_length(log_motion),
+        sigma=sigma,
+    )
+    across = _two_boxes(
+        _positions(size, column),
+        first=detector,
+        second=SHORTEST_BOX,
+        sigma=sigma,
+    )
+    kernel = np.outer(down, across)
+    return normalised(kernel)
 
 
 def scanner_across(parameters: np.ndarray, size: int) -> np.ndarray:
     """`scanner_down` with the movement along the rows."""
     row, column, log_sigma, log_detector, log_motion = parameters
     turned = np.array([column, row, log_sigma, log_detector, log_motion])
-    return np.ascontiguousarray(scanner_down(turned, size).T)
+    kernel = scanner_down(turned, size)
+    return np.ascontiguousarray(kernel.T)
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,9 @@ def _as_round(round_one: np.ndarray) -> np.ndarray:
 
 def _as_oblique(round_one: np.ndarray) -> np.ndarray:
     row, column, log_sigma = round_one
-    return np.array([row, column, log_sigma + ELONGATION, log_sigma - ELONGATION, OBLIQUE_ANGLE])
+    longer = log_sigma + ELONGATION
+    shorter = log_sigma - ELONGATION
+    return np.array([row, column, longer, shorter, OBLIQUE_ANGLE])
 
 
 def _as_airy(round_one: np.ndarray) -> np.ndarray:
@@ -209,7 +211,10 @@ def _as_moffat(round_one: np.ndarray) -> np.ndarray:
 
 def _as_scanner(round_one: np.ndarray) -> np.ndarray:
     row, column, log_sigma = round_one
-    return np.array([row, column, log_sigma + LOG_OPTICS, log_sigma + LOG_DETECTOR, log_sigma + LOG_MOTION])
+    log_optics = log_sigma + LOG_OPTICS
+    log_detector = log_sigma + LOG_DETECTOR
+    log_motion = log_sigma + LOG_MOTION
+    return np.array([row, column, log_optics, log_detector, log_motion])
 
 
 ROUND = Family(
@@ -258,8 +263,10 @@ def trimmed(kernel: np.ndarray) -> np.ndarray:
     """Return the smallest window of the same parity around the middle that holds all but `NEGLIGIBLE` of a kernel."""
     size = kernel.shape[0]
     enough = (1.0 - NEGLIGIBLE) * kernel.sum()
-    for margin in range((size - 1) // 2, 0, -1):
-        part = kernel[margin : size - margin, margin : size - margin]
+    widest = (size - 1) // 2
+    for margin in range(widest, 0, -1):
+        inner = slice(margin, size - margin)
+        part = kernel[inner, inner]
         if part.sum() >= enough:
             return np.asarray(part / part.sum())
     return kernel

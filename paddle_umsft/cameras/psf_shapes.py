@@ -24,12 +24,18 @@ def _from_middle(size: int) -> np.ndarray:
     return np.arange(size) - (size - 1) / 2
 
 
-def _normalised(kernel: np.ndarray) -> np.ndarray:
+def normalised(kernel: np.ndarray) -> np.ndarray:
     """Sum 1; a kernel without a usable sum becomes the mean over the window."""
-    total = kernel.sum()
+    total = float(kernel.sum())
     if not np.isfinite(total) or total <= 0:
         return np.full_like(kernel, 1.0 / kernel.size)
     return np.asarray(kernel / total)
+
+
+def bell(power: np.ndarray) -> np.ndarray:
+    """exp(-power) with sum 1, relative to its largest value: a narrow Gaussian between the pixels does not vanish."""
+    relative = power - power.min()
+    return normalised(np.exp(-relative))
 
 
 def gaussian(parameters: np.ndarray, size: int) -> np.ndarray:
@@ -45,18 +51,17 @@ def gaussian(parameters: np.ndarray, size: int) -> np.ndarray:
     """
     row, column, log_a, log_b, angle = parameters
     position = _from_middle(size)
-    y = position[:, None] - row
-    x = position[None, :] - column
+    y = position[:, None] - row  # (size, 1)
+    x = position[None, :] - column  # (1, size)
     cosine = np.cos(angle)
     sine = np.sin(angle)
-    along = cosine * x + sine * y  # (size, size), in the Gaussian's own axes
+    # In the Gaussian's own axes, (size, size).
+    along = cosine * x + sine * y
     across = cosine * y - sine * x
     along = along / np.exp(log_a)
     across = across / np.exp(log_b)
-    power = 0.5 * (along**2 + across**2)
-    # Relative to the largest value: a narrow Gaussian between the pixels does not vanish.
-    power = power - power.min()
-    return _normalised(np.exp(-power))
+    distance = along**2 + across**2
+    return bell(0.5 * distance)
 
 
 def round_gaussian(parameters: np.ndarray, size: int) -> np.ndarray:
@@ -69,37 +74,51 @@ def round_gaussian(parameters: np.ndarray, size: int) -> np.ndarray:
 def box(parameters: np.ndarray, size: int) -> np.ndarray:
     """Rectangle with fractional edges: parameters are centre row, centre column, log height, log width."""
     row, column, log_height, log_width = parameters
+    rows = _covered(row, np.exp(log_height), size)
+    columns = _covered(column, np.exp(log_width), size)
+    kernel = np.outer(rows, columns)
+    return normalised(kernel)
+
+
+def _covered(
+    centre: float,
+    length: float,
+    size: int,
+) -> np.ndarray:
+    """How much of every pixel, half a pixel to either side, an interval covers: (size,)."""
     position = _from_middle(size)
-
-    def profile(centre: float, length: float) -> np.ndarray:
-        # How much of every pixel, half a pixel to either side, the rectangle covers.
-        start = centre - length / 2
-        stop = centre + length / 2
-        low = np.maximum(position - 0.5, start)
-        high = np.minimum(position + 0.5, stop)
-        covered = np.clip(high - low, 0.0, None)
-        return np.asarray(covered)
-
-    rows = profile(row, np.exp(log_height))
-    columns = profile(column, np.exp(log_width))
-    return _normalised(np.outer(rows, columns))
+    start = centre - length / 2
+    stop = centre + length / 2
+    low = np.maximum(position - 0.5, start)
+    high = np.minimum(position + 0.5, stop)
+    covered = np.maximum(high - low, 0.0)
+    return np.asarray(covered)
 
 
 def motion(parameters: np.ndarray, size: int) -> np.ndarray:
     """Straight motion, softened: parameters are centre row, centre column, log length, angle, log softness."""
     row, column, log_length, angle, log_soft = parameters
     count = STEPS_PER_TAP * size + 1
-    steps = np.linspace(-0.5, 0.5, count) * np.exp(log_length)  # (count,), along the track
-    soft = max(np.exp(log_soft), SOFTEST)
-    position = _from_middle(size)
-
-    def profile(centres: np.ndarray) -> np.ndarray:
-        distance = position[:, None] - centres[None, :]  # (size, count)
-        relative = distance / soft
-        return np.asarray(np.exp(-0.5 * relative**2))
-
-    rows = profile(row + np.sin(angle) * steps)
-    columns = profile(column + np.cos(angle) * steps)
+    track = np.linspace(-0.5, 0.5, count)
+    track = track * np.exp(log_length)  # (count,), HR pixels
+    softness = max(np.exp(log_soft), SOFTEST)
+    down = row + np.sin(angle) * track
+    across = column + np.cos(angle) * track
+    rows = _spots(down, softness, size)
+    columns = _spots(across, softness, size)
     # A round spot at every step, added up.
     kernel = rows @ columns.T
-    return _normalised(kernel)
+    return normalised(kernel)
+
+
+def _spots(
+    centres: np.ndarray,
+    softness: float,
+    size: int,
+) -> np.ndarray:
+    """Gaussians about every one of the centres, along one axis: (size, count)."""
+    position = _from_middle(size)
+    distance = position[:, None] - centres[None, :]  # (size, count)
+    relative = distance / softness
+    power = 0.5 * relative**2
+    return np.asarray(np.exp(-power))

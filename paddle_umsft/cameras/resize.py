@@ -6,14 +6,21 @@ import numpy as np
 
 # The parameter of Keys' kernel in PyTorch, Paddle and OpenCV; -0.5 is Keys' own and MATLAB's.
 PYTORCH_A = -0.75
+# The pixels that a cubic reaches, counted from the one to the left of a position.
+NEIGHBOURS = (-1, 0, 1, 2)
 
 
 def _cubic(distance: np.ndarray, a: float) -> np.ndarray:
     """Keys' cubic convolution kernel at |distance| < 2 pixels (his equations 4 and 15 with parameter a)."""
     d = np.abs(distance)
-    near = ((a + 2.0) * d - (a + 3.0)) * d * d + 1.0  # |d| <= 1
-    far = a * (((d - 5.0) * d + 8.0) * d - 4.0)  # 1 < |d| < 2
-    return np.asarray(np.where(d <= 1.0, near, far))
+    # (a + 2) d^3 - (a + 3) d^2 + 1 up to one pixel ...
+    near = (a + 2.0) * d - (a + 3.0)
+    near = near * d * d + 1.0
+    # ... and a (d^3 - 5 d^2 + 8 d - 4) from there to two.
+    far = (d - 5.0) * d + 8.0
+    far = a * (far * d - 4.0)
+    cubic = np.where(d <= 1.0, near, far)
+    return np.asarray(cubic)
 
 
 def _stretch(
@@ -24,14 +31,18 @@ def _stretch(
     """Interpolate along the first axis: (n, ...) to (n * scale, ...)."""
     length = values.shape[0]
     # align_corners = False: pixel centres lie at (i + 1/2); the edge pixel is repeated outwards.
-    position = (np.arange(length * scale) + 0.5) / scale - 0.5
-    left = np.floor(position).astype(int)
-    one_each_row = (-1,) + (1,) * (values.ndim - 1)
+    centres = np.arange(length * scale) + 0.5
+    position = centres / scale - 0.5
+    left = np.floor(position)
+    left = left.astype(int)
+    other_axes = (1,) * (values.ndim - 1)
     result = np.zeros((length * scale, *values.shape[1:]))
-    for tap in (-1, 0, 1, 2):
-        weight = _cubic(position - (left + tap), a)
-        neighbour = np.clip(left + tap, 0, length - 1)
-        result += weight.reshape(one_each_row) * values[neighbour]
+    for tap in NEIGHBOURS:
+        neighbour = left + tap
+        weight = _cubic(position - neighbour, a)
+        weight = weight.reshape(-1, *other_axes)
+        on_image = np.clip(neighbour, 0, length - 1)
+        result += weight * values[on_image]
     return result
 
 
@@ -53,7 +64,9 @@ def bicubic_upsample(
     References:
         R. Keys, "Cubic convolution interpolation for digital image processing", IEEE TASSP 29(6), 1981.
     """
-    values = np.asarray(lr_hsi, dtype=np.float64)
-    rows = _stretch(values, scale, a)  # (H, w, C)
-    both = _stretch(rows.swapaxes(0, 1), scale, a)  # (W, H, C)
-    return np.ascontiguousarray(both.swapaxes(0, 1), dtype=np.float32)
+    image = np.asarray(lr_hsi, dtype=np.float64)
+    for _ in (0, 1):
+        image = _stretch(image, scale, a)
+        # The second time the columns come first, and then the rows again.
+        image = image.swapaxes(0, 1)
+    return np.ascontiguousarray(image, dtype=np.float32)

@@ -37,7 +37,10 @@ class Srf:
     wanted: Optional[int] = None
 
 
-def supports_of(srf: np.ndarray, threshold: float = SUPPORT_THRESHOLD) -> Supports:
+def supports_of(
+    srf: np.ndarray,
+    threshold: float = SUPPORT_THRESHOLD,
+) -> Supports:
     """Return the range from the first to the last HSI band whose response exceeds a share of the row's maximum.
 
     Args:
@@ -47,7 +50,8 @@ def supports_of(srf: np.ndarray, threshold: float = SUPPORT_THRESHOLD) -> Suppor
     # A range, not a set: a filter with two humps sees what lies between them too.
     supports = []
     for row in srf:
-        seen = np.flatnonzero(row > threshold * row.max())
+        least = threshold * row.max()
+        seen = np.flatnonzero(row > least)
         first = int(seen[0])
         last = int(seen[-1])
         supports.append((first, last + 1))

@@ -17,6 +17,8 @@ from scipy import sparse
 # LR rows of a dense block: fewer make small products, more hold more zeros.
 BLOCK = 8
 
+MakeRows = Callable[[np.ndarray], np.ndarray]
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -29,6 +31,19 @@ class Pair:
 
     rows: sparse.csr_matrix
     columns: sparse.csr_matrix
+
+
+def _as_lines(image: np.ndarray) -> np.ndarray:
+    """(n, m, C) -> (n, m * C): the first axis is the one that a product runs along."""
+    lines = np.ascontiguousarray(image)
+    return lines.reshape(len(image), -1)
+
+
+def _turned(lines: np.ndarray, bands: int) -> np.ndarray:
+    """(n, m * C) -> (m, n * C): the next product runs along the other axis, so that one comes first."""
+    image = lines.reshape(len(lines), -1, bands)  # (n, m, C)
+    turned = image.transpose(1, 0, 2)  # (m, n, C)
+    return np.asarray(turned.reshape(len(turned), -1))
 
 
 class SparsePairs:
@@ -47,36 +62,35 @@ class SparsePairs:
         """(H, W, C) -> (h, w, C)."""
         bands = hr.shape[2]
         lr = np.zeros((self.h, self.w, bands), hr.dtype)
-        flat = np.ascontiguousarray(hr).reshape(self.height, self.width * bands)
+        lines = _as_lines(hr)  # (H, W * C)
         for pair in self.pairs:
-            half = pair.rows @ flat
-            half = half.reshape(self.h, self.width, bands)
-            # The second product runs along the columns: they come first.
-            half = half.transpose(1, 0, 2).reshape(self.width, self.h * bands)
-            whole = pair.columns @ half
+            half = pair.rows @ lines  # (h, W * C)
+            half = _turned(half, bands)  # (W, h * C)
+            whole = pair.columns @ half  # (w, h * C)
             whole = whole.reshape(self.w, self.h, bands)
             lr += whole.transpose(1, 0, 2)
-        return lr  # (h, w, C)
+        return lr
 
     def adjoint(self, lr: np.ndarray) -> np.ndarray:
         """(h, w, C) -> (H, W, C), the transpose of `forward`."""
         bands = lr.shape[2]
         hr = np.zeros((self.height, self.width * bands), lr.dtype)
-        flat = np.ascontiguousarray(lr.transpose(1, 0, 2)).reshape(self.w, self.h * bands)
+        lines = _turned(_as_lines(lr), bands)  # (w, h * C)
         for pair in self.pairs:
-            half = pair.columns.T @ flat
-            half = half.reshape(self.width, self.h, bands)
-            # The second product runs along the rows: they come first.
-            half = half.transpose(1, 0, 2).reshape(self.h, self.width * bands)
+            half = pair.columns.T @ lines  # (W, h * C)
+            half = _turned(half, bands)  # (h, W * C)
             hr += pair.rows.T @ half
-        return hr.reshape(self.height, self.width, bands)  # (H, W, C)
+        return hr.reshape(self.height, self.width, bands)
 
-    def forward_by_rows(self, make_rows: Callable[[np.ndarray], np.ndarray], bands: int) -> np.ndarray:
+    def forward_by_rows(
+        self,
+        make_rows: MakeRows,
+        bands: int,
+    ) -> np.ndarray:
         """`forward` of a float32 cube whose rows are made when they are seen; (h, w, C)."""
         scale = self.height // self.h
-        count = len(self.pairs)
-        length = self.width * bands
-        row_maps = np.stack([pair.rows.toarray() for pair in self.pairs], axis=1)  # (h, pairs, H)
+        dense = [pair.rows.toarray() for pair in self.pairs]
+        row_maps = np.stack(dense, axis=1)  # (h, pairs, H)
         sees = np.any(row_maps != 0, axis=1)  # (h, H)
         from_below = np.argmax(sees[:, ::-1], axis=1)
         last_seen = self.height - 1 - from_below  # (h,)
@@ -86,24 +100,45 @@ class SparsePairs:
         # at full width which are still to see more.
         for top in range(0, self.height, scale):
             index = np.arange(top, top + scale)
-            strip = make_rows(index)
-            strip = strip.reshape(scale, length)
+            strip = make_rows(index)  # (s, W, C)
             is_touched = np.any(sees[:, index], axis=1)
             touched = np.flatnonzero(is_touched)
-            taps = row_maps[touched][:, :, index]  # (touched, pairs, s)
-            parts = taps.reshape(-1, scale) @ strip
-            parts = parts.reshape(len(touched), count, length)
+            parts = self._seen_of_strip(strip, row_maps[touched][:, :, index])
             for row, part in zip(touched.tolist(), parts):
                 if row in unfinished:
                     unfinished[row] += part
                 else:
                     unfinished[row] = part
                 if last_seen[row] < top + scale:
-                    lines = unfinished.pop(row)
-                    for pair, line in zip(self.pairs, lines):
-                        line = line.reshape(self.width, bands)
-                        lr[row] += pair.columns @ line
-        return lr  # (h, w, C)
+                    lr[row] = self._along_row(unfinished.pop(row))
+        return lr
+
+    def _seen_of_strip(
+        self,
+        strip: np.ndarray,
+        taps: np.ndarray,
+    ) -> np.ndarray:
+        """What a few LR rows see of a strip of HR rows, pair by pair.
+
+        Args:
+            strip: (s, W, C).
+            taps: (rows, pairs, s).
+
+        Returns:
+            (rows, pairs, W, C).
+        """
+        scale, width, bands = strip.shape
+        lines = strip.reshape(scale, width * bands)
+        seen = taps.reshape(-1, scale) @ lines  # (rows * pairs, W * C)
+        return np.asarray(seen.reshape(-1, len(self.pairs), width, bands))
+
+    def _along_row(self, lines: np.ndarray) -> np.ndarray:
+        """The second product for one LR row, the pairs added up: (pairs, W, C) -> (w, C)."""
+        bands = lines.shape[2]
+        row = np.zeros((self.w, bands), np.float32)
+        for pair, line in zip(self.pairs, lines):
+            row += pair.columns @ line
+        return row
 
 
 @dataclass(frozen=True)
@@ -126,10 +161,10 @@ def _blocks(maps: np.ndarray) -> list[_Block]:
     blocks = []
     for first in range(0, maps.shape[1], BLOCK):
         lines = slice(first, first + BLOCK)
-        part = maps[:, lines]
+        part = maps[:, lines]  # (pairs, lines, N)
         is_seen = np.any(part != 0, axis=(0, 1))
         seen = np.flatnonzero(is_seen)
-        taps = part[:, :, seen]
+        taps = part[:, :, seen]  # (pairs, lines, k)
         block = _Block(
             lines=lines,
             seen=seen,
@@ -155,39 +190,48 @@ class DensePairs:
         self.row_blocks = _blocks(self.row_maps)
         self.column_blocks = _blocks(column_maps)
         # Side by side: the product along the columns adds the pairs up.
-        side_by_side = np.ascontiguousarray(column_maps.transpose(1, 0, 2))
-        self.columns = side_by_side.reshape(self.w, -1)  # (w, pairs * W)
+        side_by_side = column_maps.transpose(1, 0, 2)  # (w, pairs, W)
+        self.columns = _as_lines(side_by_side)  # (w, pairs * W)
 
     def forward(self, hr: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (h, w, C)."""
         bands = hr.shape[2]
-        flat = np.ascontiguousarray(hr).reshape(self.height, self.width * bands)
-        half = np.empty((self.count, self.h, self.width * bands), hr.dtype)
+        length = self.width * bands
+        lines = _as_lines(hr)  # (H, W * C)
+        half = np.empty((self.count, self.h, length), hr.dtype)
         for block in self.row_blocks:
-            part = block.taps @ flat[block.seen]
-            half[:, block.lines] = part.reshape(self.count, -1, self.width * bands)
+            part = block.taps @ lines[block.seen]  # (pairs * lines, W * C)
+            half[:, block.lines] = part.reshape(self.count, -1, length)
         half = half.reshape(self.count, self.h, self.width, bands)
         # The second product runs along the columns: they come first.
-        half = half.transpose(0, 2, 1, 3).reshape(-1, self.h * bands)  # (pairs * W, h * C)
-        whole = self.columns @ half
+        half = half.transpose(0, 2, 1, 3)
+        half = half.reshape(-1, self.h * bands)  # (pairs * W, h * C)
+        whole = self.columns @ half  # (w, h * C)
         whole = whole.reshape(self.w, self.h, bands)
-        return np.ascontiguousarray(whole.transpose(1, 0, 2))  # (h, w, C)
+        return np.ascontiguousarray(whole.transpose(1, 0, 2))
 
     def adjoint(self, lr: np.ndarray) -> np.ndarray:
         """(h, w, C) -> (H, W, C), the transpose of `forward`."""
         bands = lr.shape[2]
-        flat = np.ascontiguousarray(lr.transpose(1, 0, 2)).reshape(self.w, self.h * bands)
-        half = self.columns.T @ flat
+        length = self.width * bands
+        lines = _turned(_as_lines(lr), bands)  # (w, h * C)
+        half = self.columns.T @ lines  # (pairs * W, h * C)
         half = half.reshape(self.count, self.width, self.h, bands)
         # The second product runs along the rows: they come first.
-        half = half.transpose(0, 2, 1, 3).reshape(self.count, self.h, self.width * bands)
-        hr = np.zeros((self.height, self.width * bands), lr.dtype)
+        half = half.transpose(0, 2, 1, 3)
+        half = half.reshape(self.count, self.h, length)
+        hr = np.zeros((self.height, length), lr.dtype)
         for block in self.row_blocks:
-            part = half[:, block.lines].reshape(len(block.taps), -1)
+            part = half[:, block.lines]  # (pairs, lines, W * C)
+            part = part.reshape(-1, length)
             hr[block.seen] += block.taps.T @ part
-        return hr.reshape(self.height, self.width, bands)  # (H, W, C)
+        return hr.reshape(self.height, self.width, bands)
 
-    def forward_by_rows(self, make_rows: Callable[[np.ndarray], np.ndarray], bands: int) -> np.ndarray:
+    def forward_by_rows(
+        self,
+        make_rows: MakeRows,
+        bands: int,
+    ) -> np.ndarray:
         """`forward` of a float32 cube whose rows are made when they are seen; (h, w, C)."""
         scale = self.height // self.h
         lr = np.zeros((self.h, self.w * bands), np.float32)
@@ -197,16 +241,17 @@ class DensePairs:
             index = np.arange(top, top + scale)
             strip = make_rows(index)  # (s, W, C)
             for block in self.column_blocks:
-                part = block.taps @ strip[:, block.seen]
+                part = block.taps @ strip[:, block.seen]  # (s, pairs * lines, C)
                 narrow[:, :, block.lines] = part.reshape(scale, self.count, -1, bands)
             taps = self.row_maps[:, :, index]  # (pairs, h, s)
             is_touched = np.any(taps != 0, axis=(0, 2))
             touched = np.flatnonzero(is_touched)
-            weights = taps[:, touched].transpose(1, 2, 0)  # (touched, s, pairs)
-            weights = weights.reshape(len(touched), -1)
-            lines = narrow.reshape(scale * self.count, -1)
+            weights = taps[:, touched]  # (pairs, touched, s)
+            weights = weights.transpose(1, 2, 0)
+            weights = weights.reshape(len(touched), -1)  # (touched, s * pairs)
+            lines = narrow.reshape(scale * self.count, -1)  # (s * pairs, w * C)
             lr[touched] += weights @ lines
-        return lr.reshape(self.h, self.w, bands)  # (h, w, C)
+        return lr.reshape(self.h, self.w, bands)
 
 
 Pairs = Union[SparsePairs, DensePairs]

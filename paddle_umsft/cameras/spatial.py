@@ -43,8 +43,9 @@ def tap_positions(
         (count, size) whole numbers.
     """
     first_pixels = np.arange(count) * scale
-    windows_start = first_pixels + first_tap(size, scale)
-    return np.asarray(windows_start[:, None] + np.arange(size)[None, :])
+    starts = first_pixels + first_tap(size, scale)  # (count,)
+    taps = np.arange(size)
+    return np.add.outer(starts, taps)
 
 
 def seen_positions(
@@ -81,11 +82,14 @@ def whole_lines(
         count: h or w.
     """
     positions = tap_positions(size, scale, count)  # (count, k)
-    is_whole = (positions[:, 0] >= 0) & (positions[:, -1] < count * scale)
-    whole = np.flatnonzero(is_whole)
+    starts_inside = positions[:, 0] >= 0
+    ends_inside = positions[:, -1] < count * scale
+    whole = np.flatnonzero(starts_inside & ends_inside)
     if not whole.size:
         return 0, 0
-    return int(whole[0]), int(whole[-1]) + 1
+    first = int(whole[0])
+    last = int(whole[-1])
+    return first, last + 1
 
 
 def patches(
@@ -98,8 +102,11 @@ def patches(
     height, width, bands = image.shape
     rows = seen_positions(size, scale, height, border)  # (h, k)
     columns = seen_positions(size, scale, width, border)  # (w, k)
-    seen = image[rows[:, None, :, None], columns[None, :, None, :]]  # (h, w, k, k, M)
-    ordered = np.ascontiguousarray(seen.transpose(4, 0, 1, 2, 3))  # (M, h, w, k, k)
+    down = rows[:, None, :, None]  # (h, 1, k, 1)
+    across = columns[None, :, None, :]  # (1, w, 1, k)
+    seen = image[down, across]  # (h, w, k, k, M)
+    ordered = np.moveaxis(seen, -1, 0)
+    ordered = np.ascontiguousarray(ordered)  # (M, h, w, k, k)
     return ordered.reshape(bands, -1, size * size)
 
 
@@ -129,10 +136,11 @@ class SpatialDegradation:
         self.border = border
         self.psf = check_psf(psf, where="psf", signed=True)
         left, strengths, right = np.linalg.svd(self.psf)
-        weights = np.sqrt(strengths)
+        # Half of a term's strength for its rows, half for its columns.
+        weights = np.sqrt(strengths)[:, None]
         self._strengths = strengths
-        self._row_taps = left.T * weights[:, None]  # (k, k): term, tap
-        self._column_taps = right * weights[:, None]  # (k, k): term, tap
+        self._row_taps = left.T * weights  # (k, k): term, tap
+        self._column_taps = right * weights  # (k, k): term, tap
         self._made: dict[tuple[int, int, np.dtype], Pairs] = {}
 
     def with_psf(self, psf: np.ndarray) -> SpatialDegradation:
@@ -164,7 +172,8 @@ class SpatialDegradation:
         """
         hr = _as_float(hr, "hr")
         height, width, _ = hr.shape
-        return self._pairs(height, width, hr.dtype).forward(hr)  # (h, w, C)
+        pairs = self._pairs(height, width, hr.dtype)
+        return pairs.forward(hr)  # (h, w, C)
 
     def forward_by_rows(
         self,
@@ -209,9 +218,11 @@ class SpatialDegradation:
 
     def _taps_inside(self, taps: np.ndarray, count: int) -> np.ndarray:
         """(count,) sum of the taps that fall on the image, for every LR row (or column)."""
+        length = count * self.scale
         positions = tap_positions(taps.size, self.scale, count)  # (count, k)
-        is_inside = (positions >= 0) & (positions < count * self.scale)
-        return np.asarray(is_inside @ taps)
+        is_inside = (positions >= 0) & (positions < length)
+        inside = is_inside @ taps  # (count,)
+        return np.asarray(inside)
 
     def adjoint(self, lr: np.ndarray) -> np.ndarray:
         """The transpose of `forward`: <forward(x), y> = <x, adjoint(y)>.
@@ -227,7 +238,9 @@ class SpatialDegradation:
         """
         lr = _as_float(lr, "lr")
         h, w, _ = lr.shape
-        pairs = self._pairs(h * self.scale, w * self.scale, lr.dtype)
+        height = h * self.scale
+        width = w * self.scale
+        pairs = self._pairs(height, width, lr.dtype)
         return pairs.adjoint(lr)  # (H, W, C)
 
     def _pairs(
@@ -240,12 +253,15 @@ class SpatialDegradation:
         check_tiling((height, width), self.scale, where="hr")
         key = (height, width, dtype)
         if key not in self._made:
+            least = NEGLIGIBLE[dtype] * self._strengths[0]
+            kept = self._strengths > least
             made = []
-            kept = self._strengths > NEGLIGIBLE[dtype] * self._strengths[0]
             for row_taps, column_taps in zip(self._row_taps[kept], self._column_taps[kept]):
+                rows = self._strided(row_taps, height)
+                columns = self._strided(column_taps, width)
                 pair = Pair(
-                    rows=self._strided(row_taps, height).astype(dtype),
-                    columns=self._strided(column_taps, width).astype(dtype),
+                    rows=rows.astype(dtype),
+                    columns=columns.astype(dtype),
                 )
                 made.append(pair)
             self._made[key] = as_pairs(made)
@@ -254,7 +270,12 @@ class SpatialDegradation:
     def _strided(self, taps: np.ndarray, length: int) -> sparse.csr_matrix:
         """(length / s, length) matrix that applies k taps to every window; where a window meets itself they add up."""
         size = taps.size
-        columns = seen_positions(size, self.scale, length, self.border)  # (length / s, k)
+        columns = seen_positions(
+            size,
+            scale=self.scale,
+            length=length,
+            border=self.border,
+        )  # (length / s, k)
         count = len(columns)
         rows = np.repeat(np.arange(count), size)
         values = np.tile(taps, count)

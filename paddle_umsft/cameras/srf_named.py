@@ -173,7 +173,11 @@ def uniform_srf(
     for row, (start, stop) in zip(values, checked):
         row[start:stop] = 1.0 / (stop - start)
     names = tuple(f"[{start},{stop})" for start, stop in checked)
-    return Srf(values=values, names=names, supports=checked)
+    return Srf(
+        values=values,
+        names=names,
+        supports=checked,
+    )
 
 
 def _side_by_side(bands: int, msi_bands: int) -> list[tuple[int, int]]:

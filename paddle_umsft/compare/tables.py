@@ -27,19 +27,35 @@ def results_table(rows: Sequence[ScoredResult]) -> TextTable:
         rows: The results.
     """
     names = _columns(rows)
-    head = [*_WHOSE, *(title_of(name) for name in names)]
+    titles = [title_of(name) for name in names]
     lines = []
     for row in rows:
         cells = [number_of(name, row.figures.get(name)) for name in names]
-        lines.append([row.file, row.scene, row.convention or MISSING, *cells])
+        line = [
+            row.file,
+            row.scene,
+            row.convention or MISSING,
+            *cells,
+        ]
+        lines.append(line)
     # Below the results, what they come to.
     for group in _groups(rows):
         means = _means(group)
         scenes = len(group)
         cells = [mean_words(name, means.get(name), scenes) for name in names]
         first = group[0]
-        lines.append([first.group, f"mean of {scenes}", first.convention or MISSING, *cells])
-    return TextTable(head, lines, words=len(_WHOSE))
+        line = [
+            first.group,
+            f"mean of {scenes}",
+            first.convention or MISSING,
+            *cells,
+        ]
+        lines.append(line)
+    return TextTable(
+        [*_WHOSE, *titles],
+        lines,
+        words=len(_WHOSE),
+    )
 
 
 def csv_table(rows: Sequence[ScoredResult]) -> TextTable:
@@ -52,21 +68,33 @@ def csv_table(rows: Sequence[ScoredResult]) -> TextTable:
     lines = []
     for row in rows:
         cells = [_exact(row.figures.get(name)) for name in names]
-        lines.append([row.file, row.scene, row.convention, *cells])
+        line = [
+            row.file,
+            row.scene,
+            row.convention,
+            *cells,
+        ]
+        lines.append(line)
     for group in _groups(rows):
         means = _means(group)
         first = group[0]
+        # Two lines rather than "mean ± std" in one: a program should not have to take it apart.
         mean_line = [first.group, "mean", first.convention]
         std_line = [first.group, "std", first.convention]
         for name in names:
+            mean = None
+            std = None
             if name in means:
-                mean_line.append(_exact(means[name].mean))
-                std_line.append(_exact(means[name].std))
-            else:
-                mean_line.append("")
-                std_line.append("")
+                mean = means[name].mean
+                std = means[name].std
+            mean_line.append(_exact(mean))
+            std_line.append(_exact(std))
         lines += [mean_line, std_line]
-    return TextTable([*_WHOSE, *names], lines, words=len(_WHOSE))
+    return TextTable(
+        [*_WHOSE, *names],
+        lines,
+        words=len(_WHOSE),
+    )
 
 
 def bands_table(rows: Sequence[ScoredResult]) -> TextTable:
@@ -75,14 +103,27 @@ def bands_table(rows: Sequence[ScoredResult]) -> TextTable:
     Args:
         rows: The results.
     """
+    # A dict keeps the order in which the names appear.
     names = list(dict.fromkeys(name for row in rows for name in row.bands))
     lines = []
     for row in rows:
-        bands = max((len(values) for values in row.bands.values()), default=0)
-        for band in range(bands):
+        lengths = [len(values) for values in row.bands.values()]
+        for band in range(max(lengths, default=0)):
             cells = [_band_cell(row, name, band) for name in names]
-            lines.append([row.file, row.scene, row.convention, str(band + 1), *cells])
-    return TextTable([*_WHOSE, "band", *names], lines, words=len(_WHOSE) + 1)
+            line = [
+                row.file,
+                row.scene,
+                row.convention,
+                str(band + 1),
+                *cells,
+            ]
+            lines.append(line)
+    head = [*_WHOSE, "band"]
+    return TextTable(
+        [*head, *names],
+        lines,
+        words=len(head),
+    )
 
 
 def write_tables(
@@ -105,12 +146,14 @@ def write_tables(
     """
     if not rows:
         return
+    for_programs = csv_table(rows)
+    for_people = results_table(rows)
     if csv:
-        write_text(Path(csv), csv_table(rows).csv())
+        write_text(Path(csv), for_programs.csv())
     if markdown:
-        write_text(Path(markdown), results_table(rows).markdown())
+        write_text(Path(markdown), for_people.markdown())
     if latex:
-        write_text(Path(latex), results_table(rows).latex())
+        write_text(Path(latex), for_people.latex())
 
 
 def _columns(rows: Sequence[ScoredResult]) -> list[str]:
@@ -127,8 +170,14 @@ def _groups(rows: Sequence[ScoredResult]) -> list[list[ScoredResult]]:
     """Return the results of one group and convention together, where they are of several scenes."""
     groups: dict[tuple[str, str], list[ScoredResult]] = {}
     for row in rows:
-        groups.setdefault((row.group, row.convention), []).append(row)
-    return [group for group in groups.values() if len({row.scene for row in group}) > 1]
+        key = (row.group, row.convention)
+        groups.setdefault(key, []).append(row)
+    several = []
+    for group in groups.values():
+        scenes = {row.scene for row in group}
+        if len(scenes) > 1:
+            several.append(group)
+    return several
 
 
 def _means(group: Sequence[ScoredResult]) -> dict[str, SceneMean]:
@@ -143,9 +192,11 @@ def _band_cell(
     band: int,
 ) -> str:
     """Return the figure of one band, or the sign for none."""
+    # Conventions differ in what they say of single bands.
     if name not in row.bands:
         return MISSING
-    return number_of(name, float(row.bands[name][band]))
+    value = row.bands[name][band]
+    return number_of(name, float(value))
 
 
 def _exact(value: Optional[float]) -> str:

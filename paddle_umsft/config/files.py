@@ -58,11 +58,20 @@ def find_config(name: Union[str, Path]) -> Path:
     for folder in config_folders()[1:]:
         known.update(found.name for found in folder.glob(f"*{SUFFIX}"))
     listed = sorted(known)
-    near = difflib.get_close_matches(path.name, listed, n=1, cutoff=SIMILAR_NAME)
+    near = difflib.get_close_matches(
+        path.name,
+        listed,
+        n=1,
+        cutoff=SIMILAR_NAME,
+    )
     hint = f"known: {', '.join(listed)}"
     if near:
         hint = f"did you mean {near[0]}?"
-    raise ConfigError("no such configuration", where=str(name), hint=hint)
+    raise ConfigError(
+        "no such configuration",
+        where=str(name),
+        hint=hint,
+    )
 
 
 def read_yaml(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -135,6 +144,7 @@ def _base_path(path: Path, base: Any) -> Path:
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Merge two nested mappings key by key; where both say something, `over` holds."""
+    # Lists are replaced whole: half of a list of another file has no meaning.
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)

@@ -42,6 +42,7 @@ def load_config(
     content: dict[str, Any] = {}
     where = "configuration"
     name = None
+    # A file's name tells more than the word, for messages and for the run.
     if path is not None:
         found = find_config(path)
         content = read_yaml(found)
@@ -91,12 +92,18 @@ def make_config(content: Mapping[str, Any], where: str = "configuration") -> Con
         first = error.errors()[0]
         parts = [str(part) for part in first["loc"]]
         if first["type"] == "extra_forbidden":
-            raise _unknown_key(parts, _model_at(parts[:-1]), where) from None
+            owner = _model_at(parts[:-1])
+            raise _unknown_key(parts, owner, where) from None
         got = repr(first["input"])
         if len(got) > SHOWN_VALUE:
             got = got[: SHOWN_VALUE - 3] + "..."
+        key = ".".join(parts)
         message = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{'.'.join(parts)}: {message}", where=where, got=got) from None
+        raise ConfigError(
+            f"{key}: {message}",
+            where=where,
+            got=got,
+        ) from None
 
 
 def _apply_override(content: dict[str, Any], override: str) -> None:
@@ -104,8 +111,11 @@ def _apply_override(content: dict[str, Any], override: str) -> None:
     # The key first: what its value may look like depends on it.
     parts, text = split_override(override)
     annotation = _known_key(parts, override)
-    is_text = annotation in (str, Optional[str])
-    value = override_value(".".join(parts), text, is_text=is_text)
+    value = override_value(
+        ".".join(parts),
+        text,
+        is_text=annotation in (str, Optional[str]),
+    )
     set_value(content, parts, value)
 
 
@@ -144,6 +154,7 @@ def _model_at(parts: list[str]) -> Optional[type[BaseModel]]:
 def _known_key(parts: list[str], where: str) -> Any:
     """Return the annotation of a key, which has to exist."""
     _check_renamed(parts[0], where)
+    # From the outside in, so that the message names the first part that is wrong.
     annotation: Any = None
     for depth, part in enumerate(parts):
         model = _model_at(parts[:depth])
@@ -164,15 +175,29 @@ def _unknown_key(
     if model is not None:
         known = list(model.model_fields)
     # A misspelt key of this section is likelier than a key of another section.
-    near = difflib.get_close_matches(parts[-1], known, n=1, cutoff=SIMILAR_KEY)
-    far = difflib.get_close_matches(key, sorted(_all_keys(config_class())), n=1, cutoff=SIMILAR_KEY)
-    hint = f"known here: {', '.join(known) or 'none'}"
-    if near:
-        best = ".".join([*parts[:-1], near[0]])
+    near = _nearest(parts[-1], known)
+    far = _nearest(key, sorted(_all_keys(config_class())))
+    listed = ", ".join(known) or "none"
+    hint = f"known here: {listed}"
+    if near is not None:
+        best = ".".join([*parts[:-1], near])
         hint = f"did you mean {best}?"
-    elif far:
-        hint = f"did you mean {far[0]}?"
+    elif far is not None:
+        hint = f"did you mean {far}?"
     return ConfigError(f"unknown key {key}", where=where, hint=hint)
+
+
+def _nearest(name: str, known: list[str]) -> Optional[str]:
+    """Return the known name that is most like another one; None where none is like it."""
+    found = difflib.get_close_matches(
+        name,
+        known,
+        n=1,
+        cutoff=SIMILAR_KEY,
+    )
+    if not found:
+        return None
+    return found[0]
 
 
 def _all_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -19,6 +19,8 @@ from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.config.uhntc import UhntcSettings
 from paddle_umsft.config.umsft import NetworkConfig, SolverConfig, WarmUpConfig
 
+# Of a SHA-256: enough that no two of a user's runs have one in common.
+DIGEST_LETTERS = 16
 # Where the data lie; what lies there is what counts.
 DATA_PATHS = ("path", "lr_hsi", "hr_msi", "mask_hsi", "mask_msi")
 
@@ -90,7 +92,12 @@ class Config(Section):
 
     def to_yaml(self) -> str:
         """The resolved configuration, every key spelled out."""
-        return str(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+        text = yaml.safe_dump(
+            self.model_dump(mode="json"),
+            sort_keys=False,
+            allow_unicode=True,
+        )
+        return str(text)
 
     def digest(self) -> str:
         """Hash of everything that decides the numbers of a run; where it runs and where the output goes do not.
@@ -114,10 +121,14 @@ class Config(Section):
             "runtime": {"device", "threads"},
             "data": places,
         }
-        default = dict(_leaves(type(self)().model_dump(mode="json", exclude=aside)))
+        # Compared leaf by leaf: a section with one changed key is not kept whole.
+        defaults = type(self)()
+        default = dict(_leaves(defaults.model_dump(mode="json", exclude=aside)))
         content = _leaves(self.model_dump(mode="json", exclude=aside))
         chosen = {key: value for key, value in content if key not in default or default[key] != value}
-        return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:16]
+        text = json.dumps(chosen, sort_keys=True)
+        whole = hashlib.sha256(text.encode()).hexdigest()
+        return whole[:DIGEST_LETTERS]
 
 
 # Sections of methods that do not come with the package: name -> class. Whoever brings a method puts its section here
@@ -129,9 +140,9 @@ def config_class() -> type[Config]:
     """Return `Config`, with the sections of `MORE_SECTIONS` where there are any."""
     if not MORE_SECTIONS:
         return Config
-    fields: dict[str, Any] = {
-        name: (section, Field(default_factory=section)) for name, section in MORE_SECTIONS.items()
-    }
+    fields: dict[str, Any] = {}
+    for name, section in MORE_SECTIONS.items():
+        fields[name] = (section, Field(default_factory=section))
     return create_model("Config", __base__=Config, **fields)
 
 

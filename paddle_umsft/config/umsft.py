@@ -43,9 +43,20 @@ class WarmUpConfig(Section):
     iterations: int = Field(default=500, ge=0)
     joint_iterations: Optional[int] = Field(default=None, ge=0)
     rank: int = Field(default=3, ge=1)
-    srf: StepRate = StepRate(lr=1e-2, decay=0.9, weight_decay=1e-4)
-    psf: StepRate = StepRate(lr=5e-4, decay=0.5)
-    joint: StepRate = StepRate(lr=5e-3, decay=0.8, weight_decay=1e-4)
+    srf: StepRate = StepRate(
+        lr=1e-2,
+        decay=0.9,
+        weight_decay=1e-4,
+    )
+    psf: StepRate = StepRate(
+        lr=5e-4,
+        decay=0.5,
+    )
+    joint: StepRate = StepRate(
+        lr=5e-3,
+        decay=0.8,
+        weight_decay=1e-4,
+    )
 
 
 class SolverConfig(Section):
@@ -63,7 +74,12 @@ class SolverConfig(Section):
     """
 
     iterations: int = Field(default=300, ge=0)
-    rate: StepRate = StepRate(lr=2e-3, decay=0.99, every=100, weight_decay=0.01)
+    rate: StepRate = StepRate(
+        lr=2e-3,
+        decay=0.99,
+        every=100,
+        weight_decay=0.01,
+    )
     # P2 and P10 are rows of docs/porting.md.
     joint_after: float = Field(default=1 / 3, ge=0, le=1)
     joint_lr: float = Field(default=1e-5, gt=0)

@@ -89,15 +89,18 @@ def dead_leaves_scene(
     cube = np.zeros((height, width, bands))
     for dy in range(OVERSAMPLING):
         for dx in range(OVERSAMPLING):
-            part = (slice(dy, None, OVERSAMPLING), slice(dx, None, OVERSAMPLING))
-            seen = spectra[owner[part]]  # (H, W, C)
-            cube += light[part][..., None] * seen
+            down = slice(dy, None, OVERSAMPLING)
+            across = slice(dx, None, OVERSAMPLING)
+            seen = spectra[owner[down, across]]  # (H, W, C)
+            lit = light[down, across]  # (H, W)
+            cube += lit[..., None] * seen
     raw_maximum = float(cube.max())
+    cube = cube / raw_maximum
     name = "dead_leaves"
     if seed != 0:
         name = f"dead_leaves_{seed}"
     return Scene(
-        hr_hsi=(cube / raw_maximum).astype(np.float32),
+        hr_hsi=cube.astype(np.float32),
         name=name,
         wavelengths_nm=wavelengths,
         normalise="max",
@@ -115,17 +118,30 @@ def _draw_discs(
 
     Radii have the density r^-3, which makes the picture look alike at every scale (power spectrum about 1/f^2).
     """
-    largest = max(LARGEST_SHARE * min(rows, columns), 2 * SMALLEST_RADIUS)
+    largest = LARGEST_SHARE * min(rows, columns)
+    largest = max(largest, 2 * SMALLEST_RADIUS)
     count = int(COVER * rows * columns / SMALLEST_RADIUS**2)
     # r^-2 is uniform between its ends where r has the density r^-3.
     u = rng.uniform(size=count)
     low = SMALLEST_RADIUS**-2
     high = largest**-2
-    radius = (low + u * (high - low)) ** -0.5
+    inverse_square = low + u * (high - low)
+    radius = inverse_square**-0.5
     centre_row = rng.uniform(-MARGIN, 1 + MARGIN, count) * rows
     centre_column = rng.uniform(-MARGIN, 1 + MARGIN, count) * columns
-    discs = np.stack([centre_row, centre_column, radius], axis=1)  # (N - 1, 3)
-    background = [rows / 2, columns / 2, 2.0 * max(rows, columns)]
+    discs = np.stack(
+        [
+            centre_row,
+            centre_column,
+            radius,
+        ],
+        axis=1,
+    )  # (N - 1, 3)
+    background = [
+        rows / 2,
+        columns / 2,
+        2.0 * max(rows, columns),
+    ]
     return np.concatenate([discs, [background]])
 
 
@@ -140,18 +156,28 @@ def _front_most(
     # Painted back to front, each disc only within its own square.
     for index in range(background - 1, -1, -1):
         y, x, r = discs[index]
-        top = max(int(np.ceil(y - r)), 0)
-        bottom = min(int(y + r) + 1, rows)
-        left = max(int(np.ceil(x - r)), 0)
-        right = min(int(x + r) + 1, columns)
+        top, bottom = _reach(y, r, rows)
+        left, right = _reach(x, r, columns)
         # Its square may lie outside the picture.
         if top >= bottom or left >= right:
             continue
-        dy = np.arange(top, bottom)[:, None] - y
-        dx = np.arange(left, right)[None, :] - x
-        inside = dy * dy + dx * dx <= r * r
+        dy = np.arange(top, bottom) - y
+        dx = np.arange(left, right) - x
+        distance = np.add.outer(dy * dy, dx * dx)
+        inside = distance <= r * r
         owner[top:bottom, left:right][inside] = index
     return owner
+
+
+def _reach(
+    centre: float,
+    radius: float,
+    length: int,
+) -> tuple[int, int]:
+    """Return the half-open range of points on the picture that lie within a radius, along one axis."""
+    first = int(np.ceil(centre - radius))
+    last = int(centre + radius)
+    return max(first, 0), min(last + 1, length)
 
 
 def _reflectances(
@@ -165,19 +191,33 @@ def _reflectances(
     """
     discs = len(material)
     grid = np.linspace(FIRST_NM, LAST_NM, GRID_BANDS)
-    # White noise through a Gaussian window is a curve of the wanted correlation length; rows have norm 1.
-    apart = grid[:, None] - grid[None, :]
-    window = np.exp(-0.5 * (apart / (SPECTRAL_LENGTH_NM / np.sqrt(2))) ** 2)
-    window /= np.sqrt((window**2).sum(axis=1, keepdims=True))
+    window = _smoothing(grid)
     chroma = rng.gamma(CHROMA_SHAPE, CHROMA_SCALE, (MATERIALS, 1))
     level = rng.normal(LEVEL_MEAN, LEVEL_SPREAD, (MATERIALS, 1))
-    curves = rng.standard_normal((MATERIALS, GRID_BANDS)) @ window.T
+    noise = rng.standard_normal((MATERIALS, GRID_BANDS))
+    curves = noise @ window.T
     kinds = chroma * curves + level  # (materials, grid)
-    own_colour = OWN_CHROMA * rng.standard_normal((discs, GRID_BANDS)) @ window.T
+    own_noise = OWN_CHROMA * rng.standard_normal((discs, GRID_BANDS))
+    own_colour = own_noise @ window.T
     own_level = rng.normal(0.0, OWN_LEVEL, (discs, 1))
-    on_grid = kinds[material] + (own_colour + own_level)  # (N, grid)
-    at_bands = np.stack([np.interp(wavelengths, grid, curve) for curve in on_grid])  # (N, C)
-    return np.asarray(DARKEST + REFLECTANCE_RANGE / (1.0 + np.exp(-at_bands)))
+    own = own_colour + own_level
+    on_grid = kinds[material] + own  # (N, grid)
+    curves = [np.interp(wavelengths, grid, curve) for curve in on_grid]
+    at_bands = np.stack(curves)  # (N, C)
+    logistic = 1.0 + np.exp(-at_bands)
+    return np.asarray(DARKEST + REFLECTANCE_RANGE / logistic)
+
+
+def _smoothing(grid: np.ndarray) -> np.ndarray:
+    """Return the (grid, grid) window that makes white noise a curve of the wanted correlation length.
+
+    A Gaussian: noise behind it is correlated over its width times the root of two. Rows have norm 1.
+    """
+    width = SPECTRAL_LENGTH_NM / np.sqrt(2)
+    apart = np.subtract.outer(grid, grid)
+    window = np.exp(-0.5 * (apart / width) ** 2)
+    energy = (window**2).sum(axis=1, keepdims=True)
+    return np.asarray(window / np.sqrt(energy))
 
 
 def _daylight(wavelengths: np.ndarray) -> np.ndarray:
@@ -185,7 +225,8 @@ def _daylight(wavelengths: np.ndarray) -> np.ndarray:
     table = np.loadtxt(Path(__file__).parent / "tables" / "d65.csv", delimiter=",")
     nm = table[:, 0]
     power = table[:, 1]
-    return np.asarray(np.interp(wavelengths, nm, power) / power.max())
+    at_bands = np.interp(wavelengths, nm, power)
+    return np.asarray(at_bands / power.max())
 
 
 def _shading(
@@ -199,13 +240,17 @@ def _shading(
     y = np.arange(rows)[:, None]
     x = np.arange(columns)[None, :]
     disc = discs[owner]  # (rows, columns, 3)
+    centre_row, centre_column, radius = np.moveaxis(disc, -1, 0)
     # Distances from the centre in radii: a disc's brightness changes as much across a small one as across a large one.
-    down = tilt[owner, 0] * (y - disc[..., 0])
-    right = tilt[owner, 1] * (x - disc[..., 1])
-    local = (down + right) / disc[..., 2]
-    slope = rng.uniform(-SLOPE_LIMIT, SLOPE_LIMIT, 2)
-    whole = slope[0] * (y / rows - 0.5) + slope[1] * (x / columns - 0.5)
-    return np.asarray(np.clip(1.0 + local + whole, DARKEST_SHADE, None))
+    down = tilt[owner, 0] * (y - centre_row)
+    right = tilt[owner, 1] * (x - centre_column)
+    local = (down + right) / radius
+    slope_down, slope_right = rng.uniform(-SLOPE_LIMIT, SLOPE_LIMIT, 2)
+    from_middle_row = y / rows - 0.5
+    from_middle_column = x / columns - 0.5
+    whole = slope_down * from_middle_row + slope_right * from_middle_column
+    light = 1.0 + local + whole
+    return np.asarray(np.maximum(light, DARKEST_SHADE))
 
 
 def _texture(
@@ -218,9 +263,12 @@ def _texture(
     noise = np.zeros(owner.shape)
     for step in GRAINS:
         # Rounded up: the last grain may reach over the edge, and is cut.
-        grains = (-(-rows // step), -(-columns // step))
-        coarse = rng.standard_normal(grains)
-        fine: Any = coarse.repeat(step, axis=0).repeat(step, axis=1)
+        down = -(-rows // step)
+        across = -(-columns // step)
+        coarse = rng.standard_normal((down, across))
+        fine: Any = coarse.repeat(step, axis=0)
+        fine = fine.repeat(step, axis=1)
         noise += fine[:rows, :columns]
     strength = rng.gamma(GRAIN_SHAPE, GRAIN_SCALE, count)
-    return np.asarray(np.clip(1.0 + strength[owner] * noise, DARKEST_GRAIN, None))
+    grain = 1.0 + strength[owner] * noise
+    return np.asarray(np.maximum(grain, DARKEST_GRAIN))

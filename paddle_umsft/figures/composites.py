@@ -11,8 +11,34 @@ import numpy as np
 Wavelengths = Optional[Union[np.ndarray, Sequence[float]]]
 
 # Linear sRGB from CIE XYZ, and the XYZ of its white (D65): IEC 61966-2-1.
-_XYZ_TO_RGB = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
+_XYZ_TO_RGB = np.array(
+    [
+        [3.2406, -1.5372, -0.4986],
+        [-0.9689, 1.8758, 0.0415],
+        [0.0557, -0.2040, 1.0570],
+    ]
+)
 _D65_WHITE = np.array([0.95047, 1.0, 1.08883])
+
+# The CIE 1931 matching functions as sums of lobes: height, peak (nm), width to its left and to its right (nm).
+_LOBES = (
+    # x̄
+    (
+        (1.056, 599.8, 37.9, 31.0),
+        (0.362, 442.0, 16.0, 26.7),
+        (-0.065, 501.1, 20.4, 26.2),
+    ),
+    # ȳ
+    (
+        (0.821, 568.8, 46.9, 40.5),
+        (0.286, 530.9, 16.3, 31.1),
+    ),
+    # z̄
+    (
+        (1.217, 437.0, 11.8, 36.0),
+        (0.681, 459.0, 26.0, 13.8),
+    ),
+)
 
 # The transfer function of sRGB (IEC 61966-2-1): linear near black, a power above.
 _LINEAR_UP_TO = 0.0031308
@@ -20,6 +46,7 @@ _LINEAR_SLOPE = 12.92
 _CURVE_GAIN = 1.055
 _CURVE_OFFSET = 0.055
 _CURVE_POWER = 1 / 2.4
+_LEVELS = 255.0
 
 # A cube has a true colour if its bands lie in what eyes see and sample the middle of it without a large gap. Fewer
 # bands than this sample the matching functions too coarsely: then three of them are shown as they are.
@@ -46,7 +73,8 @@ def _lobe(
 ) -> np.ndarray:
     """Return a Gaussian with one width on each side of its peak, all in nm."""
     width = np.where(x < peak, left, right)
-    return np.asarray(np.exp(-0.5 * ((x - peak) / width) ** 2))
+    distance = (x - peak) / width
+    return np.asarray(np.exp(-0.5 * distance**2))
 
 
 def matching_functions(wavelengths_nm: np.ndarray) -> np.ndarray:
@@ -63,24 +91,31 @@ def matching_functions(wavelengths_nm: np.ndarray) -> np.ndarray:
         Journal of Computer Graphics Techniques 2(2), 2013, multi-lobe fit.
     """
     x = np.asarray(wavelengths_nm, dtype=np.float64)
-    red = 1.056 * _lobe(x, 599.8, 37.9, 31.0) + 0.362 * _lobe(x, 442.0, 16.0, 26.7)
-    red -= 0.065 * _lobe(x, 501.1, 20.4, 26.2)
-    green = 0.821 * _lobe(x, 568.8, 46.9, 40.5) + 0.286 * _lobe(x, 530.9, 16.3, 31.1)
-    blue = 1.217 * _lobe(x, 437.0, 11.8, 36.0) + 0.681 * _lobe(x, 459.0, 26.0, 13.8)
-    return np.stack([red, green, blue], axis=1)
+    functions = []
+    for lobes in _LOBES:
+        function = np.zeros_like(x)
+        for height, peak, left, right in lobes:
+            function += height * _lobe(x, peak, left, right)
+        functions.append(function)
+    return np.stack(functions, axis=1)
 
 
 def covers_visible(wavelengths_nm: Wavelengths) -> bool:
     """Tell whether the bands sample 470–630 nm without a gap over 40 nm: enough for a true colour."""
     if wavelengths_nm is None or len(wavelengths_nm) < _MIN_BANDS_FOR_CIE:
         return False
-    nm = np.sort(np.asarray(wavelengths_nm, dtype=np.float64))
-    visible = nm[(nm >= _VISIBLE_NM[0]) & (nm <= _VISIBLE_NM[1])]
+    nm = np.asarray(wavelengths_nm, dtype=np.float64)
+    nm = np.sort(nm)
+    shortest, longest = _VISIBLE_NM
+    is_visible = (nm >= shortest) & (nm <= longest)
+    visible = nm[is_visible]
     if len(visible) < _MIN_BANDS_FOR_CIE:
         return False
-    if visible[0] > _NEEDED_NM[0] or visible[-1] < _NEEDED_NM[1]:
+    first_needed, last_needed = _NEEDED_NM
+    if visible[0] > first_needed or visible[-1] < last_needed:
         return False
-    return bool(np.diff(visible).max() <= _LARGEST_GAP_NM)
+    gaps = np.diff(visible)
+    return bool(gaps.max() <= _LARGEST_GAP_NM)
 
 
 def _cie_weights(wavelengths_nm: np.ndarray) -> np.ndarray:
@@ -90,8 +125,10 @@ def _cie_weights(wavelengths_nm: np.ndarray) -> np.ndarray:
     steps = np.empty(len(order))
     steps[order] = np.gradient(wavelengths_nm[order])
     steps = np.clip(steps, 0.0, None)
-    weights = matching_functions(wavelengths_nm) * steps[:, None]  # (C, 3): to XYZ
-    return np.asarray(weights / weights.sum(axis=0) * _D65_WHITE @ _XYZ_TO_RGB.T)
+    to_xyz = matching_functions(wavelengths_nm) * steps[:, None]  # (C, 3)
+    of_flat = to_xyz.sum(axis=0)  # what a spectrum of 1 comes to
+    to_xyz = to_xyz / of_flat * _D65_WHITE
+    return np.asarray(to_xyz @ _XYZ_TO_RGB.T)
 
 
 @dataclass(frozen=True)
@@ -114,7 +151,11 @@ def _pick_bands(bands: int, wavelengths_nm: Optional[np.ndarray]) -> _Bands:
     if wavelengths_nm is not None:
         return _pick_by_wavelength(wavelengths_nm)
     if bands == 3:
-        return _Bands(numbers=[0, 1, 2], label="bands R, G, B", false_colour=False)
+        return _Bands(
+            numbers=[0, 1, 2],
+            label="bands R, G, B",
+            false_colour=False,
+        )
     chosen = [int(bands * part) for part in _SPREAD]
     counted = "/".join(str(band + 1) for band in chosen)
     return _Bands(
@@ -126,19 +167,25 @@ def _pick_bands(bands: int, wavelengths_nm: Optional[np.ndarray]) -> _Bands:
 
 def _pick_by_wavelength(wavelengths_nm: np.ndarray) -> _Bands:
     """Return the bands nearest to red, green and blue where there are such, else three spread over the range."""
-    chosen = [int(np.argmin(np.abs(wavelengths_nm - nm))) for nm in _PRIMARIES_NM]
-    # Two colours from one band, or a colour from a band far off, would be a lie.
-    misses = [abs(wavelengths_nm[band] - nm) for band, nm in zip(chosen, _PRIMARIES_NM)]
+    chosen = []
+    misses = []
+    for nm in _PRIMARIES_NM:
+        distance = np.abs(wavelengths_nm - nm)  # (C,)
+        band = int(np.argmin(distance))
+        chosen.append(band)
+        misses.append(distance[band])
     word = "RGB"
+    # Two colours from one band, or a colour from a band far off, would be a lie.
     false_colour = len(set(chosen)) < len(chosen) or max(misses) > _FARTHEST_NM
     if false_colour:
         word = "false colour"
         order = np.argsort(wavelengths_nm)
-        chosen = [int(order[int(len(order) * part)]) for part in _SPREAD]
-    places = "/".join(f"{wavelengths_nm[band]:.0f}" for band in chosen)
+        places = [int(len(order) * part) for part in _SPREAD]
+        chosen = [int(order[place]) for place in places]
+    shown = "/".join(f"{wavelengths_nm[band]:.0f}" for band in chosen)
     return _Bands(
         numbers=chosen,
-        label=f"{word} {places} nm",
+        label=f"{word} {shown} nm",
         false_colour=false_colour,
     )
 
@@ -149,7 +196,8 @@ def _encode(linear: np.ndarray) -> np.ndarray:
     straight = _LINEAR_SLOPE * clipped
     power = _CURVE_GAIN * clipped**_CURVE_POWER - _CURVE_OFFSET
     curved = np.where(clipped <= _LINEAR_UP_TO, straight, power)
-    return np.asarray(np.round(curved * 255.0), dtype=np.uint8)
+    levels = np.round(curved * _LEVELS)
+    return np.asarray(levels, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -191,7 +239,9 @@ class RgbView:
             The view.
         """
         bands = cube.shape[2]
-        nm = None if wavelengths_nm is None else np.asarray(wavelengths_nm, dtype=np.float64)
+        nm = None
+        if wavelengths_nm is not None:
+            nm = np.asarray(wavelengths_nm, dtype=np.float64)
         stretch = False
         weights = np.zeros((bands, 3))
         if nm is not None and covers_visible(nm):
@@ -207,24 +257,32 @@ class RgbView:
             stretch = chosen.false_colour
 
         linear = np.asarray(cube, dtype=np.float64) @ weights  # (H, W, 3)
+        low_percentile = 100.0 - percentile
         # One gain for all colours, which keeps their relations.
+        brightest = np.percentile(linear.max(axis=2), percentile)
+        darkest = np.percentile(linear.min(axis=2), low_percentile)
         black = np.zeros(3)
-        white = np.full(3, np.percentile(linear.max(axis=2), percentile))
-        darkest = np.percentile(linear.min(axis=2), 100.0 - percentile)
-        if not stretch and darkest > _HAZE * white[0]:
+        white = np.full(3, brightest)
+        if not stretch and darkest > _HAZE * brightest:
             stretch = True
             label += ", stretched"
         if stretch:
-            black, white = np.percentile(linear, (100.0 - percentile, percentile), axis=(0, 1))
+            ends = (low_percentile, percentile)
+            black, white = np.percentile(linear, ends, axis=(0, 1))
         # A flat picture has no contrast, and must not divide by zero.
         white = np.where(white > black, white, black + 1.0)
-        return cls(weights=weights, black=black, white=white, label=label)
+        return cls(
+            weights=weights,
+            black=black,
+            white=white,
+            label=label,
+        )
 
     def render(self, cube: np.ndarray) -> np.ndarray:
         """Return the picture of a cube, (H, W, C) to (H, W, 3) uint8."""
         linear = np.asarray(cube, dtype=np.float64) @ self.weights
-        contrast = (linear - self.black) / (self.white - self.black)
-        return _encode(contrast)
+        contrast = self.white - self.black
+        return _encode((linear - self.black) / contrast)
 
 
 def rgb_image(cube: np.ndarray, wavelengths_nm: Wavelengths = None) -> np.ndarray:
@@ -237,4 +295,5 @@ def rgb_image(cube: np.ndarray, wavelengths_nm: Wavelengths = None) -> np.ndarra
     Returns:
         (H, W, 3) uint8.
     """
-    return RgbView.fit(cube, wavelengths_nm).render(cube)
+    view = RgbView.fit(cube, wavelengths_nm)
+    return view.render(cube)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,8 @@ def _points(
 def has_curves(history: Sequence[Mapping[str, Any]]) -> bool:
     """Tell whether any stage recorded its loss often enough to draw a line."""
     stages = [record.get("stage", "") for record in history if "loss" in record]
-    return any(stages.count(stage) >= _FEWEST_POINTS for stage in set(stages))
+    counts = Counter(stages)
+    return any(count >= _FEWEST_POINTS for count in counts.values())
 
 
 def _stages_by_sign(history: Sequence[Mapping[str, Any]]) -> list[tuple[list[str], str]]:
@@ -67,7 +69,8 @@ def _stages_by_sign(history: Sequence[Mapping[str, Any]]) -> list[tuple[list[str
     if above:
         groups.append((above, "loss"))
     if below == ["psf"]:
-        groups.append((below, f"loss (minus a PSNR, {measure_of('PSNR').unit})"))
+        unit = measure_of("PSNR").unit
+        groups.append((below, f"loss (minus a PSNR, {unit})"))
     elif below:
         groups.append((below, "loss"))
     return groups
@@ -90,33 +93,50 @@ def curves(history: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
     """
     stages = _stages(history)
     groups = _stages_by_sign(history)
-    measured = [name for name in _MEASURED if _points(history, name, stages)[0]]
+    measured = {}
+    for name in _MEASURED:
+        steps, values = _points(history, name, stages)
+        if steps:
+            measured[name] = (steps, values)
     parts = max(len(groups) + len(measured), 1)
     # A stage keeps its colour in whichever plot it stands.
     colours = {stage: index for index, stage in enumerate(stages)}
 
     with styled():
-        width = min(PAGE * _PLOT_WIDTH * parts, PAGE * _WIDEST)
-        figure = new_figure(width, _HEIGHT)
-        places = list(figure.subplots(1, parts, squeeze=False)[0])
+        width = min(_PLOT_WIDTH * parts, _WIDEST)
+        figure = new_figure(PAGE * width, _HEIGHT)
+        (row,) = figure.subplots(1, parts, squeeze=False)
+        places = list(row)
         loss_places = places[: len(groups)]
         measure_places = places[len(groups) :]
         for axes, (members, label) in zip(loss_places, groups):
-            for stage in members:
-                steps, values = _points(history, "loss", [stage])
-                axes.plot(steps, values, label=stage or "loss", **line(colours[stage], len(values)))
-            _, losses = _points(history, "loss", members)
-            if min(losses) > 0:
-                _make_logarithmic(axes)
+            _draw_losses(axes, history, members, colours)
             _label(axes, label)
             axes.legend()
         for index, (axes, name) in enumerate(zip(measure_places, measured)):
-            steps, values = _points(history, name, stages)
+            steps, values = measured[name]
             axes.plot(steps, values, **line(index))
             _label(axes, title_of(name))
         if title:
             figure.suptitle(title, fontsize=TITLE_SIZE)
     return figure
+
+
+def _draw_losses(
+    axes: Axes,
+    history: Sequence[Mapping[str, Any]],
+    stages: Sequence[str],
+    colours: Mapping[str, int],
+) -> None:
+    """Draw the losses of stages that share a plot, by the number of each one's colour."""
+    least = np.inf
+    for stage in stages:
+        steps, values = _points(history, "loss", [stage])
+        look = line(colours[stage], len(values))
+        axes.plot(steps, values, label=stage or "loss", **look)
+        least = min(least, *values)
+    if least > 0:
+        _make_logarithmic(axes)
 
 
 def _make_logarithmic(axes: Axes) -> None:

@@ -49,7 +49,9 @@ def error_map(reference: np.ndarray, fused: np.ndarray) -> np.ndarray:
     Returns:
         (H, W).
     """
-    difference = np.asarray(fused, dtype=np.float64) - np.asarray(reference, dtype=np.float64)
+    truth = np.asarray(reference, dtype=np.float64)
+    estimate = np.asarray(fused, dtype=np.float64)
+    difference = estimate - truth
     mean_square = np.mean(difference**2, axis=2)  # (H, W)
     return np.asarray(EIGHT_BIT * np.sqrt(mean_square))
 
@@ -68,7 +70,8 @@ def angle_map(reference: np.ndarray, fused: np.ndarray) -> np.ndarray:
 
 def error_words(values: np.ndarray) -> str:
     """Return what heads an error map: the RMSE over all its pixels."""
-    rmse = float(np.sqrt(np.mean(values**2)))
+    mean_square = np.mean(values**2)
+    rmse = float(np.sqrt(mean_square))
     return words_of("RMSE", rmse, PICTURE_DIGITS)
 
 
@@ -76,7 +79,8 @@ def angle_words(values: np.ndarray) -> str:
     """Return what heads a map of angles: the mean over the pixels that have one."""
     if not np.isfinite(values).any():
         return MISSING
-    return words_of("SAM", float(np.nanmean(values)), PICTURE_DIGITS)
+    mean = float(np.nanmean(values))
+    return words_of("SAM", mean, PICTURE_DIGITS)
 
 
 def common_limit(
@@ -92,15 +96,23 @@ def common_limit(
     for values in maps:
         finite = values[np.isfinite(values)]
         if finite.size:
-            ends.append(float(np.percentile(finite, percentile)))
+            end = float(np.percentile(finite, percentile))
+            ends.append(end)
     limit = 0.0
     if ends:
         limit = float(np.median(ends))
-    # Without any error there is nothing to scale; a scale must have an end all the same.
-    return limit if limit > 0 else 1.0
+    if limit <= 0:
+        # Without any error there is nothing to scale; a scale must have an end all the same.
+        return 1.0
+    return limit
 
 
-def draw_maps(axes: Sequence[Axes], maps: Sequence[np.ndarray], colours: str, **bar: Any) -> None:
+def draw_maps(
+    axes: Sequence[Axes],
+    maps: Sequence[np.ndarray],
+    colours: str,
+    **bar: Any,
+) -> None:
     """Draw maps in the same colours and one colour bar for all.
 
     Args:
@@ -113,10 +125,19 @@ def draw_maps(axes: Sequence[Axes], maps: Sequence[np.ndarray], colours: str, **
     drawn: Any = None
     for place, values in zip(axes, maps):
         place.set_facecolor(_NO_ANGLE_COLOUR)
-        drawn = show_picture(place, values, values.shape, cmap=colours, vmin=0.0, vmax=limit)
+        drawn = show_picture(
+            place,
+            values,
+            values.shape,
+            cmap=colours,
+            vmin=0.0,
+            vmax=limit,
+        )
     # The colour bar ends in a point where some pixels go beyond it.
-    beyond = any(np.nanmax(values, initial=0.0) > limit for values in maps)
-    extend = "max" if beyond else "neither"
+    extend = "neither"
+    largest = max(np.nanmax(values, initial=0.0) for values in maps)
+    if largest > limit:
+        extend = "max"
     axes[-1].figure.colorbar(drawn, extend=extend, **bar)
 
 
@@ -135,8 +156,12 @@ def _maps_beside_each_other(
     map_width = PAGE / max(columns, 2)  # one map alone need not fill the page
     map_height = map_width * height / width
     with styled():
-        figure = new_figure(map_width * columns + _BAR_WIDTH, (map_height + _TITLE_HEIGHT) * rows + _HEAD_HEIGHT)
-        axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
+        figure = new_figure(
+            map_width * columns + _BAR_WIDTH,
+            (map_height + _TITLE_HEIGHT) * rows + _HEAD_HEIGHT,
+        )
+        grid = figure.subplots(rows, columns, squeeze=False)
+        axes = list(grid.ravel())
         used = axes[: len(maps)]
         draw_maps(
             used,
@@ -173,7 +198,13 @@ def error_maps(
     """
     maps = {name: error_map(reference, cube) for name, cube in fused.items()}
     averages = [error_words(values) for values in maps.values()]
-    return _maps_beside_each_other(maps, averages, colours=ERROR_COLOURS, label=ERROR_LABEL, title=title)
+    return _maps_beside_each_other(
+        maps,
+        averages,
+        colours=ERROR_COLOURS,
+        label=ERROR_LABEL,
+        title=title,
+    )
 
 
 def sam_maps(
@@ -193,4 +224,10 @@ def sam_maps(
     """
     maps = {name: angle_map(reference, cube) for name, cube in fused.items()}
     averages = [angle_words(values) for values in maps.values()]
-    return _maps_beside_each_other(maps, averages, colours=ANGLE_COLOURS, label=ANGLE_LABEL, title=title)
+    return _maps_beside_each_other(
+        maps,
+        averages,
+        colours=ANGLE_COLOURS,
+        label=ANGLE_LABEL,
+        title=title,
+    )

@@ -55,7 +55,8 @@ def msi_wavelengths(observation: Observation) -> Optional[np.ndarray]:
             return None
         return np.asarray(srf @ nm / total)
     if observation.supports is not None:
-        return np.array([nm[first:end].mean() for first, end in observation.supports])
+        centres = [nm[first:end].mean() for first, end in observation.supports]
+        return np.array(centres)
     return None
 
 
@@ -70,14 +71,21 @@ def _titled_images(
         model = next(iter(fused.values()))
     view = RgbView.fit(model, observation.wavelengths_nm)
     msi_view = RgbView.fit(observation.hr_msi, msi_wavelengths(observation))
-    images = [
-        _TitledImage(title=f"LR-HSI\n{_sizes(observation.lr_hsi)}", image=view.render(observation.lr_hsi)),
-        _TitledImage(title=_msi_title(observation, msi_view.label), image=msi_view.render(observation.hr_msi)),
-    ]
-    for name, cube in fused.items():
-        images.append(_TitledImage(title=name, image=view.render(cube)))
+    lr_hsi = _TitledImage(
+        title=f"LR-HSI\n{_sizes(observation.lr_hsi)}",
+        image=view.render(observation.lr_hsi),
+    )
+    hr_msi = _TitledImage(
+        title=_msi_title(observation, msi_view.label),
+        image=msi_view.render(observation.hr_msi),
+    )
+    images = [lr_hsi, hr_msi]
+    cubes = dict(fused)
     if reference is not None:
-        images.append(_TitledImage(title="truth", image=view.render(reference)))
+        cubes["truth"] = reference
+    for name, cube in cubes.items():
+        picture = _TitledImage(title=name, image=view.render(cube))
+        images.append(picture)
     return images, view.label
 
 
@@ -136,8 +144,9 @@ def overview(
     """
     shape = observation.shape
     images, label = _titled_images(observation, {"fused": fused}, reference)
-    boxes = zoom_windows(images[-1].image) if zooms is None else list(zooms)
-    heights = [shape[0] / shape[1], *aspects(boxes)]
+    if zooms is None:
+        zooms = zoom_windows(images[-1].image)
+    heights = [shape[0] / shape[1], *aspects(zooms)]
     columns = len(images)
     bar = 0.0
     if reference is not None:
@@ -147,14 +156,33 @@ def overview(
         width = _OVERVIEW_COLUMN * columns + bar
         height = _OVERVIEW_COLUMN * sum(heights) + _OVERVIEW_HEAD
         figure = new_figure(width, height)
-        grid = figure.subplots(len(heights), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
-        rows = [list(row) for row in grid]
-        _draw_columns(rows, images, shape, boxes)
+        rows = _grid(figure, heights, columns)
+        _draw_columns(rows, images, shape, zooms)
         if reference is not None:
             last_column = [row[-1] for row in rows]
-            _draw_error_column(last_column, error_map(reference, fused), boxes)
-        _draw_heading(figure, title or observation.name, f"  (×{observation.scale}; colours: {label})")
+            errors = error_map(reference, fused)
+            _draw_error_column(last_column, errors, zooms)
+        _draw_heading(
+            figure,
+            name=title or observation.name,
+            rest=f"  (×{observation.scale}; colours: {label})",
+        )
     return figure
+
+
+def _grid(
+    figure: Figure,
+    heights: Sequence[float],
+    columns: int,
+) -> list[list[Axes]]:
+    """Return axes in rows of these relative heights."""
+    grid = figure.subplots(
+        len(heights),
+        columns,
+        squeeze=False,
+        gridspec_kw={"height_ratios": heights},
+    )
+    return [list(row) for row in grid]
 
 
 def _draw_error_column(
@@ -200,33 +228,40 @@ def comparison(
     """
     shape = observation.shape
     images, label = _titled_images(observation, fused, reference)
-    boxes = zoom_windows(images[-1].image) if zooms is None else list(zooms)
+    if zooms is None:
+        zooms = zoom_windows(images[-1].image)
     aspect = shape[0] / shape[1]
     # Pictures, magnified parts, errors, angles.
-    heights = [aspect, *aspects(boxes), aspect, aspect]
+    heights = [aspect, *aspects(zooms), aspect, aspect]
     columns = len(images)
     errors = [error_map(reference, cube) for cube in fused.values()]
     angles = [angle_map(reference, cube) for cube in fused.values()]
     with styled():
-        figure = new_figure(_COMPARISON_COLUMN * columns, _COMPARISON_COLUMN * sum(heights) + _COMPARISON_HEAD)
-        grid = figure.subplots(len(heights), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
-        rows = [list(row) for row in grid]
-        _draw_columns(rows, images, shape, boxes)
+        figure = new_figure(
+            _COMPARISON_COLUMN * columns,
+            _COMPARISON_COLUMN * sum(heights) + _COMPARISON_HEAD,
+        )
+        rows = _grid(figure, heights, columns)
+        _draw_columns(rows, images, shape, zooms)
         _draw_map_row(
             rows[-2],
             errors,
-            [error_words(values) for values in errors],
-            ERROR_COLOURS,
-            _ERROR_WORDS,
+            titles=[error_words(values) for values in errors],
+            colours=ERROR_COLOURS,
+            words=_ERROR_WORDS,
         )
         _draw_map_row(
             rows[-1],
             angles,
-            [angle_words(values) for values in angles],
-            ANGLE_COLOURS,
-            _ANGLE_WORDS,
+            titles=[angle_words(values) for values in angles],
+            colours=ANGLE_COLOURS,
+            words=_ANGLE_WORDS,
         )
-        _draw_heading(figure, title or observation.name, f"  (×{observation.scale}; colours: {label})")
+        _draw_heading(
+            figure,
+            name=title or observation.name,
+            rest=f"  (×{observation.scale}; colours: {label})",
+        )
     return figure
 
 
@@ -239,7 +274,8 @@ def _draw_heading(
     from matplotlib.textpath import TextPath
 
     def width(text: str) -> float:
-        return float(TextPath((0, 0), text, size=_HEADING_SIZE).get_extents().width)
+        outline = TextPath((0, 0), text, size=_HEADING_SIZE)
+        return float(outline.get_extents().width)
 
     def heading(keep: int) -> str:
         short = name
@@ -270,13 +306,16 @@ def _draw_map_row(
     below_hsi, below_msi, *places, below_truth = row
     for place in (below_hsi, below_msi, below_truth):
         place.set_axis_off()
-    below_msi.text(1.0, 0.5, words, transform=below_msi.transAxes, ha="right", va="center", fontsize=8)
-    bar = below_truth.inset_axes((0.02, 0.03, 0.1, 0.94))
-    draw_maps(
-        places,
-        maps,
-        colours,
-        cax=bar,
+    below_msi.text(
+        1.0,
+        0.5,
+        words,
+        transform=below_msi.transAxes,
+        ha="right",
+        va="center",
+        fontsize=8,
     )
+    bar = below_truth.inset_axes((0.02, 0.03, 0.1, 0.94))
+    draw_maps(places, maps, colours, cax=bar)
     for place, title in zip(places, titles):
         place.set_title(title, fontsize=7)

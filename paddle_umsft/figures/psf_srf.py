@@ -42,7 +42,8 @@ def _offsets(size: int, scale: int) -> np.ndarray:
     """
     first = (scale - size) // 2
     centre = (scale - 1) / 2.0
-    return np.asarray(first + np.arange(size) - centre)
+    taps = first + np.arange(size)
+    return np.asarray(taps - centre)
 
 
 def _draw_kernel(
@@ -89,8 +90,11 @@ def _draw_kernels(
     """Draw kernels beside each other on one scale of colours and of sizes."""
     limit = max(float(kernel.max()) for kernel in kernels.values())
     # All reach as far as the largest, and beyond the LR pixel.
-    reaches = [np.abs(_offsets(kernel.shape[0], scale)).max() + 1.0 for kernel in kernels.values()]
-    reach = max(*reaches, scale / 2 + 0.5)
+    reach = scale / 2 + 0.5
+    for kernel in kernels.values():
+        offsets = _offsets(kernel.shape[0], scale)
+        farthest = np.abs(offsets).max()
+        reach = max(reach, farthest + 1.0)
     drawn: Any = None
     for place, (name, kernel) in zip(places, kernels.items()):
         size = kernel.shape[0]
@@ -104,7 +108,8 @@ def _draw_kernels(
         place.set_xlim(-reach, reach)
         place.set_ylim(reach, -reach)
     places[0].set_ylabel("row offset (HR pixels)")
-    places[-1].figure.colorbar(drawn, ax=places[-1], fraction=0.05, pad=0.03)
+    last = places[-1]
+    last.figure.colorbar(drawn, ax=last, fraction=0.05, pad=0.03)
 
 
 def _draw_profiles(
@@ -121,10 +126,12 @@ def _draw_profiles(
             look = line(index, len(at))
             if name == "true":
                 look = {**TRUTH_LINE, "linestyle": dash}
-            axes.plot(at, psf.sum(axis=axis), label=f"{name}, {word}", **look)
+            profile = psf.sum(axis=axis)
+            axes.plot(at, profile, label=f"{name}, {word}", **look)
     axes.set_xlabel("offset (HR pixels)")
     axes.set_ylabel("weight")
-    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    lowest, _ = axes.get_ylim()
+    axes.set_ylim(bottom=min(0.0, lowest))
     axes.set_title("PSF, summed along an axis")
     axes.legend(fontsize=6)
 
@@ -145,15 +152,20 @@ def _draw_srf(
         names = [f"band {number}" for number in range(1, msi_bands + 1)]
         colours = [LINES[index % len(LINES)]["color"] for index in range(msi_bands)]
 
+    title = "SRF"
+    legend_once: Optional[str] = "true"
     for index, (name, colour) in enumerate(zip(names, colours)):
         if true_srf is not None:
-            legend_once = "true" if index == 0 else None
-            axes.plot(positions, true_srf[index][order], label=legend_once, **TRUTH_LINE)
-        look = {**line(index, len(positions)), "color": colour}
-        axes.plot(positions, srf[index][order], label=name, **look)
+            title = "SRF, learned against true"
+            response = true_srf[index][order]  # (C,)
+            axes.plot(positions, response, label=legend_once, **TRUTH_LINE)
+            legend_once = None
+        look = {**line(index, bands), "color": colour}
+        response = srf[index][order]
+        axes.plot(positions, response, label=name, **look)
     axes.set_xlabel(label)
     axes.set_ylabel("response")
-    axes.set_title("SRF" if true_srf is None else "SRF, learned against true")
+    axes.set_title(title)
     _make_room_for_legend(axes, many=msi_bands > len(_RGB_NAMES))
 
 
@@ -165,8 +177,15 @@ def _make_room_for_legend(axes: Axes, *, many: bool) -> None:
         room = _ROOM_FOR_LONG_LEGEND
         letters = 6
     bottom, top = axes.get_ylim()
-    axes.set_ylim(min(0.0, bottom), bottom + (top - bottom) * room)
-    axes.legend(ncols=4, fontsize=letters, loc="upper center", columnspacing=0.8, handlelength=1.4)
+    height = top - bottom
+    axes.set_ylim(min(0.0, bottom), bottom + height * room)
+    axes.legend(
+        ncols=4,
+        fontsize=letters,
+        loc="upper center",
+        columnspacing=0.8,
+        handlelength=1.4,
+    )
 
 
 def psf_srf(
@@ -214,16 +233,33 @@ def psf_srf(
 
     with styled():
         figure = new_figure(max(width, _LEAST_WIDTH), _HEIGHT)
-        axes = figure.subplots(1, len(ratios), squeeze=False, gridspec_kw={"width_ratios": ratios})[0]
+        (axes,) = figure.subplots(
+            1,
+            len(ratios),
+            squeeze=False,
+            gridspec_kw={"width_ratios": ratios},
+        )
         if kernels:
             _draw_kernels(axes[: len(kernels)], kernels, scale)
             _draw_profiles(axes[len(kernels)], kernels, scale)
         if srf is not None:
-            truth = None if true_srf is None else np.asarray(true_srf)
-            _draw_srf(axes[-1], np.asarray(srf), truth, wavelengths_nm)
+            if true_srf is not None:
+                true_srf = np.asarray(true_srf)
+            _draw_srf(
+                axes[-1],
+                np.asarray(srf),
+                true_srf,
+                wavelengths_nm,
+            )
         if nothing:
             axes[0].set_axis_off()
-            axes[0].text(0.5, 0.5, "this method estimates neither PSF nor SRF", ha="center", va="center")
+            axes[0].text(
+                0.5,
+                0.5,
+                "this method estimates neither PSF nor SRF",
+                ha="center",
+                va="center",
+            )
         if title:
             figure.suptitle(title, fontsize=TITLE_SIZE)
     return figure

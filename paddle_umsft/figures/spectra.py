@@ -11,7 +11,7 @@ import numpy as np
 from paddle_umsft.errors import DataError
 from paddle_umsft.figures.composites import RgbView, Wavelengths
 from paddle_umsft.figures.style import PAGE, TITLE_SIZE, TRUTH_LINE, line, new_figure, show_picture, styled
-from paddle_umsft.metrics.common import EIGHT_BIT
+from paddle_umsft.metrics.common import EIGHT_BIT, band_mse
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +31,9 @@ _WIDTH = PAGE * 1.1
 _LINE_HEIGHT = 1.5
 _LABEL_HEIGHT = 0.5
 _LEAST_HEIGHT = 2.2
+_RESIDUAL_HEIGHT = 2.4
+# Width of the picture with the pixels, in plots.
+_PICTURE_RATIO = 1.2
 
 Pixel = tuple[int, int]
 
@@ -49,7 +52,8 @@ def band_axis(
         (C,) order, (C,) positions in that order, and the label.
     """
     if wavelengths_nm is None:
-        return np.arange(bands), np.arange(1, bands + 1), "band"
+        order = np.arange(bands)
+        return order, order + 1, "band"
     nm = np.asarray(wavelengths_nm, dtype=np.float64)
     order = np.argsort(nm)
     return order, nm[order], "wavelength (nm)"
@@ -73,30 +77,51 @@ def spread_pixels(cube: np.ndarray, count: int = _PIXELS) -> list[Pixel]:
     rows = height // size
     columns = width // size
     whole = cube[: rows * size, : columns * size]
-    blocks = whole.reshape(rows, size, columns, size, bands).mean(axis=(1, 3))  # (rows, columns, C)
-    spectra_left = np.asarray(blocks.reshape(rows * columns, bands), dtype=np.float64)
+    by_block = whole.reshape(rows, size, columns, size, bands)
+    blocks = by_block.mean(axis=(1, 3))  # (rows, columns, C)
+    left = blocks.reshape(rows * columns, bands)
+    left = np.asarray(left, dtype=np.float64)
 
     found: list[Pixel] = []
     for _ in range(min(count, rows * columns, bands)):
-        power = np.sum(spectra_left**2, axis=1)  # (blocks,): what is not explained yet
+        power = np.sum(left**2, axis=1)  # (blocks,): what is not explained yet
         best = int(np.argmax(power))
         if power[best] <= 0:
             break
         block_row, block_column = divmod(best, columns)
         centre = size // 2
-        found.append((block_row * size + centre, block_column * size + centre))
-        direction = spectra_left[best] / np.sqrt(power[best])
-        spectra_left = spectra_left - np.outer(spectra_left @ direction, direction)
+        pixel = (block_row * size + centre, block_column * size + centre)
+        found.append(pixel)
+        direction = left[best] / np.sqrt(power[best])
+        shares = left @ direction  # (blocks,)
+        left = left - np.outer(shares, direction)
     return found
 
 
 def _mark_pixels(axes: Axes, pixels: Sequence[Pixel]) -> None:
     """Mark pixels with rings and numbers that are seen on any background."""
-    ring: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 5, "markerfacecolor": "none"}
-    plate = {"boxstyle": "round,pad=0.15", "facecolor": "black", "edgecolor": "none", "alpha": 0.7}
+    ring: dict[str, Any] = {
+        "marker": "o",
+        "linestyle": "none",
+        "markersize": 5,
+        "markerfacecolor": "none",
+    }
+    plate = {
+        "boxstyle": "round,pad=0.15",
+        "facecolor": "black",
+        "edgecolor": "none",
+        "alpha": 0.7,
+    }
     for number, (row, column) in enumerate(pixels, start=1):
-        axes.plot(column, row, markeredgecolor="black", markeredgewidth=2.0, **ring)
-        axes.plot(column, row, markeredgecolor="white", markeredgewidth=1.0, **ring)
+        # A white ring on a wider black one.
+        for colour, width in (("black", 2.0), ("white", 1.0)):
+            axes.plot(
+                column,
+                row,
+                markeredgecolor=colour,
+                markeredgewidth=width,
+                **ring,
+            )
         axes.annotate(
             str(number),
             (column, row),
@@ -135,7 +160,9 @@ def spectra(
     model = reference
     if model is None:
         kind, model = next(iter(fused.items()))
-    chosen = spread_pixels(model) if pixels is None else list(pixels)
+    if pixels is None:
+        pixels = spread_pixels(model)
+    chosen = list(pixels)
     _check_pixels(chosen, model.shape)
     columns = min(_LINE_COLUMNS, len(chosen))
     lines = math.ceil(len(chosen) / columns)
@@ -143,21 +170,33 @@ def spectra(
     with styled():
         height = max(_LINE_HEIGHT * lines + _LABEL_HEIGHT, _LEAST_HEIGHT)
         figure = new_figure(_WIDTH, height)
-        ratios = [1.2] + [1.0] * columns
+        ratios = [_PICTURE_RATIO] + [1.0] * columns
         grid = figure.add_gridspec(lines, 1 + columns, width_ratios=ratios)
 
         # Where the pixels are.
         view = RgbView.fit(model, wavelengths_nm)
         place = figure.add_subplot(grid[:, 0])
-        show_picture(place, view.render(model), model.shape[:2], f"{kind} ({view.label})")
+        show_picture(
+            place,
+            view.render(model),
+            model.shape[:2],
+            title=f"{kind} ({view.label})",
+        )
         _mark_pixels(place, chosen)
 
         # Their spectra, row by row.
         for number, pixel in enumerate(chosen):
             line_number, column_number = divmod(number, columns)
             axes = figure.add_subplot(grid[line_number, 1 + column_number])
-            label = _draw_spectra(axes, pixel, fused, reference, wavelengths_nm)
-            axes.set_title(f"{number + 1}: row {pixel[0]}, column {pixel[1]}", fontsize=7, pad=2)
+            label = _draw_spectra(
+                axes,
+                pixel,
+                fused,
+                reference,
+                wavelengths_nm=wavelengths_nm,
+            )
+            row, column = pixel
+            axes.set_title(f"{number + 1}: row {row}, column {column}", fontsize=7, pad=2)
             nothing_below = number + columns >= len(chosen)
             if nothing_below:
                 axes.set_xlabel(label)
@@ -180,11 +219,10 @@ def _check_pixels(pixels: Sequence[Pixel], shape: tuple[int, ...]) -> None:
     for row, column in pixels:
         inside = 0 <= row < height and 0 <= column < width
         if not inside:
-            expected = f"inside {height}×{width}"
             raise DataError(
                 "outside the scene",
                 where="pixels",
-                expected=expected,
+                expected=f"inside {height}×{width}",
                 got=(row, column),
             )
 
@@ -197,13 +235,17 @@ def _draw_spectra(
     wavelengths_nm: Wavelengths,
 ) -> str:
     """Draw the spectra of one pixel; returns the label of the abscissa."""
-    bands = next(iter(fused.values())).shape[2]
+    first = next(iter(fused.values()))
+    bands = first.shape[2]
     order, positions, label = band_axis(bands, wavelengths_nm)
     if reference is not None:
-        axes.plot(positions, reference[pixel][order], label="truth", **TRUTH_LINE)
+        truth = reference[pixel][order]  # (C,)
+        axes.plot(positions, truth, label="truth", **TRUTH_LINE)
     for index, (name, cube) in enumerate(fused.items()):
-        axes.plot(positions, cube[pixel][order], label=name, **line(index, bands))
-    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        spectrum = cube[pixel][order]
+        axes.plot(positions, spectrum, label=name, **line(index, bands))
+    lowest, _ = axes.get_ylim()
+    axes.set_ylim(bottom=min(0.0, lowest))
     axes.margins(x=0.02)
     return label
 
@@ -226,15 +268,18 @@ def residual_per_band(
     Returns:
         The figure.
     """
-    order, positions, label = band_axis(reference.shape[2], wavelengths_nm)
+    bands = reference.shape[2]
+    order, positions, label = band_axis(bands, wavelengths_nm)
+    truth = np.asarray(reference, dtype=np.float64)
     with styled():
-        figure = new_figure(PAGE / 2, 2.4)
+        figure = new_figure(PAGE / 2, _RESIDUAL_HEIGHT)
         axes = figure.subplots()
         for index, (name, cube) in enumerate(fused.items()):
-            difference = np.asarray(cube, dtype=np.float64) - np.asarray(reference, dtype=np.float64)
-            rmse = EIGHT_BIT * np.sqrt(np.mean(difference**2, axis=(0, 1)))[order]  # (C,)
-            drawn = np.maximum(rmse, _SMALLEST_RMSE)
-            axes.plot(positions, drawn, label=name, **line(index, len(order)))
+            estimate = np.asarray(cube, dtype=np.float64)
+            mse = band_mse(truth, estimate)  # (C,)
+            rmse = EIGHT_BIT * np.sqrt(mse)
+            drawn = np.maximum(rmse[order], _SMALLEST_RMSE)
+            axes.plot(positions, drawn, label=name, **line(index, bands))
         axes.set_yscale("log")
         axes.set_xlabel(label)
         axes.set_ylabel("RMSE (values × 255)")

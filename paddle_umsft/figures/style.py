@@ -66,7 +66,12 @@ LINES: tuple[dict[str, Any], ...] = (
     {"color": "#009E73", "linestyle": (0, (3, 1)), "marker": "P"},
     {"color": "#7F7F7F", "linestyle": (0, (1, 1)), "marker": "X"},
 )
-TRUTH_LINE: dict[str, Any] = {"color": "black", "linestyle": "-", "linewidth": 2.2, "alpha": 0.35}
+TRUTH_LINE: dict[str, Any] = {
+    "color": "black",
+    "linestyle": "-",
+    "linewidth": 2.2,
+    "alpha": 0.35,
+}
 
 
 def line(index: int, points: int = 0) -> dict[str, Any]:
@@ -99,7 +104,12 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     layout = figure.get_layout_engine()
     if layout is not None:
-        layout.set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.03)  # type: ignore[call-arg]
+        layout.set(
+            w_pad=0.02,
+            h_pad=0.02,
+            wspace=0.02,
+            hspace=0.03,
+        )  # type: ignore[call-arg]
     return figure
 
 

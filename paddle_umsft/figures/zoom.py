@@ -59,15 +59,14 @@ def zoom_windows(
         if score.max() == -np.inf:
             break  # no place left that is apart from the others
         best = int(np.argmax(score))
-        top, left = (int(place) for place in np.unravel_index(best, score.shape))
-        found.append(
-            Zoom(
-                top=top,
-                left=left,
-                height=side,
-                width=side,
-            )
+        top, left = divmod(best, score.shape[1])
+        window = Zoom(
+            top=top,
+            left=left,
+            height=side,
+            width=side,
         )
+        found.append(window)
         # No window that touches this one, nor one that stands close to it.
         apart = 2 * side
         rows = slice(max(top - apart, 0), top + apart)

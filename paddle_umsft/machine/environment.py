@@ -24,6 +24,16 @@ CPUINFO = Path("/proc/cpuinfo")
 CGROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _prepared = False  # whether the environment was set before Paddle was loaded
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "MKL_DEBUG_CPU_TYPE")
+# Values of MKL_DEBUG_CPU_TYPE: the code paths that MKL takes on Intel's processors with these instructions.
+MKL_AVX2 = "5"
+MKL_AVX512 = "7"
+
+
+def _text_of(path: Path) -> str:
+    """Return what a file of the system says; nothing where there is no such file (outside Linux)."""
+    if not path.is_file():
+        return ""
+    return path.read_text()
 
 
 def physical_cores(cpuinfo: str | None = None) -> int:
@@ -37,12 +47,17 @@ def physical_cores(cpuinfo: str | None = None) -> int:
     else:
         allowed = set(range(os.cpu_count() or 1))
     if cpuinfo is None:
-        cpuinfo = CPUINFO.read_text() if CPUINFO.is_file() else ""
+        cpuinfo = _text_of(CPUINFO)
     cores = set()
     for block in cpuinfo.split("\n\n"):
         fields = _fields(block)
-        if "processor" in fields and int(fields["processor"]) in allowed:
-            cores.add((fields.get("physical id", "0"), fields.get("core id", fields["processor"])))
+        processor = fields.get("processor")
+        if processor is None or int(processor) not in allowed:
+            continue
+        # Logical processors that share a core have its number, and that of its socket.
+        socket = fields.get("physical id", "0")
+        core = fields.get("core id", processor)
+        cores.add((socket, core))
     return len(cores) or len(allowed)
 
 
@@ -54,39 +69,61 @@ def cgroup_cores(root: Path = CGROUPS, membership: str | None = None) -> int | N
         membership: Text of /proc/self/cgroup, read from there by default.
     """
     if membership is None:
-        membership = MEMBERSHIP.read_text() if MEMBERSHIP.is_file() else ""
+        membership = _text_of(MEMBERSHIP)
     limits = []
     for line in membership.splitlines():
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        base = root / controllers if controllers else root
-        # The limit of any group above counts as well. A container may see its own group at the root instead.
-        parts = [part for part in path.split("/") if part not in ("", "..")]
-        groups = [base.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)]
-        limits += [limit for limit in map(_cpu_limit, groups) if limit is not None]
-    return max(1, int(min(limits))) if limits else None
+        for group in _groups(root, line):
+            limit = _cpu_limit(group)
+            if limit is not None:
+                limits.append(limit)
+    if not limits:
+        return None
+    return max(1, int(min(limits)))
+
+
+def _groups(root: Path, line: str) -> list[Path]:
+    """Folders of the groups that one line of /proc/self/cgroup says may limit this process's time."""
+    _, _, rest = line.partition(":")
+    controllers, _, path = rest.partition(":")
+    # Version 2 has one tree for everything, and names no controllers.
+    base = root
+    if controllers:
+        if "cpu" not in controllers.split(","):
+            return []
+        base = root / controllers
+    # The limit of any group above counts as well. A container may see its own group at the root instead.
+    parts = [part for part in path.split("/") if part not in ("", "..")]
+    return [base.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)]
 
 
 def _cpu_limit(group: Path) -> float | None:
     """Processors that one group may use: cpu.max (version 2) or cpu.cfs_quota_us (version 1)."""
+    second_version = group / "cpu.max"
     try:
-        if (group / "cpu.max").is_file():
-            quota, period = (group / "cpu.max").read_text().split()
+        if second_version.is_file():
+            quota, period = second_version.read_text().split()
         else:
-            quota, period = ((group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-        return float(quota) / float(period) if float(quota) > 0 else None  # "max" and -1 mean no limit
+            quota = (group / "cpu.cfs_quota_us").read_text()
+            period = (group / "cpu.cfs_period_us").read_text()
+        # "max", which is no number, and -1 mean no limit.
+        if float(quota) <= 0:
+            return None
+        return float(quota) / float(period)
     except (OSError, ValueError, ZeroDivisionError):
         return None
 
 
 def default_threads() -> int:
     """Threads for this process: physical cores, no more than the container may use, shared among launched processes."""
+    cores = physical_cores()
     limit = cgroup_cores()
-    cores = physical_cores() if limit is None else min(physical_cores(), limit)
-    together = os.environ.get("PADDLE_LOCAL_SIZE", "")  # from paddle.distributed.launch: processes on this machine
-    return max(1, cores // max(1, int(together) if together.isdigit() else 1))
+    if limit is not None:
+        cores = min(cores, limit)
+    # From paddle.distributed.launch: processes on this machine.
+    together = os.environ.get("PADDLE_LOCAL_SIZE", "")
+    if together.isdigit() and int(together) > 0:
+        cores = cores // int(together)
+    return max(1, cores)
 
 
 def mkl_code_path(cpuinfo: str | None = None) -> str | None:
@@ -96,14 +133,17 @@ def mkl_code_path(cpuinfo: str | None = None) -> str | None:
         cpuinfo: Text of /proc/cpuinfo, read from there by default.
     """
     if cpuinfo is None:
-        cpuinfo = CPUINFO.read_text() if CPUINFO.is_file() else ""
-    fields = _fields(cpuinfo.split("\n\n")[0])
+        cpuinfo = _text_of(CPUINFO)
+    first, *_ = cpuinfo.split("\n\n")
+    fields = _fields(first)
     if fields.get("vendor_id") != "AuthenticAMD":
         return None
     flags = fields.get("flags", "").split()
     if "avx512f" in flags:
-        return "7"
-    return "5" if "avx2" in flags else None
+        return MKL_AVX512
+    if "avx2" in flags:
+        return MKL_AVX2
+    return None
 
 
 def prepare_environment(threads: int | None = None) -> bool:
@@ -155,8 +195,13 @@ def import_paddle() -> None:
             import_module("paddle")
         # Paddle also reads variables of a launch while it is imported, and raises whatever it meets there.
         except Exception as error:
-            hint = "pip install -r requirements-cpu.txt (or requirements.txt); -c fast.yml and -c best.yml do without"
-            raise ConfigError("Paddle cannot be imported", where="paddle", got=error, hint=hint) from error
+            raise ConfigError(
+                "Paddle cannot be imported",
+                where="paddle",
+                got=error,
+                hint="pip install -r requirements-cpu.txt (or requirements.txt); "
+                "-c fast.yml and -c best.yml do without",
+            ) from error
     for line in said.getvalue().splitlines():
         if "OMP_NUM_THREADS" not in line:
             print(line, file=sys.stderr)
@@ -165,8 +210,12 @@ def import_paddle() -> None:
 def thread_facts() -> str:
     """A line for the log: the variables in force, and what to do where they came too late."""
     set_ones = [f"{name}={os.environ[name]}" for name in VARIABLES if name in os.environ]
-    limit = "" if cgroup_cores() is None else f", limited to {cgroup_cores()}"
-    text = f"{physical_cores()} physical core(s){limit}; " + (", ".join(set_ones) or "no thread variables set")
+    variables = ", ".join(set_ones) or "no thread variables set"
+    cores = f"{physical_cores()} physical core(s)"
+    limit = cgroup_cores()
+    if limit is not None:
+        cores += f", limited to {limit}"
+    text = f"{cores}; {variables}"
     came_first = "paddle" in sys.modules and not _prepared
     idle = os.environ.get("OMP_NUM_THREADS") == "1" and default_threads() > 1
     if idle and "PADDLE_LOCAL_SIZE" in os.environ:
@@ -184,5 +233,10 @@ def thread_facts() -> str:
 
 
 def _fields(block: str) -> dict[str, str]:
-    pairs = (line.partition(":") for line in block.splitlines() if ":" in line)
-    return {key.strip(): value.strip() for key, _, value in pairs}
+    """Return the lines "key : value" of one processor by their keys."""
+    fields = {}
+    for line in block.splitlines():
+        key, colon, value = line.partition(":")
+        if colon:
+            fields[key.strip()] = value.strip()
+    return fields

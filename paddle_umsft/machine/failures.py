@@ -19,7 +19,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out."""
     if isinstance(error, MemoryError):
         return True
-    return isinstance(error, (RuntimeError, OSError)) and _OUT_OF_MEMORY.search(str(error)) is not None
+    if not isinstance(error, (RuntimeError, OSError)):
+        return False
+    return _OUT_OF_MEMORY.search(str(error)) is not None
 
 
 @contextmanager
@@ -36,12 +38,26 @@ def in_one_line(where: str) -> Iterator[None]:
         yield
     except (MemoryError, OSError, RuntimeError, np.linalg.LinAlgError) as error:
         if is_out_of_memory(error):
-            way_out = "runtime.recompute=true, a smaller data.crop, or method: subspace (fast.yml)"
-            raise DataError("out of memory", where=where, hint=way_out) from error
+            raise DataError(
+                "out of memory",
+                where=where,
+                hint="runtime.recompute=true, a smaller data.crop, or method: subspace (fast.yml)",
+            ) from error
         if isinstance(error, OSError):
-            hint = None if error.errno is None else "free space or mend the path, then go on with --resume"
-            raise DataError("the system refused", where=where, got=error, hint=hint) from error
+            hint = None
+            if error.errno is not None:  # it comes from the system, not from a library that borrows the name
+                hint = "free space or mend the path, then go on with --resume"
+            raise DataError(
+                "the system refused",
+                where=where,
+                got=error,
+                hint=hint,
+            ) from error
         if isinstance(error, np.linalg.LinAlgError):
-            hint = "are there bands without any light, or all alike?"
-            raise DataError("cannot be solved", where=where, got=error, hint=hint) from error
+            raise DataError(
+                "cannot be solved",
+                where=where,
+                got=error,
+                hint="are there bands without any light, or all alike?",
+            ) from error
         raise

@@ -101,7 +101,13 @@ def write_json(
     Raises:
         DataError: It cannot be written.
     """
-    text = json.dumps(plain(content), indent=2, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(
+        plain(content),
+        indent=2,
+        sort_keys=sort_keys,
+        ensure_ascii=False,
+        allow_nan=False,
+    )
     write_text(path, text + "\n", error=error, hint=hint)
 
 

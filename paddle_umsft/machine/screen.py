@@ -32,6 +32,7 @@ class Screen:
         return getattr(self._stream, name)
 
     def _heard(self, action: Callable[..., Any], *arguments: str) -> None:
+        # A closed pipe raises at a write or at a flush, whichever comes first.
         try:
             action(*arguments)
         except OSError:

@@ -7,7 +7,12 @@ import io
 from collections.abc import Sequence
 
 # What LaTeX has no letter for; tabulate escapes the letters that LaTeX gives a meaning of its own.
-_LATEX_SIGNS = {"±": r"$\pm$", "°": r"$^\circ$", "∞": r"$\infty$", "–": "--"}
+_LATEX_SIGNS = {
+    "±": r"$\pm$",
+    "°": r"$^\circ$",
+    "∞": r"$\infty$",
+    "–": "--",
+}
 
 
 class TextTable:
@@ -45,9 +50,10 @@ class TextTable:
 
     def markdown(self) -> str:
         """Return a Markdown table."""
-        head = [_without_bars(cell) for cell in self.head]
-        lines = [[_without_bars(cell) for cell in line] for line in self.lines]
-        return self._tabulated("pipe", head, lines) + "\n"
+        head = _without_bars(self.head)
+        lines = [_without_bars(line) for line in self.lines]
+        text = self._tabulated("pipe", head, lines)
+        return text + "\n"
 
     def latex(self) -> str:
         """Return a LaTeX tabular with the rules of the package booktabs."""
@@ -66,10 +72,17 @@ class TextTable:
 
         numbers = len(head) - self.words
         sides = ["left"] * self.words + ["right"] * numbers
-        # Cells are text already: tabulate must not read them as numbers and write them in its own way.
-        return str(tabulate(lines, headers=head, tablefmt=form, colalign=sides, disable_numparse=True))
+        text = tabulate(
+            lines,
+            headers=head,
+            tablefmt=form,
+            colalign=sides,
+            # Cells are text already: tabulate must not read them as numbers and write them in its own way.
+            disable_numparse=True,
+        )
+        return str(text)
 
 
-def _without_bars(cell: str) -> str:
-    """Return a cell whose bars do not end it in Markdown."""
-    return cell.replace("|", "\\|")
+def _without_bars(cells: Sequence[str]) -> list[str]:
+    """Return cells whose bars do not end them in Markdown."""
+    return [cell.replace("|", "\\|") for cell in cells]

@@ -51,14 +51,18 @@ def global_ssim(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
     var_a = truth.var(axis=(0, 1))
     var_b = estimate.var(axis=(0, 1))
     products = (truth - mean_a) * (estimate - mean_b)
-    pixels = truth.shape[0] * truth.shape[1]
+    height, width, _ = truth.shape
+    pixels = height * width
     # One pixel has no spread, and must not divide by zero.
     freedom = max(pixels - 1, 1)
     covariance = np.sum(products, axis=(0, 1)) / freedom  # (C,)
 
-    numerator = (2 * mean_a * mean_b + _SSIM_C1) * (2 * covariance + _SSIM_C2)
-    denominator = (mean_a**2 + mean_b**2 + _SSIM_C1) * (var_a + var_b + _SSIM_C2)
-    return np.asarray(np.minimum(numerator / denominator, 1.0))
+    luminance = 2 * mean_a * mean_b + _SSIM_C1
+    structure = 2 * covariance + _SSIM_C2
+    most_luminance = mean_a**2 + mean_b**2 + _SSIM_C1
+    most_structure = var_a + var_b + _SSIM_C2
+    ssim = luminance * structure / (most_luminance * most_structure)
+    return np.asarray(np.minimum(ssim, 1.0))
 
 
 def author(
@@ -96,12 +100,15 @@ def author(
     """
     truth, estimate = _judged_pair(reference, fused, valid)
     mse = band_mse(truth, estimate)
+    psnr = decibels(PEAK, mse)  # (C,)
+    ssim = global_ssim(truth, estimate)  # (C,)
+    rmse = np.sqrt(mse.mean())
     return {
-        "PSNR": float(decibels(PEAK, mse)[live_bands(truth)].mean()),
+        "PSNR": float(psnr[live_bands(truth)].mean()),
         "SAM": mean_angle(truth, estimate),
         "ERGAS": ergas(truth, estimate, scale=scale),
-        "SSIM": float(global_ssim(truth, estimate).mean()),
-        "RMSE": float(np.sqrt(mse.mean()) * EIGHT_BIT),
+        "SSIM": float(ssim.mean()),
+        "RMSE": float(rmse * EIGHT_BIT),
         "CC": mean_correlation(truth, estimate),
     }
 

@@ -40,14 +40,21 @@ def check_cube(cube: Any, *, where: str) -> np.ndarray:
             got=array.shape,
         )
     if array.dtype.kind not in _REAL_KINDS:
-        raise DataError("not real numbers", where=where, got=f"dtype {array.dtype}")
+        raise DataError(
+            "not real numbers",
+            where=where,
+            got=f"dtype {array.dtype}",
+        )
     values = array.astype(np.float64)
     bad = ~np.isfinite(values)
     if bad.any():
-        count = int(bad.sum())
-        first = tuple(int(place) for place in np.argwhere(bad)[0])
-        got = f"{count} of them, the first at (row, column, band) {first}"
-        raise DataError("NaN or infinity", where=where, got=got)
+        places = np.argwhere(bad)  # (count, 3)
+        first = tuple(places[0].tolist())
+        raise DataError(
+            "NaN or infinity",
+            where=where,
+            got=f"{len(places)} of them, the first at (row, column, band) {first}",
+        )
     return values
 
 
@@ -82,7 +89,8 @@ def check_pair(
             got=estimate.shape,
         )
     largest = float(truth.max())
-    if np.asarray(reference).dtype.kind in _INTEGER_KINDS and largest > PEAK:
+    is_counted = np.asarray(reference).dtype.kind in _INTEGER_KINDS
+    if is_counted and largest > PEAK:
         truth = truth / largest
         estimate = estimate / largest
     return truth, estimate
@@ -153,8 +161,9 @@ def check_scale(scale: float) -> float:
 
 def band_mse(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
     """Return the mean squared error of each band, (C,)."""
-    squares = (truth - estimate) ** 2
-    return np.asarray(np.mean(squares, axis=(0, 1)))
+    difference = truth - estimate
+    mse = np.mean(difference**2, axis=(0, 1))
+    return np.asarray(mse)
 
 
 def decibels(peak: np.ndarray | float, mse: np.ndarray) -> np.ndarray:
@@ -171,7 +180,8 @@ def decibels(peak: np.ndarray | float, mse: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         power = np.square(peak) / mse
         ratio = np.where(mse > 0, power, np.inf)
-        return np.asarray(10.0 * np.log10(ratio))
+        bels = np.log10(ratio)
+    return np.asarray(10.0 * bels)
 
 
 def spectral_angles(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
@@ -184,20 +194,48 @@ def spectral_angles(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
     Returns:
         (H, W) degrees; NaN where either spectrum is all zero, for there is no angle.
     """
-    norms = np.linalg.norm(truth, axis=2) * np.linalg.norm(estimate, axis=2)  # (H, W)
+    norms = norm_products(truth, estimate)
     defined = norms > 0
     # What a pixel without a spectrum is divided by does not matter: it is left out below.
     divisors = np.where(defined, norms, 1.0)
-    cosine = np.sum(truth * estimate, axis=2) / divisors
+    angles = angles_by(truth, estimate, divisors)
+    return np.asarray(np.where(defined, angles, np.nan))
+
+
+def norm_products(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
+    """Return the product of the two spectra's norms of every pixel, (H, W, C) each to (H, W)."""
+    norm_a = np.linalg.norm(truth, axis=2)
+    norm_b = np.linalg.norm(estimate, axis=2)
+    return np.asarray(norm_a * norm_b)
+
+
+def angles_by(
+    truth: np.ndarray,
+    estimate: np.ndarray,
+    divisors: np.ndarray,
+) -> np.ndarray:
+    """Return the angle between two spectra in degrees, given what their scalar product is divided by.
+
+    Args:
+        truth: (H, W, C).
+        estimate: (H, W, C).
+        divisors: (H, W), none of them zero.
+
+    Returns:
+        (H, W) degrees.
+    """
+    products = np.sum(truth * estimate, axis=2)
+    cosine = products / divisors
     # Rounding takes the cosine of equal spectra past 1, where arccos is NaN.
     cosine = np.clip(cosine, -1.0, 1.0)
-    angles = np.degrees(np.arccos(cosine))
-    return np.asarray(np.where(defined, angles, np.nan))
+    radians = np.arccos(cosine)
+    return np.asarray(np.degrees(radians))
 
 
 def mean_angle(truth: np.ndarray, estimate: np.ndarray) -> float:
     """Return the mean of `spectral_angles` in degrees over the pixels that have one; NaN if none has."""
-    return mean_of_finite(spectral_angles(truth, estimate))
+    angles = spectral_angles(truth, estimate)
+    return mean_of_finite(angles)
 
 
 def ergas(
@@ -228,8 +266,9 @@ def ergas(
         return float("nan")
     mse = band_mse(truth, estimate)
     relative = mse[alive] / means[alive] ** 2
+    root = np.sqrt(relative.mean())
     percent_per_scale = 100.0 / check_scale(scale)
-    return float(percent_per_scale * np.sqrt(relative.mean()))
+    return float(percent_per_scale * root)
 
 
 def band_correlation(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
@@ -246,17 +285,19 @@ def band_correlation(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
     b = estimate - estimate.mean(axis=(0, 1))
     power_a = np.sum(a * a, axis=(0, 1))  # (C,)
     power_b = np.sum(b * b, axis=(0, 1))
+    products = np.sum(a * b, axis=(0, 1))
     norms = np.sqrt(power_a * power_b)
     defined = norms > 0
     # A constant band divides by 1 instead of by nothing, and is left out afterwards.
     divisors = np.where(defined, norms, 1.0)
-    correlation = np.sum(a * b, axis=(0, 1)) / divisors
+    correlation = products / divisors
     return np.asarray(np.where(defined, correlation, np.nan))
 
 
 def mean_correlation(truth: np.ndarray, estimate: np.ndarray) -> float:
     """Return CC, the mean of `band_correlation` over the bands that have one; NaN if none has."""
-    return mean_of_finite(band_correlation(truth, estimate))
+    correlation = band_correlation(truth, estimate)
+    return mean_of_finite(correlation)
 
 
 def mean_of_finite(values: np.ndarray) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from paddle_umsft.errors import DataError
 from paddle_umsft.metrics.common import (
     EIGHT_BIT,
+    angles_by,
     band_mse,
     check_pair,
     decibels,
@@ -17,6 +18,7 @@ from paddle_umsft.metrics.common import (
     live_bands,
     mean_correlation,
     mean_of_finite,
+    norm_products,
     whole_windows,
 )
 from paddle_umsft.metrics.quality_index import band_uiqi
@@ -57,8 +59,11 @@ def gaussian_ssim(
 
     height, width, bands = truth.shape
     if min(height, width) < _WINDOW:
-        what = f"too small for SSIM's {_WINDOW}×{_WINDOW} window"
-        raise DataError(what, where="reference", got=f"{height}×{width}")
+        raise DataError(
+            f"too small for SSIM's {_WINDOW}×{_WINDOW} window",
+            where="reference",
+            got=f"{height}×{width}",
+        )
     whole = whole_windows(valid, (height, width), (_WINDOW, _WINDOW))
     margin = _WINDOW // 2
     values = []
@@ -87,11 +92,8 @@ def angle_with_eps(truth: np.ndarray, estimate: np.ndarray) -> float:
     Returns:
         Degrees.
     """
-    norms = np.linalg.norm(truth, axis=2) * np.linalg.norm(estimate, axis=2)
-    cosine = np.sum(truth * estimate, axis=2) / (norms + _EPS)
-    # Rounding takes the cosine of equal spectra past 1, where arccos is NaN.
-    cosine = np.clip(cosine, -1.0, 1.0)
-    angles = np.degrees(np.arccos(cosine))  # (H, W)
+    norms = norm_products(truth, estimate)
+    angles = angles_by(truth, estimate, norms + _EPS)  # (H, W)
     return float(angles.mean())
 
 
@@ -144,16 +146,21 @@ def dian(
     """
     truth, estimate = _as_eight_bit(reference, fused, valid)
     # Where pixels lie matters to what has windows, and to nothing else.
-    truths, estimates = judged(truth, valid), judged(estimate, valid)
+    ssim = gaussian_ssim(truth, estimate, valid)  # (C,)
+    uiqi = band_uiqi(truth, estimate, valid=valid)  # (C,)
+    truths = judged(truth, valid)
+    estimates = judged(estimate, valid)
     mse = band_mse(truths, estimates)
+    psnr = decibels(EIGHT_BIT, mse)  # (C,)
+    distortion = np.abs(truths - estimates)
     return {
-        "PSNR": float(decibels(EIGHT_BIT, mse)[live_bands(truths)].mean()),
+        "PSNR": float(psnr[live_bands(truths)].mean()),
         "SAM": angle_with_eps(truths, estimates),
         "ERGAS": ergas(truths, estimates, scale=scale),
-        "SSIM": float(gaussian_ssim(truth, estimate, valid).mean()),
+        "SSIM": float(ssim.mean()),
         "RMSE": float(np.sqrt(mse.mean())),
-        "UIQI": float(band_uiqi(truth, estimate, valid=valid).mean()),
-        "DD": float(np.abs(truths - estimates).mean()),
+        "UIQI": float(uiqi.mean()),
+        "DD": float(distortion.mean()),
         "CC": mean_correlation(truths, estimates),
     }
 

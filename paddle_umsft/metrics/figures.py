@@ -59,7 +59,9 @@ def measure_of(name: str) -> Measure:
 def title_of(name: str) -> str:
     """Return a figure's name with its unit, as the head of a column or the label of an axis: `PSNR (dB)`."""
     unit = measure_of(name).unit
-    return f"{name} ({unit})" if unit else name
+    if not unit:
+        return name
+    return f"{name} ({unit})"
 
 
 def number_of(

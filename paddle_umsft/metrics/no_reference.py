@@ -58,14 +58,16 @@ def consistency(
 def _mean_psnr(observed: np.ndarray, again: np.ndarray) -> float:
     """Return the mean over bands of PSNR in dB; a dead band (constant as observed) has no say in it."""
     mse = band_mse(observed, again)
-    return float(decibels(PEAK, mse)[live_bands(observed)].mean())
+    psnr = decibels(PEAK, mse)  # (C,)
+    return float(psnr[live_bands(observed)].mean())
 
 
 def _edges(length: int, block: int) -> np.ndarray:
     """Return the borders of nearly equal blocks that cover the length, (blocks + 1,)."""
     blocks = max(1, round(length / block))
     borders = np.linspace(0, length, blocks + 1)
-    return np.asarray(borders.round().astype(int))
+    borders = borders.round()
+    return np.asarray(borders, dtype=int)
 
 
 def _band_quality(cube: np.ndarray, block: int) -> np.ndarray:
@@ -74,11 +76,13 @@ def _band_quality(cube: np.ndarray, block: int) -> np.ndarray:
     rows = _edges(height, block)
     columns = _edges(width, block)
     total = np.zeros((bands, bands))
+    blocks = 0
     for top, bottom in zip(rows[:-1], rows[1:]):
         for left, right in zip(columns[:-1], columns[1:]):
-            values = cube[top:bottom, left:right].reshape(-1, bands)  # (pixels, C)
+            part = cube[top:bottom, left:right]
+            values = part.reshape(-1, bands)  # (pixels, C)
             total += _quality_of_pairs(values)
-    blocks = (len(rows) - 1) * (len(columns) - 1)
+            blocks += 1
     return total / blocks
 
 
@@ -132,7 +136,8 @@ def qnr(
     msi = check_cube(hr_msi, where="hr_msi")
     height, width, bands = sharp.shape
     low_height, low_width, low_bands = low.shape
-    if (low_height * scale, low_width * scale, low_bands) != (height, width, bands):
+    enlarged = (low_height * scale, low_width * scale, low_bands)
+    if enlarged != sharp.shape:
         raise DataError(
             "does not agree with the fused cube",
             where="lr_hsi",
@@ -154,24 +159,41 @@ def qnr(
     low_block = max(block // scale, 1)
     all_high = np.concatenate([sharp, msi], axis=2)  # (H, W, C + M)
     all_low = np.concatenate([low, low_msi], axis=2)  # (h, w, C + M)
-    change = np.abs(_band_quality(all_high, block) - _band_quality(all_low, low_block))  # (C + M, C + M)
+    high_quality = _band_quality(all_high, block)  # (C + M, C + M)
+    low_quality = _band_quality(all_low, low_block)
+    change = np.abs(high_quality - low_quality)
 
     spectral = 0.0
     if bands > 1:
         # Each pair stands there twice, and the diagonal adds nothing: a band is always like itself.
         pairs = bands * (bands - 1)
-        spectral = float(change[:bands, :bands].sum() / pairs)
+        among_hsi = change[:bands, :bands]
+        spectral = float(among_hsi.sum() / pairs)
     partners = bands + _best_partner(low, low_msi)  # the MSI's bands come after those of the HSI
-    spatial = float(change[np.arange(bands), partners].mean())
-    return {"D_lambda": spectral, "D_s": spatial, "QNR": (1.0 - spectral) * (1.0 - spatial)}
+    to_partner = change[np.arange(bands), partners]  # (C,)
+    spatial = float(to_partner.mean())
+    return {
+        "D_lambda": spectral,
+        "D_s": spatial,
+        "QNR": (1.0 - spectral) * (1.0 - spatial),
+    }
 
 
 def _best_partner(low: np.ndarray, low_msi: np.ndarray) -> np.ndarray:
     """Return for each HSI band the number of the MSI band it is correlated best with, (C,)."""
-    hsi = low.reshape(-1, low.shape[2]) - low.mean(axis=(0, 1))  # (pixels, C)
-    msi = low_msi.reshape(-1, low_msi.shape[2]) - low_msi.mean(axis=(0, 1))  # (pixels, M)
+    hsi = _centred_pixels(low)  # (pixels, C)
+    msi = _centred_pixels(low_msi)  # (pixels, M)
     norms = np.linalg.norm(msi, axis=0)
-    directions = msi / np.where(norms > 0, norms, 1.0)
+    # A flat band is correlated with nothing, whatever it is divided by.
+    divisors = np.where(norms > 0, norms, 1.0)
+    directions = msi / divisors
     # The norm of the HSI band is the same for all partners, so it is left out.
     correlation = hsi.T @ directions  # (C, M)
     return np.asarray(np.argmax(correlation, axis=1))
+
+
+def _centred_pixels(image: np.ndarray) -> np.ndarray:
+    """Return the pixels without their mean, (h, w, C) to (pixels, C)."""
+    mean = image.mean(axis=(0, 1))
+    centred = image - mean
+    return np.asarray(centred.reshape(-1, image.shape[2]))

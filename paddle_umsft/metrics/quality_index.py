@@ -19,7 +19,12 @@ _FEWEST_PIXELS = 2
 
 
 def quality_ratio(
-    mean_a: np.ndarray, mean_b: np.ndarray, var_a: np.ndarray, var_b: np.ndarray, covariance: np.ndarray
+    *,
+    mean_a: np.ndarray,
+    mean_b: np.ndarray,
+    var_a: np.ndarray,
+    var_b: np.ndarray,
+    covariance: np.ndarray,
 ) -> np.ndarray:
     """Return Wang and Bovik's Q from the statistics of a window, elementwise.
 
@@ -44,8 +49,10 @@ def quality_ratio(
     power = np.where(has_mean, power, 1.0)
     variance = np.where(varies, variance, 1.0)
     luminance = 2.0 * mean_a * mean_b / power
-    structure = np.where(varies, 2.0 * covariance / variance, 1.0)
-    return np.asarray(np.where(has_mean, luminance * structure, 1.0))
+    structure = 2.0 * covariance / variance
+    structure = np.where(varies, structure, 1.0)
+    quality = np.where(has_mean, luminance * structure, 1.0)
+    return np.asarray(quality)
 
 
 def _window_means(
@@ -87,7 +94,11 @@ def band_uiqi(
     whole = whole_windows(valid, (height, width), window)
     values = []
     for band in range(bands):
-        quality = _quality_of_windows(truth[:, :, band], estimate[:, :, band], window)
+        quality = _quality_of_windows(
+            truth[:, :, band],
+            estimate[:, :, band],
+            window,
+        )
         values.append(mean_of_finite(quality[whole]))
     return np.array(values)
 
@@ -106,15 +117,15 @@ def _quality_of_windows(
 
     mean_a = _window_means(a, *window)
     mean_b = _window_means(b, *window)
-    # Rounding can take the variance of a flat window below zero.
-    var_a = np.clip(_window_means(a * a, *window) - mean_a**2, 0.0, None)
-    var_b = np.clip(_window_means(b * b, *window) - mean_b**2, 0.0, None)
+    var_a = _window_means(a * a, *window) - mean_a**2
+    var_b = _window_means(b * b, *window) - mean_b**2
     covariance = _window_means(a * b, *window) - mean_a * mean_b
+    # Rounding can take the variance of a flat window below zero.
     return quality_ratio(
         mean_a=mean_a + shift_a,
         mean_b=mean_b + shift_b,
-        var_a=var_a,
-        var_b=var_b,
+        var_a=np.clip(var_a, 0.0, None),
+        var_b=np.clip(var_b, 0.0, None),
         covariance=covariance,
     )
 
@@ -138,9 +149,16 @@ def _product_signs(size: int) -> np.ndarray:
     conjugate = _conjugate_signs(size // 2)
     by_row = conjugate[:, None]
     by_column = conjugate[None, :]
-    upper = [half, by_row * by_column * half]
-    lower = [by_row * half.T, -by_column * half.T]
-    return np.block([upper, lower])
+    a_times_c = half
+    d_times_b = by_row * by_column * half
+    a_times_d = by_row * half.T
+    c_times_b = -by_column * half.T
+    return np.block(
+        [
+            [a_times_c, d_times_b],
+            [a_times_d, c_times_b],
+        ]
+    )
 
 
 def _conjugate_signs(size: int) -> np.ndarray:
@@ -165,21 +183,26 @@ def _block_q2n(truth: np.ndarray, estimate: np.ndarray) -> float:
     mean_b = b.mean(axis=0)
     power_a = float(mean_a @ mean_a)
     power_b = float(mean_b @ mean_b)
-    bias = 2.0 * np.sqrt(power_a * power_b) / (power_a + power_b)
+    bias = 2.0 * np.sqrt(power_a * power_b)
+    bias = bias / (power_a + power_b)
 
     a = a - mean_a
     b = b - mean_b
     freedom = pixels - 1
-    variance = float(np.sum(a * a) + np.sum(b * b)) / freedom
+    energy = float(np.sum(a * a) + np.sum(b * b))
+    variance = energy / freedom
     if variance <= _FLAT:
         return float(bias)
 
     # The hypercomplex covariance: component k of a product collects the pairs (i, i xor k).
-    terms = a.T @ b / freedom * _conjugate_signs(size) * _product_signs(size)  # (N, N)
-    first = np.arange(size)[:, None]
-    component = np.arange(size)[None, :]
-    covariance = terms[first, first ^ component].sum(axis=0)  # (N,)
-    return float(np.linalg.norm(covariance) * bias * 2.0 / variance)
+    terms = a.T @ b / freedom  # (N, N)
+    terms = terms * _conjugate_signs(size) * _product_signs(size)
+    units = np.arange(size)
+    first = units[:, None]
+    second = first ^ units[None, :]
+    covariance = terms[first, second].sum(axis=0)  # (N,)
+    quality = np.linalg.norm(covariance) * bias * 2.0 / variance
+    return float(quality)
 
 
 def q2n(
@@ -213,19 +236,24 @@ def q2n(
     height, width, bands = truth.shape
     if valid is None:
         valid = np.ones((height, width), dtype=bool)
-    side = max(min(block, height, width), _SMALLEST_BLOCK)
+    side = min(block, height, width)
+    side = max(side, _SMALLEST_BLOCK)
     size = 1 << (bands - 1).bit_length()  # the next power of two
     truth = _padded(truth, side, size)
     estimate = _padded(estimate, side, size)
-    counted = np.pad(valid, ((0, -height % side), (0, -width % side)), mode="symmetric")
+    padded_height, padded_width, _ = truth.shape
+    beyond = ((0, padded_height - height), (0, padded_width - width))
+    counted = np.pad(valid, beyond, mode="symmetric")
     values = []
-    for top in range(0, truth.shape[0], side):
-        for left in range(0, truth.shape[1], side):
+    for top in range(0, padded_height, side):
+        for left in range(0, padded_width, side):
             window = (slice(top, top + side), slice(left, left + side))
-            pixels_a = truth[window][counted[window]]  # (pixels, N), side² at most
-            pixels_b = estimate[window][counted[window]]
+            is_counted = counted[window]
+            pixels_a = truth[window][is_counted]  # (pixels, N), side² at most
+            pixels_b = estimate[window][is_counted]
             if len(pixels_a) >= _FEWEST_PIXELS:
-                values.append(_block_q2n(pixels_a, pixels_b))
+                value = _block_q2n(pixels_a, pixels_b)
+                values.append(value)
     return mean_of_finite(np.array(values))
 
 
@@ -236,5 +264,11 @@ def _padded(
 ) -> np.ndarray:
     """Return a cube mirrored to whole blocks at its lower and right border, with bands of zeros up to `size`."""
     height, width, bands = cube.shape
-    mirrored = np.pad(cube, ((0, -height % side), (0, -width % side), (0, 0)), mode="symmetric")
+    below = -height % side
+    right = -width % side
+    mirrored = np.pad(
+        cube,
+        ((0, below), (0, right), (0, 0)),
+        mode="symmetric",
+    )
     return np.pad(mirrored, ((0, 0), (0, 0), (0, size - bands)))

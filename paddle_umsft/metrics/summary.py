@@ -33,13 +33,22 @@ def mean_over_scenes(values: Iterable[Any]) -> Optional[SceneMean]:
     Args:
         values: One for each scene; what is no number (None, empty text) or not finite is left out.
     """
-    finite = [value for value in values if isinstance(value, (int, float)) and math.isfinite(value)]
+    finite = [value for value in values if _is_finite(value)]
     if not finite:
         return None
     std = None
     if len(finite) > 1:
         std = float(np.std(finite, ddof=1))
-    return SceneMean(mean=float(np.mean(finite)), std=std, count=len(finite))
+    return SceneMean(
+        mean=float(np.mean(finite)),
+        std=std,
+        count=len(finite),
+    )
+
+
+def _is_finite(value: Any) -> bool:
+    # What is read from a table may be text.
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def means_over_scenes(rows: Sequence[Mapping[str, Any]]) -> dict[str, SceneMean]:
@@ -52,8 +61,12 @@ def means_over_scenes(rows: Sequence[Mapping[str, Any]]) -> dict[str, SceneMean]
         Mean by name, in the order in which the names appear; names without any finite number are left out.
     """
     names = dict.fromkeys(name for row in rows for name in row)
-    means = {name: mean_over_scenes(row.get(name) for row in rows) for name in names}
-    return {name: mean for name, mean in means.items() if mean is not None}
+    means = {}
+    for name in names:
+        mean = mean_over_scenes(row.get(name) for row in rows)
+        if mean is not None:
+            means[name] = mean
+    return means
 
 
 def mean_words(
@@ -74,7 +87,8 @@ def mean_words(
         return MISSING
     words = number_of(name, found.mean, digits)
     if found.std is not None:
-        words += f" ± {number_of(name, found.std, digits)}"
+        spread = number_of(name, found.std, digits)
+        words += f" ± {spread}"
     if found.count < scenes:
         words += f" (of {found.count})"
     return words

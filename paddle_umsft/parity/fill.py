@@ -19,6 +19,7 @@ LEAST_RESPONSE = 0.02  # no band of the SRF falls silent, and its ReLU stays ope
 SMOOTHING_SPREAD = 0.3
 LEAST_SMOOTHING = 0.05
 TEXTURES = 6
+SPECTRAL_SPREAD = (0.1, 0.5)  # widths of their spectra, as a share of all bands
 PIXELS_PER_RADIAN = 32.0
 FASTEST = 3.0  # radians of a texture in as many pixels as that
 BENDING = 0.3  # of a texture's waves, in radians
@@ -35,11 +36,12 @@ def fill(key: str, shape: Sequence[int]) -> np.ndarray:
         float64 of that shape.
     """
     shape = tuple(int(size) for size in shape)
-    last = key.rsplit(".", 1)[-1]
+    *_, last = key.split(".")
     if last == "num_batches_tracked":
         return np.zeros(shape)
     seed = zlib.crc32(key.encode())
-    noise: np.ndarray = np.asarray(np.random.RandomState(seed).standard_normal(shape))
+    random = np.random.RandomState(seed)
+    noise: np.ndarray = np.asarray(random.standard_normal(shape))
     if last == "running_mean":
         values = SPREAD * noise
     elif last == "running_var":
@@ -83,24 +85,31 @@ def make_scene(
         (C, H, W) float64 with float32 values, largest 1.
     """
     random = np.random.RandomState(seed)
-    y, x = np.mgrid[:height, :width] / PIXELS_PER_RADIAN  # (H, W) each
+    grid = np.mgrid[:height, :width]  # (2, H, W)
+    y, x = grid / PIXELS_PER_RADIAN
     position = np.linspace(0.0, 1.0, bands)
     scene = np.zeros((bands, height, width))
     for _ in range(TEXTURES):
         # The order of the draws belongs to the agreement, too.
         across, down, phase, bend = random.uniform(-FASTEST, FASTEST, 4)
         centre = random.uniform(0.0, 1.0)
-        spread = random.uniform(0.1, 0.5)
+        spread = random.uniform(*SPECTRAL_SPREAD)
         from_centre = (position - centre) / spread
         spectrum = np.exp(-(from_centre**2))  # (C,)
         bent = BENDING * np.sin(bend * x * y)
-        texture = 0.5 + 0.5 * np.sin(across * x + down * y + phase + bent)  # (H, W), 0 to 1
+        wave = np.sin(across * x + down * y + phase + bent)  # (H, W)
+        texture = 0.5 + 0.5 * wave  # 0 to 1
         scene += spectrum[:, None, None] * texture
-    single = np.asarray(scene / scene.max(), dtype=np.float32)
-    return single.astype(np.float64)
+    relative = scene / scene.max()
+    single = relative.astype(np.float32)
+    return np.asarray(single, dtype=np.float64)
 
 
-def observe(scene: np.ndarray, scale: int, supports: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+def observe(
+    scene: np.ndarray,
+    scale: int,
+    supports: Sequence[tuple[int, int]],
+) -> tuple[np.ndarray, np.ndarray]:
     """Make the two images of the parity check out of its scene: plain averages.
 
     Args:
@@ -112,12 +121,15 @@ def observe(scene: np.ndarray, scale: int, supports: Sequence[tuple[int, int]]) 
         lr_hsi (1, C, H/s, W/s) and hr_msi (1, M, H, W), float64.
     """
     bands, height, width = scene.shape
-    blocks = scene.reshape(bands, height // scale, scale, width // scale, scale)
+    low_height = height // scale
+    low_width = width // scale
+    blocks = scene.reshape(bands, low_height, scale, low_width, scale)
     lr_hsi = blocks.mean(axis=(2, 4))  # (C, h, w)
     msi_bands = []
     for a, b in supports:
-        response = np.float64(np.float32(1.0 / (b - a)))  # both sides hold the SRF in float32
-        msi_bands.append((scene[a:b] * response).sum(axis=0))
+        share = np.float32(1.0 / (b - a))  # both sides hold the SRF in float32
+        seen = scene[a:b] * np.float64(share)
+        msi_bands.append(seen.sum(axis=0))
     hr_msi = np.stack(msi_bands)  # (M, H, W)
     return lr_hsi[None], hr_msi[None]
 
@@ -126,4 +138,5 @@ def every_kth(values: np.ndarray, most: int) -> np.ndarray:
     """Flatten and take every k-th value, k = ceil(size / most)."""
     flat = np.ascontiguousarray(values).reshape(-1)
     step = -(-flat.size // most)  # rounded up
-    return flat[:: max(1, step)]
+    step = max(1, step)
+    return flat[::step]

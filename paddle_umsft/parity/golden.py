@@ -41,7 +41,12 @@ RANK = 3  # of the spectral subspace, as published; the compared losses do witho
 NOTED = 3  # so many names fit into a row's note
 
 
-def check_case(case: GoldenCase, *, steps: int = 5, single: bool = True) -> Outcome:
+def check_case(
+    case: GoldenCase,
+    *,
+    steps: int = 5,
+    single: bool = True,
+) -> Outcome:
     """Compare one case.
 
     Args:
@@ -83,8 +88,15 @@ def _build(case: GoldenCase) -> tuple[FusionModel, Images]:
     model = build_model(sizes)
     model.train()
     dtype = paddle.get_default_dtype()
-    scene = make_scene(case.bands, case.height, case.width, case.seed)
-    lr_hsi, hr_msi = (image.astype(dtype) for image in observe(scene, case.scale, case.supports))
+    scene = make_scene(
+        case.bands,
+        height=case.height,
+        width=case.width,
+        seed=case.seed,
+    )
+    lr_hsi, hr_msi = observe(scene, case.scale, case.supports)
+    lr_hsi = lr_hsi.astype(dtype)
+    hr_msi = hr_msi.astype(dtype)
     basis, coeffs = spectral_subspace(lr_hsi[0], RANK)
     images = Images(
         lr_hsi=paddle.to_tensor(lr_hsi),
@@ -106,7 +118,13 @@ def _compare_start(outcome: Outcome, model: FusionModel) -> None:
         if wanted is None:
             outcome.absent.append(seam)
             continue
-        row = compared("start", seam, array.reshape(-1), wanted.reshape(-1), TOLERANCES["start"])
+        row = compared(
+            "start",
+            seam,
+            found=array.reshape(-1),
+            wanted=wanted.reshape(-1),
+            tolerance=TOLERANCES["start"],
+        )
         outcome.rows.append(row)
 
 
@@ -120,7 +138,8 @@ def _compare_names(outcome: Outcome, model: FusionModel) -> None:
     for layer in (model.network, model.spectral):
         for name, tensor in layer.state_dict().items():
             key = names.published_key(name)
-            ours[key] = to_published_layout(key, np.empty(tensor.shape, np.int8)).shape
+            stand_in = np.empty(tensor.shape, np.int8)  # only its shape counts
+            ours[key] = to_published_layout(key, stand_in).shape
     wrong = []
     for key, shape in ours.items():
         # How long a response is depends on the case's supports, not on the number of bands.
@@ -135,7 +154,14 @@ def _compare_names(outcome: Outcome, model: FusionModel) -> None:
     note = ", ".join(wrong[:NOTED])
     if not wrong:
         note = f"{len(ours)} of {len(listed)}; the others are counters and layers without effect"
-    outcome.rows.append(Row(group="names", name="state_dict", difference=float(len(wrong)), limit=0.0, note=note))
+    row = Row(
+        group="names",
+        name="state_dict",
+        difference=float(len(wrong)),
+        limit=0.0,
+        note=note,
+    )
+    outcome.rows.append(row)
 
 
 def _compare_training(
@@ -155,12 +181,25 @@ def _compare_training(
         recon_hsi=seen_hsi,
         recon_msi=seen_msi,
     )
-    loss = total(observation_terms(seen_hsi, images.lr_hsi, seen_msi, images.hr_msi))
+    terms = observation_terms(
+        seen_hsi=seen_hsi,
+        lr_hsi=images.lr_hsi,
+        seen_msi=seen_msi,
+        hr_msi=images.hr_msi,
+    )
+    loss = total(terms)
     for seam in SEAMS["umsft"]:
-        compare_seam(outcome, seam, seams[seam].numpy())
+        found = seams[seam].numpy()
+        compare_seam(outcome, seam, found)
     seams.clear()  # the maps are large, and autograd keeps what it needs itself
-    figures = outcome.case.figures
-    compare_number(outcome, "forward", "loss", float(loss), figures.get("loss"), TOLERANCES["loss"])
+    compare_number(
+        outcome,
+        "forward",
+        "loss",
+        found=float(loss),
+        wanted=outcome.case.figures.get("loss"),
+        tolerance=TOLERANCES["loss"],
+    )
     loss.backward()
     compare_gradients(outcome, _gradients(model))
 
@@ -172,7 +211,9 @@ def _compare_training(
         stage.moves["network"].step()
         for move in stage.moves.values():
             move.optimizer.clear_grad()
-        losses += [stage.step(done)["loss"] for done in range(1, last)]
+    for done in range(1, last):
+        values = stage.step(done)
+        losses.append(values["loss"])
     compare_steps(outcome, losses, wanted, steps)
 
 

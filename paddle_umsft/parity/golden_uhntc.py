@@ -39,23 +39,39 @@ def check_double(outcome: Outcome, steps: int) -> None:
     seams: dict[str, paddle.Tensor] = {}
     fused = network(inputs, seams)
     for seam in SEAMS["uhntc"]:
-        compare_seam(outcome, seam, seams[seam].numpy())
+        found = seams[seam].numpy()
+        compare_seam(outcome, seam, found)
     seams.clear()  # the maps are large, and autograd keeps what it needs itself
     loss = _distance(fused, scene)
-    wanted = case.figures.get("loss_l1_to_scene")
-    compare_number(outcome, "forward", "loss", float(loss), wanted, TOLERANCES["loss"])
+    compare_number(
+        outcome,
+        "forward",
+        "loss",
+        found=float(loss),
+        wanted=case.figures.get("loss_l1_to_scene"),
+        tolerance=TOLERANCES["loss"],
+    )
     loss.backward()
-    compare_gradients(outcome, _gradients(case, network))
+    gradients = _gradients(case, network)
+    compare_gradients(outcome, gradients)
 
     def loss_now() -> paddle.Tensor:
-        return _distance(network(inputs), scene)
+        fused = network(inputs)
+        return _distance(fused, scene)
 
-    _compare_steps(outcome, network, loss_now, float(loss), steps)
+    _compare_steps(
+        outcome,
+        network,
+        loss_now,
+        first=float(loss),
+        steps=steps,
+    )
 
 
 def _distance(fused: paddle.Tensor, scene: paddle.Tensor) -> paddle.Tensor:
     """The loss: mean |output - scene|."""
-    return (fused - scene).abs().mean()
+    difference = fused - scene
+    return difference.abs().mean()
 
 
 def check_single(outcome: Outcome) -> None:
@@ -64,14 +80,18 @@ def check_single(outcome: Outcome) -> None:
         return
     network = _network(outcome.case)
     _, lr_hsi, hr_msi = _images(outcome.case)
+    inputs = network.prepare(lr_hsi, hr_msi)
     with paddle.no_grad():
-        fused = network(network.prepare(lr_hsi, hr_msi))
+        fused = network(inputs)
     compare_single(outcome, fused.numpy())
 
 
 def _network(case: GoldenCase) -> UHNTC:
     """The network in Paddle's default type, filled by names."""
-    network = UHNTC(bands=case.bands, msi_bands=len(case.supports))
+    network = UHNTC(
+        bands=case.bands,
+        msi_bands=len(case.supports),
+    )
     network.train()
     fill_by_name(network)
     return network
@@ -80,7 +100,12 @@ def _network(case: GoldenCase) -> UHNTC:
 def _images(case: GoldenCase) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
     """Scene, LR-HSI and HR-MSI in Paddle's default type."""
     dtype = paddle.get_default_dtype()
-    scene = make_scene(case.bands, case.height, case.width, case.seed)
+    scene = make_scene(
+        case.bands,
+        height=case.height,
+        width=case.width,
+        seed=case.seed,
+    )
     lr_hsi, hr_msi = observe(scene, case.scale, case.supports)
     truth = scene[None]  # (1, C, H, W)
     return tuple(paddle.to_tensor(image.astype(dtype)) for image in (truth, lr_hsi, hr_msi))
@@ -92,7 +117,11 @@ def _compare_names(outcome: Outcome, network: UHNTC) -> None:
     if listed is None:
         outcome.absent.append("state_dict_shapes")
         return
-    ours = {names.published_key(name): tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    ours = {}
+    for name, tensor in network.state_dict().items():
+        key = names.published_key(name)
+        ours[key] = tuple(tensor.shape)
+    # The query convolution is ours alone (P12).
     published = {key: shape for key, shape in ours.items() if key not in names_uhntc.QUERY_KEYS}
     wrong = [key for key, shape in published.items() if listed.get(key) != shape]
     for key in listed:
@@ -102,7 +131,14 @@ def _compare_names(outcome: Outcome, network: UHNTC) -> None:
     note = ", ".join(wrong[:NOTED])
     if not wrong:
         note = f"{len(published)} of {len(listed)}; the others are counters and attentions without effect"
-    outcome.rows.append(Row(group="names", name="state_dict", difference=float(len(wrong)), limit=0.0, note=note))
+    row = Row(
+        group="names",
+        name="state_dict",
+        difference=float(len(wrong)),
+        limit=0.0,
+        note=note,
+    )
+    outcome.rows.append(row)
 
 
 def _gradients(case: GoldenCase, network: UHNTC) -> dict[str, Optional[np.ndarray]]:
@@ -132,9 +168,14 @@ def _compare_steps(
     """The loss of each AdamW step; the gradients of the first are there already."""
     wanted = adamw_losses(outcome)
     rate = UhntcSettings().rate
-    optimizer = AdamW(rate.lr, parameters=network.parameters(), weight_decay=rate.weight_decay)
+    optimizer = AdamW(
+        rate.lr,
+        parameters=network.parameters(),
+        weight_decay=rate.weight_decay,
+    )
     losses = [first]
-    while len(losses) < min(steps, len(wanted)):
+    count = min(steps, len(wanted))
+    while len(losses) < count:
         optimizer.step()
         optimizer.clear_grad()
         loss = loss_now()

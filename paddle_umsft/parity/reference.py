@@ -26,11 +26,24 @@ SEAMS = {
         "recon_hsi",
         "recon_msi",
     ),
-    "uhntc": ("coarse", "FTB_h", "FTB_m", "FTB_l", "up_16", "skiph", "up_4", "skipm", "skipl", "output"),
+    "uhntc": (
+        "coarse",
+        "FTB_h",
+        "FTB_m",
+        "FTB_l",
+        "up_16",
+        "skiph",
+        "up_4",
+        "skipm",
+        "skipl",
+        "output",
+    ),
 }
 COMMON_SEAM = "output"  # what any network has
 NETWORK_NAMES = {"umsft": "UMSFT", "uhntc": "uHNTC"}
 NEEDED = ("bands", "height", "width", "scale_factor", "spans", "scene_seed")
+REAL_KINDS = "fiu"  # numpy's letters for floats, integers and unsigned integers
+SHOWN = 80  # letters up to which a message shows what was found
 
 
 @dataclass(frozen=True)
@@ -101,23 +114,49 @@ def read_golden(stem: Union[str, Path] = BUILT_IN) -> GoldenFile:
         base = stem.with_suffix("")
     json_path = base.with_name(f"{base.name}.json")
     content = _read_json(json_path)
-    arrays = _read_npz(base.with_name(f"{base.name}.npz"))
+    npz_path = base.with_name(f"{base.name}.npz")
+    arrays = _read_npz(npz_path)
     cases = content.get("cases")
     if not isinstance(cases, dict) or not cases:
-        raise DataError("holds no cases", where=json_path, expected='an object "cases" with one entry per case')
+        raise DataError(
+            "holds no cases",
+            where=json_path,
+            expected='an object "cases" with one entry per case',
+        )
     shapes = content.get("state_dict_shapes")
     if not isinstance(shapes, dict):
         shapes = {}
-    found = [_case(name, figures, arrays, shapes, json_path) for name, figures in cases.items()]
-    source = " ".join(str(content[key]) for key in ("reference", "torch", "dtype") if key in content)
-    return GoldenFile(source=source or "(not stated)", cases=found)
+    found = []
+    for name, figures in cases.items():
+        case = _case(
+            name,
+            figures,
+            arrays,
+            shapes,
+            path=json_path,
+        )
+        found.append(case)
+    said = [str(content[key]) for key in ("reference", "torch", "dtype") if key in content]
+    return GoldenFile(
+        source=" ".join(said) or "(not stated)",
+        cases=found,
+    )
+
+
+def _no_such_file(path: Path, ending: str) -> DataError:
+    return DataError(
+        "no such file",
+        where=path,
+        hint=f"give the path that both files share, without {ending}",
+    )
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
     except FileNotFoundError:
-        raise DataError("no such file", where=path, hint="give the path that both files share, without .json") from None
+        raise _no_such_file(path, ".json") from None
     except (OSError, ValueError, RecursionError) as error:
         raise DataError("cannot be read as JSON", where=path, got=str(error)) from None
     if not isinstance(content, dict):
@@ -135,16 +174,24 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile):
-                raise DataError("not a golden file", where=path, expected="an .npz with several arrays")
+                raise DataError(
+                    "not a golden file",
+                    where=path,
+                    expected="an .npz with several arrays",
+                )
             for name in file.files:
                 arrays[name] = file[name]
     except FileNotFoundError:
-        raise DataError("no such file", where=path, hint="give the path that both files share, without .npz") from None
+        raise _no_such_file(path, ".npz") from None
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError("cannot be read as .npz", where=path, got=str(error)) from None
     for name, array in arrays.items():
-        if array.dtype.kind not in "fiu":
-            raise DataError("holds no real numbers", where=f"{path}: {name}", got=str(array.dtype))
+        if array.dtype.kind not in REAL_KINDS:
+            raise DataError(
+                "holds no real numbers",
+                where=f"{path}: {name}",
+                got=str(array.dtype),
+            )
     return arrays
 
 
@@ -172,8 +219,11 @@ def _case(
             expected="height and width that are multiples of scale_factor, and that at least 2",
             got=f"bands {bands}, {height}x{width}, scale_factor {scale}",
         )
-    prefix = f"{name}/"
-    own = {key[len(prefix) :]: array for key, array in arrays.items() if key.startswith(prefix)}
+    own = {}
+    for key, array in arrays.items():
+        owner, _, seam = key.partition("/")
+        if owner == name and seam:
+            own[seam] = array
     network = _network(figures, own)
     _check_seams(own, network, len(supports), where)
     sizes = f"{bands}x{len(supports)}"
@@ -212,12 +262,12 @@ def _check_seams(
         known.update(f"initial_srf_{band}" for band in range(msi_bands))
     if not arrays or known.intersection(arrays):
         return
+    first, *_ = SEAMS[network]
     some = ", ".join(list(arrays)[:3])
-    expected = f"{SEAMS[network][0]}, ..."
     raise DataError(
         "numbers of another network",
         where=where,
-        expected=expected,
+        expected=f"{first}, ...",
         got=f"{some}, ...",
     )
 
@@ -234,25 +284,37 @@ def _network(figures: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> st
     return "umsft"
 
 
-def _whole(figures: Mapping[str, Any], key: str, where: str) -> int:
+def _whole(
+    figures: Mapping[str, Any],
+    key: str,
+    where: str,
+) -> int:
     value = figures[key]
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not float(value).is_integer() or value < 0:
-        raise DataError(f"{key} is not a whole number", where=where, got=repr(value))
+        raise DataError(
+            f"{key} is not a whole number",
+            where=where,
+            got=repr(value),
+        )
     return int(value)
 
 
-def _supports(spans: Any, bands: int, where: str) -> tuple[tuple[int, int], ...]:
+def _supports(
+    spans: Any,
+    bands: int,
+    where: str,
+) -> tuple[tuple[int, int], ...]:
     try:
         supports = tuple((int(a), int(b)) for a, b in spans)
     except (TypeError, ValueError):
         supports = ()
-    if not supports or not all(0 <= a < b <= bands for a, b in supports):
-        expected = f"half-open ranges within 0 and {bands}"
+    fits = all(0 <= a < b <= bands for a, b in supports)
+    if not supports or not fits:
         raise DataError(
             "spans are not supports",
             where=where,
-            expected=expected,
-            got=str(spans)[:80],
+            expected=f"half-open ranges within 0 and {bands}",
+            got=str(spans)[:SHOWN],
         )
     return supports

@@ -68,7 +68,11 @@ class Outcome:
         return bool(self.rows) and all(row.ok for row in self.rows)
 
 
-def compare_seam(outcome: Outcome, seam: str, found: np.ndarray) -> None:
+def compare_seam(
+    outcome: Outcome,
+    seam: str,
+    found: np.ndarray,
+) -> None:
     """Samples and, over the whole tensor, mean, standard deviation and largest absolute value."""
     scale = float(np.abs(found).max())
     tolerance = TOLERANCES["seam"]
@@ -87,7 +91,14 @@ def compare_seam(outcome: Outcome, seam: str, found: np.ndarray) -> None:
         most = SEAM_SAMPLES
         if seam == COMMON_SEAM:
             most = OUTPUT_SAMPLES
-        row = compared("forward", seam, every_kth(found, most), wanted.reshape(-1), tolerance, scale)
+        row = compared(
+            "forward",
+            seam,
+            found=every_kth(found, most),
+            wanted=wanted.reshape(-1),
+            tolerance=tolerance,
+            scale=scale,
+        )
     if isinstance(stats, dict):
         row = _with_statistics(row, found, scale, stats)
     outcome.rows.append(row)
@@ -108,9 +119,13 @@ def _with_statistics(
         "std": float(found.std(ddof=1)),
         "absmax": scale,
     }
-    differences = [abs(value - stats[key]) / scale for key, value in have.items() if key in stats]
-    largest = float(np.max([row.difference, *differences]))  # NaN wins, unlike with max()
-    return replace(row, difference=largest)
+    differences = [row.difference]
+    for key, value in have.items():
+        if key in stats:
+            difference = abs(value - stats[key])
+            differences.append(difference / scale)
+    largest = np.max(differences)  # NaN wins, unlike with max()
+    return replace(row, difference=float(largest))
 
 
 def compare_gradients(outcome: Outcome, found: Mapping[str, Optional[np.ndarray]]) -> None:
@@ -144,7 +159,11 @@ def compare_gradients(outcome: Outcome, found: Mapping[str, Optional[np.ndarray]
         outcome.rows.append(_who_has_a_gradient(have, set(norms), without))
 
 
-def _who_has_a_gradient(have: set[str], listed: set[str], without: list[str]) -> Row:
+def _who_has_a_gradient(
+    have: set[str],
+    listed: set[str],
+    without: list[str],
+) -> Row:
     """Compare who has a gradient here with who has one, and who has none, in the published code."""
     wrong = sorted(have & set(without))
     if listed:
@@ -171,24 +190,51 @@ def _gradient_rows(
 ) -> list[Row]:
     """Compare one parameter's gradient: its norm and its samples, as far as the file has them."""
     if found is None:
-        return [Row(group="gradients", name="missing", difference=float("nan"), limit=0.0, note=key)]
-    own = float(np.sqrt((found**2).sum()))
+        missing = Row(
+            group="gradients",
+            name="missing",
+            difference=float("nan"),
+            limit=0.0,
+            note=key,
+        )
+        return [missing]
+    energy = (found**2).sum()
+    own = float(np.sqrt(energy))
     wanted = own
     if norm is not None:
         wanted = float(norm)
     if wanted <= ZERO_NORM:  # nothing to be relative to
-        limit = TOLERANCES["zero_gradient"].limit
-        return [Row(group="gradients", name="zero but for rounding", difference=own, limit=limit, note=key)]
+        zero = Row(
+            group="gradients",
+            name="zero but for rounding",
+            difference=own,
+            limit=TOLERANCES["zero_gradient"].limit,
+            note=key,
+        )
+        return [zero]
     tolerance = TOLERANCES["gradient"]
     rows = []
     if norm is not None:
-        difference = abs(own - wanted) / wanted
-        rows.append(Row(group="gradients", name="norm", difference=difference, limit=tolerance.limit, note=key))
+        row = Row(
+            group="gradients",
+            name="norm",
+            difference=abs(own - wanted) / wanted,
+            limit=tolerance.limit,
+            note=key,
+        )
+        rows.append(row)
     if samples is not None:
-        taken = every_kth(found, GRADIENT_SAMPLES)
-        listed = np.asarray(samples, dtype=np.float64).reshape(-1)
-        row = compared("gradients", "samples", taken, listed, tolerance, wanted)
-        rows.append(replace(row, note=f"{key} {row.note}".strip()))
+        listed = np.asarray(samples, dtype=np.float64)
+        row = compared(
+            "gradients",
+            "samples",
+            found=every_kth(found, GRADIENT_SAMPLES),
+            wanted=listed.reshape(-1),
+            tolerance=tolerance,
+            scale=wanted,
+        )
+        note = f"{key} {row.note}".strip()
+        rows.append(replace(row, note=note))
     return rows
 
 
@@ -231,9 +277,15 @@ def compare_number(
     if wanted is None:
         outcome.absent.append(name)
         return
-    scale = max(abs(float(wanted)), LEAST_SCALE)
-    difference = abs(found - float(wanted)) / scale
-    outcome.rows.append(Row(group=group, name=name, difference=difference, limit=tolerance.limit))
+    published = float(wanted)
+    scale = max(abs(published), LEAST_SCALE)
+    row = Row(
+        group=group,
+        name=name,
+        difference=abs(found - published) / scale,
+        limit=tolerance.limit,
+    )
+    outcome.rows.append(row)
 
 
 def adamw_losses(outcome: Outcome) -> list[float]:
@@ -261,7 +313,14 @@ def compare_steps(
     """
     asked = losses[: max(steps, 0)]
     for step, (loss, published) in enumerate(zip(asked, wanted), start=1):
-        compare_number(outcome, "AdamW", f"step {step}", loss, published, adamw(step))
+        compare_number(
+            outcome,
+            "AdamW",
+            f"step {step}",
+            found=loss,
+            wanted=published,
+            tolerance=adamw(step),
+        )
 
 
 def compared(
@@ -274,13 +333,12 @@ def compared(
 ) -> Row:
     """Compare two flat arrays; another length is a difference that no limit allows."""
     if found.shape != wanted.shape:
-        note = f"{found.size} values instead of {wanted.size}"
         return Row(
             group=group,
             name=name,
             difference=float("nan"),
             limit=tolerance.limit,
-            note=note,
+            note=f"{found.size} values instead of {wanted.size}",
         )
     if scale is None:
         scale = float(np.abs(wanted).max())

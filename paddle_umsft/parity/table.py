@@ -13,9 +13,11 @@ MOST_BROKEN = 5  # so many broken rows are named in the last line
 def case_table(outcome: Outcome) -> str:
     """All rows of one case."""
     case = outcome.case
+    # The heads of the two columns of numbers stand where `_line` puts these.
+    before = " " * (2 + 10 + 1 + NAME_WIDTH)
     lines = [
         f"{case.name}: {case.describe()} ({outcome.seconds:.0f} s)",
-        f"  {'':10} {'':{NAME_WIDTH}} {'largest difference':>18} {'allowed':>8}",
+        f"{before} {'largest difference':>18} {'allowed':>8}",
     ]
     group = ""
     for row in outcome.rows:
@@ -41,8 +43,15 @@ def _line(row: Row, label: str) -> str:
         allowed = "0"
         if not math.isnan(row.difference):
             difference = str(int(row.difference))
-    line = f"  {label:10} {row.name:{NAME_WIDTH}} {difference:>18} {allowed:>8} {verdict:6} {row.note}"
-    return line.rstrip()
+    cells = [
+        f"  {label:10}",
+        f"{row.name:{NAME_WIDTH}}",
+        f"{difference:>18}",
+        f"{allowed:>8}",
+        f"{verdict:6}",
+        row.note,
+    ]
+    return " ".join(cells).rstrip()
 
 
 def verdict(outcomes: list[Outcome]) -> str:
@@ -53,7 +62,9 @@ def verdict(outcomes: list[Outcome]) -> str:
     for outcome in outcomes:
         name = outcome.case.name
         count += len(outcome.rows)
-        broken += [f"{name}: {row.group} {row.name}" for row in outcome.rows if not row.ok]
+        for row in outcome.rows:
+            if not row.ok:
+                broken.append(f"{name}: {row.group} {row.name}")
         if not outcome.rows:
             empty.append(name)
     if not broken and not empty:

@@ -29,13 +29,17 @@ def scene_rows(finished: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]
     """
     rows = []
     for name, metrics in finished.items():
-        row = {"scene": name, "method": metrics.get("method", ""), "convention": metrics.get("convention", "")}
-        row.update(metrics.get("fused") or {})
+        figures = metrics.get("fused") or {}
         bicubic = metrics.get("bicubic") or {}
-        for figure in BICUBIC_FIGURES:
-            if figure in bicubic:
-                row[bicubic_column(figure)] = bicubic[figure]
-        row["seconds"] = metrics.get("seconds", "")
+        beside = {bicubic_column(figure): bicubic[figure] for figure in BICUBIC_FIGURES if figure in bicubic}
+        row = {
+            "scene": name,
+            "method": metrics.get("method", ""),
+            "convention": metrics.get("convention", ""),
+            **figures,
+            **beside,
+            "seconds": metrics.get("seconds", ""),
+        }
         rows.append(row)
     return rows
 
@@ -53,8 +57,16 @@ def mean_row(rows: Sequence[Mapping[str, Any]]) -> Optional[dict[str, Any]]:
     kinds = {(row["method"], row["convention"]) for row in rows}
     if len(kinds) != 1:
         return None
+    ((method, convention),) = kinds
     means = means_over_scenes(rows)
-    # A mean that leaves a scene out would look better or worse than the run was.
-    complete = {name: found.mean for name, found in means.items() if found.count == len(rows)}
-    first = rows[0]
-    return {"scene": "mean", "method": first["method"], "convention": first["convention"], **complete}
+    complete = {}
+    for name, found in means.items():
+        # A mean that leaves a scene out would look better or worse than the run was.
+        if found.count == len(rows):
+            complete[name] = found.mean
+    return {
+        "scene": "mean",
+        "method": method,
+        "convention": convention,
+        **complete,
+    }

@@ -194,10 +194,14 @@ def test_a_baseline_a_convention_and_a_psf_are_a_row_each(
         mean = observation.lr_hsi.mean(axis=(0, 1))
         return FusionResult(np.broadcast_to(mean, (*observation.shape, observation.bands)).copy(), method="mean")
 
-    def largest_error(reference: np.ndarray, fused: np.ndarray, *, scale: float) -> dict[str, float]:
+    def largest_error(
+        reference: np.ndarray, fused: np.ndarray, *, scale: float, valid: Optional[np.ndarray]
+    ) -> dict[str, float]:
         return {"PSNR": float(np.abs(reference - fused).max())}
 
-    def no_bands(reference: np.ndarray, fused: np.ndarray) -> dict[str, np.ndarray]:
+    def no_bands(
+        reference: np.ndarray, fused: np.ndarray, *, valid: Optional[np.ndarray]
+    ) -> dict[str, np.ndarray]:
         return {}
 
     monkeypatch.setitem(METHODS, "mean", Method(fuse=fuse_mean, is_baseline=True))

@@ -34,7 +34,8 @@ def extreme_spectra(pixels: np.ndarray, count: int) -> np.ndarray:
         U. Araújo et al., "The successive projections algorithm for variable selection", Chemom. Intell. Lab. Syst.
         57, 2001. (The paper on CNMF takes VCA, its randomised relative; this one needs no seed.)
     """
-    left = pixels.astype(np.float64).copy()
+    bands = pixels.shape[1]
+    left = pixels.astype(np.float64)  # a copy, even of float64
     chosen: list[int] = []
     for _ in range(min(count, *pixels.shape)):
         power = np.einsum("nc,nc->n", left, left)
@@ -42,17 +43,46 @@ def extreme_spectra(pixels: np.ndarray, count: int) -> np.ndarray:
         if power[best] <= TINY:
             break
         chosen.append(best)
-        direction = left[best] / np.sqrt(power[best])
-        left -= np.outer(left @ direction, direction)
+        length = np.sqrt(power[best])
+        direction = left[best] / length
+        shares = left @ direction  # (n,)
+        left -= np.outer(shares, direction)
     if not chosen:
-        return np.full((pixels.shape[1], 1), TINY)
-    return np.asarray(np.maximum(pixels[chosen].T, TINY))
+        # An image that is all dark still needs a spectrum to start from.
+        return np.full((bands, 1), TINY)
+    spectra = pixels[chosen].T  # (C, count')
+    return np.asarray(np.maximum(spectra, TINY))
+
+
+def _relative_energy(
+    energy: float,
+    abundances: np.ndarray,
+    cross: np.ndarray,
+    gram: np.ndarray,
+) -> float:
+    """|data - spectra abundances|^2 over |data|^2, from what the updates hold anyway and without a (C, n) array.
+
+    Args:
+        energy: |data|^2.
+        abundances: (p, n).
+        cross: (p, n) spectra' data.
+        gram: (p, p) spectra' spectra.
+
+    Returns:
+        The squared error relative to the energy.
+    """
+    explained = 2 * np.sum(abundances * cross)
+    moments = abundances @ abundances.T  # (p, p)
+    model = np.sum(gram * moments)
+    error = energy - explained + model
+    return float(error / energy)
 
 
 def _improve(
     data: np.ndarray,
     spectra: np.ndarray,
     abundances: np.ndarray,
+    *,
     sweeps: int,
     free_spectra: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -68,31 +98,85 @@ def _improve(
     Returns:
         Spectra and abundances.
     """
-    energy = float(np.sum(data.astype(np.float64) ** 2)) + TINY
+    values = data.astype(np.float64)
+    energy = float(np.sum(values**2)) + TINY
     before = np.inf
     for sweep in range(1, sweeps + 1):
         if free_spectra:
-            numerator = spectra * (data @ abundances.T)  # (C, p)
-            denominator = spectra @ (abundances @ abundances.T)
-            spectra = numerator / np.maximum(denominator, TINY)
+            wanted = data @ abundances.T  # (C, p)
+            moments = abundances @ abundances.T  # (p, p)
+            made = spectra @ moments  # (C, p)
+            spectra = spectra * wanted / np.maximum(made, TINY)
         cross = spectra.T @ data  # (p, n)
         gram = spectra.T @ spectra  # (p, p)
-        abundances = abundances * cross / np.maximum(gram @ abundances, TINY)
+        made = gram @ abundances  # (p, n)
+        abundances = abundances * cross / np.maximum(made, TINY)
         if sweep % SWEEPS_PER_CHECK == 0:
-            # |data - spectra abundances|^2, from what is at hand and without a (C, n) array.
-            explained = 2 * np.sum(abundances * cross)
-            model = np.sum(gram * (abundances @ abundances.T))
-            error = (energy - explained + model) / energy
+            error = _relative_energy(
+                energy,
+                abundances=abundances,
+                cross=cross,
+                gram=gram,
+            )
             if before - error < STALLED * abs(error):
                 break
-            before = float(error)
+            before = error
     return spectra, abundances
 
 
 def _as_columns(image: np.ndarray) -> np.ndarray:
     """(h, w, B) to (B, h * w) float32 without negative values."""
-    columns = image.reshape(-1, image.shape[2]).T
-    return np.asarray(np.maximum(columns, 0), dtype=np.float32)
+    bands = image.shape[2]
+    columns = image.reshape(-1, bands).T
+    positive = np.maximum(columns, 0)
+    return np.asarray(positive, dtype=np.float32)
+
+
+def _as_image(
+    columns: np.ndarray,
+    height: int,
+    width: int,
+) -> np.ndarray:
+    """(B, h * w) to (h, w, B)."""
+    bands = len(columns)
+    image = columns.T.reshape(height, width, bands)
+    return np.asarray(image)
+
+
+def _start(
+    low: np.ndarray,
+    endmembers: int,
+    sweeps: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Extreme pixels as spectra, their abundances at low resolution, then both together.
+
+    Args:
+        low: (C, n) LR-HSI.
+        endmembers: Number of spectra.
+        sweeps: Largest number of updates of one factorisation.
+
+    Returns:
+        Spectra (C, p) and abundances (p, n).
+    """
+    spectra = extreme_spectra(low.T, endmembers)
+    spectra = spectra.astype(np.float32)  # (C, p)
+    count = spectra.shape[1]
+    pixels = low.shape[1]
+    even = np.full((count, pixels), 1.0 / count, dtype=np.float32)
+    _, abundances = _improve(
+        low,
+        spectra,
+        even,
+        sweeps=sweeps,
+        free_spectra=False,
+    )
+    return _improve(
+        low,
+        spectra,
+        abundances,
+        sweeps=sweeps,
+        free_spectra=True,
+    )
 
 
 def fuse_cnmf(
@@ -130,40 +214,53 @@ def fuse_cnmf(
     start = time.perf_counter()
     height, width = observation.shape
     lr_height, lr_width = observation.lr_hsi.shape[:2]
-    spatial = SpatialDegradation(find_psf(observation), observation.scale)
-    srf = find_srf(observation, spatial.forward(observation.hr_msi))
+    psf = find_psf(observation)
+    spatial = SpatialDegradation(psf, observation.scale)
+    lr_msi = spatial.forward(observation.hr_msi)
+    srf = find_srf(observation, lr_msi)
     srf = np.asarray(srf, dtype=np.float32)
     low = _as_columns(observation.lr_hsi)  # (C, n)
     high = _as_columns(observation.hr_msi)  # (M, N)
 
-    # Start: extreme pixels as spectra W, their abundances at low resolution, then both together.
-    spectra = extreme_spectra(low.T, endmembers).astype(np.float32)  # (C, p)
+    spectra, low_abundances = _start(low, endmembers, sweeps)
     count = spectra.shape[1]
-    even = np.full((count, low.shape[1]), 1.0 / count, dtype=np.float32)
-    _, low_abundances = _improve(low, spectra, even, sweeps, free_spectra=False)
-    spectra, low_abundances = _improve(low, spectra, low_abundances, sweeps, free_spectra=True)
-    low_maps = low_abundances.T.reshape(lr_height, lr_width, count)
+    low_maps = _as_image(low_abundances, lr_height, lr_width)  # (h, w, p)
     maps = bicubic_upsample(low_maps, observation.scale)  # (H, W, p)
-    abundances = np.maximum(maps.reshape(-1, count).T, TINY)  # (p, N)
+    abundances = maps.reshape(-1, count).T  # (p, N)
+    abundances = np.maximum(abundances, TINY)
 
     history: list[dict[str, Any]] = []
     for iteration in range(rounds):
         # The MSI for the abundances, with the spectra as the multispectral camera sees them ...
-        _, abundances = _improve(high, srf @ spectra, abundances, sweeps, free_spectra=False)
+        _, abundances = _improve(
+            high,
+            srf @ spectra,
+            abundances,
+            sweeps=sweeps,
+            free_spectra=False,
+        )
         # ... and the HSI for the spectra, with the abundances as the hyperspectral camera sees them.
-        maps = abundances.T.reshape(height, width, count)
-        low_abundances = spatial.forward(maps).reshape(-1, count).T  # (p, n)
-        spectra, low_abundances = _improve(low, spectra, low_abundances, sweeps, free_spectra=True)
+        maps = _as_image(abundances, height, width)
+        low_maps = spatial.forward(maps)  # (h, w, p)
+        spectra, low_abundances = _improve(
+            low,
+            spectra,
+            low_maps.reshape(-1, count).T,
+            sweeps=sweeps,
+            free_spectra=True,
+        )
+        made_low = spectra @ low_abundances
+        made_high = (srf @ spectra) @ abundances
         entry = {
             "stage": "cnmf",
             "iteration": iteration + 1,
-            "hsi_error": _relative(low, spectra @ low_abundances),
-            "msi_error": _relative(high, (srf @ spectra) @ abundances),
+            "hsi_error": _relative(low, made_low),
+            "msi_error": _relative(high, made_high),
         }
         history.append(entry)
         if on_record is not None:
             on_record(entry)
-    fused = (spectra @ abundances).T.reshape(height, width, -1)
+    fused = _as_image(spectra @ abundances, height, width)
     return FusionResult(
         fused=np.ascontiguousarray(fused, dtype=np.float32),
         psf=spatial.psf,
@@ -177,4 +274,5 @@ def fuse_cnmf(
 def _relative(data: np.ndarray, model: np.ndarray) -> float:
     """Root of the squared error relative to the data's energy."""
     norm = float(np.linalg.norm(data))
-    return float(np.linalg.norm(data - model) / max(norm, TINY))
+    misfit = np.linalg.norm(data - model)
+    return float(misfit / max(norm, TINY))

@@ -47,7 +47,8 @@ def fuse_gsa(
     lr_hsi = observation.lr_hsi
     hr_msi = observation.hr_msi
     psf = find_psf(observation)
-    lr_msi = SpatialDegradation(psf, scale).forward(hr_msi)
+    spatial = SpatialDegradation(psf, scale)
+    lr_msi = spatial.forward(hr_msi)
     weights = regress(lr_msi, lr_hsi)  # (M + 1, C)
     adaptive = regress(lr_hsi, lr_msi)  # (C + 1, M)
     intensity = mix(lr_hsi, adaptive)  # (h, w, M)
@@ -55,7 +56,8 @@ def fuse_gsa(
     gain = _gain(lr_hsi, partner)
     fused = bicubic_upsample(lr_hsi, scale)
     # A constant survives interpolation, so it cancels between the partner and its interpolation.
-    details = hr_msi.astype(np.float32) - bicubic_upsample(intensity, scale)
+    smooth = bicubic_upsample(intensity, scale)
+    details = hr_msi.astype(np.float32) - smooth
     injected = weights[:-1] * gain  # (M, C)
     fused += details @ injected.astype(np.float32)
     return FusionResult(
@@ -68,10 +70,19 @@ def fuse_gsa(
 
 def _gain(lr_hsi: np.ndarray, partner: np.ndarray) -> np.ndarray:
     """Gram-Schmidt injection gain of each band, (C,); 0 for a partner without contrast."""
-    band = lr_hsi.astype(np.float64) - lr_hsi.mean(axis=(0, 1), dtype=np.float64)
-    other = partner.astype(np.float64) - partner.mean(axis=(0, 1), dtype=np.float64)
-    covariance = np.sum(band * other, axis=(0, 1))  # both times the number of pixels
+    band = _centred(lr_hsi)
+    other = _centred(partner)
+    # Both times the number of pixels, which the ratio does not see.
+    covariance = np.sum(band * other, axis=(0, 1))  # (C,)
     variance = np.sum(other**2, axis=(0, 1))
     has_contrast = variance > 0
-    gain = covariance / np.where(has_contrast, variance, 1.0)
+    divisor = np.where(has_contrast, variance, 1.0)
+    gain = covariance / divisor
     return np.where(has_contrast, gain, 0.0)
+
+
+def _centred(image: np.ndarray) -> np.ndarray:
+    """(h, w, C) in float64, every band without its mean."""
+    mean = image.mean(axis=(0, 1), dtype=np.float64)
+    centred = image.astype(np.float64) - mean
+    return np.asarray(centred)

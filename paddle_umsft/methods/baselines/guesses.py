@@ -30,8 +30,12 @@ def find_srf(observation: Observation, lr_msi: np.ndarray) -> np.ndarray:
 
 def _plain_srf(observation: Observation, lr_msi: np.ndarray) -> np.ndarray:
     whole = ((0, observation.bands),) * observation.msi_bands
-    supports = observation.supports or whole
-    return fit_srf(observation.lr_hsi, lr_msi, supports, strength=0.0)
+    return fit_srf(
+        observation.lr_hsi,
+        lr_msi,
+        observation.supports or whole,
+        strength=0.0,  # nothing but the fit: no prior on the curve's shape
+    )
 
 
 def find_psf(observation: Observation) -> np.ndarray:
@@ -48,14 +52,18 @@ def find_psf(observation: Observation) -> np.ndarray:
     scale = observation.scale
     candidates = [box_psf(scale)]
     for width in WIDTHS:
-        candidates.append(gaussian_psf(scale, width * scale, scale))
+        gaussian = gaussian_psf(scale, width * scale, scale)
+        candidates.append(gaussian)
     errors = [_disagreement(observation, psf) for psf in candidates]
-    return candidates[int(np.argmin(errors))]
+    best = int(np.argmin(errors))
+    return candidates[best]
 
 
 def _disagreement(observation: Observation, psf: np.ndarray) -> float:
     """Sum of squares of PSF(hr_msi) that no SRF explains from the LR-HSI; a known SRF may be on another scale."""
-    lr_msi = SpatialDegradation(psf, observation.scale).forward(observation.hr_msi)
+    spatial = SpatialDegradation(psf, observation.scale)
+    lr_msi = spatial.forward(observation.hr_msi)
     srf = _plain_srf(observation, lr_msi)
-    misfit = observation.lr_hsi @ srf.T - lr_msi  # (h, w, M)
+    made = observation.lr_hsi @ srf.T  # (h, w, M)
+    misfit = made - lr_msi
     return float(np.sum(misfit**2))

@@ -53,17 +53,19 @@ def fuse_sfim(
     lr_hsi = observation.lr_hsi
     hr_msi = observation.hr_msi.astype(np.float32)
     psf = find_psf(observation)
-    lr_msi = SpatialDegradation(psf, scale).forward(hr_msi)
+    spatial = SpatialDegradation(psf, scale)
+    lr_msi = spatial.forward(hr_msi)
     weights = _positive_mix(lr_msi, lr_hsi)  # (M, C)
     fused = bicubic_upsample(lr_hsi, scale)
-    smooth = np.clip(bicubic_upsample(lr_msi, scale), 0.0, None)
+    smooth = bicubic_upsample(lr_msi, scale)
+    smooth = np.maximum(smooth, 0.0)  # a cubic overshoots beside edges
     for band in range(lr_hsi.shape[2]):
         sharp = hr_msi @ weights[:, band]  # (H, W), the partner
         blurred = smooth @ weights[:, band]
         floor = DARK * float(blurred.mean())
         bright = blurred > floor
-        ratio = sharp / np.where(bright, blurred, 1.0)
-        ratio = np.where(bright, ratio, 1.0)
+        divisor = np.where(bright, blurred, 1.0)
+        ratio = np.where(bright, sharp / divisor, 1.0)
         fused[:, :, band] *= np.minimum(ratio, LARGEST_RATIO)
     return FusionResult(
         fused=fused,
@@ -75,16 +77,18 @@ def fuse_sfim(
 
 def _positive_mix(lr_msi: np.ndarray, lr_hsi: np.ndarray) -> np.ndarray:
     """Non-negative weights from MSI to HSI bands, (M, C) float32; a band no mix explains gets all MSI bands alike."""
-    inputs = lr_msi.reshape(-1, lr_msi.shape[2]).astype(np.float64)
-    targets = lr_hsi.reshape(-1, lr_hsi.shape[2]).astype(np.float64)
+    msi_bands = lr_msi.shape[2]
+    bands = lr_hsi.shape[2]
+    inputs = lr_msi.reshape(-1, msi_bands).astype(np.float64)
+    targets = lr_hsi.reshape(-1, bands).astype(np.float64)
     # The triangular factor has the same least squares problems with as many rows as MSI bands.
     orthogonal, factor = np.linalg.qr(inputs)
     projected = orthogonal.T @ targets  # (M, C)
     columns = []
-    for band in range(targets.shape[1]):
+    for band in range(bands):
         column, _ = nnls(factor, projected[:, band])
         columns.append(column)
     weights = np.stack(columns, axis=1)  # (M, C)
     unexplained = weights.sum(axis=0) == 0
-    weights[:, unexplained] = 1.0 / lr_msi.shape[2]
+    weights[:, unexplained] = 1.0 / msi_bands
     return weights.astype(np.float32)

@@ -22,7 +22,7 @@ import paddle
 import paddle.nn.functional as F
 
 _KEYS = -0.75  # the cubic's parameter, as PyTorch and Paddle have it
-_CUBIC_TAPS = 4  # neighbours with a weight, two on each side
+_CUBIC_TAPS = (-1, 0, 1, 2)  # neighbours with a weight, counted from the one to the left
 
 
 def leaky_relu(x: paddle.Tensor, negative_slope: float) -> paddle.Tensor:
@@ -69,8 +69,8 @@ def _epsilon_in_use(epsilon: float, device: str) -> float:
             training=True,
             epsilon=epsilon,
         )
-    found = abs(float(normalised.numpy()[1, 0]))  # deviation / sqrt(deviation² + what is added)
-    divisor = deviation / found
+    upper = float(normalised.numpy()[1, 0])  # deviation / sqrt(deviation² + what is added)
+    divisor = deviation / abs(upper)
     return divisor**2 - deviation**2
 
 
@@ -106,10 +106,11 @@ class AdamW(paddle.optimizer.AdamW):
 
     def _decay(self) -> None:
         kept = 1.0 - self.get_lr() * self._decay_here
-        moving = [one for one in self._parameter_list if not one.stop_gradient and one.grad is not None]
         with paddle.no_grad():
-            for parameter in moving:
-                paddle.assign(parameter * kept, output=parameter)
+            for parameter in self._parameter_list:
+                stays = parameter.stop_gradient or parameter.grad is None
+                if not stays:
+                    paddle.assign(parameter * kept, output=parameter)
 
 
 def average_pool(x: paddle.Tensor, size: int) -> paddle.Tensor:
@@ -117,16 +118,20 @@ def average_pool(x: paddle.Tensor, size: int) -> paddle.Tensor:
     if x.dtype != paddle.float64:
         return F.avg_pool2d(x, kernel_size=size, stride=size)
     share = 1.0 / size**2
-    kernel = np.full((1, 1, size, size), share)
-    return F.conv2d(x, paddle.to_tensor(kernel), stride=size)
+    taps = np.full((1, 1, size, size), share)
+    kernel = paddle.to_tensor(taps)
+    return F.conv2d(x, kernel, stride=size)
 
 
 def bilinear_matrix(length: int, new_length: int) -> np.ndarray:
     """Weights that resize a line, corners not aligned: (new_length, length) float64, each row sums to 1."""
+    last = length - 1
     position = _positions(length, new_length)
     position = np.maximum(position, 0.0)  # beyond the first pixel's centre the first pixel goes on
-    left = np.minimum(np.floor(position).astype(int), length - 1)
-    right = np.minimum(left + 1, length - 1)
+    left = np.floor(position)
+    left = left.astype(int)
+    left = np.minimum(left, last)
+    right = np.minimum(left + 1, last)
     share = position - left
     matrix = np.zeros((new_length, length))
     rows = np.arange(new_length)
@@ -151,12 +156,14 @@ def bicubic_matrix(length: int, new_length: int) -> np.ndarray:
         (new_length, length) float64, each row sums to 1.
     """
     position = _positions(length, new_length)
-    first = np.floor(position).astype(int) - 1
+    left = np.floor(position)
+    left = left.astype(int)
     matrix = np.zeros((new_length, length))
     rows = np.arange(new_length)
-    for tap in range(_CUBIC_TAPS):
-        column = first + tap
-        weight = _cubic(np.abs(position - column))
+    for tap in _CUBIC_TAPS:
+        column = left + tap
+        distance = np.abs(position - column)
+        weight = _cubic(distance)
         inside = np.clip(column, 0, length - 1)
         np.add.at(matrix, (rows, inside), weight)
     return matrix
@@ -164,27 +171,45 @@ def bicubic_matrix(length: int, new_length: int) -> np.ndarray:
 
 def _cubic(distance: np.ndarray) -> np.ndarray:
     """Keys' cubic of a distance between 0 and 2 pixels."""
-    near = ((_KEYS + 2) * distance - (_KEYS + 3)) * distance**2 + 1
-    far = _KEYS * (((distance - 5) * distance + 8) * distance - 4)
+    # (a + 2) d³ - (a + 3) d² + 1 up to one pixel ...
+    near = (_KEYS + 2) * distance - (_KEYS + 3)
+    near = near * distance**2 + 1
+    # ... and a (d³ - 5 d² + 8 d - 4) from there to two.
+    far = (distance - 5) * distance + 8
+    far = _KEYS * (far * distance - 4)
     weight: np.ndarray = np.where(distance <= 1, near, far)
     return weight
 
 
-def resize_bilinear(x: paddle.Tensor, height: int, width: int) -> paddle.Tensor:
+def resize_bilinear(
+    x: paddle.Tensor,
+    height: int,
+    width: int,
+) -> paddle.Tensor:
     """Resize (B, C, H, W) to (B, C, height, width), linear, without aligned corners."""
-    rows = bilinear_matrix(int(x.shape[2]), height)
-    columns = bilinear_matrix(int(x.shape[3]), width)
+    _, _, old_height, old_width = x.shape
+    rows = bilinear_matrix(int(old_height), height)
+    columns = bilinear_matrix(int(old_width), width)
     return _resize(x, rows, columns)
 
 
-def resize_bicubic(x: paddle.Tensor, height: int, width: int) -> paddle.Tensor:
+def resize_bicubic(
+    x: paddle.Tensor,
+    height: int,
+    width: int,
+) -> paddle.Tensor:
     """Resize (B, C, H, W) to (B, C, height, width), cubic, without aligned corners."""
-    rows = bicubic_matrix(int(x.shape[2]), height)
-    columns = bicubic_matrix(int(x.shape[3]), width)
+    _, _, old_height, old_width = x.shape
+    rows = bicubic_matrix(int(old_height), height)
+    columns = bicubic_matrix(int(old_width), width)
     return _resize(x, rows, columns)
 
 
-def _resize(x: paddle.Tensor, rows: np.ndarray, columns: np.ndarray) -> paddle.Tensor:
+def _resize(
+    x: paddle.Tensor,
+    rows: np.ndarray,
+    columns: np.ndarray,
+) -> paddle.Tensor:
     """Two matrix products, in the type of x."""
     dtype = str(x.dtype).rsplit(".", 1)[-1]  # "paddle.float32" -> "float32"
     across_rows = paddle.to_tensor(rows.astype(dtype))

@@ -75,12 +75,19 @@ class FusionTerms:
             fused: (1, C, H, W).
             weights: By name of the term.
         """
+        # What both cameras would see of the estimate: whichever terms are asked for, two of them begin with it.
         images = self.images
         seen_hsi = self.spatial(fused)
         seen_msi = self.spectral(fused)
-        terms = observation_terms(seen_hsi, images.lr_hsi, seen_msi, images.hr_msi)
+        terms = observation_terms(
+            seen_hsi=seen_hsi,
+            lr_hsi=images.lr_hsi,
+            seen_msi=seen_msi,
+            hr_msi=images.hr_msi,
+        )
         if "subspace" in weights or "degradation" in weights:
-            terms.update(current_degradation_terms(images, self.spatial, self.spectral))
+            of_cameras = current_degradation_terms(images, self.spatial, self.spectral)
+            terms.update(of_cameras)
         if "band_difference" in weights:
             terms["band_difference"] = band_difference(fused)
         if "perceptual" in weights and self.perceptual is not None:
@@ -118,7 +125,8 @@ class PhasedFusion(Stage):
         precision: Optional[MixedPrecision] = None,
         average: float = 0.0,
     ) -> None:
-        super().__init__(sum(phase.iterations for phase in phases), moves, precision)
+        iterations = sum(phase.iterations for phase in phases)
+        super().__init__(iterations, moves, precision)
         self.phases = tuple(phases)
         self.forward = forward
         self.terms = terms
@@ -140,6 +148,7 @@ class PhasedFusion(Stage):
 
     def step(self, iteration: int) -> dict[str, float]:
         phase = self.phase_at(iteration)
+        # Backward and update stay outside: they follow the types that the forward pass has chosen.
         with self.precision.forward():
             fused = self.forward()
             terms = self.terms(fused, phase.weights)
@@ -148,6 +157,7 @@ class PhasedFusion(Stage):
         return self._descend(terms, moving, phase.weights)
 
     def _keep(self, fused: paddle.Tensor) -> None:
+        # Detached already: the graph of a step must not outlive it.
         self.fused = fused
         if self.past <= 0:
             return
@@ -164,4 +174,5 @@ class PhasedFusion(Stage):
         if best is None:
             with paddle.no_grad():
                 best = self.forward()
-        return np.ascontiguousarray(best.numpy()[0].transpose(1, 2, 0))
+        bands = best.numpy()[0]  # (C, H, W)
+        return np.ascontiguousarray(bands.transpose(1, 2, 0))

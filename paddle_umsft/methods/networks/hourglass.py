@@ -114,9 +114,13 @@ class Hourglass(nn.Layer):
     ) -> None:
         super().__init__()
         scale: Optional[HourglassScale] = None
+        # From the innermost outwards: every scale holds the one below it.
         for depth in reversed(range(scales)):
+            channels = width
+            if depth == 0:
+                channels = in_channels
             scale = HourglassScale(
-                in_channels=in_channels if depth == 0 else width,
+                in_channels=channels,
                 width=width,
                 skip=skip,
                 inner=scale,
@@ -139,5 +143,6 @@ class Hourglass(nn.Layer):
         return x
 
     def _plain(self, x: paddle.Tensor) -> paddle.Tensor:
+        # There is one scale at least.
         assert self.outer is not None
         return self.head(self.outer(x))

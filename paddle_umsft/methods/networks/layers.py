@@ -82,6 +82,7 @@ class BatchNorm(nn.BatchNorm2D):
     """
 
     def __init__(self, channels: int) -> None:
+        # Momentum and epsilon are PyTorch's, whose momentum of 0.1 is the share of the new statistics.
         super().__init__(
             channels,
             momentum=0.9,
@@ -184,7 +185,11 @@ def upsample_twice(x: paddle.Tensor, mode: str) -> paddle.Tensor:
     )
 
 
-def centre_crop(x: paddle.Tensor, height: int, width: int) -> paddle.Tensor:
+def centre_crop(
+    x: paddle.Tensor,
+    height: int,
+    width: int,
+) -> paddle.Tensor:
     """Cut (B, C, height, width) out of the middle of x."""
     if (height, width) == tuple(x.shape[2:]):
         return x

@@ -19,8 +19,10 @@ def negative_psnr(estimate: paddle.Tensor, target: paddle.Tensor) -> paddle.Tens
     A band that agrees exactly (one without any light, say) has nothing to teach, and no gradient.
     """
     difference = estimate - target
-    mse = (difference**2).mean(axis=[2, 3])  # (B, C)
-    log_mse = paddle.log10(paddle.clip(mse, min=_LEAST_MSE))
+    squares = difference**2
+    mse = squares.mean(axis=[2, 3])  # (B, C)
+    mse = paddle.clip(mse, min=_LEAST_MSE)
+    log_mse = paddle.log10(mse)
     return 10.0 * log_mse.mean()
 
 
@@ -94,7 +96,10 @@ def band_difference(fused: paddle.Tensor) -> paddle.Tensor:
     return steps.abs().mean()
 
 
-def total(terms: Mapping[str, paddle.Tensor], weights: Optional[Mapping[str, float]] = None) -> paddle.Tensor:
+def total(
+    terms: Mapping[str, paddle.Tensor],
+    weights: Optional[Mapping[str, float]] = None,
+) -> paddle.Tensor:
     """Sum of the terms.
 
     Args:

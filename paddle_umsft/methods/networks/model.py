@@ -109,6 +109,7 @@ class FusionModel(nn.Layer):
         found: dict[str, np.ndarray] = {}
         wanted: dict[str, paddle.Tensor] = {}
         started = []
+        # A part is taken whole or not at all; `state_problems` tells what would be missing.
         for part, layer in parts.items():
             tensors = {name: array for name, array in given.items() if name.startswith(f"{part}.")}
             is_known = isinstance(layer, (KnownPsf, KnownSrf))
@@ -119,21 +120,19 @@ class FusionModel(nn.Layer):
             for name, tensor in layer.state_dict().items():
                 wanted[f"{part}.{name}"] = tensor
         if not started:
-            got, hint = "PSF or SRF alone, which are known here", "leave network.weights out"
             raise DataError(
                 "nothing to start from",
                 where=path,
-                got=got,
-                hint=hint,
+                got="PSF or SRF alone, which are known here",
+                hint="leave network.weights out",
             )
         problems = state_problems(wanted, found)
         if problems:
-            hint = "bands, scale, observe.supports and network sizes must be those of the weights"
             raise DataError(
                 "weights of another network or scene",
                 where=path,
                 got="; ".join(problems),
-                hint=hint,
+                hint="bands, scale, observe.supports and network sizes must be those of the weights",
             )
         for name, tensor in wanted.items():
             dtype = str(tensor.dtype).split(".")[-1]  # "paddle.float32" -> "float32"
@@ -152,7 +151,11 @@ class FusionModel(nn.Layer):
         return unlearned
 
 
-def state_problems(wanted: Mapping[str, Any], found: Mapping[str, Any], most: int = 5) -> list[str]:
+def state_problems(
+    wanted: Mapping[str, Any],
+    found: Mapping[str, Any],
+    most: int = 5,
+) -> list[str]:
     """Return what keeps a state_dict from fitting: Paddle's own set_state_dict accepts anything in silence.
 
     Args:
@@ -176,6 +179,7 @@ def build_cameras(sizes: ModelSizes) -> tuple[SpatialLayer, SpectralLayer]:
         spatial = KnownPsf(sizes.psf, scale=sizes.scale)
     if sizes.srf is not None:
         return spatial, KnownSrf(sizes.srf)
+    # Nothing is said of what an MSI band sees: it may see everything.
     all_bands = (0, sizes.bands)
     supports = sizes.supports or (all_bands,) * sizes.msi_bands
     return spatial, LearnedSrf(bands=sizes.bands, supports=supports)

@@ -31,7 +31,9 @@ class LearnedPsf(nn.Layer):
         super().__init__()
         self.scale = scale
         size = scale + 1
-        kernel = reference_psf(size, scale // 2)[None, None]  # (1, 1, s+1, s+1)
+        sigma = scale // 2  # published
+        kernel = reference_psf(size, sigma)
+        kernel = kernel[None, None]  # (1, 1, s+1, s+1)
         self.kernel = self.create_parameter(
             [1, 1, size, size],
             default_initializer=nn.initializer.Assign(kernel),
@@ -48,7 +50,7 @@ class LearnedPsf(nn.Layer):
         detail = F.conv2d(wrapped, self.kernel, stride=self.scale)  # (B·C, 1, h, w)
         pooled = average_pool(flat, self.scale)
         y = F.elu(detail) + pooled
-        return y.reshape([batch, bands, y.shape[2], y.shape[3]])
+        return _as_bands(y, batch, bands)
 
     def effective_psf(self) -> np.ndarray:
         """The PSF that the layer stands for, where its ELU is linear: kernel plus pool, scaled to sum 1.
@@ -56,7 +58,7 @@ class LearnedPsf(nn.Layer):
         Returns:
             (s+1, s+1) float64. The window of LR pixel i starts at HR pixel i*s - 1.
         """
-        psf: np.ndarray = self.kernel.numpy()[0, 0].astype(np.float64)
+        psf = _as_psf(self.kernel)
         psf[1:, 1:] += 1.0 / self.scale**2  # the pool's window begins a pixel later
         total = psf.sum()
         if abs(total) > LEAST_SUM:
@@ -75,7 +77,8 @@ class KnownPsf(nn.Layer):
     def __init__(self, psf: np.ndarray, *, scale: int) -> None:
         super().__init__()
         self.scale = scale
-        kernel = paddle.to_tensor(psf[None, None], dtype=paddle.get_default_dtype())  # (1, 1, k, k)
+        dtype = paddle.get_default_dtype()
+        kernel = paddle.to_tensor(psf[None, None], dtype=dtype)  # (1, 1, k, k)
         self.register_buffer("kernel", kernel)
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
@@ -92,8 +95,24 @@ class KnownPsf(nn.Layer):
             pads = [max(before, 0), max(after, 0)]
             flat = F.pad(flat, pads + pads, mode="circular")
         y = F.conv2d(flat, self.kernel, stride=self.scale)  # (B·C, 1, h, w)
-        return y.reshape([batch, bands, y.shape[2], y.shape[3]])
+        return _as_bands(y, batch, bands)
 
     def effective_psf(self) -> np.ndarray:
         """The PSF as given, (k, k) float64."""
-        return np.asarray(self.kernel.numpy()[0, 0], dtype=np.float64)
+        return _as_psf(self.kernel)
+
+
+def _as_bands(
+    y: paddle.Tensor,
+    batch: int,
+    bands: int,
+) -> paddle.Tensor:
+    """Put images of one band together again: (B·C, 1, h, w) -> (B, C, h, w)."""
+    _, _, height, width = y.shape
+    return y.reshape([batch, bands, height, width])
+
+
+def _as_psf(kernel: paddle.Tensor) -> np.ndarray:
+    """(1, 1, k, k) -> (k, k) float64, a copy."""
+    taps = kernel.numpy()[0, 0]
+    return np.array(taps, dtype=np.float64)

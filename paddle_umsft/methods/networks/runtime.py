@@ -14,6 +14,7 @@ from paddle_umsft.errors import ConfigError
 from paddle_umsft.machine.versions import versions as versions
 from paddle_umsft.methods.networks.ops import set_cudnn, set_mode, set_recompute, set_threads
 
+# Numbers held at once for every HR pixel, and for every pixel of every band; fitted, see `estimated_memory_mb`.
 MEMORY_VALUES_PER_PIXEL = 4200.0
 MEMORY_VALUES_PER_BAND = 25.0
 MEMORY_BASE_MB = 770.0  # what is left at no pixels
@@ -55,12 +56,14 @@ def place_and_seed(runtime: RuntimeConfig, seed: int) -> str:
     if device == "gpu":
         set_cudnn(deterministic=runtime.deterministic, search=not runtime.deterministic)
     set_mode(runtime.cpu_ops)
-    recompute = None  # by the image's size
+    # `false` does not forbid it, but leaves it to the image's size: a large one must fit all the same.
+    recompute = None
     if runtime.recompute:
         recompute = True
     set_recompute(recompute)
     if runtime.threads is not None:
         set_threads(runtime.threads)
+    # Layers are started by Paddle's generator; the others are set for libraries that draw by them.
     paddle.seed(seed)
     np.random.seed(seed)
     random.seed(seed)

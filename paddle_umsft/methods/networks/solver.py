@@ -6,10 +6,11 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 import numpy as np
 import paddle
+from pydantic import BaseModel
 
 from paddle_umsft.config.runtime import RuntimeConfig
 from paddle_umsft.config.umsft import WarmUpConfig
@@ -30,12 +31,13 @@ RANDOM_OUTPUT = "the result is what random numbers make of the images"
 START_OUTPUT = "what the result has of it is where learning would start"
 DECLARED_QUERY = "the declared one was taken, which no training has seen"
 
+Section = TypeVar("Section", bound=BaseModel)
+
 
 def make_images(observation: Observation, rank: int) -> Images:
     """Turn (H, W, C) arrays into the tensors of one scene, in Paddle's default type."""
-    dtype = paddle.get_default_dtype()
-    lr_hsi = np.ascontiguousarray(observation.lr_hsi.transpose(2, 0, 1)).astype(dtype)
-    hr_msi = np.ascontiguousarray(observation.hr_msi.transpose(2, 0, 1)).astype(dtype)
+    lr_hsi = _bands_first(observation.lr_hsi)  # (C, h, w)
+    hr_msi = _bands_first(observation.hr_msi)  # (M, H, W)
     basis, coeffs = spectral_subspace(lr_hsi, rank)
     return Images(
         lr_hsi=paddle.to_tensor(lr_hsi[None]),
@@ -44,6 +46,18 @@ def make_images(observation: Observation, rank: int) -> Images:
         coeffs=paddle.to_tensor(coeffs),
         scale=observation.scale,
     )
+
+
+def _bands_first(image: np.ndarray) -> np.ndarray:
+    """(H, W, C) to (C, H, W), in Paddle's default type."""
+    bands = image.transpose(2, 0, 1)
+    bands = np.ascontiguousarray(bands)
+    return bands.astype(paddle.get_default_dtype())
+
+
+def without_weights(section: Section) -> Section:
+    """Return a section that starts from nothing: what a checkpoint brings makes the files needless."""
+    return section.model_copy(update={"weights": None, "vgg_weights": None})
 
 
 @dataclass(frozen=True)
@@ -150,7 +164,12 @@ class SceneSolver:
             self.images = make_images(observation, recipe.warm_up.rank)
             self.model = recipe.build(observation)
             self.model.train()
-            warm_up = warm_up_stages(self.images, self.model.spatial, self.model.spectral, recipe.warm_up)
+            warm_up = warm_up_stages(
+                self.images,
+                self.model.spatial,
+                self.model.spectral,
+                recipe.warm_up,
+            )
             self.fusion = recipe.fusion(self.images, self.model)
         # Without a step of fusion given weights are applied as they are, their PSF and SRF too.
         self.is_applied = self.fusion.iterations == 0
@@ -164,7 +183,8 @@ class SceneSolver:
         """Lines for the log: on what machine, for how long, with how much memory, from what start."""
         memory = ""
         if self.recipe.memory_mb is not None:
-            memory = f"; about {self.recipe.memory_mb / MB_PER_GB:.1f} GB of memory"
+            gigabytes = self.recipe.memory_mb / MB_PER_GB
+            memory = f"; about {gigabytes:.1f} GB of memory"
         lines = [f"device     {self.device}{memory}"]
         if self.device == "cpu":
             lines.append(f"operators  {active()}")
@@ -190,15 +210,17 @@ class SceneSolver:
             stage = self.stages[index]
             for iteration in range(first_iteration, stage.iterations):
                 started = time.perf_counter()
-                lr = stage.lr
+                lr = stage.lr  # of this step: it changes behind it
                 values = stage.step(iteration)
                 self.seconds += time.perf_counter() - started
-                self.position = (index, iteration + 1)
-                self._check_loss(values["loss"], stage.stage_at(iteration), iteration + 1)
+                count = iteration + 1
+                self.position = (index, count)
+                name = stage.stage_at(iteration)
+                self._check_loss(values["loss"], name, count)
                 yield {
-                    "stage": stage.stage_at(iteration),
-                    "iteration": iteration + 1,
-                    "step": done + iteration + 1,
+                    "stage": name,
+                    "iteration": count,
+                    "step": done + count,
                     "lr": lr,
                     "seconds": self.seconds,
                     **values,
@@ -240,6 +262,7 @@ class SceneSolver:
         )
 
     def _notes(self, srf: np.ndarray) -> tuple[str, ...]:
+        # A model that is applied as it stands: what it lacks explains more than what came out.
         if not self.is_applied:
             return self.recipe.notes + unused_bands(srf)
         notes = self.recipe.start.applied_notes(self.model)
@@ -249,11 +272,19 @@ class SceneSolver:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that moves: `model`, the tensors by name, and the state of what moves them."""
-        optimizers = [{name: move.state_dict() for name, move in stage.moves.items()} for stage in self.stages]
-        state: dict[str, Any] = {"model": self.model.state_dict(), "optimizers": optimizers}
+        optimizers = []
+        for stage in self.stages:
+            of_stage = {name: move.state_dict() for name, move in stage.moves.items()}
+            optimizers.append(of_stage)
+        state: dict[str, Any] = {
+            "model": self.model.state_dict(),
+            "optimizers": optimizers,
+        }
         # The outputs too: a run killed after its last step has nothing else to take its result from.
-        outputs = {"fused": self.fusion.fused, "average": self.fusion.average}
-        state.update({name: output for name, output in outputs.items() if output is not None})
+        if self.fusion.fused is not None:
+            state["fused"] = self.fusion.fused
+        if self.fusion.average is not None:
+            state["average"] = self.fusion.average
         scaling = self.fusion.precision.state_dict()
         if scaling:
             state["loss_scaling"] = scaling
@@ -268,6 +299,7 @@ class SceneSolver:
         problems = state_problems(self.model.state_dict(), state["model"])
         if problems:
             raise DataError("another network or scene", got="; ".join(problems))
+        # All of it fits: from here on things change.
         self.model.set_state_dict(state["model"])
         for stage, moves in zip(self.stages, state["optimizers"]):
             for name, move_state in moves.items():
@@ -291,7 +323,10 @@ def unused_bands(srf: np.ndarray) -> tuple[str, ...]:
     )
 
 
-def run_all(solver: SceneSolver, on_record: Optional[OnRecord] = None) -> FusionResult:
+def run_all(
+    solver: SceneSolver,
+    on_record: Optional[OnRecord] = None,
+) -> FusionResult:
     """Run a solver to its end.
 
     Args:

@@ -19,7 +19,7 @@ def spectral_subspace(lr_hsi: np.ndarray, rank: int) -> tuple[np.ndarray, np.nda
     unfolded = lr_hsi.reshape(bands, -1)  # (C, h·w)
     vectors, values, rows = np.linalg.svd(unfolded, full_matrices=False)
     # A cube of few bands or pixels has fewer directions than were asked for.
-    rank = min(rank, len(values))
-    basis = vectors[:, :rank] * values[:rank]  # (C, K)
-    coeffs = rows[:rank]  # (K, h·w)
+    kept = slice(min(rank, len(values)))
+    basis = vectors[:, kept] * values[kept]  # (C, K)
+    coeffs = rows[kept]  # (K, h·w)
     return basis, coeffs

@@ -30,18 +30,30 @@ class _BandResponse(nn.Layer):
 
     def __init__(self, length: int) -> None:
         super().__init__()
-        line = reference_line(length, START_SIGMA)[None, None]  # (1, 1, length)
+        line = reference_line(length, START_SIGMA)
+        line = line[None, None]  # (1, 1, length)
         self.start = self.create_parameter(
             [1, 1, length],
             default_initializer=nn.initializer.Assign(line),
         )
         bound = 1.0 / math.sqrt(float(SMOOTHING_WIDTH))  # PyTorch's: the fan-in of one channel is the width
         uniform = nn.initializer.Uniform(-bound, bound)
-        self.weight = self.create_parameter([1, 1, SMOOTHING_WIDTH], default_initializer=uniform)
-        self.bias = self.create_parameter([1], default_initializer=uniform)
+        self.weight = self.create_parameter(
+            [1, 1, SMOOTHING_WIDTH],
+            default_initializer=uniform,
+        )
+        self.bias = self.create_parameter(
+            [1],
+            default_initializer=uniform,
+        )
 
     def forward(self) -> paddle.Tensor:
-        smooth = F.conv1d(self.start, self.weight, self.bias, padding=SMOOTHING_WIDTH // 2)
+        smooth = F.conv1d(
+            self.start,
+            weight=self.weight,
+            bias=self.bias,
+            padding=SMOOTHING_WIDTH // 2,
+        )
         response = F.relu(smooth)  # (1, 1, length)
         return response[0, 0]
 
@@ -54,7 +66,12 @@ class LearnedSrf(nn.Layer):
         supports: Per MSI band the half-open range [a, b) of HSI bands it sees.
     """
 
-    def __init__(self, *, bands: int, supports: Sequence[tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        *,
+        bands: int,
+        supports: Sequence[tuple[int, int]],
+    ) -> None:
         super().__init__()
         self.bands = bands
         self.supports = [(int(a), int(b)) for a, b in supports]
@@ -65,11 +82,13 @@ class LearnedSrf(nn.Layer):
         """The SRF as a table, (M, C), zero outside the supports."""
         rows = []
         for (a, b), band in zip(self.supports, self.responses):
-            before = paddle.zeros([a], band.start.dtype)
-            after = paddle.zeros([self.bands - b], band.start.dtype)
+            dtype = band.start.dtype
+            before = paddle.zeros([a], dtype)
+            after = paddle.zeros([self.bands - b], dtype)
             # Paddle does not join what is empty.
             parts = [part for part in (before, band(), after) if part.shape[0] > 0]
-            rows.append(paddle.concat(parts))  # (C,)
+            row = paddle.concat(parts)  # (C,)
+            rows.append(row)
         return paddle.stack(rows)  # (M, C)
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
@@ -79,7 +98,8 @@ class LearnedSrf(nn.Layer):
     def effective_srf(self) -> np.ndarray:
         """The SRF as it stands, (M, C) float64."""
         with paddle.no_grad():
-            return np.asarray(self.response().numpy(), dtype=np.float64)
+            table = self.response()
+        return np.asarray(table.numpy(), dtype=np.float64)
 
 
 class KnownSrf(nn.Layer):
@@ -91,7 +111,8 @@ class KnownSrf(nn.Layer):
 
     def __init__(self, srf: np.ndarray) -> None:
         super().__init__()
-        table = paddle.to_tensor(srf, dtype=paddle.get_default_dtype())
+        dtype = paddle.get_default_dtype()
+        table = paddle.to_tensor(srf, dtype=dtype)
         self.register_buffer("table", table)
 
     def response(self) -> paddle.Tensor:

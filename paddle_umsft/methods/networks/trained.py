@@ -69,6 +69,7 @@ def main_steps_done(method: Trained) -> int:
     """Count the steps of the main stage done so far."""
     index, iteration = method.position
     stage = method.stages[index]
+    # Steps of a warm-up do not count.
     if not stage.is_main:
         return 0
     return iteration

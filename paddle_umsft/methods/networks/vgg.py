@@ -68,8 +68,10 @@ class VggFeatures(nn.Layer):
         for index, in_channels, out_channels in CONVOLUTIONS:
             if index == 0:
                 in_channels = bands
-            self.add_sublayer(f"conv{index}", Conv2D(in_channels, out_channels, 3, padding=1))
-            self.add_sublayer(f"norm{index + 1}", BatchNorm(out_channels))
+            convolution = Conv2D(in_channels, out_channels, 3, padding=1)
+            norm = BatchNorm(out_channels)
+            self.add_sublayer(f"conv{index}", convolution)
+            self.add_sublayer(f"norm{index + 1}", norm)
 
     def forward(self, x: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
         """Take the taps.
@@ -101,9 +103,11 @@ class VggFeatures(nn.Layer):
         """All that follows the first convolution."""
         taps = []
         for stage in self.stages():
+            convolution = getattr(self, f"conv{stage.index}")
+            norm = getattr(self, f"norm{stage.index + 1}")
             if stage.index > 0:
-                x = getattr(self, f"conv{stage.index}")(x)
-            x = getattr(self, f"norm{stage.index + 1}")(x)
+                x = convolution(x)
+            x = norm(x)
             if stage.relu:
                 x = F.relu(x)
             if stage.tap:
@@ -117,15 +121,14 @@ class VggFeatures(nn.Layer):
         last = CONVOLUTIONS[-1][0]
         stages = []
         for index, _, _ in CONVOLUTIONS:
-            cut = self.stop_at_norm and index == last
-            stages.append(
-                NormedConvolution(
-                    index=index,
-                    relu=not cut,
-                    pool=index in POOL_AFTER and not cut,
-                    tap=index in TAP_AFTER_CONVOLUTION,
-                )
+            is_cut = self.stop_at_norm and index == last
+            stage = NormedConvolution(
+                index=index,
+                relu=not is_cut,
+                pool=index in POOL_AFTER and not is_cut,
+                tap=index in TAP_AFTER_CONVOLUTION,
             )
+            stages.append(stage)
         return stages
 
     def load_vgg(self, weights: Mapping[str, np.ndarray]) -> None:
@@ -138,21 +141,37 @@ class VggFeatures(nn.Layer):
         Raises:
             DataError: If tensors are missing or of another shape; all of them are listed, nothing is changed.
         """
-        wanted: dict[str, paddle.Tensor] = {}
-        for index, _, _ in CONVOLUTIONS:
-            conv = getattr(self, f"conv{index}")
-            norm = getattr(self, f"norm{index + 1}")
-            if index > 0 or self.bands == RGB_BANDS:
-                wanted[f"features.{index}.weight"] = conv.weight
-                wanted[f"features.{index}.bias"] = conv.bias
-            wanted[f"features.{index + 1}.weight"] = norm.weight
-            wanted[f"features.{index + 1}.bias"] = norm.bias
-            wanted[f"features.{index + 1}.running_mean"] = norm._mean
-            wanted[f"features.{index + 1}.running_var"] = norm._variance
-        found = misfits(shapes_of(wanted), shapes_of(weights), allow_extra=True)
+        wanted = self._named_as_torchvision()
+        found = misfits(
+            shapes_of(wanted),
+            shapes_of(weights),
+            allow_extra=True,
+        )
         problems = [str(problem) for problem in found]
         if problems:
-            raise DataError("VGG16-BN weights do not fit", where="network.vgg_weights", got="; ".join(problems))
+            raise DataError(
+                "VGG16-BN weights do not fit",
+                where="network.vgg_weights",
+                got="; ".join(problems),
+            )
         for name, tensor in wanted.items():
             dtype = str(tensor.dtype).split(".")[-1]  # "paddle.float32" -> "float32"
-            tensor.set_value(np.asarray(weights[name]).astype(dtype))
+            array = np.asarray(weights[name])
+            tensor.set_value(array.astype(dtype))
+
+    def _named_as_torchvision(self) -> dict[str, paddle.Tensor]:
+        """The tensors that VGG16-BN's weights can fill, by their names there."""
+        named: dict[str, paddle.Tensor] = {}
+        for index, _, _ in CONVOLUTIONS:
+            convolution = getattr(self, f"conv{index}")
+            norm = getattr(self, f"norm{index + 1}")
+            # The first convolution of an input that is no RGB picture is a fresh one.
+            if index > 0 or self.bands == RGB_BANDS:
+                named[f"features.{index}.weight"] = convolution.weight
+                named[f"features.{index}.bias"] = convolution.bias
+            behind = f"features.{index + 1}"
+            named[f"{behind}.weight"] = norm.weight
+            named[f"{behind}.bias"] = norm.bias
+            named[f"{behind}.running_mean"] = norm._mean
+            named[f"{behind}.running_var"] = norm._variance
+        return named

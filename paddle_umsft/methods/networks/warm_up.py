@@ -69,9 +69,17 @@ class Moves:
             schedule = LambdaDecay(rate.lr, lambda done: rate.decay ** (done // rate.every))
         self.schedule = schedule
         if decoupled:
-            self.optimizer = AdamW(self.schedule, parameters=parameters, weight_decay=rate.weight_decay)
+            self.optimizer = AdamW(
+                schedule,
+                parameters=parameters,
+                weight_decay=rate.weight_decay,
+            )
         else:
-            self.optimizer = Adam(self.schedule, parameters=parameters, weight_decay=rate.weight_decay or None)
+            self.optimizer = Adam(
+                schedule,
+                parameters=parameters,
+                weight_decay=rate.weight_decay or None,  # none at all, rather than a regulariser of strength 0
+            )
 
     @property
     def lr(self) -> float:
@@ -93,7 +101,11 @@ class Moves:
         self.optimizer.set_state_dict(state)
 
 
-def degradation_moves(spatial: SpatialLayer, spectral: SpectralLayer, rate: StepRate) -> dict[str, Moves]:
+def degradation_moves(
+    spatial: SpatialLayer,
+    spectral: SpectralLayer,
+    rate: StepRate,
+) -> dict[str, Moves]:
     """Make an AdamW for each degradation that learns, by the names "psf" and "srf"; none for a known one."""
     moves = {}
     for name, layer in (("psf", spatial), ("srf", spectral)):
@@ -138,7 +150,8 @@ class Stage:
     @property
     def lr(self) -> float:
         """Rate of the leading optimiser."""
-        return next(iter(self.moves.values())).lr
+        leading = next(iter(self.moves.values()))
+        return leading.lr
 
     def _descend(
         self,
@@ -156,6 +169,7 @@ class Stage:
             for move in moving:
                 move.step()
 
+        # With loss scaling all move or none does: the scaler has to see every gradient first.
         parameters = [parameter for move in moving for parameter in move.parameters]
         self.precision.step(parameters, step_all)
         for move in moving:
@@ -185,16 +199,20 @@ class SrfStage(Stage):
         spectral: LearnedSrf,
         settings: WarmUpConfig,
     ) -> None:
-        parameters = spectral.parameters()
-        super().__init__(settings.iterations, {"srf": Moves(parameters, settings.srf, decoupled=False)})
+        moves = Moves(spectral.parameters(), settings.srf, decoupled=False)
+        super().__init__(settings.iterations, {"srf": moves})
         scale = images.scale
         # Reflection can only repeat what is there: a tiny image has less margin than the window wants.
-        margin = min(scale, min(images.hr_msi.shape[2:]) - 1)
+        shorter = min(images.hr_msi.shape[2:])
+        margin = min(scale, shorter - 1)
         padded = F.pad(images.hr_msi, [margin] * 4, mode="reflect")
-        self.target = F.avg_pool2d(padded, kernel_size=2 * margin + 1, stride=scale)  # (1, M, h, w)
-        height, width = images.lr_hsi.shape[2:]
+        self.target = F.avg_pool2d(
+            padded,
+            kernel_size=2 * margin + 1,
+            stride=scale,
+        )  # (1, M, h, w)
         edge = "reflect"
-        if min(height, width) == 1:
+        if min(images.lr_hsi.shape[2:]) == 1:
             edge = "replicate"
         framed = F.pad(images.lr_hsi, [1] * 4, mode=edge)
         self.source = F.avg_pool2d(framed, kernel_size=3, stride=1)  # (1, C, h, w)
@@ -217,7 +235,8 @@ class PsfStage(Stage):
         spectral: SpectralLayer,
         settings: WarmUpConfig,
     ) -> None:
-        super().__init__(settings.iterations, {"psf": Moves(spatial.parameters(), settings.psf, decoupled=False)})
+        moves = Moves(spatial.parameters(), settings.psf, decoupled=False)
+        super().__init__(settings.iterations, {"psf": moves})
         self.images = images
         self.spatial = spatial
         self.spectral = spectral
@@ -259,10 +278,18 @@ class DegradationStage(Stage):
 
 
 def current_degradation_terms(
-    images: Images, spatial: SpatialLayer, spectral: SpectralLayer
+    images: Images,
+    spatial: SpatialLayer,
+    spectral: SpectralLayer,
 ) -> dict[str, paddle.Tensor]:
     """Both losses of step 3 for the degradations as they are now."""
-    return degradation_terms(spatial(images.hr_msi), spectral.response(), images.lr_hsi, images.basis, images.coeffs)
+    return degradation_terms(
+        lr_msi=spatial(images.hr_msi),
+        response=spectral.response(),
+        lr_hsi=images.lr_hsi,
+        basis=images.basis,
+        coeffs=images.coeffs,
+    )
 
 
 def warm_up_stages(

@@ -20,9 +20,9 @@ from paddle_umsft.config.ensemble import EnsembleInput, EnsembleSettings
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.ground import Ground, choices_on, finished, lay_ground, with_sharper_bands
+from paddle_umsft.methods.subspace.map_features import Kernel, PixelInputs
 from paddle_umsft.methods.subspace.method import agree, held_out_rmse, map_spectra, recorder, to_cube
 from paddle_umsft.methods.subspace.refine import guided_refine
-from paddle_umsft.methods.subspace.spectral_map import Kernel, PixelInputs
 
 # Members may trust LR pixels more, and dark ones much more, than a single map: the mean smooths what each overdoes.
 MEMBER_CAUTION = 1.0

@@ -14,8 +14,8 @@ from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.checks import check_cube, check_pair
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.methods.subspace.map_features import PixelInputs
 from paddle_umsft.methods.subspace.rank import choose_rank
-from paddle_umsft.methods.subspace.spectral_map import PixelInputs
 from paddle_umsft.preparation.band_widths import BandOperators, linearly_alike
 from paddle_umsft.preparation.below_zero import is_light, lifted, note_below_zero
 from paddle_umsft.preparation.border_equations import variance_ratio

@@ -21,8 +21,9 @@ from paddle_umsft.methods.subspace.ground import (
     with_sharper_bands,
 )
 from paddle_umsft.methods.subspace.leftover import add_leftover
+from paddle_umsft.methods.subspace.map_features import Features, Kernel
 from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
-from paddle_umsft.methods.subspace.spectral_map import SINGLE_CAUTION, Features, Kernel, MapFit, fit_map
+from paddle_umsft.methods.subspace.spectral_map import SINGLE_CAUTION, MapFit, fit_map
 
 # Features held at a time when the map is applied: 32 MB of float32.
 STRIP_VALUES = 8_000_000

@@ -38,17 +38,28 @@ def choose_rank(
     """
     count, bands = pixels.shape
     noise = band_noise(pixels)
-    energy = np.mean(pixels.astype(np.float64) ** 2)
+    rank = bands
+    if bands > largest:
+        rank = _dimensions_above(pixels, noise)
+    rank = max(rank, least)
+    rank = min(rank, largest, bands, count)
+    rank = max(rank, 1)
+    return rank, noise
+
+
+def _dimensions_above(pixels: np.ndarray, noise: np.ndarray) -> int:
+    """Number of eigenvalues of the covariance of (n, C) spectra that noise of (C,) deviations would not reach."""
+    count, bands = pixels.shape
+    values = pixels.astype(np.float64)
+    energy = np.mean(values**2)
     level = float(np.sqrt(energy))
-    floor = np.maximum(noise, LEAST_NOISE * level + TINY)  # (C,)
+    rounding = LEAST_NOISE * level + TINY
+    floor = np.maximum(noise, rounding)  # (C,)
     # Divided by their noise, pure noise would have covariance I: every eigenvalue near 1, the largest at `edge`.
-    singular = np.linalg.svd(pixels / floor, compute_uv=False)
+    white = pixels / floor
+    singular = np.linalg.svd(white, compute_uv=False)
     eigenvalues = singular**2 / count
     ratio = np.sqrt(bands / count)
     edge = MARGIN * (1.0 + ratio) ** 2
-    rank = int(np.sum(eigenvalues > edge))
-    if bands <= largest:
-        rank = bands
-    rank = max(rank, least)
-    rank = min(rank, largest, bands, count)
-    return max(1, rank), noise
+    above = eigenvalues > edge
+    return int(np.sum(above))

@@ -18,9 +18,31 @@ from scipy.ndimage import uniform_filter1d
 def _window_mean(image: np.ndarray, radius: int) -> np.ndarray:
     """Mean over (2 radius + 1)^2 windows of (H, W, ...), borders mirrored."""
     size = 2 * radius + 1
-    rows = uniform_filter1d(image, size, axis=0, mode="reflect")
-    both = uniform_filter1d(rows, size, axis=1, mode="reflect")
-    return np.asarray(both)
+    mean = image
+    for axis in (0, 1):
+        mean = uniform_filter1d(
+            mean,
+            size=size,
+            axis=axis,
+            mode="reflect",
+        )
+    return np.asarray(mean)
+
+
+def _local_covariance(
+    guide: np.ndarray,
+    guide_mean: np.ndarray,
+    radius: int,
+    ridge: float,
+) -> np.ndarray:
+    """Covariance of the guide's bands in the window around every pixel, the ridge on its diagonal: (H, W, M, M)."""
+    channels = guide.shape[2]
+    products = guide[..., :, None] * guide[..., None, :]
+    covariance = _window_mean(products, radius)
+    covariance -= guide_mean[..., :, None] * guide_mean[..., None, :]
+    identity = np.eye(channels, dtype=np.float32)
+    covariance += np.float32(ridge) * identity
+    return covariance
 
 
 def _local_fits(
@@ -44,19 +66,22 @@ def _local_fits(
     depth = coeffs.shape[2]
     guide_mean = _window_mean(guide, radius)  # (H, W, M)
     coeffs_mean = _window_mean(coeffs, radius)  # (H, W, K)
-
-    products = guide[..., :, None] * guide[..., None, :]  # (H, W, M, M)
-    covariance = _window_mean(products, radius)
-    covariance -= guide_mean[..., :, None] * guide_mean[..., None, :]
-    covariance += np.float32(ridge) * np.eye(channels, dtype=np.float32)
+    covariance = _local_covariance(
+        guide,
+        guide_mean,
+        radius=radius,
+        ridge=ridge,
+    )
 
     # First the covariances of guide and coefficients; the slopes then take their place, row by row.
-    slopes = np.empty((height, width, channels, depth), dtype=np.float32)
+    shape = (height, width, channels, depth)
+    slopes = np.empty(shape, dtype=np.float32)
     for band in range(channels):
         channel = guide[..., band : band + 1]  # (H, W, 1)
         channel_mean = guide_mean[..., band : band + 1]
-        cross = _window_mean(channel * coeffs, radius)
-        slopes[..., band, :] = cross - channel_mean * coeffs_mean
+        together = _window_mean(channel * coeffs, radius)
+        apart = channel_mean * coeffs_mean
+        slopes[..., band, :] = together - apart
     for row in range(height):
         # (W, M, M) and (W, M, K); in float64, as a small ridge leaves the systems close to singular.
         left = covariance[row].astype(np.float64)
@@ -87,10 +112,16 @@ def guided_refine(
     coeffs = coeffs.astype(np.float32)
     # Windows are narrow: without the global mean float32 variances lose their digits.
     guide = guide - guide.mean(axis=(0, 1), keepdims=True)
-    slopes, offsets = _local_fits(guide, coeffs, radius, ridge)
+    slopes, offsets = _local_fits(
+        guide,
+        coeffs,
+        radius=radius,
+        ridge=ridge,
+    )
     # A pixel lies in many windows, and each has a fit to offer: their mean is taken.
     refined = _window_mean(offsets, radius)
     for band in range(guide.shape[2]):
-        channel = guide[..., band : band + 1]
-        refined += channel * _window_mean(slopes[..., band, :], radius)
+        channel = guide[..., band : band + 1]  # (H, W, 1)
+        slope = _window_mean(slopes[..., band, :], radius)  # (H, W, K)
+        refined += channel * slope
     return refined

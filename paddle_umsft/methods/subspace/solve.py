@@ -47,31 +47,41 @@ def edge_weights(hr_msi: np.ndarray, edge: float) -> tuple[np.ndarray, np.ndarra
     Returns:
         Two (H, W, 1) float32 arrays; the last row and column, whose neighbour would wrap around, are 0.
     """
-    brightness = float(np.mean(np.abs(hr_msi)))
+    magnitude = np.abs(hr_msi)
+    brightness = float(np.mean(magnitude))
     level = edge * (brightness + TINY_LEVEL)
-    weights = []
-    for axis in (0, 1):
-        following = np.roll(hr_msi, -1, axis=axis)
-        difference = following - hr_msi
-        energy = np.mean(difference**2, axis=2, keepdims=True)  # (H, W, 1)
-        step = np.sqrt(energy)
-        weight = 1.0 / (1.0 + step / level)
-        weight = weight.astype(np.float32)
-        lines = np.moveaxis(weight, axis, 0)  # a view with the axis first
-        lines[-1] = 0.0
-        weights.append(weight)
-    return weights[0], weights[1]
+    rows = _weights_along(hr_msi, axis=0, level=level)
+    columns = _weights_along(hr_msi, axis=1, level=level)
+    return rows, columns
+
+
+def _weights_along(
+    hr_msi: np.ndarray,
+    *,
+    axis: int,
+    level: float,
+) -> np.ndarray:
+    """Weights (H, W, 1) of the differences along one axis; a difference of `level` gets one half."""
+    following = np.roll(hr_msi, -1, axis=axis)
+    difference = following - hr_msi
+    energy = np.mean(difference**2, axis=2, keepdims=True)  # (H, W, 1)
+    step = np.sqrt(energy) / level
+    weight = 1.0 / (1.0 + step)
+    weight = weight.astype(np.float32)
+    lines = np.moveaxis(weight, axis, 0)  # a view with the axis first
+    lines[-1] = 0.0
+    return np.asarray(weight)
 
 
 def _gradient_energy(image: np.ndarray, weights: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Weighted Laplacian D'wD applied to (H, W, K)."""
     row_weights, column_weights = weights
     out = np.zeros_like(image)
-    step = image[1:] - image[:-1]
+    step = np.diff(image, axis=0)  # (H - 1, W, K)
     step = step * row_weights[:-1]
     out[:-1] -= step
     out[1:] += step
-    step = image[:, 1:] - image[:, :-1]
+    step = np.diff(image, axis=1)  # (H, W - 1, K)
     step = step * column_weights[:, :-1]
     out[:, :-1] -= step
     out[:, 1:] += step
@@ -80,7 +90,14 @@ def _gradient_energy(image: np.ndarray, weights: tuple[np.ndarray, np.ndarray]) 
 
 def _norm(image: np.ndarray) -> float:
     """Euclidean norm over all pixels and channels."""
-    return float(np.sqrt(np.vdot(image, image)))
+    energy = np.vdot(image, image)
+    return float(np.sqrt(energy))
+
+
+def _as_channel(trust: np.ndarray) -> np.ndarray:
+    """Factors per pixel (h, w) as an image of one channel: (h, w, 1) float32."""
+    channel = trust[..., None]
+    return channel.astype(np.float32)
 
 
 class CoefficientProblem:
@@ -122,7 +139,10 @@ class CoefficientProblem:
         self.edges = edges
         if lr_trust is None:
             lr_trust = np.ones(lr_coeffs.shape[:2])
-        self.lr_trust = lr_trust[..., None].astype(np.float32)  # (h, w, 1)
+        self.lr_trust = _as_channel(lr_trust)  # (h, w, 1)
+        self.msi_trust: Optional[np.ndarray] = None
+        if msi_trust is not None:
+            self.msi_trust = _as_channel(msi_trust)  # (H, W, 1)
         # An LR pixel stands for s^2 HR pixels: both images then weigh alike, whatever the scale.
         area = operator.scale**2
         self.lr_weight = np.float32(lr_weight * area)
@@ -133,38 +153,50 @@ class CoefficientProblem:
 
         # What the prior mean leaves unexplained in both images, brought back to the coefficients.
         lr_misfit = lr_coeffs - operator.forward(self.prior)  # (h, w, K)
-        self.right = self.lr_weight * operator.adjoint(self.lr_trust * lr_misfit)  # (H, W, K)
+        self.right = self._lr_back(lr_misfit)  # (H, W, K)
         made_msi = self.prior @ mix.T.astype(np.float32)
         msi_misfit = hr_msi - made_msi  # (H, W, M)
-        self.msi_trust: Optional[np.ndarray] = None
-        if msi_trust is not None:
-            self.msi_trust = msi_trust[..., None].astype(np.float32)  # (H, W, 1)
+        if self.msi_trust is not None:
             msi_misfit = msi_misfit * self.msi_trust
-        back = (msi_weight * mix).astype(np.float32)  # (M, K)
-        self.right += msi_misfit @ back
+        back = msi_weight * mix  # (M, K)
+        self.right += msi_misfit @ back.astype(np.float32)
 
         # The preconditioner treats every pixel alone: the (K, K) block on the diagonal, neighbours left out. The PSF's
         # own energy spreads over s^2 pixels.
         psf_energy = float(np.sum(operator.psf**2))
         seen = float(lr_weight) * area * psf_energy
-        diagonal = seen + self.pull.astype(np.float64) + NEIGHBOURS * smoothness
-        block = self.gram.astype(np.float64) + np.diag(diagonal)
-        self.inverse = np.linalg.inv(block).astype(np.float32)
+        diagonal = seen + self.pull.astype(np.float64)
+        diagonal = diagonal + NEIGHBOURS * smoothness
+        block = self.gram.astype(np.float64)
+        block = block + np.diag(diagonal)
+        inverse = np.linalg.inv(block)
+        self.inverse = inverse.astype(np.float32)
+
+    def _lr_back(self, lr_coeffs: np.ndarray) -> np.ndarray:
+        """Weigh (h, w, K) and take it back to the HR grid: lr_weight PSF'(lr_trust lr_coeffs), (H, W, K)."""
+        trusted = self.lr_trust * lr_coeffs
+        spread = self.operator.adjoint(trusted)
+        return np.asarray(self.lr_weight * spread)
 
     def apply(self, change: np.ndarray) -> np.ndarray:
         """The problem's symmetric matrix times (H, W, K)."""
         seen = self.operator.forward(change)  # (h, w, K)
-        out = self.lr_weight * self.operator.adjoint(self.lr_trust * seen)
+        out = self._lr_back(seen)
         shown = change @ self.gram
         if self.msi_trust is not None:
             shown *= self.msi_trust
         out += shown
         out += self.pull * change
         if self.smoothness.any():
-            out += self.smoothness * _gradient_energy(change, self.edges)
-        return np.asarray(out)
+            rough = _gradient_energy(change, self.edges)
+            out += self.smoothness * rough
+        return out
 
-    def solve(self, iterations: int, tolerance: float = TOLERANCE) -> tuple[np.ndarray, list[float]]:
+    def solve(
+        self,
+        iterations: int,
+        tolerance: float = TOLERANCE,
+    ) -> tuple[np.ndarray, list[float]]:
         """Preconditioned conjugate gradients from the prior mean.
 
         Args:
@@ -188,12 +220,14 @@ class CoefficientProblem:
             else:
                 keep = np.float32(product / product_before)
                 direction = scaled + keep * direction
+            product_before = product
             applied = self.apply(direction)
-            bend = float(np.vdot(direction, applied))  # curvature of the problem along the direction
-            length = np.float32(product / max(bend, TINY_NORM))
+            # The step is as long as the problem's curvature along the direction allows.
+            bend = float(np.vdot(direction, applied))
+            bend = max(bend, TINY_NORM)
+            length = np.float32(product / bend)
             change += length * direction
             residual -= length * applied
-            product_before = product
             relative = _norm(residual) / start
             curve.append(relative)
             if not np.isfinite(relative) or relative < tolerance:

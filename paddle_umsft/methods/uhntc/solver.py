@@ -14,7 +14,7 @@ from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.networks.fusion_phases import FusionPhase, FusionTerms, PhasedFusion
 from paddle_umsft.methods.networks.model import FusionModel, ModelSizes
 from paddle_umsft.methods.networks.ops import MixedPrecision
-from paddle_umsft.methods.networks.solver import Recipe, SceneSolver, Start, run_all
+from paddle_umsft.methods.networks.solver import Recipe, SceneSolver, Start, run_all, without_weights
 from paddle_umsft.methods.networks.warm_up import Images, Moves, degradation_moves
 from paddle_umsft.methods.uhntc.model import build_uhntc
 from paddle_umsft.methods.uhntc.network import UHNTC
@@ -94,15 +94,24 @@ def build_fusion(
         ConversionError: If the perceptual term's weights cannot be used.
     """
     inputs = UHNTC.prepare(images.lr_hsi, images.hr_msi)
-    moves = {"network": Moves(list(model.network.parameters()), settings.rate, decoupled=True)}
-    joint = StepRate(lr=settings.joint_lr, weight_decay=settings.joint_weight_decay)
-    moves.update(degradation_moves(model.spatial, model.spectral, joint))
-    perceptual = perceptual_term(settings, images.hr_msi)
+    moved = list(model.network.parameters())
+    network = Moves(moved, settings.rate, decoupled=True)
+    joint = StepRate(
+        lr=settings.joint_lr,
+        weight_decay=settings.joint_weight_decay,
+    )
+    cameras = degradation_moves(model.spatial, model.spectral, joint)
+    terms = FusionTerms(
+        images.of_rank(settings.rank),
+        spatial=model.spatial,
+        spectral=model.spectral,
+        perceptual=perceptual_term(settings, images.hr_msi),
+    )
     return PhasedFusion(
         phases=fusion_phases(settings),
         forward=lambda: model.network(inputs),
-        terms=FusionTerms(images.of_rank(settings.rank), model.spatial, model.spectral, perceptual),
-        moves=moves,
+        terms=terms,
+        moves={"network": network, **cameras},
         precision=precision,
         average=settings.average,
     )
@@ -132,15 +141,19 @@ class UhntcSolver(SceneSolver):
     ) -> None:
         section = settings.uhntc
         if not weights:
-            section = section.model_copy(update={"weights": None, "vgg_weights": None})
+            section = without_weights(section)
         runtime = settings.runtime
+        notes: tuple[str, ...] = ()
         notice = perceptual_notice(section, observation.msi_bands)
+        if notice is not None:
+            notes = (notice,)
 
         def build(seen: Observation) -> FusionModel:
             return build_uhntc(ModelSizes.of(seen), section)
 
         def fusion(images: Images, model: FusionModel) -> PhasedFusion:
-            return build_fusion(images, model, section, MixedPrecision(runtime.amp))
+            precision = MixedPrecision(runtime.amp)
+            return build_fusion(images, model, section, precision)
 
         recipe = Recipe(
             method="uhntc",
@@ -153,7 +166,7 @@ class UhntcSolver(SceneSolver):
                 vgg_weights=section.vgg_weights,
                 vgg_key="uhntc.vgg_weights",
             ),
-            notes=() if notice is None else (notice,),
+            notes=notes,
         )
         super().__init__(observation, recipe, runtime=runtime, seed=seed)
 
@@ -165,15 +178,6 @@ def fuse_uhntc(
     seed: int = 1,
     on_record: Optional[OnRecord] = None,
 ) -> FusionResult:
-    """Fuse with uHNTC: learn both degradations, then the network, from nothing but the two images.
-
-    Args:
-        observation: LR-HSI (h, w, C) and HR-MSI (H, W, M), H, W >= 33.
-        settings: See `UhntcInput`.
-        seed: Of the network's start.
-        on_record: Called with every record.
-
-    Raises:
-        DataError: If the image is too small, or the loss is no longer a finite number.
-    """
-    return run_all(UhntcSolver(observation, settings, seed=seed), on_record)
+    """Fuse with uHNTC, from nothing but the two images: arguments and errors as of `UhntcSolver` and `run_all`."""
+    solver = UhntcSolver(observation, settings, seed=seed)
+    return run_all(solver, on_record)

@@ -14,10 +14,13 @@ from paddle_umsft.methods.networks.fusion_phases import FusionPhase, FusionTerms
 from paddle_umsft.methods.networks.model import FusionModel, ModelSizes
 from paddle_umsft.methods.networks.ops import MixedPrecision
 from paddle_umsft.methods.networks.runtime import estimated_memory_mb
-from paddle_umsft.methods.networks.solver import Recipe, SceneSolver, Start, run_all
+from paddle_umsft.methods.networks.solver import Recipe, SceneSolver, Start, run_all, without_weights
 from paddle_umsft.methods.networks.warm_up import Images, Moves, degradation_moves
 from paddle_umsft.methods.umsft.model import build_model
 from paddle_umsft.methods.umsft.network import UMSFT
+
+# A product that is a whole number but for rounding counts as that number.
+ROUNDING = 1e-9
 
 
 class UmsftFusion(PhasedFusion):
@@ -40,9 +43,18 @@ class UmsftFusion(PhasedFusion):
         moved = list(model.network.parameters())
         if settings.srf_with_network:  # P2: the published network holds the SRF as a child
             moved += model.spectral.parameters()
-        moves = {"network": Moves(moved, settings.rate, decoupled=True, schedule=_schedule(settings))}
-        joint = StepRate(lr=settings.joint_lr, weight_decay=settings.joint_weight_decay)
-        moves.update(degradation_moves(model.spatial, model.spectral, joint))
+        network = Moves(
+            moved,
+            settings.rate,
+            decoupled=True,
+            schedule=_schedule(settings),
+        )
+        joint = StepRate(
+            lr=settings.joint_lr,
+            weight_decay=settings.joint_weight_decay,
+        )
+        cameras = degradation_moves(model.spatial, model.spectral, joint)
+        moves = {"network": network, **cameras}
         self.inputs = UMSFT.prepare(images.lr_hsi, images.hr_msi)
         super().__init__(
             phases=phases(settings),
@@ -56,22 +68,28 @@ class UmsftFusion(PhasedFusion):
 
 def phases(settings: SolverConfig) -> tuple[FusionPhase, FusionPhase]:
     """The network alone, then all together."""
-    alone = int(settings.iterations * settings.joint_after + 1e-9)
+    alone = int(settings.iterations * settings.joint_after + ROUNDING)
     observed = {"hsi": 1.0, "msi": 1.0}
-    return (
-        FusionPhase(name="fuse", iterations=alone, weights=observed, moves=("network",)),
-        FusionPhase(
-            name="joint",
-            iterations=settings.iterations - alone,
-            weights={**observed, "subspace": 1.0, "degradation": 1.0},
-            moves=("network", "psf", "srf"),
-        ),
+    fuse = FusionPhase(
+        name="fuse",
+        iterations=alone,
+        weights=observed,
+        moves=("network",),
     )
+    joint = FusionPhase(
+        name="joint",
+        iterations=settings.iterations - alone,
+        weights={**observed, "subspace": 1.0, "degradation": 1.0},
+        moves=("network", "psf", "srf"),
+    )
+    return fuse, joint
 
 
 def _schedule(settings: SolverConfig) -> Optional[LRScheduler]:
     if settings.schedule == "one_cycle":
-        return OneCycleLR(settings.rate.lr, total_steps=max(settings.iterations, 2) + 1)
+        # The schedule moves on behind the last step, too.
+        steps = max(settings.iterations, 2)
+        return OneCycleLR(settings.rate.lr, total_steps=steps + 1)
     return None
 
 
@@ -100,17 +118,24 @@ class UmsftSolver(SceneSolver):
         check_minimum_size(observation.shape)
         network = settings.network
         if not weights:
-            network = network.model_copy(update={"weights": None, "vgg_weights": None})
+            network = without_weights(network)
         runtime = settings.runtime
 
         def build(seen: Observation) -> FusionModel:
             return build_model(ModelSizes.of(seen), network)
 
         def fusion(images: Images, model: FusionModel) -> UmsftFusion:
-            return UmsftFusion(images, model, settings.solver, MixedPrecision(runtime.amp))
+            precision = MixedPrecision(runtime.amp)
+            return UmsftFusion(images, model, settings.solver, precision)
 
-        double = runtime.dtype == "float64"
         height, width = observation.shape
+        memory_mb = estimated_memory_mb(
+            height,
+            width,
+            observation.bands,
+            observation.msi_bands,
+            double=runtime.dtype == "float64",
+        )
         recipe = Recipe(
             method="umsft",
             warm_up=settings.warm_up,
@@ -122,7 +147,7 @@ class UmsftSolver(SceneSolver):
                 vgg_weights=network.vgg_weights,
                 vgg_key="network.vgg_weights",
             ),
-            memory_mb=estimated_memory_mb(height, width, observation.bands, observation.msi_bands, double=double),
+            memory_mb=memory_mb,
         )
         super().__init__(observation, recipe, runtime=runtime, seed=seed)
 
@@ -134,15 +159,6 @@ def fuse_umsft(
     seed: int = 1,
     on_record: Optional[OnRecord] = None,
 ) -> FusionResult:
-    """Fuse with UMSFT: learn both degradations, then the network, from nothing but the two images.
-
-    Args:
-        observation: LR-HSI (h, w, C) and HR-MSI (H, W, M), H, W >= 128.
-        settings: See `UmsftInput`.
-        seed: Of the network's start.
-        on_record: Called with every record.
-
-    Raises:
-        DataError: If the image is too small, or the loss is no longer a finite number.
-    """
-    return run_all(UmsftSolver(observation, settings, seed=seed), on_record)
+    """Fuse with UMSFT, from nothing but the two images: arguments and errors as of `UmsftSolver` and `run_all`."""
+    solver = UmsftSolver(observation, settings, seed=seed)
+    return run_all(solver, on_record)

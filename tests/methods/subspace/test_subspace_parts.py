@@ -13,9 +13,10 @@ from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.methods.subspace.leftover import add_leftover, share_of_signal
+from paddle_umsft.methods.subspace.map_features import Features, Kernel, PixelInputs
 from paddle_umsft.methods.subspace.rank import choose_rank
 from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
-from paddle_umsft.methods.subspace.spectral_map import RIDGES, Features, Kernel, PixelInputs, fit_map
+from paddle_umsft.methods.subspace.spectral_map import RIDGES, fit_map
 from paddle_umsft.preparation.estimate import estimate
 from paddle_umsft.preparation.psf_fit import fit_psf
 from paddle_umsft.preparation.srf_fit import fit_srf

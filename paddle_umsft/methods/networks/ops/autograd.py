@@ -104,7 +104,8 @@ class _RunPlan(PyLayer):
                 border.grad.point_to(of_input.data_ptr())
             found.append(of_input)
         of_params = [paddle.empty(param.shape, "float32") for param in ctx.params]
-        plan.bind_gradients([gradient.data_ptr() for gradient in of_params])
+        addresses = [gradient.data_ptr() for gradient in of_params]
+        plan.bind_gradients(addresses)
         plan.run_backward()
         lease.release()
         for param, of_param in zip(ctx.params, of_params):
@@ -122,7 +123,11 @@ def _one_or_all(found: Sequence[Any]) -> Any:
     return tuple(found)
 
 
-def _forward(plan: Plan, inputs: Sequence[paddle.Tensor], params: Sequence[paddle.Tensor]) -> list[paddle.Tensor]:
+def _forward(
+    plan: Plan,
+    inputs: Sequence[paddle.Tensor],
+    params: Sequence[paddle.Tensor],
+) -> list[paddle.Tensor]:
     """Point the plan at Paddle's tensors and run it forward."""
     inputs = [contiguous(x) for x in inputs]
     for border, tensor in zip(plan.inputs, inputs):
@@ -132,7 +137,8 @@ def _forward(plan: Plan, inputs: Sequence[paddle.Tensor], params: Sequence[paddl
         output = paddle.empty(border.shape, "float32")
         border.memory.point_to(output.data_ptr())
         outputs.append(output)
-    plan.bind_params([param.data_ptr() for param in params])
+    addresses = [param.data_ptr() for param in params]
+    plan.bind_params(addresses)
     plan.run_forward()
     return outputs
 
@@ -152,7 +158,11 @@ def usable(layer: Any, inputs: Sequence[paddle.Tensor]) -> Optional[Library]:
     return library
 
 
-def run(layer: Any, build: Builder, inputs: Sequence[paddle.Tensor]) -> Optional[tuple[paddle.Tensor, ...]]:
+def run(
+    layer: Any,
+    build: Builder,
+    inputs: Sequence[paddle.Tensor],
+) -> Optional[tuple[paddle.Tensor, ...]]:
     """Run a layer by plan.
 
     Args:
@@ -179,11 +189,17 @@ def run(layer: Any, build: Builder, inputs: Sequence[paddle.Tensor]) -> Optional
     lease = _lease(library, layer, key)
     if lease is None:
         return None
+    # Asked for anew with every call: a layer's parameter may be another tensor by now.
     params = [param() for param in lease.used.params]
     all_frozen = all(param.stop_gradient for param in params)
     wants_gradients = any(key.wanted) or not all_frozen
     if recording and wants_gradients:
-        outputs = _RunPlan.apply(lease, len(inputs), *inputs, *params)
+        outputs = _RunPlan.apply(
+            lease,
+            len(inputs),
+            *inputs,
+            *params,
+        )
         if isinstance(outputs, paddle.Tensor):
             return (outputs,)
         return tuple(outputs)
@@ -192,11 +208,17 @@ def run(layer: Any, build: Builder, inputs: Sequence[paddle.Tensor]) -> Optional
     return outputs
 
 
-def _lease(library: Library, layer: Any, key: _Key) -> Optional[Lease]:
+def _lease(
+    library: Library,
+    layer: Any,
+    key: _Key,
+) -> Optional[Lease]:
     """Take an idle plan or build one; None where there can be none."""
     plan = None
+    # Another thread may be asking for a plan of the same layer.
     with _lock:
-        free = _plans.setdefault(layer, {}).setdefault(key, [])
+        of_layer = _plans.setdefault(layer, {})
+        free = of_layer.setdefault(key, [])
         if free is None:
             return None
         if free:
@@ -210,11 +232,17 @@ def _lease(library: Library, layer: Any, key: _Key) -> Optional[Lease]:
     return Lease(plan, free)
 
 
-def _built(library: Library, layer: Any, key: _Key) -> Plan:
+def _built(
+    library: Library,
+    layer: Any,
+    key: _Key,
+) -> Plan:
     plan = Plan(library, _pool, key.lean)
     values = []
     for (_, channels, height, width), wanted in zip(key.shapes, key.wanted):
-        values.append(plan.input(channels, height, width, wanted))
+        value = plan.input(channels, height, width, wanted)
+        values.append(value)
     key.build(plan, layer, values)
+    # Gradients flow back from the outputs: their list can only be made once all maps are there.
     plan.finish()
     return plan

@@ -27,10 +27,18 @@ def conv(
     bias = None
     if layer.bias is not None:
         bias = plan.parameter(layer, "bias")
+    # oneDNN pads with zeros alone: reflection is a step of its own, by the one pixel that the networks ask for.
     reflects = layer.border_mode == "reflect"
     if reflects and layer.border == 1:
         padded = convolution.reflect(plan, x)
-        y = convolution.conv(plan, padded, weight, bias, stride=layer.step, order=order)
+        y = convolution.conv(
+            plan,
+            padded,
+            weight,
+            bias,
+            stride=layer.step,
+            order=order,
+        )
         plan.done(padded)
         return y
     wider_reflection = reflects and layer.border > 0
@@ -54,9 +62,14 @@ def norm(
     slope: Optional[float],
 ) -> Value:
     """A `networks.layers.BatchNorm` with a LeakyReLU behind it where there is a slope."""
-    weight = plan.parameter(layer, "weight")
-    bias = plan.parameter(layer, "bias")
-    return pointwise.norm(plan, x, weight, bias, layer, slope=slope)
+    return pointwise.norm(
+        plan,
+        x,
+        scale=plan.parameter(layer, "weight"),
+        shift=plan.parameter(layer, "bias"),
+        layer=layer,
+        slope=slope,
+    )
 
 
 def conv_norm_act(
@@ -69,13 +82,22 @@ def conv_norm_act(
     x = conv(plan, x, layer.conv, order)
     if layer.activation == "leaky_relu":
         return norm(plan, x, layer.norm, layer.negative_slope)
-    weight = plan.parameter(layer.norm, "weight")
-    bias = plan.parameter(layer.norm, "bias")
-    alpha = 1.0  # of the ELU
-    return pointwise.norm(plan, x, weight, bias, layer.norm, slope=alpha, bend=dnnl.ELU_FROM_OUTPUT)
+    return pointwise.norm(
+        plan,
+        x,
+        scale=plan.parameter(layer.norm, "weight"),
+        shift=plan.parameter(layer.norm, "bias"),
+        layer=layer.norm,
+        slope=pointwise.ELU_ALPHA,
+        bend=dnnl.ELU_FROM_OUTPUT,
+    )
 
 
-def hourglass_scale(plan: Plan, x: Value, layer: Any) -> Value:
+def hourglass_scale(
+    plan: Plan,
+    x: Value,
+    layer: Any,
+) -> Value:
     """A `networks.hourglass.HourglassScale`.
 
     The normalisation behind the concatenation works channel by channel, so each branch is normalised by itself,
@@ -97,9 +119,15 @@ def hourglass_scale(plan: Plan, x: Value, layer: Any) -> Value:
     deep_place, skip_place = both.parts
     for branch, place, start in ((deep, deep_place, thin), (skip, skip_place, 0)):
         count = branch.shape[0]
-        own_weight = weight.part(start, count)
-        own_bias = bias.part(start, count)
-        pointwise.norm(plan, branch, own_weight, own_bias, layer.norm, start=start, out=place)
+        pointwise.norm(
+            plan,
+            branch,
+            scale=weight.part(start, count),
+            shift=bias.part(start, count),
+            layer=layer.norm,
+            start=start,
+            out=place,
+        )
         plan.done(branch)
     of_deep = (thin, wide, 0)
     of_skip = (0, thin, whole_blocks(wide))
@@ -110,7 +138,11 @@ def hourglass_scale(plan: Plan, x: Value, layer: Any) -> Value:
     return mixed
 
 
-def _deep_branch(plan: Plan, x: Value, layer: Any) -> Value:
+def _deep_branch(
+    plan: Plan,
+    x: Value,
+    layer: Any,
+) -> Value:
     """Down by 2, whatever lies deeper, and up again."""
     down = conv_norm_act(plan, x, layer.down)
     deep = conv_norm_act(plan, down, layer.deep)
@@ -127,12 +159,20 @@ def _deep_branch(plan: Plan, x: Value, layer: Any) -> Value:
     return large
 
 
-def hourglass(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+def hourglass(
+    plan: Plan,
+    layer: Any,
+    inputs: Sequence[Value],
+) -> None:
     """A `networks.hourglass.Hourglass`."""
     _hourglass(plan, layer, inputs[0])
 
 
-def skip_block(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+def skip_block(
+    plan: Plan,
+    layer: Any,
+    inputs: Sequence[Value],
+) -> None:
     """A `methods.uhntc.skip_block.SkipBlock` behind its concatenation."""
     entered = conv(plan, inputs[0], layer.entry)
     normal = pointwise.standardise(plan, entered, layer.epsilon)
@@ -141,7 +181,11 @@ def skip_block(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     _hourglass(plan, layer.hourglass, bent)
 
 
-def _hourglass(plan: Plan, layer: Any, x: Value) -> None:
+def _hourglass(
+    plan: Plan,
+    layer: Any,
+    x: Value,
+) -> None:
     body = hourglass_scale(plan, x, layer.outer)
     y = conv(plan, body, layer.head)
     plan.done(body)
@@ -150,12 +194,20 @@ def _hourglass(plan: Plan, layer: Any, x: Value) -> None:
     plan.output(y)
 
 
-def vgg(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+def vgg(
+    plan: Plan,
+    layer: Any,
+    inputs: Sequence[Value],
+) -> None:
     """A `networks.vgg.VggFeatures` behind its input scaling, with its three taps as outputs."""
     _vgg_behind(plan, layer, inputs[0], layer.conv0)
 
 
-def vgg_query(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+def vgg_query(
+    plan: Plan,
+    layer: Any,
+    inputs: Sequence[Value],
+) -> None:
     """The same of a `methods.uhntc.encoder.SharedEncoder` behind its query convolution."""
     _vgg_behind(plan, layer, inputs[0], layer.query)
 
@@ -176,8 +228,9 @@ def _vgg_behind(
         plan.done(entered)
         slope = None
         if stage.relu:
-            slope = 0.0
-        x = norm(plan, x, getattr(layer, f"norm{stage.index + 1}"), slope)
+            slope = 0.0  # a ReLU is a LeakyReLU without a leak
+        normalisation = getattr(layer, f"norm{stage.index + 1}")
+        x = norm(plan, x, normalisation, slope)
         if stage.tap:
             plan.output(x)
         if stage.pool:
@@ -187,7 +240,11 @@ def _vgg_behind(
     plan.output(x)
 
 
-def spread_channels(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+def spread_channels(
+    plan: Plan,
+    layer: Any,
+    inputs: Sequence[Value],
+) -> None:
     """Both convolutions of a `methods.uhntc.upsampling.Doubling`, without the shuffle behind them."""
     filtered = conv(plan, inputs[0], layer.depthwise)
     filtered = pointwise.elu(plan, filtered)
@@ -196,7 +253,11 @@ def spread_channels(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     plan.output(spread)
 
 
-def filter_bands(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+def filter_bands(
+    plan: Plan,
+    layer: Any,
+    inputs: Sequence[Value],
+) -> None:
     """A `methods.uhntc.upsampling.BandFilter`."""
     filtered = conv(plan, inputs[0], layer.depthwise)
     mixed = conv(plan, filtered, layer.pointwise)
@@ -204,11 +265,16 @@ def filter_bands(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     plan.output(mixed)
 
 
-def vgg19(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+def vgg19(
+    plan: Plan,
+    layer: Any,
+    inputs: Sequence[Value],
+) -> None:
     """A `methods.uhntc.perceptual.Vgg19Features` behind its input scaling, with its taps as outputs."""
     x = inputs[0]
     for stage in layer.stages():
-        x = conv(plan, x, getattr(layer, f"conv{stage.index}"))
+        convolution = getattr(layer, f"conv{stage.index}")
+        x = conv(plan, x, convolution)
         if stage.relu:
             x = pointwise.relu(plan, x)
         if stage.weight > 0:
@@ -217,7 +283,11 @@ def vgg19(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
             x = resizing.max_pool(plan, x)
 
 
-def merge(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+def merge(
+    plan: Plan,
+    layer: Any,
+    inputs: Sequence[Value],
+) -> None:
     """A `umsft.attention.Merge`."""
     reduced = conv(plan, inputs[0], layer.reduce)
     reduced = pointwise.elu(plan, reduced)
@@ -225,7 +295,11 @@ def merge(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
     plan.output(refined)
 
 
-def refine(plan: Plan, layer: Any, inputs: Sequence[Value]) -> None:
+def refine(
+    plan: Plan,
+    layer: Any,
+    inputs: Sequence[Value],
+) -> None:
     """The two convolutions of a `umsft.attention.SpatialFusion`."""
     widened = conv(plan, inputs[0], layer.widen)
     widened = pointwise.elu(plan, widened)

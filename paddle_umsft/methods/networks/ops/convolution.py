@@ -58,7 +58,8 @@ class _Weights:
         pairs = []
         for start, count, target in self.order:
             box = (outside, count, high, wide)
-            part = Memory(whole.lib, whole.desc.part(box, (0, start, 0, 0)), 0)
+            desc = whole.desc.part(box, (0, start, 0, 0))
+            part = Memory(whole.lib, desc, 0)
             unused = Memory(whole.lib, whole.desc, 0)
             if of_gradient:
                 bound = Bound(
@@ -75,7 +76,8 @@ class _Weights:
                     grad=unused,
                 )
             self.plan.bound_params.append(bound)
-            pairs.append((part, view(spread, box, (0, target, 0, 0))))
+            place = view(spread, box, (0, target, 0, 0))
+            pairs.append((part, place))
         return pairs
 
     def bring(
@@ -93,24 +95,35 @@ class _Weights:
             stage: Whether the parts have to be spread first; the forward run has done so for the backward run.
         """
         if stage and self.order:
-            for source, target in self._boxes(self.param.memory, self.staged, of_gradient=False):
-                copy(self.plan, "weights", source, target, backward=backward)
+            parts = self._boxes(self.param.memory, self.staged, of_gradient=False)
+            for source, target in parts:
+                self._copy(source, target, backward=backward)
         if wanted == self.plain:
             return self.staged
         target = self.plan.keep(wanted)
-        copy(self.plan, "weights", self.staged, target, backward=backward)
+        self._copy(self.staged, target, backward=backward)
         return target
 
     def send(self, gradient: Memory) -> None:
         """The gradient back into Paddle's layout."""
         if not self.order:
-            copy(self.plan, "weights", gradient, self.param.grad, backward=True)
+            self._copy(gradient, self.param.grad, backward=True)
             return
         spread, buffer = self.plan.temporary(self.plain)
-        copy(self.plan, "weights", gradient, spread, backward=True)
-        for target, source in self._boxes(self.param.grad, spread, of_gradient=True):
-            copy(self.plan, "weights", source, target, backward=True)
+        self._copy(gradient, spread, backward=True)
+        parts = self._boxes(self.param.grad, spread, of_gradient=True)
+        for target, source in parts:
+            self._copy(source, target, backward=True)
         self.plan.pool.give(buffer)
+
+    def _copy(
+        self,
+        source: Memory,
+        target: Memory,
+        *,
+        backward: bool,
+    ) -> None:
+        copy(self.plan, "weights", source, target, backward=backward)
 
 
 def conv(
@@ -139,12 +152,13 @@ def conv(
     """
     lib = plan.lib
     order = _order_for(x, weight, order)
+    in_channels, *lengths = x.shape
     out_channels = weight.shape[0]
     size = weight.shape[-1]
-    height, width = ((length + 2 * padding - size) // stride + 1 for length in x.shape[1:])
+    height, width = ((length + 2 * padding - size) // stride + 1 for length in lengths)
     y = plan.map(out_channels, height, width)  # (C_out, H', W')
 
-    weights = _Weights(plan, weight, x.shape[0], order)
+    weights = _Weights(plan, weight, in_channels, order)
     any_layout = lib.desc(weights.shape, dnnl.TAG_ANY)  # the kernel chooses
     bias_desc = None
     if bias is not None:
@@ -153,7 +167,12 @@ def conv(
     geometry = (pair(stride), dilation, pair(padding), pair(padding))
     # What the two primitives that know of the bias are made of; the gradient by data does without.
     sizes = (x.desc, any_layout, bias_desc, y.desc, *geometry)
-    forward = lib.primitive("convolution_forward", dnnl.FORWARD, dnnl.CONVOLUTION_DIRECT, *sizes)
+    forward = lib.primitive(
+        "convolution_forward",
+        dnnl.FORWARD,
+        dnnl.CONVOLUTION_DIRECT,
+        *sizes,
+    )
     kernel_desc = forward.query(dnnl.Q_WEIGHTS)
     kernel = weights.bring(kernel_desc, backward=False, stage=True)
     args = {
@@ -163,11 +182,17 @@ def conv(
     }
     if bias is not None:
         args[dnnl.BIAS] = bias.memory
-    plan.forward.append(("conv", forward.bind(args)))
+    plan.then("conv", forward, args)
 
     def undo_weights(of_y: Memory) -> None:
-        by_weight = lib.primitive("convolution_backward_weights", dnnl.CONVOLUTION_DIRECT, *sizes, forward)
-        gradient, buffer = plan.temporary(by_weight.query(dnnl.Q_DIFF_WEIGHTS))
+        by_weight = lib.primitive(
+            "convolution_backward_weights",
+            dnnl.CONVOLUTION_DIRECT,
+            *sizes,
+            forward,
+        )
+        wanted = by_weight.query(dnnl.Q_DIFF_WEIGHTS)
+        gradient, buffer = plan.temporary(wanted)
         args = {
             dnnl.SRC: plan.saved(x),
             dnnl.DIFF_DST: of_y,
@@ -175,21 +200,35 @@ def conv(
         }
         if bias is not None:
             args[dnnl.DIFF_BIAS] = bias.grad
-        plan.backward.append(("conv by weight", by_weight.bind(args)))
+        plan.then_back("conv by weight", by_weight, args)
         weights.send(gradient)
         plan.pool.give(buffer)
 
     def undo_data(of_y: Memory) -> None:
-        own = (x.desc, any_layout, y.desc, *geometry)
-        by_data = lib.primitive("convolution_backward_data", dnnl.CONVOLUTION_DIRECT, *own, forward)
+        by_data = lib.primitive(
+            "convolution_backward_data",
+            dnnl.CONVOLUTION_DIRECT,
+            x.desc,
+            any_layout,
+            y.desc,
+            *geometry,
+            forward,
+        )
         wanted = by_data.query(dnnl.Q_WEIGHTS)
         turned = kernel
         if wanted != kernel_desc:
             turned = weights.bring(wanted, backward=True, stage=False)
 
         def write(memory: Memory) -> None:
-            step = by_data.bind({dnnl.DIFF_DST: of_y, dnnl.WEIGHTS: turned, dnnl.DIFF_SRC: memory})
-            plan.backward.append(("conv by data", step))
+            plan.then_back(
+                "conv by data",
+                by_data,
+                {
+                    dnnl.DIFF_DST: of_y,
+                    dnnl.WEIGHTS: turned,
+                    dnnl.DIFF_SRC: memory,
+                },
+            )
 
         plan.add_grad(x, "conv by data", write)
 
@@ -207,7 +246,11 @@ def conv(
     return y
 
 
-def _order_for(x: Value, weight: Param, order: Order) -> Order:
+def _order_for(
+    x: Value,
+    weight: Param,
+    order: Order,
+) -> Order:
     """Return the order that a map and a weight need, or refuse what has no fast kernel."""
     channels = x.shape[0]
     by_channel = len(weight.shape) == GROUPED_AXES
@@ -234,12 +277,19 @@ def reflect(plan: Plan, x: Value) -> Value:
     inner = (1, full, height, width)
     inner_corner = (0, 0, 1, 1)
 
-    def pad(source: Memory, target: Memory, backward: bool) -> None:
+    def pad(
+        source: Memory,
+        target: Memory,
+        backward: bool,
+    ) -> None:
         source = recast(source, dense)
         target = recast(target, padded)
-        copy(plan, "pad", source, view(target, inner, inner_corner), backward=backward)
-        for strip, there, here in frame:
-            copy(plan, "pad", view(target, strip, here), view(target, strip, there), backward=backward)
+        middle = view(target, inner, inner_corner)
+        copy(plan, "pad", source, middle, backward=backward)
+        for box, to_corner, from_corner in frame:
+            pixels = view(target, box, from_corner)
+            strip = view(target, box, to_corner)
+            copy(plan, "pad", pixels, strip, backward=backward)
 
     y = plan.passing(channels, height + 2, width + 2)
     pad(x.memory, y.memory, backward=False)
@@ -251,24 +301,41 @@ def reflect(plan: Plan, x: Value) -> Value:
         plan.forget(y)
         of_y = recast(y.grad.memory, padded)
         # The frame's gradients go where its pixels came from, in the reverse order, corners included.
-        for strip, there, here in reversed(frame):
-            copy(plan, "pad", view(of_y, strip, there), view(of_y, strip, here), backward=True, add=True)
+        for box, to_corner, from_corner in reversed(frame):
+            copy(
+                plan,
+                "pad",
+                source=view(of_y, box, to_corner),
+                target=view(of_y, box, from_corner),
+                backward=True,
+                add=True,
+            )
         if x.needs_grad:
             is_first = x.grad is None
             if x.grad is None:
                 of_x = plan.new_grad(x)
             else:
                 of_x = x.grad.memory
-            of_inner = view(of_y, inner, inner_corner)
-            copy(plan, "pad", of_inner, recast(of_x, dense), backward=True, add=not is_first)
+            copy(
+                plan,
+                "pad",
+                source=view(of_y, inner, inner_corner),
+                target=recast(of_x, dense),
+                backward=True,
+                add=not is_first,
+            )
         plan.drop_grad(y)
 
     plan.on_backward(undo)
     return y
 
 
-def _frame(channels: int, height: int, width: int) -> list[tuple[Sequence[int], Sequence[int], Sequence[int]]]:
-    """(box, offset of the copy, offset of the original): columns first, then whole rows with their corners."""
+def _frame(
+    channels: int,
+    height: int,
+    width: int,
+) -> list[tuple[Sequence[int], Sequence[int], Sequence[int]]]:
+    """(box, corner of the copy, corner of the original): columns first, then whole rows with their corners."""
     column = (1, channels, height, 1)
     row = (1, channels, 1, width + 2)
     return [

@@ -88,7 +88,10 @@ def active() -> str:
 def threads() -> int:
     """OpenMP threads that a call from this thread gets."""
     if _state.openmp is None:
-        return int(os.environ.get("OMP_NUM_THREADS", "1").split(",")[0] or 1)
+        # The variable may list a number for every level of nesting: the outermost counts.
+        listed = os.environ.get("OMP_NUM_THREADS", "1")
+        outermost, *_ = listed.split(",")
+        return int(outermost or 1)
     return int(_state.openmp.omp_get_max_threads())
 
 
@@ -109,6 +112,7 @@ def set_threads(count: int) -> bool:
 
 
 def _look() -> None:
+    # Once, whatever is found: a step asks for the library many times.
     _state.looked = True
     if sys.platform != "linux" or platform.machine() not in ("x86_64", "AMD64"):
         _state.reason = f"no plans for {sys.platform} {platform.machine()}"
@@ -134,6 +138,7 @@ def _look() -> None:
 def _openmp() -> Optional[ctypes.CDLL]:
     """The OpenMP runtime that Paddle's libraries run on: Intel's where it is there (it also answers for GNU's)."""
     maps = Path("/proc/self/maps").read_text().splitlines()
+    # The sixth column of a line is the file, which may have blanks in its name; memory without a file has no such one.
     loaded = {line.split(maxsplit=5)[-1] for line in maps if line.count(" ") >= 5}
     for name in ("libiomp5.so", "libgomp"):
         for path in sorted(loaded):

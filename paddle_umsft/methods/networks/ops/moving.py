@@ -30,14 +30,18 @@ def copy(
         add: Whether to add onto what is there.
     """
     reorder = plan.lib.reorder(source.desc, target.desc, add)
-    step = reorder.bind({dnnl.SRC: source, dnnl.DST: target})
-    steps = plan.forward
+    args = {dnnl.SRC: source, dnnl.DST: target}
     if backward:
-        steps = plan.backward
-    steps.append((label, step))
+        plan.then_back(label, reorder, args)
+    else:
+        plan.then(label, reorder, args)
 
 
-def view(memory: Memory, box: Sequence[int], offsets: Sequence[int]) -> Memory:
+def view(
+    memory: Memory,
+    box: Sequence[int],
+    offsets: Sequence[int],
+) -> Memory:
     """A box inside a memory."""
     part = memory.desc.part(box, offsets)
     return Memory(memory.lib, part, aligned(memory.keep), memory.keep)

@@ -74,7 +74,9 @@ def library_path() -> Optional[Path]:
     import paddle
 
     path = Path(paddle.__file__).parent / "libs" / "libdnnl.so.3"
-    return path if path.is_file() else None
+    if not path.is_file():
+        return None
+    return path
 
 
 class Desc:
@@ -306,12 +308,20 @@ class Library:
         """A descriptor in one of the layouts TAG_*; with fewer than four dimensions the dense row-major one."""
         handle = c_void_p()
         axes = len(dims)
+        name = "memory_desc_create_with_tag"
+        layout: Any = tag
         if tag == TAG_NCHW:
             # By strides, whatever the number of axes: oneDNN has a tag of its own for each.
-            strides = _dims(_dense_strides(dims))
-            self.call("memory_desc_create_with_strides", byref(handle), axes, _dims(dims), dtype, strides)
-        else:
-            self.call("memory_desc_create_with_tag", byref(handle), axes, _dims(dims), dtype, tag)
+            name = "memory_desc_create_with_strides"
+            layout = _dims(_dense_strides(dims))
+        self.call(
+            name,
+            byref(handle),
+            axes,
+            _dims(dims),
+            dtype,
+            layout,
+        )
         return Desc(self, handle, dims)
 
     def primitive(self, kind: str, *args: Any) -> Primitive:
@@ -319,7 +329,13 @@ class Library:
         handle = c_void_p()
         plain = [_handle_of(argument) for argument in args]
         no_attributes = None
-        self.call(f"{kind}_primitive_desc_create", byref(handle), self.engine, *plain, no_attributes)
+        self.call(
+            f"{kind}_primitive_desc_create",
+            byref(handle),
+            self.engine,
+            *plain,
+            no_attributes,
+        )
         return Primitive(self, handle)
 
     def _adding(self) -> c_void_p:
@@ -345,8 +361,13 @@ class Library:
             attr = self._adding()
         self.call(
             "reorder_primitive_desc_create",
-            byref(handle), source.handle, self.engine, target.handle, self.engine, attr,
-        )  # fmt: skip
+            byref(handle),
+            source.handle,
+            self.engine,
+            target.handle,
+            self.engine,
+            attr,
+        )
         if attr is not None:
             self.c.dnnl_primitive_attr_destroy(attr)
         return Primitive(self, handle)

@@ -7,15 +7,14 @@ the outputs and gradients it hands back to Paddle. One image at a time (batch 1)
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Optional
 
 import numpy as np
 
 from paddle_umsft.methods.networks.ops import onednn as dnnl
-from paddle_umsft.methods.networks.ops.onednn import Desc, Library, Memory
+from paddle_umsft.methods.networks.ops.onednn import Desc, Library, Memory, Primitive
+from paddle_umsft.methods.networks.ops.outside import Border, Statistic
 from paddle_umsft.methods.networks.ops.values import (
     BLOCK,
     FLOAT_BYTES,
@@ -33,47 +32,6 @@ from paddle_umsft.methods.networks.ops.values import (
 Run = Callable[[], None]
 
 
-@dataclass(frozen=True)
-class Border:
-    """A map on the border to Paddle; both memories are pointed at Paddle's with every call.
-
-    Attributes:
-        shape: (1, C, H, W).
-        memory: The map, in Paddle's layout.
-        grad: Its gradient.
-        needs_grad: Whether Paddle wants (of an input) or has (of an output) the gradient.
-    """
-
-    shape: tuple[int, ...]
-    memory: Memory
-    grad: Memory
-    needs_grad: bool = True
-
-
-@dataclass(frozen=True)
-class Statistic:
-    """A running mean or variance that moves after each forward run.
-
-    Attributes:
-        running: Gives Paddle's tensor.
-        start: First channel of it that moves.
-        batch: (C,) of the run.
-        momentum: Share of the old one that stays.
-    """
-
-    running: Callable[[], Any]
-    start: int
-    batch: np.ndarray
-    momentum: float
-
-    def move(self) -> None:
-        """Move it as BatchNorm does."""
-        address = self.running().data_ptr() + FLOAT_BYTES * self.start
-        floats = (ctypes.c_float * self.batch.size).from_address(address)
-        running = np.ctypeslib.as_array(floats)
-        running += (1 - self.momentum) * (self.batch - running)
-
-
 class Plan:
     """Fixed forward and backward lists; `convolution`, `pointwise` and `resizing` write into them.
 
@@ -84,7 +42,12 @@ class Plan:
             pad and enlarge a second time there.
     """
 
-    def __init__(self, lib: Library, pool: Pool, lean: bool = False) -> None:
+    def __init__(
+        self,
+        lib: Library,
+        pool: Pool,
+        lean: bool = False,
+    ) -> None:
         self.lib = lib
         self.pool = pool
         self.lean = lean
@@ -110,13 +73,16 @@ class Plan:
 
     def vector(self, length: int) -> tuple[Memory, np.ndarray]:
         """A kept float32 vector and its NumPy view."""
-        memory = self.keep(self.lib.desc((length,), dnnl.TAG_NCHW))
-        return memory, as_floats(memory, (length,))
+        desc = self.lib.desc((length,), dnnl.TAG_NCHW)
+        memory = self.keep(desc)
+        floats = as_floats(memory, (length,))
+        return memory, floats
 
     def map(self, channels: int, height: int, width: int) -> Value:
         """A fresh kept map."""
         desc = self._blocked(channels, height, width)
-        return Value((channels, height, width), self.keep(desc))
+        memory = self.keep(desc)
+        return Value((channels, height, width), memory)
 
     def _plain(self, channels: int, height: int, width: int) -> Desc:
         """Paddle's layout."""
@@ -136,7 +102,8 @@ class Plan:
         """A map that the backward run can make again: kept, or in a lean plan lent until `done`."""
         if not self.lean:
             return self.map(channels, height, width)
-        memory, buffer = self.temporary(self._blocked(channels, height, width))
+        desc = self._blocked(channels, height, width)
+        memory, buffer = self.temporary(desc)
         value = Value((channels, height, width), memory)
         value.lent = buffer
         return value
@@ -173,9 +140,11 @@ class Plan:
         """
         before_last = sum(whole_blocks(count) for count in channels[:-1])
         total = self.passing(before_last + channels[-1], height, width)
+        places = self.split(total.memory, channels, total.pixels)
         parts = []
-        for count, memory in zip(channels, self.split(total.memory, channels, total.pixels)):
-            parts.append(Value((count, height, width), memory))
+        for count, memory in zip(channels, places):
+            part = Value((count, height, width), memory)
+            parts.append(part)
         total.parts = tuple(parts)
         if self.lean:
             total.remake = lambda memory: self._remake_parts(total, memory)
@@ -188,7 +157,8 @@ class Plan:
         memories = []
         for count in channels:
             desc = self._blocked(count, height, width)
-            memories.append(Memory(self.lib, desc, address, whole.keep))
+            memory = Memory(self.lib, desc, address, whole.keep)
+            memories.append(memory)
             address += FLOAT_BYTES * whole_blocks(count) * pixels
         return memories
 
@@ -198,9 +168,36 @@ class Plan:
         return self.split(memory, channels, value.pixels)
 
     def _remake_parts(self, total: Value, memory: Memory) -> None:
-        for part, place in zip(total.parts, self._split_like(total, memory)):
+        places = self._split_like(total, memory)
+        for part, place in zip(total.parts, places):
             assert part.remake is not None
             part.remake(place)
+
+    # -- steps ----------------------------------------------------------------------------------------------
+
+    def then(
+        self,
+        label: str,
+        primitive: Primitive,
+        args: Mapping[int, Memory],
+    ) -> None:
+        """Add a step to the forward list.
+
+        Args:
+            label: For whoever measures.
+            primitive: What is done.
+            args: On what, by the number of the argument (`onednn.SRC` and so on).
+        """
+        self.forward.append((label, primitive.bind(args)))
+
+    def then_back(
+        self,
+        label: str,
+        primitive: Primitive,
+        args: Mapping[int, Memory],
+    ) -> None:
+        """Add a step to the backward list; arguments as of `then`."""
+        self.backward.append((label, primitive.bind(args)))
 
     # -- gradients ------------------------------------------------------------------------------------------
 
@@ -215,11 +212,21 @@ class Plan:
         if value.parts:
             # The buffer goes back to the pool with the last of the parts.
             value.grad.users = len(value.parts)
-            for part, place in zip(value.parts, self._split_like(value, memory)):
-                part.grad = Grad(place, None, parent=value.grad)
+            places = self._split_like(value, memory)
+            for part, place in zip(value.parts, places):
+                part.grad = Grad(
+                    memory=place,
+                    buffer=None,
+                    parent=value.grad,
+                )
         return memory
 
-    def add_grad(self, value: Value, label: str, write: Callable[[Memory], None]) -> None:
+    def add_grad(
+        self,
+        value: Value,
+        label: str,
+        write: Callable[[Memory], None],
+    ) -> None:
         """Let `write` put a share of the value's gradient somewhere; a second share is added to the first."""
         if not value.needs_grad:
             return
@@ -228,10 +235,23 @@ class Plan:
             return
         memory, buffer = self.temporary(value.desc)
         write(memory)
-        add = self.lib.primitive("binary", dnnl.ADD, value.desc, value.desc, value.desc)
+        add = self.lib.primitive(
+            "binary",
+            dnnl.ADD,
+            value.desc,
+            value.desc,
+            value.desc,
+        )
         target = value.grad.memory
-        step = add.bind({dnnl.SRC: target, dnnl.SRC_1: memory, dnnl.DST: target})
-        self.backward.append((f"{label} sum", step))
+        self.then_back(
+            f"{label} sum",
+            add,
+            {
+                dnnl.SRC: target,
+                dnnl.SRC_1: memory,
+                dnnl.DST: target,
+            },
+        )
         self.pool.give(buffer)
 
     def drop_grad(self, value: Value) -> None:
@@ -259,7 +279,12 @@ class Plan:
 
     # -- the border to Paddle -------------------------------------------------------------------------------
 
-    def parameter(self, layer: Any, name: str, shape: Optional[Sequence[int]] = None) -> Param:
+    def parameter(
+        self,
+        layer: Any,
+        name: str,
+        shape: Optional[Sequence[int]] = None,
+    ) -> Param:
         """The layer's parameter of that name, seen in another shape where one is given."""
         key = (id(layer), name)
         if key not in self._indices:
@@ -268,10 +293,21 @@ class Plan:
         tensor = getattr(layer, name)
         if shape is None:
             shape = tensor.shape
-        frozen = bool(tensor.stop_gradient)
-        return Param(self.lib, self.bound_params, shape, self._indices[key], frozen=frozen)
+        return Param(
+            self.lib,
+            self.bound_params,
+            shape=shape,
+            index=self._indices[key],
+            frozen=bool(tensor.stop_gradient),
+        )
 
-    def input(self, channels: int, height: int, width: int, needs_grad: bool) -> Value:
+    def input(
+        self,
+        channels: int,
+        height: int,
+        width: int,
+        needs_grad: bool,
+    ) -> Value:
         """A map that comes from Paddle."""
         value = self.map(max(channels, BLOCK), height, width)  # the kernels do not take 1-3 blocked channels
         value.needs_grad = needs_grad
@@ -287,9 +323,10 @@ class Plan:
         )
         self.inputs.append(border)
 
-        inside = Memory(self.lib, blocked, aligned(value.memory.keep), value.memory.keep)
+        buffer = value.memory.keep
+        inside = Memory(self.lib, blocked, aligned(buffer), buffer)
         bring = self.lib.reorder(plain, blocked)
-        self.forward.append(("layout", bring.bind({dnnl.SRC: outside, dnnl.DST: inside})))
+        self.then("layout", bring, {dnnl.SRC: outside, dnnl.DST: inside})
 
         def undo() -> None:
             if not needs_grad or value.grad is None:
@@ -297,7 +334,7 @@ class Plan:
             buffer = value.grad.memory.keep
             inside_grad = Memory(self.lib, blocked, aligned(buffer), buffer)
             send = self.lib.reorder(blocked, plain)
-            self.backward.append(("layout", send.bind({dnnl.SRC: inside_grad, dnnl.DST: outside_grad})))
+            self.then_back("layout", send, {dnnl.SRC: inside_grad, dnnl.DST: outside_grad})
             self.drop_grad(value)
 
         self.on_backward(undo)
@@ -308,15 +345,20 @@ class Plan:
         plain = self._plain(*value.shape)
         outside = Memory(self.lib, plain, 0)
         outside_grad = Memory(self.lib, plain, 0)
-        self.outputs.append(Border(shape=(1, *value.shape), memory=outside, grad=outside_grad))
+        border = Border(
+            shape=(1, *value.shape),
+            memory=outside,
+            grad=outside_grad,
+        )
+        self.outputs.append(border)
         send = self.lib.reorder(value.desc, plain)
-        self.forward.append(("layout", send.bind({dnnl.SRC: value.memory, dnnl.DST: outside})))
+        self.then("layout", send, {dnnl.SRC: value.memory, dnnl.DST: outside})
 
         def undo() -> None:
             bring = self.lib.reorder(plain, value.desc)
 
             def write(memory: Memory) -> None:
-                self.backward.append(("layout", bring.bind({dnnl.SRC: outside_grad, dnnl.DST: memory})))
+                self.then_back("layout", bring, {dnnl.SRC: outside_grad, dnnl.DST: memory})
 
             self.add_grad(value, "layout", write)
 

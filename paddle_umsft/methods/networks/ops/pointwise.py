@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
+import numpy as np
+
 from paddle_umsft.methods.networks.ops import onednn as dnnl
 from paddle_umsft.methods.networks.ops.moving import recast
 from paddle_umsft.methods.networks.ops.onednn import Memory
-from paddle_umsft.methods.networks.ops.plan import Plan, Statistic
+from paddle_umsft.methods.networks.ops.outside import Statistic
+from paddle_umsft.methods.networks.ops.plan import Plan
 from paddle_umsft.methods.networks.ops.values import Param, Value, whole_blocks
 
 ELU_ALPHA = 1.0
@@ -52,7 +55,14 @@ def norm(
     mean, mean_view = plan.vector(x.shape[0])
     variance, variance_view = plan.vector(x.shape[0])
 
-    forward = lib.primitive("batch_normalization_forward", dnnl.FORWARD, x.desc, y.desc, epsilon, flags)
+    forward = lib.primitive(
+        "batch_normalization_forward",
+        dnnl.FORWARD,
+        x.desc,
+        y.desc,
+        epsilon,
+        flags,
+    )
     known = {
         dnnl.MEAN: mean,
         dnnl.VARIANCE: variance,
@@ -60,22 +70,54 @@ def norm(
     }
     mask: dict[int, Memory] = {}
     if fuses_relu:
-        mask[dnnl.WORKSPACE] = plan.keep(forward.query(dnnl.Q_WORKSPACE))  # where the ReLU let through
-    step = forward.bind({**known, **mask, dnnl.SRC: x.memory, dnnl.SHIFT: shift.memory, dnnl.DST: y.memory})
-    plan.forward.append(("norm", step))
-    plan.statistics.append(Statistic(lambda: layer._mean, start, mean_view, layer._momentum))
-    plan.statistics.append(Statistic(lambda: layer._variance, start, variance_view, layer._momentum))
+        # Where the ReLU let through.
+        workspace = forward.query(dnnl.Q_WORKSPACE)
+        mask[dnnl.WORKSPACE] = plan.keep(workspace)
+    plan.then(
+        "norm",
+        forward,
+        {
+            **known,
+            **mask,
+            dnnl.SRC: x.memory,
+            dnnl.SHIFT: shift.memory,
+            dnnl.DST: y.memory,
+        },
+    )
+    _keep_statistics(
+        plan,
+        layer,
+        start=start,
+        mean=mean_view,
+        variance=variance_view,
+    )
     # A ReLU is fused already, and no activation has no slope either.
     bends = bool(slope)
     alpha = slope or UNUSED
-    bent = lib.primitive("eltwise_forward", dnnl.FORWARD, bend, y.desc, y.desc, alpha, UNUSED)
+    bent = lib.primitive(
+        "eltwise_forward",
+        dnnl.FORWARD,
+        bend,
+        y.desc,
+        y.desc,
+        alpha,
+        UNUSED,
+    )
     if bends:
-        plan.forward.append(("activation", bent.bind({dnnl.SRC: y.memory, dnnl.DST: y.memory})))
+        plan.then("activation", bent, {dnnl.SRC: y.memory, dnnl.DST: y.memory})
 
     def remake(memory: Memory) -> None:
-        _norm_again(plan, x, memory, y, {**known, dnnl.SHIFT: shift.memory}, epsilon, flags)
+        _norm_again(
+            plan,
+            x,
+            y,
+            target=memory,
+            known={**known, dnnl.SHIFT: shift.memory},
+            epsilon=epsilon,
+            flags=flags,
+        )
         if bends:
-            plan.backward.append(("activation again", bent.bind({dnnl.SRC: memory, dnnl.DST: memory})))
+            plan.then_back("activation again", bent, {dnnl.SRC: memory, dnnl.DST: memory})
 
     if plan.lean:
         y.remake = remake
@@ -84,24 +126,48 @@ def norm(
         assert y.grad is not None
         of_y = y.grad.memory
         if bends:
-            unbend = lib.primitive("eltwise_backward", bend, y.desc, y.desc, y.desc, alpha, UNUSED, bent)
+            unbend = lib.primitive(
+                "eltwise_backward",
+                bend,
+                y.desc,
+                y.desc,
+                y.desc,
+                alpha,
+                UNUSED,
+                bent,
+            )
             # In place: nobody needs the gradient behind the activation any more.
-            step = unbend.bind({dnnl.DST: plan.saved(y), dnnl.DIFF_DST: of_y, dnnl.DIFF_SRC: of_y})
-            plan.backward.append(("activation", step))
+            plan.then_back(
+                "activation",
+                unbend,
+                {
+                    dnnl.DST: plan.saved(y),
+                    dnnl.DIFF_DST: of_y,
+                    dnnl.DIFF_SRC: of_y,
+                },
+            )
         plan.forget(y)
-        descs = (x.desc, y.desc, x.desc)
-        back = lib.primitive("batch_normalization_backward", dnnl.BACKWARD, *descs, epsilon, flags, forward)
+        back = lib.primitive(
+            "batch_normalization_backward",
+            dnnl.BACKWARD,
+            x.desc,
+            y.desc,
+            x.desc,
+            epsilon,
+            flags,
+            forward,
+        )
         args = {
             **known,
             **mask,
             dnnl.SRC: plan.saved(x),
             dnnl.DIFF_DST: of_y,
+            dnnl.DIFF_SCALE: scale.grad,
+            dnnl.DIFF_SHIFT: shift.grad,
         }
-        args[dnnl.DIFF_SCALE] = scale.grad
-        args[dnnl.DIFF_SHIFT] = shift.grad
 
         def write(memory: Memory) -> None:
-            plan.backward.append(("norm", back.bind({**args, dnnl.DIFF_SRC: memory})))
+            plan.then_back("norm", back, {**args, dnnl.DIFF_SRC: memory})
 
         _hand_on(plan, y, x, "norm", write)
 
@@ -109,7 +175,35 @@ def norm(
     return y
 
 
-def standardise(plan: Plan, x: Value, epsilon: float) -> Value:
+def _keep_statistics(
+    plan: Plan,
+    layer: Any,
+    *,
+    start: int,
+    mean: np.ndarray,
+    variance: np.ndarray,
+) -> None:
+    """Have a layer's running statistics move after every forward run; (C,) views of the run's own."""
+    running_mean = Statistic(
+        running=lambda: layer._mean,
+        start=start,
+        batch=mean,
+        momentum=layer._momentum,
+    )
+    running_variance = Statistic(
+        running=lambda: layer._variance,
+        start=start,
+        batch=variance,
+        momentum=layer._momentum,
+    )
+    plan.statistics += [running_mean, running_variance]
+
+
+def standardise(
+    plan: Plan,
+    x: Value,
+    epsilon: float,
+) -> Value:
     """Each channel to mean 0 and deviation 1: instance normalisation of the one image, without parameters."""
     lib = plan.lib
     no_flags = 0
@@ -117,11 +211,34 @@ def standardise(plan: Plan, x: Value, epsilon: float) -> Value:
     mean, _ = plan.vector(x.shape[0])
     variance, _ = plan.vector(x.shape[0])
     known = {dnnl.MEAN: mean, dnnl.VARIANCE: variance}
-    forward = lib.primitive("batch_normalization_forward", dnnl.FORWARD, x.desc, y.desc, epsilon, no_flags)
-    plan.forward.append(("norm", forward.bind({**known, dnnl.SRC: x.memory, dnnl.DST: y.memory})))
+    forward = lib.primitive(
+        "batch_normalization_forward",
+        dnnl.FORWARD,
+        x.desc,
+        y.desc,
+        epsilon,
+        no_flags,
+    )
+    plan.then(
+        "norm",
+        forward,
+        {
+            **known,
+            dnnl.SRC: x.memory,
+            dnnl.DST: y.memory,
+        },
+    )
 
     def remake(memory: Memory) -> None:
-        _norm_again(plan, x, memory, y, known, epsilon, no_flags)
+        _norm_again(
+            plan,
+            x,
+            y,
+            target=memory,
+            known=known,
+            epsilon=epsilon,
+            flags=no_flags,
+        )
 
     if plan.lean:
         y.remake = remake
@@ -130,8 +247,16 @@ def standardise(plan: Plan, x: Value, epsilon: float) -> Value:
         assert y.grad is not None
         of_y = y.grad.memory
         plan.forget(y)
-        descs = (x.desc, y.desc, x.desc)
-        back = lib.primitive("batch_normalization_backward", dnnl.BACKWARD_DATA, *descs, epsilon, no_flags, forward)
+        back = lib.primitive(
+            "batch_normalization_backward",
+            dnnl.BACKWARD_DATA,
+            x.desc,
+            y.desc,
+            x.desc,
+            epsilon,
+            no_flags,
+            forward,
+        )
         args = {
             **known,
             dnnl.SRC: plan.saved(x),
@@ -139,7 +264,7 @@ def standardise(plan: Plan, x: Value, epsilon: float) -> Value:
         }
 
         def write(memory: Memory) -> None:
-            plan.backward.append(("norm", back.bind({**args, dnnl.DIFF_SRC: memory})))
+            plan.then_back("norm", back, {**args, dnnl.DIFF_SRC: memory})
 
         _hand_on(plan, y, x, "norm", write)
 
@@ -150,17 +275,31 @@ def standardise(plan: Plan, x: Value, epsilon: float) -> Value:
 def _norm_again(
     plan: Plan,
     x: Value,
-    target: Memory,
     y: Value,
+    *,
+    target: Memory,
     known: Mapping[int, Memory],
     epsilon: float,
     flags: int,
 ) -> None:
     """Normalise a second time, in the backward run, by the statistics of the first."""
-    flags |= dnnl.GLOBAL_STATISTICS
-    again = plan.lib.primitive("batch_normalization_forward", dnnl.INFERENCE, x.desc, y.desc, epsilon, flags)
-    step = again.bind({**known, dnnl.SRC: plan.saved(x), dnnl.DST: target})
-    plan.backward.append(("norm again", step))
+    again = plan.lib.primitive(
+        "batch_normalization_forward",
+        dnnl.INFERENCE,
+        x.desc,
+        y.desc,
+        epsilon,
+        flags | dnnl.GLOBAL_STATISTICS,
+    )
+    plan.then_back(
+        "norm again",
+        again,
+        {
+            **known,
+            dnnl.SRC: plan.saved(x),
+            dnnl.DST: target,
+        },
+    )
 
 
 def _hand_on(
@@ -204,20 +343,50 @@ def _bend(
     channels, height, width = x.shape
     y = plan.map(*x.shape)
     # Over whole blocks: what does not keep their unused channels zero has a slow kernel only where it must mind them.
-    dense = plan.lib.desc((1, whole_blocks(channels), height, width), dnnl.TAG_NCHW16C)
-    forward = plan.lib.primitive("eltwise_forward", dnnl.FORWARD, kind, dense, dense, alpha, UNUSED)
-    step = forward.bind({dnnl.SRC: recast(x.memory, dense), dnnl.DST: recast(y.memory, dense)})
-    plan.forward.append(("activation", step))
+    full = whole_blocks(channels)
+    dense = plan.lib.desc((1, full, height, width), dnnl.TAG_NCHW16C)
+    forward = plan.lib.primitive(
+        "eltwise_forward",
+        dnnl.FORWARD,
+        kind,
+        dense,
+        dense,
+        alpha,
+        UNUSED,
+    )
+    plan.then(
+        "activation",
+        forward,
+        {
+            dnnl.SRC: recast(x.memory, dense),
+            dnnl.DST: recast(y.memory, dense),
+        },
+    )
 
     def undo() -> None:
         assert y.grad is not None
         of_y = recast(y.grad.memory, dense)
-        back = plan.lib.primitive("eltwise_backward", kind, dense, dense, dense, alpha, UNUSED, forward)
+        back = plan.lib.primitive(
+            "eltwise_backward",
+            kind,
+            dense,
+            dense,
+            dense,
+            alpha,
+            UNUSED,
+            forward,
+        )
 
         def write(memory: Memory) -> None:
-            entered = recast(plan.saved(x), dense)
-            step = back.bind({dnnl.SRC: entered, dnnl.DIFF_DST: of_y, dnnl.DIFF_SRC: recast(memory, dense)})
-            plan.backward.append(("activation", step))
+            plan.then_back(
+                "activation",
+                back,
+                {
+                    dnnl.SRC: recast(plan.saved(x), dense),
+                    dnnl.DIFF_DST: of_y,
+                    dnnl.DIFF_SRC: recast(memory, dense),
+                },
+            )
 
         # `write` recasts itself, so it is given the memory as it is.
         _hand_on(plan, y, x, "activation", write)

@@ -14,6 +14,11 @@ import paddle
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.methods.networks.ops import mode
 
+# Loss scale to begin with; it grows by itself while the gradients stay finite.
+FIRST_SCALE = 1024.0
+# So many steps with gradients that are not finite, and Paddle halves the scale: the largest count that it takes.
+NEVER = 2**31 - 1
+
 
 class MixedPrecision:
     """Automatic mixed precision around forward, backward and update; with "off" it does nothing.
@@ -37,10 +42,13 @@ class MixedPrecision:
                 expected="off or O1",
                 got=level,
             )
-        self.active = level == "O1" and paddle.get_device().startswith("gpu")
+        on_gpu = paddle.get_device().startswith("gpu")
+        self.active = level == "O1" and on_gpu
         self.dtype = dtype
-        scaling = self.active and dtype == "float16"
-        self._scaler: Optional[Any] = loss_scaler() if scaling else None
+        self._scaler: Optional[Any] = None
+        # float16 has hardly any small numbers: gradients vanish unscaled. bfloat16 has those of float32.
+        if self.active and dtype == "float16":
+            self._scaler = loss_scaler()
 
     @contextmanager
     def forward(self) -> Iterator[None]:
@@ -53,9 +61,15 @@ class MixedPrecision:
 
     def backward(self, loss: paddle.Tensor) -> None:
         """Backward pass, of the scaled loss where there is scaling."""
-        (loss if self._scaler is None else self._scaler.scale(loss)).backward()
+        if self._scaler is not None:
+            loss = self._scaler.scale(loss)
+        loss.backward()
 
-    def step(self, parameters: Iterable[paddle.Tensor], move: Callable[[], None]) -> None:
+    def step(
+        self,
+        parameters: Iterable[paddle.Tensor],
+        move: Callable[[], None],
+    ) -> None:
         """Update by all optimisers together, and adapt the scale; a step with any gradient not finite is left out.
 
         Args:
@@ -71,11 +85,15 @@ class MixedPrecision:
         self._scaler.step(together)
         self._scaler.update()
         if not together.stepped:
-            self._scaler.set_init_loss_scaling(self._scaler.state_dict()["scale"][0] / 2)
+            state = self._scaler.state_dict()
+            scale = state["scale"][0]
+            self._scaler.set_init_loss_scaling(scale / 2)
 
     def state_dict(self) -> dict[str, Any]:
         """Scale and counts, for a checkpoint; empty without scaling."""
-        return {} if self._scaler is None else dict(self._scaler.state_dict())
+        if self._scaler is None:
+            return {}
+        return dict(self._scaler.state_dict())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where `state_dict` left off; a checkpoint without a scale leaves the initial one."""
@@ -86,7 +104,11 @@ class MixedPrecision:
 class _Together:
     """Several optimisers as the one that Paddle's GradScaler knows: it unscales `_parameter_list`, then calls step."""
 
-    def __init__(self, parameters: list[paddle.Tensor], move: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        parameters: list[paddle.Tensor],
+        move: Callable[[], None],
+    ) -> None:
         self._parameter_list = parameters
         self._move = move
         self.stepped = False
@@ -102,7 +124,10 @@ def loss_scaler() -> Any:
 
     Paddle (3.3.1) prints a line when it halves, and cannot with numpy >= 2.4: float() of an array of one is an error.
     """
-    return paddle.amp.GradScaler(init_loss_scaling=1024.0, decr_every_n_nan_or_inf=2**31 - 1)
+    return paddle.amp.GradScaler(
+        init_loss_scaling=FIRST_SCALE,
+        decr_every_n_nan_or_inf=NEVER,
+    )
 
 
 def set_cudnn(*, deterministic: bool, search: bool = False) -> bool:

@@ -20,19 +20,49 @@ def max_pool(plan: Plan, x: Value) -> Value:
     stride = kernel = pair(2)
     dilation = padding = pair(0)
     geometry = (stride, kernel, dilation, padding, padding)
-    forward = lib.primitive("pooling_forward", dnnl.FORWARD, dnnl.MAX_POOL, x.desc, y.desc, *geometry)
-    where = plan.keep(forward.query(dnnl.Q_WORKSPACE))  # which of the four it was
-    step = forward.bind({dnnl.SRC: x.memory, dnnl.DST: y.memory, dnnl.WORKSPACE: where})
-    plan.forward.append(("pool", step))
+    forward = lib.primitive(
+        "pooling_forward",
+        dnnl.FORWARD,
+        dnnl.MAX_POOL,
+        x.desc,
+        y.desc,
+        *geometry,
+    )
+    # Which of the four it was.
+    workspace = forward.query(dnnl.Q_WORKSPACE)
+    where = plan.keep(workspace)
+    plan.then(
+        "pool",
+        forward,
+        {
+            dnnl.SRC: x.memory,
+            dnnl.DST: y.memory,
+            dnnl.WORKSPACE: where,
+        },
+    )
 
     def undo() -> None:
         assert y.grad is not None
         of_y = y.grad.memory
-        back = lib.primitive("pooling_backward", dnnl.MAX_POOL, x.desc, y.desc, *geometry, forward)
+        back = lib.primitive(
+            "pooling_backward",
+            dnnl.MAX_POOL,
+            x.desc,
+            y.desc,
+            *geometry,
+            forward,
+        )
 
         def write(memory: Memory) -> None:
-            step = back.bind({dnnl.DIFF_DST: of_y, dnnl.WORKSPACE: where, dnnl.DIFF_SRC: memory})
-            plan.backward.append(("pool", step))
+            plan.then_back(
+                "pool",
+                back,
+                {
+                    dnnl.DIFF_DST: of_y,
+                    dnnl.WORKSPACE: where,
+                    dnnl.DIFF_SRC: memory,
+                },
+            )
 
         plan.add_grad(x, "pool", write)
         plan.drop_grad(y)
@@ -56,7 +86,8 @@ def crop(
     corner = (0, 0, top, left)
     box = (1, channels, height, width)
     y = plan.map(channels, height, width)
-    copy(plan, "crop", view(x.memory, box, corner), y.memory)
+    middle = view(x.memory, box, corner)
+    copy(plan, "crop", middle, y.memory)
 
     def undo() -> None:
         assert y.grad is not None
@@ -64,9 +95,10 @@ def crop(
 
         def write(memory: Memory) -> None:
             # The margin's gradient is zero: a kept map that nothing is ever written into brings the zeros.
-            zeros = plan.map(*x.shape).memory
-            copy(plan, "crop", zeros, memory, backward=True)
-            copy(plan, "crop", of_y, view(memory, box, corner), backward=True)
+            zeros = plan.map(*x.shape)
+            of_middle = view(memory, box, corner)
+            copy(plan, "crop", zeros.memory, memory, backward=True)
+            copy(plan, "crop", of_y, of_middle, backward=True)
 
         plan.add_grad(x, "crop", write)
         plan.drop_grad(y)
@@ -83,11 +115,11 @@ def upsample_bilinear(plan: Plan, x: Value) -> Value:
     factors = None  # by the sizes
     sizes = (dnnl.RESAMPLE_LINEAR, factors, x.desc, y.desc)
     forward = lib.primitive("resampling_forward", dnnl.FORWARD, *sizes)
-    plan.forward.append(("upsample", forward.bind({dnnl.SRC: x.memory, dnnl.DST: y.memory})))
+    plan.then("upsample", forward, {dnnl.SRC: x.memory, dnnl.DST: y.memory})
 
     def remake(memory: Memory) -> None:
-        step = forward.bind({dnnl.SRC: plan.saved(x), dnnl.DST: memory})
-        plan.backward.append(("upsample again", step))
+        entered = plan.saved(x)
+        plan.then_back("upsample again", forward, {dnnl.SRC: entered, dnnl.DST: memory})
 
     if plan.lean:
         y.remake = remake
@@ -99,8 +131,7 @@ def upsample_bilinear(plan: Plan, x: Value) -> Value:
         back = lib.primitive("resampling_backward", *sizes, forward)
 
         def write(memory: Memory) -> None:
-            step = back.bind({dnnl.DIFF_DST: of_y, dnnl.DIFF_SRC: memory})
-            plan.backward.append(("upsample", step))
+            plan.then_back("upsample", back, {dnnl.DIFF_DST: of_y, dnnl.DIFF_SRC: memory})
 
         plan.add_grad(x, "upsample", write)
         plan.drop_grad(y)
@@ -114,12 +145,16 @@ def upsample_bicubic(plan: Plan, x: Value) -> Value:
     channels, height, width = x.shape
     y = plan.map(channels, 2 * height, 2 * width)  # (C, 2H, 2W)
     # oneDNN has no cubic kernel; NumPy takes the numbers as Paddle lays them out.
-    low = plan.keep(plan.lib.desc((1, *x.shape), dnnl.TAG_NCHW))
-    high = plan.keep(plan.lib.desc((1, *y.shape), dnnl.TAG_NCHW))
+    low_desc = plan.lib.desc((1, *x.shape), dnnl.TAG_NCHW)
+    high_desc = plan.lib.desc((1, *y.shape), dnnl.TAG_NCHW)
+    low = plan.keep(low_desc)
+    high = plan.keep(high_desc)
     small = as_floats(low, x.shape)  # (C, H, W)
     large = as_floats(high, y.shape)  # (C, 2H, 2W)
-    rows = bicubic_matrix(height, 2 * height).astype(np.float32)  # (2H, H)
-    columns = bicubic_matrix(width, 2 * width).astype(np.float32)  # (2W, W)
+    rows = bicubic_matrix(height, 2 * height)  # (2H, H)
+    rows = rows.astype(np.float32)
+    columns = bicubic_matrix(width, 2 * width)  # (2W, W)
+    columns = columns.astype(np.float32)
 
     def enlarge() -> None:
         wide = small @ columns.T  # (C, H, 2W)

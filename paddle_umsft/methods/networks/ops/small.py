@@ -69,19 +69,24 @@ class LearnedBlur(PyLayer):
             dtype=np.float64,
         )
         mean = mean.astype(np.float32)  # (B·C, 1, 1, 1, 1)
-        blocks = np.subtract(cube, mean).transpose(0, 1, 3, 2, 4)  # (B·C, h, w, s, s)
+        centred = np.subtract(cube, mean)
+        blocks = centred.transpose(0, 1, 3, 2, 4)  # (B·C, h, w, s, s)
         blocks = blocks.reshape(-1, scale, scale)  # (B·C·h·w, s, s)
 
         detail = _correlate(blocks, taps, low_shape)
-        pooled = blocks.reshape(*low_shape, scale * scale).mean(axis=3)  # (B·C, h, w)
+        pixels = blocks.reshape(*low_shape, scale * scale)
+        pooled = pixels.mean(axis=3)  # (B·C, h, w)
         pooled = pooled + mean.reshape(-1, 1, 1)
-        below_zero = np.exp(np.minimum(detail, 0.0))  # the slope of the ELU there, and its value + 1
-        bent = np.where(detail > 0, detail, below_zero - 1)
+        is_positive = detail > 0
+        negative = np.minimum(detail, 0.0)
+        below_zero = np.exp(negative)  # the slope of the ELU there, and its value + 1
+        bent = np.where(is_positive, detail, below_zero - 1)
 
         out = paddle.empty([batch, bands, low_height, low_width], "float32")
-        np.add(bent, pooled, out=view(out).reshape(low_shape))
+        out_pixels = view(out).reshape(low_shape)
+        np.add(bent, pooled, out=out_pixels)
         ctx.blocks = blocks
-        ctx.slope = np.where(detail > 0, np.float32(1), below_zero)  # (B·C, h, w)
+        ctx.slope = np.where(is_positive, np.float32(1), below_zero)  # (B·C, h, w)
         ctx.taps = taps.copy()  # the optimiser moves the kernel in place
         ctx.shape = (batch, bands, height, width)
         ctx.scale = scale
@@ -90,9 +95,9 @@ class LearnedBlur(PyLayer):
     @staticmethod
     def backward(ctx: Any, gradient: paddle.Tensor) -> tuple[Any, Any]:
         """Gradients of x and of the kernel."""
-        images, low_height, low_width = ctx.slope.shape
+        low_shape = ctx.slope.shape  # (B·C, h, w)
         gradient = contiguous(gradient)
-        of_output = view(gradient).reshape(images, low_height, low_width)
+        of_output = view(gradient).reshape(low_shape)
         of_detail = of_output * ctx.slope
         # What a block's upper and left neighbours get: the gradient of the output that reaches over to them.
         above = np.roll(of_detail, -1, axis=1)
@@ -102,23 +107,48 @@ class LearnedBlur(PyLayer):
 
         of_kernel = None
         if ctx.wants_kernel:
-            of_kernel = paddle.empty([1, 1, ctx.scale + 1, ctx.scale + 1], "float32")
+            size = ctx.scale + 1
+            of_kernel = paddle.empty([1, 1, size, size], "float32")
             _kernel_gradient(ctx.blocks, shares, out=view(of_kernel)[0, 0])
         of_x = None
         if ctx.wants_x:
-            blocks = _block_gradients(ctx.taps, shares)  # (B·C·h·w, s, s)
-            # Through the zero mean: what all pixels of a band have in common goes; through the pool: an equal share.
-            mean = blocks.reshape(images, -1).mean(axis=1)
-            pooled = of_output / np.float32(ctx.scale * ctx.scale)
-            blocks = blocks.reshape(images, low_height, low_width, ctx.scale, ctx.scale)
-            blocks += (pooled - mean.reshape(-1, 1, 1))[..., None, None]
             of_x = paddle.empty(list(ctx.shape), "float32")
-            cube = view(of_x).reshape(images, low_height, ctx.scale, low_width, ctx.scale)
-            cube[...] = blocks.transpose(0, 1, 3, 2, 4)
+            _image_gradient(ctx.taps, shares, of_output, out=of_x)
         return of_x, of_kernel
 
 
-def _correlate(blocks: np.ndarray, taps: np.ndarray, low_shape: tuple[int, int, int]) -> np.ndarray:
+def _image_gradient(
+    taps: np.ndarray,
+    shares: tuple[np.ndarray, ...],
+    of_output: np.ndarray,
+    out: paddle.Tensor,
+) -> None:
+    """Write the gradient of the image.
+
+    Args:
+        taps: (s+1, s+1).
+        shares: As in `_kernel_gradient`.
+        of_output: (B·C, h, w) gradient of the result.
+        out: (B, C, H, W).
+    """
+    images, low_height, low_width = of_output.shape
+    scale = len(taps) - 1
+    blocks = _block_gradients(taps, shares)  # (B·C·h·w, s, s)
+    # Through the zero mean: what all pixels of a band have in common goes; through the pool: an equal share.
+    mean = blocks.reshape(images, -1).mean(axis=1)
+    pooled = of_output / np.float32(scale * scale)
+    even = pooled - mean.reshape(-1, 1, 1)  # (B·C, h, w)
+    blocks = blocks.reshape(images, low_height, low_width, scale, scale)
+    blocks += even[..., None, None]
+    cube = view(out).reshape(images, low_height, scale, low_width, scale)
+    cube[...] = blocks.transpose(0, 1, 3, 2, 4)
+
+
+def _correlate(
+    blocks: np.ndarray,
+    taps: np.ndarray,
+    low_shape: tuple[int, int, int],
+) -> np.ndarray:
     """Correlate blocks of zero mean with the kernel.
 
     Args:
@@ -130,19 +160,28 @@ def _correlate(blocks: np.ndarray, taps: np.ndarray, low_shape: tuple[int, int, 
         (B·C, h, w).
     """
     size = blocks.shape[1]
-    own = blocks.reshape(-1, size * size) @ taps[1:, 1:].reshape(-1)  # (B·C·h·w,), as the next two
+    own_taps = taps[1:, 1:].reshape(-1)
+    # (B·C·h·w,) each, what a block gives to its own LR pixel, to the one below, to the right, and across.
+    own = blocks.reshape(-1, size * size) @ own_taps
     last_rows = blocks[:, -1] @ taps[0, 1:]
     last_columns = blocks[:, :, -1] @ taps[1:, 0]
-    last_pixels = taps[0, 0] * blocks[:, -1, -1].reshape(low_shape)
+    last_pixels = taps[0, 0] * blocks[:, -1, -1]
 
     detail: np.ndarray = own.reshape(low_shape)
-    detail += np.roll(last_rows.reshape(low_shape), 1, axis=1)
-    detail += np.roll(last_columns.reshape(low_shape), 1, axis=2)
-    detail += np.roll(last_pixels, (1, 1), axis=(1, 2))
+    to_below = last_rows.reshape(low_shape)
+    detail += np.roll(to_below, 1, axis=1)
+    to_right = last_columns.reshape(low_shape)
+    detail += np.roll(to_right, 1, axis=2)
+    across = last_pixels.reshape(low_shape)
+    detail += np.roll(across, (1, 1), axis=(1, 2))
     return detail
 
 
-def _kernel_gradient(blocks: np.ndarray, shares: tuple[np.ndarray, ...], out: np.ndarray) -> None:
+def _kernel_gradient(
+    blocks: np.ndarray,
+    shares: tuple[np.ndarray, ...],
+    out: np.ndarray,
+) -> None:
     """Write the gradient of the kernel.
 
     Args:
@@ -152,7 +191,8 @@ def _kernel_gradient(blocks: np.ndarray, shares: tuple[np.ndarray, ...], out: np
     """
     own, above, left, corner = shares
     size = blocks.shape[1]
-    out[1:, 1:] = (own @ blocks.reshape(-1, size * size)).reshape(size, size)
+    inner = own @ blocks.reshape(-1, size * size)  # (s·s,)
+    out[1:, 1:] = inner.reshape(size, size)
     out[0, 1:] = above @ blocks[:, -1]
     out[1:, 0] = left @ blocks[:, :, -1]
     out[0, 0] = corner @ blocks[:, -1, -1]
@@ -161,8 +201,9 @@ def _kernel_gradient(blocks: np.ndarray, shares: tuple[np.ndarray, ...], out: np
 def _block_gradients(taps: np.ndarray, shares: tuple[np.ndarray, ...]) -> np.ndarray:
     """Return the gradient of the blocks, before the zero mean, (B·C·h·w, s, s); `shares` as in `_kernel_gradient`."""
     own, above, left, corner = shares
-    size = taps.shape[0] - 1
-    products = np.outer(own, taps[1:, 1:].reshape(-1))  # (B·C·h·w, s·s)
+    size = len(taps) - 1
+    own_taps = taps[1:, 1:].reshape(-1)
+    products = np.outer(own, own_taps)  # (B·C·h·w, s·s)
     blocks: np.ndarray = products.reshape(-1, size, size)
     blocks[:, -1] += above.reshape(-1, 1) * taps[0, 1:]
     blocks[:, :, -1] += left.reshape(-1, 1) * taps[1:, 0]
@@ -190,7 +231,8 @@ class FixedKeyAttention(PyLayer):
         pixels = query_rows.shape[1]
         scale = np.float32(pixels**-0.5)
 
-        likeness = (query_rows @ key_rows.T) * scale  # (K, K)
+        likeness = query_rows @ key_rows.T  # (K, K)
+        likeness = likeness * scale
         likeness -= likeness.max(axis=1, keepdims=True)  # no overflow in exp; the softmax stays the same
         weights = np.exp(likeness)
         weights /= weights.sum(axis=1, keepdims=True)
@@ -207,11 +249,17 @@ class FixedKeyAttention(PyLayer):
         """Gradient of the query."""
         key, value, weights, scale = ctx.saved
         gradient = contiguous(gradient)
-        of_weights = _channel_rows(gradient) @ _channel_rows(value).T  # (K, K)
-        row_sums = (of_weights * weights).sum(axis=1, keepdims=True)  # of the softmax
+        gradient_rows = _channel_rows(gradient)
+        value_rows = _channel_rows(value)
+        key_rows = _channel_rows(key)
+        of_weights = gradient_rows @ value_rows.T  # (K, K)
+        # Through the softmax, whose rows sum to 1 whatever the likeness.
+        weighted = of_weights * weights
+        row_sums = weighted.sum(axis=1, keepdims=True)
         of_likeness = weights * (of_weights - row_sums) * scale
         of_query = paddle.empty(gradient.shape, "float32")
-        np.matmul(of_likeness, _channel_rows(key), out=_channel_rows(of_query))
+        of_query_rows = _channel_rows(of_query)
+        np.matmul(of_likeness, key_rows, out=of_query_rows)
         return of_query, None, None
 
 

@@ -40,7 +40,8 @@ def as_floats(memory: Memory, shape: Sequence[int]) -> np.ndarray:
     """A memory in the plain layout as a NumPy array of that shape, not copied."""
     start = aligned(memory.keep) - memory.keep.ctypes.data
     count = int(np.prod(shape))
-    floats: np.ndarray = memory.keep[start : start + FLOAT_BYTES * count].view(np.float32)
+    stop = start + FLOAT_BYTES * count
+    floats: np.ndarray = memory.keep[start:stop].view(np.float32)
     return floats.reshape(tuple(shape))
 
 
@@ -177,8 +178,20 @@ class Param:
         desc = lib.desc(self.shape, dnnl.TAG_NCHW)
         self.memory = Memory(lib, desc, 0)
         self.grad = Memory(lib, desc, 0)
-        bound.append(Bound(index=index, offset=FLOAT_BYTES * start, memory=self.memory, grad=self.grad))
+        own = Bound(
+            index=index,
+            offset=FLOAT_BYTES * start,
+            memory=self.memory,
+            grad=self.grad,
+        )
+        bound.append(own)
 
     def part(self, start: int, count: int) -> Param:
         """Elements start ... start + count - 1 of a vector."""
-        return Param(self._lib, self._bound, (count,), self.index, start=start)
+        return Param(
+            self._lib,
+            self._bound,
+            shape=(count,),
+            index=self.index,
+            start=start,
+        )

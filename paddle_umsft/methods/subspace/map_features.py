@@ -1,0 +1,268 @@
+"""Features whose linear functions are draws from a Gaussian process over colours and places.
+
+Every HR pixel p gets features z(p): random Fourier features of its colour, its brightness and its place, all multiplied
+by its brightness, so that a map that is linear in them says which *shape* of spectrum belongs to a colour at a place.
+The comments name sections of Rasmussen and Williams ("GPML"), whose chapter 4 this file is; `spectral_map.py` says how
+the rest of the book goes on from here.
+
+References:
+    A. Rahimi, B. Recht: Random features for large-scale kernel machines. NeurIPS 2007 (algorithm 1).
+    C. Rasmussen, C. Williams: Gaussian processes for machine learning. MIT Press 2006 (4.2, 5.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from paddle_umsft.cameras.border import Border
+from paddle_umsft.cameras.spatial import SpatialDegradation
+
+# The surround's brightness changes less from place to place than its colour tells: it counts half as much.
+SURROUND_BRIGHTNESS = 2
+# A cosine's phase is drawn from one whole turn.
+TURN = 2 * np.pi
+# Keep divisions finite where an image is all dark or has no contrast.
+TINY_LEVEL = 1e-12
+TINY_SPREAD = 1e-9
+
+
+@dataclass
+class Kernel:
+    """Length scales of one kernel; larger is smoother.
+
+    The covariance of the map at two HR pixels p and q is
+
+        weight * b(p)^power * b(q)^power * k(|x(p) - x(q)|),
+
+    b the brightness over its mean, x the scaled inputs (colour, brightness, place, surround), and k the Matérn kernel
+    of order nu = tail / 2 (GPML, section 4.2.1), which tends to the squared exponential as `tail` grows.
+
+    Attributes:
+        colour: Of the chromaticity, in its own standard deviations.
+        brightness: Of the logarithm of the brightness, in its own standard deviations.
+        place: Of the position, as a fraction of the longer side; inf: the position does not count.
+        surround: Of the chromaticity of the neighbourhood, in standard deviations; inf: does not count.
+        weight: Share of the prior variance.
+        floor: Brightness (fraction of the mean) below which chromaticity is not believed.
+        tail: Degrees of freedom of the frequencies' Student distribution; large: Gaussian kernel.
+        power: Amplitude of the features is brightness to this power.
+    """
+
+    colour: float = 1.0
+    brightness: float = 2.0
+    place: float = 0.3
+    surround: float = np.inf
+    weight: float = 1.0
+    floor: float = 0.02
+    tail: float = 5.0
+    power: float = 1.0
+
+
+@dataclass
+class PixelInputs:
+    """What the features are made of, for all HR pixels.
+
+    Attributes:
+        hr_msi: (H, W, M) float32, nothing below zero.
+        brightness: (H, W) mean over MSI bands.
+        level: Mean brightness, a positive number.
+        surround: One (H, W, M) blurred MSI per neighbourhood; empty: the surround does not count.
+    """
+
+    hr_msi: np.ndarray
+    brightness: np.ndarray
+    level: float
+    surround: list[np.ndarray] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        hr_msi: np.ndarray,
+        radii: tuple[float, ...] = (),
+        border: Border = "wrap",
+    ) -> PixelInputs:
+        """Prepare an MSI; `radii` are the standard deviations (pixels) of the neighbourhoods."""
+        from scipy.ndimage import gaussian_filter
+
+        msi = np.maximum(hr_msi, 0.0)
+        msi = msi.astype(np.float32)
+        brightness = msi.mean(axis=2)  # (H, W)
+        level = float(brightness.mean())
+        around = []
+        for radius in radii:
+            blurred = gaussian_filter(
+                msi,
+                sigma=(radius, radius, 0.0),  # bands are not mixed
+                mode=border,
+            )
+            around.append(blurred)  # (H, W, M)
+        return cls(
+            hr_msi=msi,
+            brightness=brightness,
+            level=level + TINY_LEVEL,
+            surround=around,
+        )
+
+
+def _chromaticity(msi: np.ndarray, floor: float) -> np.ndarray:
+    """Bands over their mean, pulled to 0 in the dark; (H, W, 0) for one band, which has no colour."""
+    height, width, bands = msi.shape
+    if bands == 1:
+        return np.zeros((height, width, 0), dtype=np.float32)
+    mean = msi.mean(axis=2, keepdims=True)  # (H, W, 1)
+    deviation = msi - mean
+    relative = deviation / (mean + floor)
+    return np.asarray(relative, dtype=np.float32)
+
+
+def _log_brightness(brightness: np.ndarray, floor: float) -> np.ndarray:
+    """Logarithm of (H, W) brightness, which does not dive in the dark, as one channel: (H, W, 1)."""
+    logarithm = np.log(brightness + floor)
+    return np.expand_dims(logarithm, axis=2)
+
+
+def _scaled(values: np.ndarray, length: float) -> np.ndarray:
+    """Centre, divide by the common standard deviation and the length scale.
+
+    All channels are divided by one number: a distance of 1 afterwards is one length scale (r / l in GPML's kernels).
+    """
+    channels = values.shape[2]
+    if channels == 0:
+        return values
+    mean = values.mean(axis=(0, 1), keepdims=True)  # (1, 1, channels)
+    centred = values - mean
+    variance = np.mean(centred**2)
+    spread = float(np.sqrt(variance))
+    unit = (spread + TINY_SPREAD) * length
+    return np.asarray(centred / unit, dtype=np.float32)
+
+
+def _places(
+    height: int,
+    width: int,
+    length: float,
+) -> np.ndarray:
+    """Row and column of every HR pixel in length scales, (H, W, 2); the longer side is 1 / `length` long."""
+    longer = max(height, width)
+    grid = np.mgrid[:height, :width]  # (2, H, W)
+    shares = grid.astype(np.float32) / longer
+    places = np.stack(tuple(shares), axis=2)  # (H, W, 2)
+    return np.asarray(places / np.float32(length))
+
+
+def _look(
+    msi: np.ndarray,
+    brightness: np.ndarray,
+    floor: float,
+    *,
+    colour: float,
+    light: float,
+) -> list[np.ndarray]:
+    """Coordinates of an MSI: its chromaticity (H, W, M) and its logarithmic brightness (H, W, 1), in length scales."""
+    chromaticity = _chromaticity(msi, floor)
+    logarithm = _log_brightness(brightness, floor)
+    return [
+        _scaled(chromaticity, colour),
+        _scaled(logarithm, light),
+    ]
+
+
+def kernel_inputs(inputs: PixelInputs, kernel: Kernel) -> np.ndarray:
+    """The points x between which the kernel measures its distances.
+
+    Args:
+        inputs: Prepared MSI.
+        kernel: Length scales.
+
+    Returns:
+        (H, W, d) float32, every coordinate in units of its own length scale (one l per input: the automatic relevance
+        determination of GPML, section 5.1).
+    """
+    floor = kernel.floor * inputs.level
+    parts = _look(
+        inputs.hr_msi,
+        inputs.brightness,
+        floor,
+        colour=kernel.colour,
+        light=kernel.brightness,
+    )
+    if np.isfinite(kernel.place):
+        height, width = inputs.brightness.shape
+        places = _places(height, width, kernel.place)
+        parts.append(places)
+    if np.isfinite(kernel.surround):
+        for around in inputs.surround:
+            parts += _look(
+                around,
+                around.mean(axis=2),
+                floor,
+                colour=kernel.surround,
+                light=SURROUND_BRIGHTNESS * kernel.surround,
+            )
+    points = np.concatenate(parts, axis=2)  # (H, W, d)
+    return points.astype(np.float32)
+
+
+class Features:
+    """Random Fourier features of one kernel, evaluated strip by strip.
+
+    z_j(p) = a(p) sqrt(2 weight / D) cos(omega_j'x(p) + beta_j), so that z(p)'z(q) tends to the covariance of `Kernel`
+    as D grows (Rahimi and Recht, algorithm 1).
+
+    Args:
+        inputs: Prepared MSI.
+        kernel: Length scales.
+        count: Number of features D.
+        rng: Source of the frequencies.
+    """
+
+    def __init__(
+        self,
+        inputs: PixelInputs,
+        kernel: Kernel,
+        count: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self.count = count
+        self.points = kernel_inputs(inputs, kernel)  # (H, W, d)
+        dimension = self.points.shape[2]
+        # Bochner's theorem (GPML, section 4.2.1): a stationary kernel is the Fourier transform of a density, and
+        # frequencies omega drawn from that density give the kernel back on average. That of the squared exponential is
+        # Gaussian; that of the Matérn kernel is Student's with 2 nu degrees of freedom: a Gaussian over the root of a
+        # chi-square.
+        gaussian = rng.standard_normal((dimension, count))
+        chi_square = rng.chisquare(kernel.tail, count)  # one for all coordinates of omega_j
+        widening = np.sqrt(chi_square / kernel.tail)
+        frequencies = gaussian / widening
+        self.frequencies = frequencies.astype(np.float32)  # (d, D)
+        # A random phase makes the cosine alone enough: its mean over the phase is that of cosine and sine together.
+        phases = rng.uniform(0, TURN, count)
+        self.phases = phases.astype(np.float32)  # (D,)
+        # A process times a known function a(p) has the covariance a(p) k a(q) (GPML, section 4.2.4): brighter pixels
+        # have proportionally larger spectra, and the map only has to know their shape.
+        light = np.maximum(inputs.brightness, 0.0)
+        relative = light / inputs.level
+        shading = relative**kernel.power
+        shading = shading.astype(np.float32)
+        # The mean of a squared cosine is one half.
+        height = np.sqrt(2.0 * kernel.weight / count)
+        self.amplitude = np.float32(height) * shading  # (H, W)
+
+    def rows(self, index: np.ndarray) -> np.ndarray:
+        """(len(index), W, D) features of some HR rows."""
+        points = self.points[index]  # (rows, W, d)
+        amplitude = self.amplitude[index]  # (rows, W)
+        values = points @ self.frequencies  # (rows, W, D)
+        values += self.phases
+        np.cos(values, out=values)
+        values *= amplitude[..., None]
+        return np.asarray(values)
+
+    def blurred(self, operator: SpatialDegradation) -> np.ndarray:
+        """(h*w, D): the PSF applied to the features without ever holding them all."""
+        height, width = self.amplitude.shape
+        shape = (height, width, self.count)
+        seen = operator.forward_by_rows(self.rows, shape)  # (h, w, D)
+        return seen.reshape(-1, self.count)
