@@ -88,7 +88,7 @@ def _arrays(path: Path) -> list[str]:
     suffix = path.suffix.lower()
     try:
         if suffix == ".npz":
-            with np.load(path) as archive:
+            with np.load(path, allow_pickle=False) as archive:
                 return [f"{name} {archive[name].shape} {archive[name].dtype}" for name in archive.files]
         if suffix == ".mat" and not _is_hdf5(path):
             from scipy.io import whosmat

@@ -9,7 +9,7 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from paddle_umsft.config.data import DEMO_PATH, INDIAN_PINES_PATH, DataConfig
-from paddle_umsft.data.checks import check_cube
+from paddle_umsft.data.checks import check_cube, to_float32
 from paddle_umsft.data.cubes import Cube, Role, Window, cut_to, known_bands, upright, used_bands, used_values
 from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.grid import HsiGrid
@@ -378,4 +378,4 @@ def _normalise(
     divisor = divisor_of(cube, normalise, where)
     # Divided in float64: a 16-bit integer has no exact quotient in float32, and is to be rounded once only.
     divided = cube.astype(np.float64) / divisor
-    return np.ascontiguousarray(divided, dtype=np.float32), divisor
+    return to_float32(divided, where), divisor

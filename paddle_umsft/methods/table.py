@@ -6,6 +6,7 @@ step has a class behind it besides, which can be watched, stopped and resumed: s
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Callable, Optional, Union
@@ -301,12 +302,28 @@ def run_method(observation: Observation, config: Config, on_record: Optional[OnR
         DataError: If the images cannot be fused.
     """
     method = find_method(config.method)
-    if method.needs_paddle:
-        import_paddle()
-    fuse = imported(method.fuse)
-    given = input_of(observation, config)
-    result: FusionResult = fuse(given.observation, method.settings(config), seed=config.seed, on_record=on_record)
+    with surroundings(method):
+        fuse = imported(method.fuse)
+        given = input_of(observation, config)
+        result: FusionResult = fuse(given.observation, method.settings(config), seed=config.seed, on_record=on_record)
     return given.told_in(result)
+
+
+def surroundings(method: Method) -> AbstractContextManager[None]:
+    """Return what a method computes in: Paddle's global state set for it, and the caller's as it was afterwards.
+
+    Args:
+        method: One that does without Paddle computes in whatever there is.
+
+    Raises:
+        ConfigError: Paddle is missing.
+    """
+    if not method.needs_paddle:
+        return nullcontext()
+    import_paddle()
+    from paddle_umsft.methods.networks.callers_state import callers_state_kept
+
+    return callers_state_kept()
 
 
 def start_trained(observation: Observation, config: Config, *, weights: bool = True) -> Trained:
