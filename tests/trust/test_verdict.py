@@ -83,7 +83,7 @@ def test_a_clean_pair_is_good_and_fuse_is_silent_whatever_was_undone(pair: Pair)
     assert judged_by("subspace", pair.lr_hsi, pair.hr_msi).kind == "good"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        result = fuse(pair.lr_hsi, np.ascontiguousarray(pair.hr_msi[::-1]), method="gsa")
+        result = fuse(pair.lr_hsi, np.ascontiguousarray(pair.hr_msi[:, ::-1]), method="gsa")
     assert len(result.notes) > 1
 
 
