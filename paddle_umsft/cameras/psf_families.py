@@ -42,6 +42,8 @@ ELONGATION = 0.05
 OBLIQUE_ANGLE = 0.4
 NARROWER = -0.1
 LOG_TAIL = np.log(2.0)
+# In squared HR pixels: less is a point, and a search may step as far as to divide by zero.
+LEAST_VARIANCE = 1e-6
 # Half of the variance for the optics, the rest for the detector (a box of length L has variance L^2 / 12).
 LOG_OPTICS = -0.35
 LOG_DETECTOR = 0.9
@@ -68,7 +70,7 @@ def _squared_radius(
 def gaussian(parameters: np.ndarray, size: int) -> np.ndarray:
     """Parameters: centre row, centre column, log standard deviation."""
     row, column, log_sigma = parameters
-    variance = np.exp(2.0 * log_sigma)
+    variance = np.maximum(np.exp(2.0 * log_sigma), LEAST_VARIANCE)
     distance = _squared_radius(row, column, size)
     return bell(0.5 * distance / variance)
 
