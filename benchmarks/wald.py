@@ -57,6 +57,7 @@ FIRST_STEP = 0.5
 SHIFT_TOLERANCE = 1e-3
 # Pixels along the border that do not count in it: they are moved in from outside.
 RIM = 3
+HALF_PIXEL = 0.5
 # Pixels that images of one resolution are degraded by, if nothing else is asked for.
 USUAL_RATIO = 4
 
@@ -151,13 +152,18 @@ def averages(length: int, ratio: int, sigma: float) -> tuple[np.ndarray, np.ndar
         (n, length) weights, every row summing to 1, and (n,) whether a coarse pixel sees nothing but the picture.
     """
     count = length // ratio
+    # A coarse pixel's middle lies between its first and its last fine pixel.
     middles = np.arange(count) * ratio + (ratio - 1) / 2
     fine = np.arange(length)
-    weights = np.exp(-0.5 * ((fine - middles[:, None]) / sigma) ** 2)
+    distance = np.abs(fine - middles[:, None])  # (n, length)
+    weights = np.exp(-0.5 * (distance / sigma) ** 2)
     reach = REACH * sigma
-    weights[np.abs(fine - middles[:, None]) > reach] = 0.0
-    is_whole = (middles - reach >= -0.5) & (middles + reach <= length - 0.5)
-    return weights / weights.sum(axis=1, keepdims=True), is_whole
+    weights[distance > reach] = 0.0
+    weights /= weights.sum(axis=1, keepdims=True)
+    # Pixels are as wide as they are apart: the picture ends half a pixel beyond the last middle.
+    begins_inside = middles - reach >= -HALF_PIXEL
+    ends_inside = middles + reach <= length - HALF_PIXEL
+    return weights, begins_inside & ends_inside
 
 
 def coarser(
@@ -197,17 +203,22 @@ def shift_onto(
         (2,) pixels of the MSI.
     """
     inner = (slice(RIM, -RIM), slice(RIM, -RIM))
-    spectra = hsi[inner].reshape(-1, hsi.shape[2]).astype(np.float64)
+    spectra = hsi[inner].reshape(-1, hsi.shape[2])  # (n, C)
     ones = np.ones((len(spectra), 1))
-    orthogonal, _ = np.linalg.qr(np.concatenate([spectra, ones], axis=1))
+    design = np.concatenate([spectra.astype(np.float64), ones], axis=1)
+    # What the mix explains is what lies in the span of these columns.
+    orthogonal, _ = np.linalg.qr(design)
 
     def unexplained(shift: np.ndarray) -> float:
         seen = moved(msi, shift)
         if own > 1:
             seen, _, _ = coarser(seen, own, sigma_for(own, gain))
-        values = seen[inner].reshape(len(spectra), -1)
-        rest = values - orthogonal @ (orthogonal.T @ values)
-        return float(np.mean(np.log(rest.var(axis=0) / values.var(axis=0))))
+        values = seen[inner].reshape(len(spectra), -1)  # (n, M)
+        explained = orthogonal @ (orthogonal.T @ values)
+        rest = values - explained
+        # As a share: a shift of half a pixel is an interpolation, and takes contrast away.
+        share = rest.var(axis=0) / values.var(axis=0)
+        return float(np.mean(np.log(share)))
 
     step = FIRST_STEP * own
     corners = np.array([[0.0, 0.0], [step, 0.0], [0.0, step]])
@@ -242,6 +253,7 @@ def degrade(
     """
     if not 0 < gain < 1:
         raise ConfigError("transfer at Nyquist", where="--gain", expected="between 0 and 1", got=gain)
+    # How much finer the MSI is than the HSI as they were recorded.
     own = msi.shape[0] // hsi.shape[0]
     if own < 1 or msi.shape[:2] != (own * hsi.shape[0], own * hsi.shape[1]):
         raise DataError("no whole ratio", where="--msi", expected=f"k * {hsi.shape[:2]}", got=msi.shape[:2])
@@ -262,7 +274,10 @@ def degrade(
     lr_hsi, rows, columns = coarser(hsi, ratio, sigma)
     if not (rows.any() and columns.any()):
         raise DataError("too small", where="--hsi", got=hsi.shape[:2], hint="no LR pixel sees nothing but the picture")
-    fine = np.ix_(np.repeat(rows, ratio).nonzero()[0], np.repeat(columns, ratio).nonzero()[0])
+    # The HR pixels under the LR pixels that are kept.
+    fine_rows = np.flatnonzero(np.repeat(rows, ratio))
+    fine_columns = np.flatnonzero(np.repeat(columns, ratio))
+    fine = np.ix_(fine_rows, fine_columns)
     return Degraded(
         lr_hsi=lr_hsi[np.ix_(rows, columns)].astype(np.float32),
         hr_msi=msi[fine].astype(np.float32),

@@ -11,7 +11,7 @@ import numpy as np
 
 from paddle_umsft.cameras.observe import pair
 from paddle_umsft.cameras.observe import simulate as simulate_scene
-from paddle_umsft.config.load import load_config, make_config
+from paddle_umsft.config.load import listed_overrides, load_config, make_config
 from paddle_umsft.config.run import Config
 from paddle_umsft.data import reading
 from paddle_umsft.data.checks import (
@@ -25,6 +25,7 @@ from paddle_umsft.data.checks import (
     check_srf,
     check_supports,
     check_wavelengths,
+    to_float32,
 )
 from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.labelled_pair import labelled_pair
@@ -145,7 +146,7 @@ def fuse(
     mask_hsi: Optional[np.ndarray] = None,
     mask_msi: Optional[np.ndarray] = None,
     config: Optional[Union[Config, str, Path]] = None,
-    overrides: Iterable[str] = (),
+    overrides: Optional[Iterable[str]] = (),
     method: Optional[str] = None,
     weights: Optional[Union[str, Path]] = None,
     iterations: Optional[int] = None,
@@ -189,12 +190,10 @@ def fuse(
         ConfigError: If a setting does not fit.
 
     Example:
-        >>> import numpy as np
-        >>> rng = np.random.RandomState(0)
-        >>> scene = rng.uniform(size=(32, 48, 5)).astype("float32")
-        >>> lr_hsi = scene.reshape(8, 4, 12, 4, 5).mean(axis=(1, 3))
-        >>> fuse(lr_hsi, scene[:, :, :2], scale=4, method="bicubic").fused.shape
-        (32, 48, 5)
+        >>> pair = simulate(read_scene("demo://dead_leaves", crop=[0, 0, 32, 48]), scale=4, srf="uniform").observation
+        >>> result = fuse(pair.lr_hsi, pair.hr_msi, method="gsa")
+        >>> result.fused.shape, result.verdict.kind
+        ((32, 48, 31), 'good')
     """
     labels = labelled_pair(lr_hsi, hr_msi)
     if labels is not None:
@@ -270,8 +269,8 @@ def _checked_observation(
     checked_psf = None if psf is None else check_psf(psf)
     checked_srf = None if srf is None else check_srf(srf, bands, msi_bands=msi_bands)
     return Observation(
-        lr_hsi=lr_hsi.astype(np.float32),
-        hr_msi=hr_msi.astype(np.float32),
+        lr_hsi=to_float32(lr_hsi, "lr_hsi"),
+        hr_msi=to_float32(hr_msi, "hr_msi"),
         scale=whole,
         supports=None if supports is None else check_supports(supports, bands, msi_bands),
         psf=None if checked_psf is None else checked_psf / checked_psf.sum(),
@@ -332,10 +331,13 @@ def _check_filled(image: np.ndarray, which: str) -> None:
     )
 
 
-def _settings(config: Optional[Union[Config, str, Path]], overrides: Iterable[str], instead: dict[str, Any]) -> Config:
+def _settings(
+    config: Optional[Union[Config, str, Path]], overrides: Optional[Iterable[str]], instead: dict[str, Any]
+) -> Config:
+    overrides = listed_overrides(overrides)
     chosen = [f"{key}={value}" for key, value in instead.items() if value is not None]
     if isinstance(config, Config):
-        if list(overrides):
+        if overrides:
             raise ConfigError("overrides go with a configuration's name", where="overrides", hint="change the Config")
         return load_config(None, chosen).model_copy(
             update={**dict(config), **{key: value for key, value in instead.items() if value is not None}}

@@ -64,6 +64,12 @@ class StoppedError(UmsftError):
     exit_code = 130
 
 
+class TerminatedError(StoppedError):
+    """The system ended it (SIGTERM); what was done so far is not lost."""
+
+    exit_code = 143
+
+
 class CheckpointError(DataError):
     """A checkpoint that cannot be written, read or trusted."""
 

@@ -15,7 +15,7 @@ from paddle_umsft.command.train import TRAIN
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run; returns 0, 2 (bad usage), 3 (bad data) or 130 (interrupted)."""
+    """Run; returns 0, 2 (bad usage), 3 (bad data), 130 (interrupted) or 143 (SIGTERM)."""
     return run_command(TRAIN, argv, "python tools/train.py")
 
 

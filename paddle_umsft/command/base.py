@@ -20,7 +20,9 @@ BAD_USAGE = 2
 BAD_DATA = 3
 INTERRUPTED = StoppedError.exit_code
 INSTALL_HINT = "install first: pip install -r requirements-cpu.txt (or requirements.txt)"
-EXIT_CODES = "Exit codes: 0 done, 2 bad usage or configuration, 3 missing or bad data, 130 interrupted."
+EXIT_CODES = (
+    "Exit codes: 0 done, 2 bad usage or configuration, 3 missing or bad data, 130 interrupted, 143 ended (SIGTERM)."
+)
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,10 @@ def guarded(command: Command, arguments: argparse.Namespace) -> int:
 
         screen_may_close()
         return command.run(arguments)
-    except (KeyboardInterrupt, StoppedError):
+    except (KeyboardInterrupt, StoppedError) as stop:
         print(f"interrupted; {arguments.interrupted}".removesuffix("; "), file=sys.stderr)
-        return INTERRUPTED
+        # Of a batch system's end, 143.
+        return getattr(stop, "exit_code", INTERRUPTED)
     except UmsftError as error:
         if arguments.debug:
             traceback.print_exc()

@@ -34,10 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
     target = Path(arguments.target).expanduser()
     format = format_of(target, where="DST")
     check_format(format)
+    # What is divided by nothing need not be multiplied again.
     overrides = [f"data.path={arguments.source}", "data.normalise=none", *arguments.set]
     if arguments.key is not None:
         overrides.append(f"data.key={arguments.key}")
     scene = read_scene(load_config(None, overrides).data)
+    # A product is made of a pair; of one image, both are the same.
     image = Observation(
         lr_hsi=scene.hr_hsi,
         hr_msi=scene.hr_hsi,

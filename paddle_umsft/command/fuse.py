@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # A trained method says where it is so often: every so many steps.
 STEPS_BETWEEN_LINES = 50
+OUTPUT_HINT = "choose another -o"
 FORMATS = ("auto", "npy", "mat", "tif", "envi", "nc")
 
 
@@ -33,6 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="key.sub=value",
         help="settings on top of the configuration: observe.srf=sentinel2a observe.known_srf=true ...")  # fmt: skip
     parser.add_argument("--format", choices=FORMATS, help="of the files in an output folder (default: auto)")
+    parser.add_argument("--alone", action="store_true", help="no expected error and no mask beside the result")
     parser.add_argument("--skip-existing", action="store_true", help="leave out pairs whose result is there already")
     parser.add_argument("--quiet", action="store_true", help="only what went wrong, and the files")
 
@@ -125,6 +127,7 @@ def _fuse_one(
     from paddle_umsft.methods.table import run_method
     from paddle_umsft.runs.folder import made_by
     from paddle_umsft.runs.scene import case_lines, make_case
+    from paddle_umsft.runs.writers.beside import write_beside
     from paddle_umsft.runs.writers.product import make_product
     from paddle_umsft.runs.writers.table import FORMATS, settled_format, write_product
 
@@ -140,7 +143,12 @@ def _fuse_one(
             on_record = _say_step
         result = run_method(case.observation, config, on_record)
         # What makes a result doubtful is said before where it is.
-        for note in result.notes:
+        verdict = result.verdict
+        notes = list(result.notes)
+        if verdict is not None:
+            notes = [note for note in notes if note != verdict.line]
+            print(f"verdict    {verdict.line}")
+        for note in notes:
             print(f"note       {note}", file=sys.stderr)
         settled, why = settled_format(format, case.observation)
         if why is not None:
@@ -148,7 +156,10 @@ def _fuse_one(
         if target is None:
             target = folder / f"{entry.name}{FORMATS[settled].suffix}"
         product = make_product(result.fused, case.observation, made_by(case.observation, result), result.valid)
-        files = write_product(target, product, settled, hint="choose another -o")
+        files = write_product(target, product, settled, hint=OUTPUT_HINT)
+        if not arguments.alone:
+            prefix = f"{target.stem}_"
+            files += write_beside(target.parent, prefix, result, case.observation, settled, hint=OUTPUT_HINT)
     print(f"fused in {result.seconds:.1f} s by {result.method}: {', '.join(str(file) for file in files)}")
 
 

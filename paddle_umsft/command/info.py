@@ -73,6 +73,7 @@ def contents(path: Path) -> Iterator[str]:
         return
     yield f"size       {path.stat().st_size / BYTES_PER_KILOBYTE:,.1f} kB"
     arrays = _arrays(path)
+    # Of a single one the image's own line says all.
     if len(arrays) > 1:
         listed = "; ".join(arrays[:SHOWN_ARRAYS])
         if len(arrays) > SHOWN_ARRAYS:
@@ -87,7 +88,7 @@ def _arrays(path: Path) -> list[str]:
     suffix = path.suffix.lower()
     try:
         if suffix == ".npz":
-            with np.load(path) as archive:
+            with np.load(path, allow_pickle=False) as archive:
                 return [f"{name} {archive[name].shape} {archive[name].dtype}" for name in archive.files]
         if suffix == ".mat" and not _is_hdf5(path):
             from scipy.io import whosmat
@@ -218,6 +219,7 @@ def _band_lines(scene: Scene) -> Iterator[str]:
     for band in range(scene.hr_hsi.shape[2]):
         place = band
         name = ""
+        # Counted as in the file, also where bands were sorted or left out.
         if scene.facts is not None:
             if scene.facts.order is not None:
                 place = scene.facts.order[band]

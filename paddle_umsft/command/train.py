@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.output,
         arguments.resume,
     )
+    # From here on there is something to go on with.
     arguments.interrupted = f"go on with: {arguments.program} --resume {folder}"
     outcomes = fuse_all(config, folder, quiet=arguments.quiet, debug=arguments.debug)
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]

@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
             image_size=image_size,
         )
     except IncompleteError as error:
+        # Which tensors are missing or left over, the table tells better than the line.
         show(error.report, arguments.all)
         raise
     show(report, arguments.all)

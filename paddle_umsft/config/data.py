@@ -61,6 +61,8 @@ class DataConfig(Section):
         hr_layout: As `layout`, for `hr_msi` alone.
         lr_normalise: As `normalise`, for `lr_hsi` alone.
         hr_normalise: As `normalise`, for `hr_msi` alone.
+        coordinates: "auto": the two files of a pair lie on each other as their coordinates say; "none": coordinates
+            are set aside, and both images show the same ground.
         bad_bands: "auto": bands that the file's own list (`bbl`) calls bad, or that are dead, are left out; "none": all
             are kept; or a list of bands (from 0) and half-open ranges [a, b) that are left out.
         no_data: "auto": pixels without data by the file's mask, its no-data value, NaN, or zeros along the edge are
@@ -85,6 +87,7 @@ class DataConfig(Section):
     hr_layout: Optional[Literal["auto", "hwc", "chw"]] = None
     lr_normalise: Optional[Union[Literal["max", "dtype", "none"], float]] = None
     hr_normalise: Optional[Union[Literal["max", "dtype", "none"], float]] = None
+    coordinates: Literal["auto", "none"] = "auto"
     bad_bands: Union[Literal["auto", "none"], list[Union[int, tuple[int, int]]]] = "auto"
     no_data: Union[Literal["auto", "none"], float] = "auto"
     mask_hsi: Optional[str] = None
@@ -120,7 +123,7 @@ class DataConfig(Section):
             return None
         return cls._positive_divisor(value)
 
-    @field_validator("bad_bands", "no_data", mode="before")
+    @field_validator("bad_bands", "no_data", "coordinates", mode="before")
     @classmethod
     def _none_is_a_word(cls, value: Any) -> Any:
         # YAML reads `null` as None; here, too, it means "leave everything as it is".

@@ -108,7 +108,7 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         content = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError("cannot be read as YAML", where=path.name, got=str(error)) from None
     # An empty file says nothing against the defaults.
     if content is None:

@@ -18,13 +18,15 @@ from paddle_umsft.errors import ConfigError
 SIMILAR_KEY = 0.5
 # Length up to which a message shows a wrong value.
 SHOWN_VALUE = 80
+# How a list begins in YAML.
+LIST_BEGINS = "["
 # Names of methods, and of their sections, that earlier versions had.
 RENAMED = {"hybrid": "ensemble"}
 
 
 def load_config(
     path: Optional[Union[str, Path]] = None,
-    overrides: Iterable[str] = (),
+    overrides: Optional[Iterable[str]] = (),
 ) -> Config:
     """Read a configuration.
 
@@ -48,13 +50,30 @@ def load_config(
         content = read_yaml(found)
         where = found.name
         name = found.stem
-    for override in overrides:
+    for override in listed_overrides(overrides):
         _apply_override(content, override)
     config = make_config(content, where=where)
     # A run is called after its configuration where nothing else is said.
     if config.output.name is None and name is not None:
         config.output.name = name
     return config
+
+
+def listed_overrides(overrides: Any) -> list[str]:
+    """Return overrides as a list, whatever the caller handed over; None is none.
+
+    Raises:
+        ConfigError: It is no list of text.
+    """
+    if overrides is None:
+        return []
+    # A text is a list of letters to Python.
+    if isinstance(overrides, Iterable) and not isinstance(overrides, (str, bytes)):
+        listed = list(overrides)
+        if all(isinstance(override, str) for override in listed):
+            return listed
+    got = repr(overrides)[:SHOWN_VALUE]
+    raise ConfigError("no list of overrides", where="overrides", expected='["key.sub=value", ...]', got=got)
 
 
 def make_config(content: Mapping[str, Any], where: str = "configuration") -> Config:
@@ -94,10 +113,14 @@ def _apply_override(content: dict[str, Any], override: str) -> None:
     # The key first: what its value may look like depends on it.
     parts, text = split_override(override)
     annotation = _known_key(parts, override)
+    is_text = annotation in (str, Optional[str])
+    # A file, or a list of them: only what opens a bracket is a list.
+    if annotation == Optional[Union[str, list[str]]]:
+        is_text = not text.strip().startswith(LIST_BEGINS)
     value = override_value(
         ".".join(parts),
         text,
-        is_text=annotation in (str, Optional[str]),
+        is_text=is_text,
     )
     set_value(content, parts, value)
 

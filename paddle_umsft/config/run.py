@@ -21,6 +21,8 @@ from paddle_umsft.config.umsft import NetworkConfig, SolverConfig, WarmUpConfig
 
 # Of a SHA-256: enough that no two of a user's runs have one in common.
 DIGEST_LETTERS = 16
+# Where the data lie; what lies there is what counts.
+DATA_PATHS = ("path", "lr_hsi", "hr_msi", "mask_hsi", "mask_msi")
 
 
 class EvaluateConfig(Section):
@@ -51,7 +53,7 @@ class OutputConfig(Section):
         visualdl: Whether a VisualDL log is written.
         figures: Whether pictures and report.html are written.
         clip: Whether values of the result below zero are set to zero; else they are data, and their share is told.
-        trust: Whether the expected error of every value is written beside the cube, as large as that.
+        trust: Whether the expected error of every value is written beside the cube, as large as that; and the mask.
     """
 
     root: str = "output"
@@ -100,13 +102,24 @@ class Config(Section):
     def digest(self) -> str:
         """Hash of everything that decides the numbers of a run; where it runs and where the output goes do not.
 
-        Defaults stay out of it, so that a key that comes with a later version leaves earlier runs resumable.
+        Nor does where the data lie: a run keeps their sums, and the same data under another path are the same run.
+        What the package makes itself has no sum, so its name counts. Defaults stay out of it, so that a key that comes
+        with a later version leaves earlier runs resumable.
         """
+        places = {key for key in DATA_PATHS if "://" not in str(getattr(self.data, key))}
+        return self._digest_without(places)
+
+    def is_digest(self, found: Any) -> bool:
+        """Whether a run's digest is that of this configuration; the paths of the data count in those of old runs."""
+        return found in (self.digest(), self._digest_without(set()))
+
+    def _digest_without(self, places: set[str]) -> str:
         outside = set(OutputConfig.model_fields) - {"clip"}
         aside: dict[str, Any] = {
             "output": outside,
             "evaluate": {"interval", "images"},
             "runtime": {"device", "threads"},
+            "data": places,
         }
         # Compared leaf by leaf: a section with one changed key is not kept whole.
         defaults = type(self)()

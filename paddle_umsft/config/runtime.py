@@ -23,7 +23,7 @@ class RuntimeConfig(Section):
     """
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
-    threads: Optional[int] = Field(default=None, ge=1)
+    threads: Optional[int] = Field(default=None, ge=1, le=1024)
     cpu_ops: Literal["auto", "plain"] = "auto"
     dtype: Literal["float32", "float64"] = "float32"
     amp: Literal["off", "O1"] = "off"

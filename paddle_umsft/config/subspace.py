@@ -29,6 +29,7 @@ class SubspaceSettings(Section):
         smoothness: Weight of the edge-aware gradient penalty on what the solve adds to its starting point.
         edge: MSI gradient (relative to the mean brightness) at which the penalty halves.
         blend: Move each band towards a plain linear mix of the MSI as far as leave-one-out errors ask for it.
+        stack: Move each band towards plain hypersharpening (GSA's) as far as a trial one step coarser asks for it.
         leftover: Bring back what the LR-HSI shows beyond the subspace, in bands where it is smooth enough to be signal.
     """
 
@@ -44,6 +45,7 @@ class SubspaceSettings(Section):
     smoothness: float = Field(default=1e-2, ge=0)
     edge: float = Field(default=0.1, gt=0)
     blend: bool = True
+    stack: bool = True
     leftover: bool = True
 
     @property

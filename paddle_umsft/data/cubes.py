@@ -16,6 +16,8 @@ from paddle_umsft.data.readers.base import RawArray
 from paddle_umsft.data.validity import valid_pixels
 from paddle_umsft.data.wavelengths import in_nm
 
+# Top, left, height, width.
+Window = tuple[int, int, int, int]
 # data.wavelengths_nm may be [first, last]: from three numbers on it counts the bands.
 ENDS_OF_A_RANGE = 2
 
@@ -273,6 +275,29 @@ def used_bands(
         notes=cube.notes + kept.notes + sorted_bands.notes,
         facts=facts,
         band_order=facts.order,
+    )
+
+
+def cut_to(cube: Cube, window: Optional[Window]) -> Cube:
+    """Cut a cube to (top, left, height, width), with its mask and its place; as it came without a window."""
+    if window is None:
+        return cube
+    top, left, height, width = window
+    part = (slice(top, top + height), slice(left, left + width))
+    mask = cube.mask
+    if mask is not None:
+        mask = mask[part]
+    rows, columns = cube.values.shape[:2]
+    note = (
+        f"{cube.source}: cut from {rows}x{columns} to {height}x{width} at row {top}, column {left}: "
+        "the ground that both images show"
+    )
+    return replace(
+        cube,
+        values=cube.values[part],
+        mask=mask,
+        facts=cube.facts.with_ground(cube.facts.ground.cut(top, left)),
+        notes=(*cube.notes, note),
     )
 
 

@@ -90,7 +90,11 @@ def _axes(array: Any, where: str) -> tuple[str, str, str]:
     found = []
     for known in (ROW_NAMES, COLUMN_NAMES, BAND_NAMES):
         match = [name for name in names if name.lower() in known]
-        found.append(match[0] if len(match) == 1 else "")
+        # Two axes of one kind tell as little as none.
+        only = ""
+        if len(match) == 1:
+            only = match[0]
+        found.append(only)
     rows, columns, bands = found
     told = [name for name in found if name]
     # One axis that is left over is the one that is missing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -13,6 +14,16 @@ from paddle_umsft.data.readers.base import require_file
 from paddle_umsft.data.readers.many import require_image
 from paddle_umsft.data.readers.table import folder_format, folder_labels, product_format, scene_suffixes
 from paddle_umsft.errors import ConfigError, DataError
+
+# Control characters, slashes of either kind, and halves of characters.
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\u2028\u2029\ud800-\udfff]")
+SUBSTITUTE = "_"
+FORMULA_SIGNS = ("=", "+", "-", "@")
+# What a run calls its own folders and files.
+_OURS = re.compile(r"iter_\d+(\.\w+)?|vdl|log|.+\.(?:yml|json|csv|html|txt)", re.IGNORECASE)
+UNNAMED = "scene"
+# Names of folders may have 255 bytes; a number may come behind.
+LONGEST_NAME = 240
 
 
 @dataclass(frozen=True)
@@ -65,10 +76,10 @@ def list_scenes(settings: DataConfig) -> list[SceneEntry]:
     path = Path(settings.path).expanduser()
     if not path.is_dir():
         require_file(path)
-        return [SceneEntry(name=path.stem, settings=settings)]
+        return [SceneEntry(name=clean_name(path.stem), settings=settings)]
     name = _folder_name(path)
     if name is not None:
-        return [SceneEntry(name=name, settings=settings)]
+        return [SceneEntry(name=clean_name(name), settings=settings)]
     return _in_folder(settings, path)
 
 
@@ -78,10 +89,11 @@ def _pairs(settings: DataConfig) -> list[SceneEntry]:
     msi = Path(str(settings.hr_msi)).expanduser()
     if not msi.is_dir() or _folder_name(hsi) is not None or _folder_name(msi) is not None:
         return []
-    entries = []
+    entries: list[SceneEntry] = []
+    taken: set[str] = set()
     for found in pairs_in(hsi, msi):
         only = settings.model_copy(update={"lr_hsi": str(found.hsi), "hr_msi": str(found.msi)})
-        entries.append(SceneEntry(name=found.name, settings=only))
+        entries.append(SceneEntry(name=_free_name(clean_name(found.name), taken), settings=only))
     return entries
 
 
@@ -90,7 +102,22 @@ def pair_name(settings: DataConfig) -> str:
     first = settings.lr_hsi
     if isinstance(first, list):
         first = first[0]
-    return Path(str(first)).stem
+    return clean_name(Path(str(first)).stem)
+
+
+def clean_name(name: str) -> str:
+    """Return a name that is good for a folder, a cell of a table and a line of a log; ordinary ones stay.
+
+    Args:
+        name: As files are called, which may be anything.
+    """
+    # Of bytes that are no UTF-8 Python makes surrogates, which cannot be printed; the rest leads out of a line or path.
+    name = _UNFIT.sub(SUBSTITUTE, name).strip(" .")
+    # A spreadsheet computes what begins so, and a run has files and folders of its own.
+    if name.startswith(FORMULA_SIGNS) or _OURS.fullmatch(name):
+        name = SUBSTITUTE + name
+    short = name.encode("utf-8")[:LONGEST_NAME]
+    return short.decode("utf-8", "ignore") or UNNAMED
 
 
 def _built_in(settings: DataConfig, path: str) -> SceneEntry:
@@ -116,7 +143,7 @@ def _in_folder(settings: DataConfig, folder: Path) -> list[SceneEntry]:
             continue
         short = _short_name(item)
         if short is not None:
-            found.append((item, short))
+            found.append((item, clean_name(short)))
     if not found:
         got = "none of these"
         if not items:
@@ -129,14 +156,27 @@ def _in_folder(settings: DataConfig, folder: Path) -> list[SceneEntry]:
         )
     shorts = [short for _, short in found]
     entries = []
+    taken: set[str] = set()
     for item, short in found:
         name = short
         # Two files that differ in nothing but the suffix: results of the one must not overwrite those of the other.
         if shorts.count(short) > 1:
-            name = item.name
+            name = clean_name(item.name)
+        name = _free_name(name, taken)
         only = settings.model_copy(update={"path": str(item)})
         entries.append(SceneEntry(name=name, settings=only))
     return entries
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """Return a name that is not taken yet, itself or with the next number behind it, and take it."""
+    free = name
+    number = 1
+    while free in taken:
+        number += 1
+        free = f"{name}-{number}"
+    taken.add(free)
+    return free
 
 
 def _short_name(item: Path) -> Optional[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
@@ -11,8 +12,12 @@ from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.ground import Georeference
 from paddle_umsft.errors import DataError
 
-# MSI pixels by which a corner may lie off a plain grid: coordinates are written with few digits.
-ROUNDING = 0.05
+# MSI pixels by which a corner may lie off a plain grid: coordinates are written with few digits, and what is left of a
+# shift is found in the images themselves.
+ROUNDING = 0.1
+# HSI pixels around the HSI that an MSI keeps when it is cut, and the share of it that is cut away at least.
+MARGIN = 4
+WORTH_CUTTING = 0.5
 # HSI pixels are longer than MSI pixels.
 LEAST_RATIO = 1.0
 
@@ -68,7 +73,7 @@ def grid_of_files(
             "the MSI's pixels are not smaller than the HSI's",
             where="pair",
             got=f"{_pixel(hsi.ground)} and {_pixel(msi.ground)} by their files",
-            hint="are the two files swapped? observe.scale=N goes by the sizes and leaves the places aside",
+            hint="are the two files swapped? data.coordinates=none goes by the sizes alone",
         )
     row, column = grid.origin
     note = (
@@ -76,6 +81,109 @@ def grid_of_files(
         f"the HSI begins at row {row:.2f}, column {column:.2f} of the MSI"
     )
     return grid, (note,)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What is cut out of the two images of a pair, (top, left, height, width) each; None: nothing.
+
+    Attributes:
+        of_hsi: Of the HSI.
+        of_msi: Of the MSI.
+    """
+
+    of_hsi: Optional[tuple[int, int, int, int]] = None
+    of_msi: Optional[tuple[int, int, int, int]] = None
+
+
+def common_windows(
+    hsi: FileFacts,
+    msi: FileFacts,
+    lr_shape: tuple[int, ...],
+    hr_shape: tuple[int, ...],
+) -> Windows:
+    """Find the ground that both images show.
+
+    Where the HSI's pixels are whole numbers of MSI pixels, both are cut to whole HSI pixels, and tile each other then.
+    Elsewhere a much larger MSI is cut to what the HSI covers, with a margin for shifts and the PSF.
+
+    Args:
+        hsi: Of the HSI's file.
+        msi: Of the MSI's file.
+        lr_shape: (h, w, ...) of the HSI.
+        hr_shape: (H, W, ...) of the MSI.
+    """
+    lr_transform = hsi.ground.geotransform
+    hr_transform = msi.ground.geotransform
+    if lr_transform is None or hr_transform is None or not _are_same(hsi.ground, msi.ground):
+        return Windows()
+    grid = HsiGrid.of_geotransforms(lr_transform, hr_transform)
+    ratio = round(float(grid.matrix[0, 0]))
+    corners = _corners(lr_shape)
+    apart = corners @ grid.matrix.T + grid.origin - (ratio * corners + np.rint(grid.origin))
+    if ratio > LEAST_RATIO and np.abs(apart).max() < ROUNDING:
+        return _whole_windows(
+            ratio,
+            np.rint(grid.origin).astype(int),
+            lr_shape,
+            hr_shape,
+        )
+    return _margin_window(
+        grid,
+        lr_shape,
+        hr_shape,
+    )
+
+
+def _whole_windows(
+    ratio: int,
+    origin: np.ndarray,
+    lr_shape: tuple[int, ...],
+    hr_shape: tuple[int, ...],
+) -> Windows:
+    """Cut both images to the HSI pixels that lie within the MSI as a whole."""
+    lr_size = np.array(lr_shape[:2])
+    hr_size = np.array(hr_shape[:2])
+    first = np.maximum(0, -(origin // ratio))
+    last = np.minimum(lr_size, (hr_size - origin) // ratio)
+    size = last - first
+    # No ground in common: that is refused elsewhere, with its reason.
+    if size.min() < 1:
+        return Windows()
+    of_hsi = None
+    if np.any(size < lr_size):
+        of_hsi = (int(first[0]), int(first[1]), int(size[0]), int(size[1]))
+    of_msi = None
+    if np.any(size * ratio < hr_size):
+        top, left = (int(place) for place in origin + ratio * first)
+        of_msi = (top, left, int(size[0]) * ratio, int(size[1]) * ratio)
+    return Windows(of_hsi=of_hsi, of_msi=of_msi)
+
+
+def _margin_window(
+    grid: HsiGrid,
+    lr_shape: tuple[int, ...],
+    hr_shape: tuple[int, ...],
+) -> Windows:
+    """Cut a much larger MSI to what the HSI covers and a margin."""
+    margin = MARGIN * grid.ratios.max()
+    corners = _corners(lr_shape) @ grid.matrix.T + grid.origin
+    size = np.array(hr_shape[:2])
+    first = np.clip(
+        np.floor(corners.min(axis=0) - margin),
+        0,
+        size,
+    ).astype(int)
+    last = np.clip(
+        np.ceil(corners.max(axis=0) + margin),
+        0,
+        size,
+    ).astype(int)
+    height, width = (int(length) for length in last - first)
+    # Two places, or an MSI that is hardly larger.
+    if height * width == 0 or height * width > WORTH_CUTTING * size.prod():
+        return Windows()
+    return Windows(of_msi=(int(first[0]), int(first[1]), height, width))
 
 
 def _is_plain(
@@ -116,7 +224,7 @@ def _check_overlap(
         "the images share no ground",
         where="pair",
         got=f"HSI {_extent(hsi, lr_shape)}, MSI {_extent(msi, hr_shape)}",
-        hint="are they of one place? If the coordinates are wrong, observe.scale=N goes by the sizes alone",
+        hint="are they of one place? If the coordinates are wrong, data.coordinates=none goes by the sizes alone",
     )
 
 

@@ -9,15 +9,15 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from paddle_umsft.config.data import DEMO_PATH, INDIAN_PINES_PATH, DataConfig
-from paddle_umsft.data.checks import check_cube
-from paddle_umsft.data.cubes import Cube, Role, known_bands, upright, used_bands, used_values
+from paddle_umsft.data.checks import check_cube, to_float32
+from paddle_umsft.data.cubes import Cube, Role, Window, cut_to, known_bands, upright, used_bands, used_values
 from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.indian_pines import read_indian_pines
 from paddle_umsft.data.layout import OpenAxes, divisor_of, pair_layouts
 from paddle_umsft.data.listing import list_scenes, pair_name
 from paddle_umsft.data.masks import check_mask, filled
-from paddle_umsft.data.placing import grid_of_files
+from paddle_umsft.data.placing import common_windows, grid_of_files
 from paddle_umsft.data.readers.base import Request
 from paddle_umsft.data.readers.many import image_name, read_image
 from paddle_umsft.data.readers.table import read_array
@@ -104,18 +104,17 @@ def read_scene(settings: DataConfig, name: Optional[str] = None) -> Scene:
     settings = only.settings
     raw = _read_source(settings)
     in_order = used_bands(raw, settings, name, is_spectral=True)
-    used = used_values(in_order, settings, name)
-    mask = _both_masks(used.mask, _read_mask(settings.mask_hsi, used.values, "data.mask_hsi"))
-    whole = _without_masked(used.values, mask, name)
-    cropped, crop_notes = _crop(whole, settings.crop, name)
-    facts = used.facts
-    if settings.crop is not None:
-        top, left = settings.crop[:2]
-        facts = facts.with_ground(facts.ground.cut(top, left))
+    given = _read_mask(settings.mask_hsi, in_order.values, "data.mask_hsi")
+    # Cut before anything is computed: a crop of a whole scene is to cost no more than itself.
+    cropped, crop_notes = _cropped(in_order, settings.crop, name)
+    if given is not None:
+        given = _crop(given, settings.crop, name)[0]
+    used = used_values(cropped, settings, name)
+    mask = _both_masks(used.mask, given)
     if mask is not None:
-        mask = _crop(mask, settings.crop, name)[0]
-        check_mask(mask, cropped.shape, f"{name}: what holds data of the crop")
-    cube, divisor = _normalise(cropped, settings.normalise, name)
+        check_mask(mask, used.values.shape, f"{name}: what holds data")
+    whole = _without_masked(used.values, mask, name)
+    cube, divisor = _normalise(whole, settings.normalise, name)
     notes = used.notes + crop_notes
     below = int((cube < 0).sum())
     if below > 0:
@@ -130,7 +129,7 @@ def read_scene(settings: DataConfig, name: Optional[str] = None) -> Scene:
         notes=notes,
         band_order=used.band_order,
         mask_hsi=mask,
-        facts=facts,
+        facts=used.facts,
     )
 
 
@@ -161,10 +160,21 @@ def read_pair(settings: DataConfig) -> ImagePair:
         )
     name = pair_name(settings)
     low, high = _read_both(settings)
-    low = used_values(used_bands(low, settings, f"{name}: LR-HSI", is_spectral=True), settings, f"{name}: LR-HSI")
-    high = used_values(used_bands(high, settings, f"{name}: HR-MSI", is_spectral=False), settings, f"{name}: HR-MSI")
-    mask_hsi = _both_masks(low.mask, _read_mask(settings.mask_hsi, low.values, "data.mask_hsi"))
-    mask_msi = _both_masks(high.mask, _read_mask(settings.mask_msi, high.values, "data.mask_msi"))
+    low = used_bands(low, settings, f"{name}: LR-HSI", is_spectral=True)
+    high = used_bands(high, settings, f"{name}: HR-MSI", is_spectral=False)
+    given_hsi = _read_mask(settings.mask_hsi, low.values, "data.mask_hsi")
+    given_msi = _read_mask(settings.mask_msi, high.values, "data.mask_msi")
+    # A tile of a satellite is a hundred times the ground of most HSIs: cut before anything is computed.
+    if settings.coordinates == "auto":
+        windows = common_windows(low.facts, high.facts, low.values.shape, high.values.shape)
+        low = cut_to(low, windows.of_hsi)
+        high = cut_to(high, windows.of_msi)
+        given_hsi = _cut_mask(given_hsi, windows.of_hsi)
+        given_msi = _cut_mask(given_msi, windows.of_msi)
+    low = used_values(low, settings, f"{name}: LR-HSI")
+    high = used_values(high, settings, f"{name}: HR-MSI")
+    mask_hsi = _both_masks(low.mask, given_hsi)
+    mask_msi = _both_masks(high.mask, given_msi)
     # Before the divisor is looked for: what is masked has no say in it either.
     low_values = _without_masked(low.values, mask_hsi, f"{name}: LR-HSI")
     high_values = _without_masked(high.values, mask_msi, f"{name}: HR-MSI")
@@ -176,7 +186,10 @@ def read_pair(settings: DataConfig) -> ImagePair:
         hr_normalise = settings.hr_normalise
     lr_hsi, lr_divisor = _normalise(low_values, lr_normalise, f"{name}: LR-HSI")
     hr_msi, hr_divisor = _normalise(high_values, hr_normalise, f"{name}: HR-MSI")
-    grid, placed = grid_of_files(low.facts, high.facts, lr_hsi.shape, hr_msi.shape, image_name(settings.hr_msi))
+    grid: Optional[HsiGrid] = None
+    placed: tuple[str, ...] = ()
+    if settings.coordinates == "auto":
+        grid, placed = grid_of_files(low.facts, high.facts, lr_hsi.shape, hr_msi.shape, image_name(settings.hr_msi))
     notes = [*low.notes, *high.notes, *placed]
     # PSF and SRF relate the two images: a user should know that they are on two scales.
     if lr_divisor != hr_divisor:
@@ -213,6 +226,17 @@ def _both_masks(one: Optional[np.ndarray], other: Optional[np.ndarray]) -> Optio
     if other is None:
         return one
     return np.asarray(one & other)
+
+
+def _cut_mask(
+    mask: Optional[np.ndarray],
+    window: Optional[Window],
+) -> Optional[np.ndarray]:
+    """Return the part of a mask that its image was cut to."""
+    if mask is None or window is None:
+        return mask
+    top, left, height, width = window
+    return mask[top : top + height, left : left + width]
 
 
 def _read_mask(
@@ -304,6 +328,23 @@ def _read_both(settings: DataConfig) -> tuple[Cube, Cube]:
     return replace(low_cube, notes=low_cube.notes + notes), high_cube
 
 
+def _cropped(
+    cube: Cube,
+    crop: Optional[list[int]],
+    where: str,
+) -> tuple[Cube, tuple[str, ...]]:
+    """Cut a cube with its mask and its place, and say so in a note."""
+    if crop is None:
+        return cube, ()
+    values, notes = _crop(cube.values, crop, where)
+    mask = cube.mask
+    if mask is not None:
+        mask = _crop(mask, crop, where)[0]
+    top, left = crop[:2]
+    facts = cube.facts.with_ground(cube.facts.ground.cut(top, left))
+    return replace(cube, values=values, mask=mask, facts=facts), notes
+
+
 def _crop(
     cube: np.ndarray,
     crop: Optional[list[int]],
@@ -337,4 +378,4 @@ def _normalise(
     divisor = divisor_of(cube, normalise, where)
     # Divided in float64: a 16-bit integer has no exact quotient in float32, and is to be rounded once only.
     divided = cube.astype(np.float64) / divisor
-    return np.ascontiguousarray(divided, dtype=np.float32), divisor
+    return to_float32(divided, where), divisor

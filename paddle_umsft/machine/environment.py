@@ -17,6 +17,9 @@ from pathlib import Path
 
 from paddle_umsft.errors import ConfigError
 
+# OpenMP makes as many threads as it is told to, and ends the process where the system has no more.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+MOST_THREADS = 1024
 CPUINFO = Path("/proc/cpuinfo")
 CGROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _prepared = False  # whether the environment was set before Paddle was loaded
@@ -163,19 +166,35 @@ def prepare_environment(threads: int | None = None) -> bool:
     return True
 
 
+def check_thread_variables() -> None:
+    """Check the numbers of threads that the user has set: far too many end the process within C.
+
+    Raises:
+        ConfigError: One is no number of threads.
+    """
+    for name in THREAD_VARIABLES:
+        # A number for each level of nesting; an empty variable is none.
+        for count in os.environ.get(name, "").split(","):
+            if count and (not count.strip().isdigit() or int(count) > MOST_THREADS):
+                expected = f"at most {MOST_THREADS}"
+                raise ConfigError("number of threads", where=name, expected=expected, got=repr(count))
+
+
 def import_paddle() -> None:
     """Import Paddle without its advice on OMP_NUM_THREADS and on a compiler cache, which nobody asked for.
 
     Raises:
-        ConfigError: Paddle is not installed, or cannot be loaded.
+        ConfigError: Paddle is not installed or cannot be loaded, or a thread variable would end the process.
     """
+    check_thread_variables()
     prepare_environment()
     said = io.StringIO()
     with contextlib.redirect_stderr(said), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="No ccache found")
         try:
             import_module("paddle")
-        except ImportError as error:
+        # Paddle also reads variables of a launch while it is imported, and raises whatever it meets there.
+        except Exception as error:
             raise ConfigError(
                 "Paddle cannot be imported",
                 where="paddle",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -44,6 +45,10 @@ class Screen:
 
 def screen_may_close() -> None:
     """Let a program go on when its output is cut off; called by the tools, once, before they print."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the screen's letters cannot write is shown by its codes.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     if not isinstance(sys.stdout, Screen):
         sys.stdout = cast(TextIO, Screen(sys.stdout))
         sys.stderr = cast(TextIO, Screen(sys.stderr))

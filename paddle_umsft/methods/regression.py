@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+# Keeps the level of an image of nothing but zeros from dividing by zero.
+TINY = 1e-300
 # Singular values below this share of the largest are left out: MSI bands that copy each other get no huge weights.
 RANK_TOLERANCE = 1e-6
 
@@ -25,8 +27,11 @@ def regress(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return least squares weights from (h, w, A) plus a constant to (h, w, B): (A + 1, B)."""
     bands = targets.shape[2]
     wanted = targets.reshape(-1, bands).astype(np.float64)
-    design = with_constant(inputs)
+    # Beside a column of ones the units of the inputs would decide what counts as rounding: about 1, they do not.
+    level = float(np.sqrt(np.mean(np.square(inputs, dtype=np.float64)))) + TINY
+    design = with_constant(inputs / level)
     weights, *_ = np.linalg.lstsq(design, wanted, rcond=RANK_TOLERANCE)
+    weights[:-1] /= level
     return np.asarray(weights)
 
 

@@ -6,6 +6,7 @@ step has a class behind it besides, which can be watched, stopped and resumed: s
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Callable, Optional, Union
@@ -26,6 +27,8 @@ from paddle_umsft.machine.environment import import_paddle
 from paddle_umsft.methods.networks.trained import Trained
 from paddle_umsft.preparation.aligned import MASKED, Back, for_grids
 from paddle_umsft.preparation.below_zero import note_below_zero
+from paddle_umsft.preparation.hot import without_hot
+from paddle_umsft.preparation.same_bands import with_bands_once
 from paddle_umsft.trust.judge import Examined, judged
 
 # Five halvings in the deepest hourglass of uHNTC must leave more than one pixel.
@@ -173,9 +176,9 @@ class Input:
 
     def told_in(self, result: FusionResult) -> FusionResult:
         """The result with what was masked and found, the pair that it is a fusion of, and how far to trust it."""
-        result = replace(result, notes=(*masked_notes(self.observation), *result.notes))
         if self.notes:
-            result = replace(result, notes=(*self.notes, *result.notes), pair=self.observation)
+            pair = result.pair or self.observation
+            result = replace(result, notes=(*self.notes, *result.notes), pair=pair)
         if self.back is not None:
             result = self.back(result)
         result = replace(result, valid=valid_pixels(result.pair or self.observation))
@@ -210,46 +213,79 @@ def input_of(observation: Observation, config: Config) -> Input:
     method = find_method(config.method)
     observation = without_masked(observation)
     clip = config.output.clip
-    if method.prepares:
-        return Input(observation, clip=clip)
     told = masked_notes(observation)
-    if told:
-        told = (MASKED,)
+    observation, hot_notes = _without_hot(observation, config)
+    told += tuple(hot_notes)
+    if not method.needs_paddle:
+        # The networks' weights and plots know the bands by number: they keep them all.
+        observation, same_notes = _with_bands_once(observation)
+        told += tuple(same_notes)
+    if method.prepares:
+        return Input(observation, told, clip)
+    if observation.mask_hsi is not None or observation.mask_msi is not None:
+        told += (MASKED,)
     # Methods that prepare the pair themselves say this by themselves.
     told += tuple(note_below_zero("lr_hsi", observation.lr_hsi) + note_below_zero("hr_msi", observation.hr_msi))
     if not config.preparation.for_all and observation.grid is None:
         return Input(observation, told, clip)
     try:
-        check_cube(observation.lr_hsi, "lr_hsi")
-        check_cube(observation.hr_msi, "hr_msi")
-        check_grids(
-            observation.lr_hsi.shape,
-            observation.hr_msi.shape,
-            observation.scale,
-            observation.grid,
-            minimum=1,
-        )
+        _check(observation)
         gridded = for_grids(observation, config.subspace, config.preparation)
     except UmsftError:
         if observation.grid is not None:
             raise
         # What cannot be examined, the method judges by its own rules.
         return Input(observation, told, clip)
-    examined: Optional[Examined] = None
-    degradations = gridded.degradations
-    if degradations is not None:
-        examined = Examined(
-            found=gridded.found,
-            psf=degradations.psf,
-            srf=degradations.srf,
-            border=degradations.border,
-        )
+    examined = Examined(
+        found=gridded.found,
+        psf=gridded.psf,
+        srf=gridded.srf,
+        border=gridded.border,
+        trusted=gridded.trusted,
+    )
     return Input(
         observation=gridded.observation,
         notes=told + gridded.notes,
         clip=clip,
         examined=examined,
         back=gridded.back,
+    )
+
+
+def _without_hot(observation: Observation, config: Config) -> tuple[Observation, list[str]]:
+    """The pair without hot pixels, if these may be looked for and it is one at all; methods refuse what is none."""
+    if not config.preparation.outliers:
+        return observation, []
+    try:
+        _check(observation)
+    except UmsftError:
+        return observation, []
+    return without_hot(observation)
+
+
+def _with_bands_once(observation: Observation) -> tuple[Observation, list[str]]:
+    """The pair with MSI bands that say the same taken as one, if it is a pair at all."""
+    try:
+        _check(observation)
+    except UmsftError:
+        return observation, []
+    return with_bands_once(observation)
+
+
+def _check(observation: Observation) -> None:
+    """Refuse what is no pair of images.
+
+    Raises:
+        DataError: Wrong number of axes, sizes that do not agree, values not finite or all alike.
+    """
+    check_cube(observation.lr_hsi, "lr_hsi")
+    check_cube(observation.hr_msi, "hr_msi")
+    check_grids(
+        observation.lr_hsi.shape,
+        observation.hr_msi.shape,
+        observation.scale,
+        observation.grid,
+        minimum=1,
     )
 
 
@@ -266,12 +302,28 @@ def run_method(observation: Observation, config: Config, on_record: Optional[OnR
         DataError: If the images cannot be fused.
     """
     method = find_method(config.method)
-    if method.needs_paddle:
-        import_paddle()
-    fuse = imported(method.fuse)
-    given = input_of(observation, config)
-    result: FusionResult = fuse(given.observation, method.settings(config), seed=config.seed, on_record=on_record)
+    with surroundings(method):
+        fuse = imported(method.fuse)
+        given = input_of(observation, config)
+        result: FusionResult = fuse(given.observation, method.settings(config), seed=config.seed, on_record=on_record)
     return given.told_in(result)
+
+
+def surroundings(method: Method) -> AbstractContextManager[None]:
+    """Return what a method computes in: Paddle's global state set for it, and the caller's as it was afterwards.
+
+    Args:
+        method: One that does without Paddle computes in whatever there is.
+
+    Raises:
+        ConfigError: Paddle is missing.
+    """
+    if not method.needs_paddle:
+        return nullcontext()
+    import_paddle()
+    from paddle_umsft.methods.networks.callers_state import callers_state_kept
+
+    return callers_state_kept()
 
 
 def start_trained(observation: Observation, config: Config, *, weights: bool = True) -> Trained:

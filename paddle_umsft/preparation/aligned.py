@@ -10,6 +10,7 @@ from typing import Optional
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.cameras.psf import box_psf
 from paddle_umsft.cameras.spatial import SpatialDegradation
@@ -27,6 +28,8 @@ NEIGHBOURHOOD = 1.0
 # Keeps the mean finite where no pixel of a neighbourhood is trusted.
 LEAST_WEIGHT = 1e-9
 CUBIC = 3
+# Share of trusted LR pixels in one that was interpolated from which on it is one itself.
+ALL_TRUSTED = 0.9
 
 INTERPOLATED = "this method knows no places between the grids: the HSI was interpolated to where the MSI lies"
 RESAMPLED = (
@@ -48,14 +51,20 @@ class Gridded:
         observation: The pair, the very one where nothing was found.
         notes: What a user should know of it.
         found: What was found, for programs.
-        degradations: PSF and SRF of the pair; None: there are too few pixels to tell.
+        psf: (k, k) of the pair as it is laid out; None: interpolation has made another one of it, or nobody knows.
+        srf: (M, C); None: there are too few pixels to tell, or nobody has looked.
+        border: What lies beyond the picture.
+        trusted: (h, w) LR pixels that show the scene as it is; None: all.
         back: Brings a result to the pixels of the MSI that was given; None: it lies there.
     """
 
     observation: Observation
     notes: tuple[str, ...] = ()
     found: dict[str, object] = field(default_factory=dict)
-    degradations: Optional[Degradations] = None
+    psf: Optional[np.ndarray] = None
+    srf: Optional[np.ndarray] = None
+    border: Border = "wrap"
+    trusted: Optional[np.ndarray] = None
     back: Optional[Back] = None
 
 
@@ -70,8 +79,12 @@ def _filled(lr_hsi: np.ndarray, trusted: np.ndarray) -> np.ndarray:
     return np.where(trusted[..., None], lr_hsi, total / weight[..., None])
 
 
-def _moved(lr_hsi: np.ndarray, placement: Placement) -> np.ndarray:
-    """(h, w, C) LR-HSI as it would be if it lay where the MSI's grid says."""
+def _moved(
+    lr_hsi: np.ndarray,
+    placement: Placement,
+    beyond: str = "nearest",
+) -> np.ndarray:
+    """(h, w, C) LR-HSI as it would be if it lay where the MSI's grid says; `beyond`: what it is where it ends."""
     height, width, bands = lr_hsi.shape
     scale = placement.scale
     origins = placement.origins((height * scale, width * scale))
@@ -82,7 +95,7 @@ def _moved(lr_hsi: np.ndarray, placement: Placement) -> np.ndarray:
     index = np.moveaxis((middles - (scale - 1) / 2) / scale, 2, 0)
     moved = np.empty((height, width, bands))
     for band in range(bands):
-        moved[..., band] = map_coordinates(lr_hsi[..., band], index, order=CUBIC, mode="nearest")
+        moved[..., band] = map_coordinates(lr_hsi[..., band], index, order=CUBIC, mode=beyond)
     return moved
 
 
@@ -184,7 +197,7 @@ def for_grids(
     else:
         prepared, degradations = examine(observation, settings, preparation)
     if not prepared.found:
-        return Gridded(_with_border(observation, degradations), degradations=degradations)
+        return _told(Gridded(_with_border(observation, degradations)), degradations)
     notes = list(prepared.notes)
     back: Optional[Back] = None
     if prepared.layout is not None:
@@ -196,10 +209,31 @@ def for_grids(
         notes.append(note)
     if not prepared.own_trust.all():
         notes.append(FILLED)
-    return Gridded(
+    trusted = prepared.use_trust
+    if prepared.placement is not None and prepared.layout is None:
+        moved = _moved(trusted[:, :, None].astype(np.float64), prepared.placement, "constant")
+        trusted = moved[:, :, 0] > ALL_TRUSTED
+    gridded = Gridded(
         observation=_with_border(on_the_grid(prepared), degradations),
         notes=tuple(notes),
         found=prepared.found,
-        degradations=degradations,
+        trusted=trusted,
         back=back,
+    )
+    gridded = _told(gridded, degradations)
+    if prepared.placement is not None:
+        # Interpolation has made another PSF of it.
+        gridded = replace(gridded, psf=None)
+    return gridded
+
+
+def _told(gridded: Gridded, degradations: Optional[Degradations]) -> Gridded:
+    """A pair with what was found of its cameras; as it is where nobody has looked."""
+    if degradations is None:
+        return gridded
+    return replace(
+        gridded,
+        psf=degradations.psf,
+        srf=degradations.srf,
+        border=degradations.border,
     )

@@ -219,6 +219,7 @@ class BorderEquations:
         self.count = int(self.trusted.sum()) * hr_msi.shape[2]
         self.level = float(np.sqrt(np.mean(self.pixels[self.trusted] ** 2)))
         self._placements: dict[tuple[int, int], _Placement] = {}
+        self._msi_strips: dict[int, np.ndarray] = {}
         self._weigh(np.ones(len(self.pixels)))
 
     def window(self, family: Family) -> int:
@@ -239,19 +240,33 @@ class BorderEquations:
             )
         return self._placements[axis, size]
 
+    def _strips(self, image: np.ndarray, size: int) -> np.ndarray:
+        """(rows, k, W * M): the HR rows under the taps of every LR row in use; those of the MSI are kept at hand."""
+        is_msi = image is self.hr_msi
+        if is_msi and size in self._msi_strips:
+            return self._msi_strips[size]
+        positions = seen_positions(size, self.scale, len(image), self.border)
+        strips = image.reshape(len(image), -1)[positions[self.rows]]
+        if is_msi:
+            self._msi_strips = {size: strips}
+        return np.asarray(strips)
+
     def _blurred(self, psf: np.ndarray, image: np.ndarray) -> np.ndarray:
         """(n, M): the LR pixels in use of (H, W, M) behind a kernel."""
         height, width, bands = image.shape
         down = self._placement(0, len(psf))
         across = self._placement(1, len(psf))
-        out = np.zeros((len(self.rows), bands, len(self.columns)))
-        flat = image.reshape(height, -1)
-        for row_taps, column_taps in _terms(psf):
-            narrow = down.matrix(row_taps) @ flat
-            narrow = narrow.reshape(-1, width, bands)
-            out += np.tensordot(narrow, across.matrix(column_taps), axes=(1, 1))  # (rows, M, w)
-        pixels: np.ndarray = out.transpose(0, 2, 1).reshape(-1, bands)
-        return pixels
+        terms = _terms(psf)
+        column_maps = np.stack([across.matrix(column_taps) for _, column_taps in terms])  # (terms, w, W)
+        if len(terms) == 1:
+            narrow = down.matrix(terms[0][0]) @ image.reshape(height, -1)  # (rows, W * M)
+        else:
+            # Several terms look at the same rows, which are a small part of a large picture.
+            narrow = np.stack([row_taps for row_taps, _ in terms]) @ self._strips(image, len(psf))
+        narrow = narrow.reshape(-1, len(terms), width, bands).transpose(0, 3, 1, 2)
+        lines = narrow.reshape(-1, len(terms) * width)  # (rows * M, terms * W)
+        seen = lines @ column_maps.transpose(0, 2, 1).reshape(-1, len(self.columns))  # (rows * M, w)
+        return np.asarray(seen.reshape(-1, bands, len(self.columns)).transpose(0, 2, 1).reshape(-1, bands))
 
     def _inside(self, psf: np.ndarray) -> np.ndarray:
         """(n,): how much of each LR pixel's PSF lies on the picture; 1 if the picture wraps around."""

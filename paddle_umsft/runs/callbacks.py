@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
+import os
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Optional
 
 from tqdm import tqdm
@@ -14,6 +17,7 @@ from paddle_umsft.data.masks import judged_pixels
 from paddle_umsft.data.records import POSITION_KEYS, Record
 from paddle_umsft.errors import CheckpointError, DataError
 from paddle_umsft.machine.files import write_csv
+from paddle_umsft.machine.plain_files import open_plain
 from paddle_umsft.methods.networks.trained import main_stage, steps_done, steps_total
 from paddle_umsft.metrics import evaluate
 from paddle_umsft.metrics.figures import words_of
@@ -110,10 +114,9 @@ class History(Callback):
     def on_start(self, run: SceneRun) -> None:
         self._path = run.folder / HISTORY
         done = steps_done(run.method)
-        if done and self._path.is_file():
-            with self._path.open(newline="", encoding="utf-8") as file:
-                rows = [_numbers(row) for row in csv.DictReader(file)]
+        if done and os.path.lexists(self._path):
             # A kill in the midst of a write can leave half a line behind.
+            rows = _read_rows(self._path, run)
             self.records = [row for row in rows if isinstance(row.get("step"), int) and row["step"] <= done]
         for record in self.records:
             self._note_columns(record)
@@ -155,6 +158,19 @@ class History(Callback):
     def on_end(self, run: SceneRun) -> None:
         with suppress(OSError):  # said by on_record, where a row was lost
             self._file.close()
+
+
+def _read_rows(path: Path, run: SceneRun) -> list[Record]:
+    """Return the records of a history.csv as far as it is one; nothing that is computed depends on them."""
+    rows: list[Record] = []
+    try:
+        with open_plain(path) as file:
+            # A letter that is no UTF-8 spoils its own row alone.
+            text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
+            rows.extend(_numbers(row) for row in csv.DictReader(text))
+    except (OSError, csv.Error) as error:
+        run.log.warning("warning    %s is damaged (%s): rows before this step are lost", path, error)
+    return rows
 
 
 def _numbers(row: dict[str, str]) -> Record:

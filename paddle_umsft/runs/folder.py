@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from paddle_umsft.data.facts import BandFacts
 from paddle_umsft.data.scene import Case, FusionResult, Observation
 from paddle_umsft.errors import CheckpointError, ConfigError, DataError
 from paddle_umsft.machine.files import write_csv, write_text, write_whole
+from paddle_umsft.machine.plain_files import is_own_folder, is_plain, read_json
 from paddle_umsft.runs.summary import mean_row, scene_rows
 from paddle_umsft.runs.writers.product import Product, make_product
 from paddle_umsft.runs.writers.table import FORMATS, write_product
@@ -29,7 +29,9 @@ LOG = "log.txt"
 CHECKPOINT_STATE = "state.json"
 # The way out of whatever cannot be written within a run.
 OUTPUT_HINT = "choose another --output"
-_CHECKPOINT = re.compile(r"iter_(\d+)$")
+# A checkpoint that makes room for one of the same number, until that is in its place.
+SUPERSEDED = ".old"
+_CHECKPOINT = re.compile(rf"iter_(\d+)({re.escape(SUPERSEDED)})?$")
 
 
 def check_writable(folder: Path) -> None:
@@ -169,30 +171,39 @@ def write_history(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
 def read_metrics(folder: Path) -> Optional[dict[str, Any]]:
     """metrics.json of a finished scene; None if the scene is not finished."""
     try:
-        content = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        return read_json(folder / METRICS)
     except (OSError, ValueError):
         return None
-    if not isinstance(content, dict):
-        return None
-    return content
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """Checkpoints of a scene's folder, oldest first."""
-    found: dict[int, Path] = {}
+    """Checkpoints of a scene's folder, oldest first; links are none."""
+    found: dict[tuple[int, bool], Path] = {}
     for path in folder.glob("iter_*"):
         match = _CHECKPOINT.match(path.name)
-        if match is not None and path.is_dir():
-            found[int(match[1])] = path
+        if match is not None and is_own_folder(path):
+            # One that was to be superseded is older than its successor.
+            found[int(match[1]), match[2] is None] = path
     # By number: iter_1000 comes after iter_200.
-    return [found[iteration] for iteration in sorted(found)]
+    return [found[order] for order in sorted(found)]
 
 
 def scene_folders(folder: Path) -> list[Path]:
-    """Folders within that of a run: its scenes."""
+    """Folders within that of a run: its scenes; links are none."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.is_dir())
+    return sorted(path for path in folder.iterdir() if is_own_folder(path))
+
+
+def check_own_folder(folder: Path) -> None:
+    """Check that a scene's folder is a folder of its own, or that there is none yet.
+
+    Raises:
+        DataError: It is a link, or a file: results would land elsewhere.
+    """
+    if os.path.lexists(folder) and not is_own_folder(folder):
+        got = "a link or a file of that name"
+        raise DataError("the scene's folder cannot be used", where=folder, got=got, hint="move it away")
 
 
 def _digest_begun_with(scene: Path) -> Optional[str]:
@@ -202,10 +213,9 @@ def _digest_begun_with(scene: Path) -> Optional[str]:
         return str(metrics.get("config"))
     for checkpoint in reversed(list_checkpoints(scene)):
         try:
-            state = json.loads((checkpoint / CHECKPOINT_STATE).read_text(encoding="utf-8"))
-            return str(state["config"])
-        except (OSError, ValueError, KeyError, TypeError):  # damaged: said when it is loaded
-            return None
+            return str(read_json(checkpoint / CHECKPOINT_STATE)["config"])
+        except (OSError, ValueError, KeyError):  # damaged: said when it is loaded, and an older one tells as well
+            continue
     return None
 
 
@@ -216,7 +226,7 @@ def check_configuration(scene: Path, config: Config) -> None:
         CheckpointError: If it does.
     """
     found = _digest_begun_with(scene)
-    if found is not None and found != config.digest():
+    if found is not None and not config.is_digest(found):
         hint = "resume it without -o, or start a new run with another output.name"
         raise CheckpointError("begun with another configuration", where=scene, hint=hint)
 
@@ -231,11 +241,15 @@ def keep_configuration(folder: Path, config: Config) -> None:
     """
     path = folder / CONFIG
     try:
-        same = path.is_file() and load_config(path).digest() == config.digest()
+        kept = load_config(path) if is_plain(path) else None
     except ConfigError:
-        same = False
-    if not same:
+        kept = None
+    if kept is None or kept.digest() != config.digest():
         write_text(path, config.to_yaml(), hint=OUTPUT_HINT)
+    elif kept.data != config.data:
+        # The same data under another path: the next `--resume` should find them there.
+        moved = kept.model_copy(update={"data": config.data})
+        write_text(path, moved.to_yaml(), hint=OUTPUT_HINT)
 
 
 def finished_scenes(folder: Path) -> dict[str, dict[str, Any]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from paddle_umsft.errors import DataError
+from paddle_umsft.machine.plain_files import NOT_PLAIN, is_plain
 from paddle_umsft.runs.folder import LOG
 
 LOGGER = "paddle_umsft"
@@ -40,7 +43,10 @@ def logging_to(folder: Path, debug: bool) -> Iterator[logging.Logger]:
     handlers: list[logging.Handler] = [screen]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = LogFile(folder / LOG, encoding="utf-8")
+        if os.path.lexists(folder / LOG) and not is_plain(folder / LOG):
+            raise OSError(errno.EINVAL, f"{LOG} is {NOT_PLAIN}")
+        # Names of files that are no UTF-8 are written as their bytes.
+        file = LogFile(folder / LOG, encoding="utf-8", errors="backslashreplace")
         file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         handlers.append(file)
     except OSError as error:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from paddle_umsft.config.run import Config
+from paddle_umsft.machine.plain_files import is_plain
 from paddle_umsft.machine.versions import versions
 from paddle_umsft.metrics.figures import MISSING
 
@@ -132,7 +133,7 @@ def picture_of(
 
 def thumbnail(path: Path) -> Optional[str]:
     """Return a picture file, made smaller, as a data URI; None where there is none."""
-    if not path.is_file():
+    if not is_plain(path):
         return None
     import cv2
 

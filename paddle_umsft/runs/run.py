@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
@@ -12,9 +13,10 @@ from typing import Optional
 from paddle_umsft.cameras.psf import check_psf_type
 from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
-from paddle_umsft.data.listing import list_scenes
+from paddle_umsft.data.listing import SceneEntry, list_scenes
 from paddle_umsft.errors import CheckpointError, ConfigError, StoppedError, UmsftError
 from paddle_umsft.machine.failures import in_one_line
+from paddle_umsft.machine.plain_files import is_plain
 from paddle_umsft.methods.table import find_method
 from paddle_umsft.metrics import find_convention
 from paddle_umsft.runs.folder import (
@@ -29,8 +31,12 @@ from paddle_umsft.runs.folder import (
     scene_folders,
     write_summary,
 )
+from paddle_umsft.runs.lock import only_run_in
+from paddle_umsft.runs.log import LOGGER
 from paddle_umsft.runs.report import write_run_report
 from paddle_umsft.runs.scene import SceneOutcome, fuse_scene
+from paddle_umsft.runs.shown import only_a_warning
+from paddle_umsft.runs.stopping import termination_is_heard
 from paddle_umsft.runs.writers.table import check_format
 
 # What paddle.distributed.launch tells each of its processes.
@@ -42,11 +48,14 @@ def share_of_work() -> tuple[int, int]:
     """(rank, size) of this process among those started by paddle.distributed.launch; (0, 1) alone."""
     rank = os.environ.get(RANK_VARIABLE, "0")
     size = os.environ.get(SIZE_VARIABLE, "1")
+    where = f"{RANK_VARIABLE}, {SIZE_VARIABLE}"
     try:
-        return int(rank), max(int(size), 1)
+        share = int(rank), max(int(size), 1)
     except ValueError:
-        where = f"{RANK_VARIABLE}, {SIZE_VARIABLE}"
         raise ConfigError("not numbers", where=where, got=f"{rank}, {size}") from None
+    if not 0 <= share[0] < share[1]:
+        raise ConfigError("no such share of the work", where=where, expected="0 <= rank < size", got=f"{rank}, {size}")
+    return share
 
 
 def fuse_all(
@@ -67,11 +76,26 @@ def fuse_all(
         debug: More in the log.
 
     Raises:
-        StoppedError: If the user stopped it.
+        StoppedError: If the user or the system stopped it.
         CheckpointError: If the folder holds scenes made with another configuration.
+        DataError: If another run is at work in the folder.
         UmsftError: If there is no scene at all, or the only one fails.
     """
     entries = list_scenes(config.data)
+    rank, size = share_of_work()
+    with termination_is_heard(), only_run_in(folder, rank, size):
+        return _fuse_share(entries, config, folder, quiet=quiet, debug=debug)
+
+
+def _fuse_share(
+    entries: Sequence[SceneEntry],
+    config: Config,
+    folder: Path,
+    *,
+    quiet: bool,
+    debug: bool,
+) -> list[SceneOutcome]:
+    """Fuse the scenes that are this process's, the folder being its own."""
     rank, size = share_of_work()
     for scene in scene_folders(folder):
         check_configuration(scene, config)
@@ -87,22 +111,43 @@ def fuse_all(
                 print(f"{entry.name}: finished before, skipped")
         except StoppedError:
             raise
-        except UmsftError as error:
+        except Exception as failure:
             if len(entries) == 1:
                 raise
             if debug:
                 traceback.print_exc()
+            error = _of_one_line(failure)
             print(f"{entry.name} failed: {error}", file=sys.stderr)
             outcome = SceneOutcome(entry.name, error=error)
         outcomes.append(outcome)
-        try:
-            write_overview(folder, config, outcomes)
-            unwritten = None
-        except UmsftError as error:
-            unwritten = error  # the scenes to come matter more, and after the next one it is tried again
+        if not outcome.skipped:
+            unwritten = _overview_refused(folder, config, outcomes)
+    if outcomes and all(outcome.skipped for outcome in outcomes):
+        # Once for all that were finished before: after each of them it would read all others once more.
+        unwritten = _overview_refused(folder, config, outcomes)
     if unwritten is not None:
         raise unwritten
     return outcomes
+
+
+def _of_one_line(failure: Exception) -> UmsftError:
+    """Return any failure of a scene as one line: one odd scene does not end a folder of them."""
+    if isinstance(failure, UmsftError):
+        return failure
+    return UmsftError(
+        "a mistake of the program",
+        got=f"{type(failure).__name__}: {failure}",
+        hint="--debug shows where; please report it",
+    )
+
+
+def _overview_refused(folder: Path, config: Config, outcomes: Sequence[SceneOutcome]) -> Optional[UmsftError]:
+    """Write the overview; return why it cannot be: the scenes to come matter more, and it is tried again."""
+    try:
+        write_overview(folder, config, outcomes)
+    except UmsftError as error:
+        return error
+    return None
 
 
 def write_overview(folder: Path, config: Config, outcomes: Sequence[SceneOutcome]) -> None:
@@ -118,7 +163,8 @@ def write_overview(folder: Path, config: Config, outcomes: Sequence[SceneOutcome
         while written != (now := set(finished_scenes(folder))):
             write_summary(folder)
             if config.output.figures:
-                write_run_report(folder, config, failed)
+                with only_a_warning("page of the run", logging.getLogger(LOGGER)):
+                    write_run_report(folder, config, failed)
             written = now
 
 
@@ -161,7 +207,7 @@ def open_run(
         extra.append(f"runtime.device={device}")
     if resume is not None:
         folder = Path(resume).expanduser()
-        if not (folder / CONFIG).is_file():
+        if not is_plain(folder / CONFIG):
             hint = "give the folder of the run, such as output/demo"
             raise CheckpointError("no run to resume: no config.yml in there", where=folder, hint=hint)
         if config_name is not None:

@@ -22,12 +22,17 @@ from paddle_umsft.runs.folder import (
     METRICS,
     OUTPUT_HINT,
     check_configuration,
+    check_own_folder,
     keep_configuration,
+    list_checkpoints,
     read_metrics,
     save_arrays,
     write_history,
 )
+from paddle_umsft.runs.inputs import Facts, check_same_input, input_facts, keep_input, kept_input
 from paddle_umsft.runs.log import logging_to
+from paddle_umsft.runs.results import FILES, damage, result_sums
+from paddle_umsft.runs.shown import close_curves, open_curves, show_finished
 from paddle_umsft.runs.trust import log_verdict, save_expected_error, weighed_by_truth, with_verdict
 from paddle_umsft.runs.writers.table import settled_format
 
@@ -135,25 +140,36 @@ def fuse_scene(
     quiet: bool = False,
     debug: bool = False,
 ) -> SceneOutcome:
-    """Fuse one scene and write its folder; metrics.json comes last and means that the scene is finished.
+    """Fuse one scene and write its folder; metrics.json comes after the results and means that the scene is finished.
+
+    A scene that is finished already is not fused again, unless a result is no longer what was written.
 
     Raises:
         StoppedError: If the user stopped it; a checkpoint was saved where the method has any.
+        DataError: If the data are no longer those that the folder was begun with.
         UmsftError: If the scene cannot be read or fused, or results cannot be written.
     """
-    finished = read_metrics(folder)
+    check_own_folder(folder)
     check_configuration(folder, config)
+    finished = read_metrics(folder)
+    seen = _input_of(entry, config, folder, is_finished=finished is not None)
+    damaged = None
     if finished is not None:
-        return SceneOutcome(
-            name=entry.name,
-            metrics=finished,
-            skipped=True,
-        )
+        damaged = damage(folder, finished, config)
+        if damaged is None:
+            return SceneOutcome(
+                name=entry.name,
+                metrics=finished,
+                skipped=True,
+            )
     case = make_case(entry, config)
     method = find_method(config.method)
     check_minimum_size(case.observation.shape, method.smallest)
     with logging_to(folder, debug) as log:
         keep_configuration(folder, config)
+        keep_input(folder, seen)
+        if damaged is not None:
+            log.warning("finished before, but %s: made again", damaged)
         for line in case_lines(case, config):
             log.info("%s", line)
         metrics = _fuse_and_write(case, config, folder, log, quiet)
@@ -163,6 +179,30 @@ def fuse_scene(
     return SceneOutcome(name=entry.name, metrics=metrics)
 
 
+def _input_of(
+    entry: SceneEntry,
+    config: Config,
+    folder: Path,
+    *,
+    is_finished: bool,
+) -> Facts:
+    """Return what is to be kept of a scene's data, which must be what its folder was begun with.
+
+    Raises:
+        DataError: They have changed, or cannot be read.
+    """
+    kept = kept_input(folder)
+    trusted = None
+    if is_finished:
+        trusted = kept
+    seen = input_facts(entry, config, trusted)
+    # Where nothing was done yet, what was wrong with the data may have been mended.
+    begun = is_finished or list_checkpoints(folder)
+    if begun and kept is not None:
+        check_same_input(folder, kept, seen)
+    return seen
+
+
 def _fuse_and_write(
     case: Case,
     config: Config,
@@ -170,10 +210,10 @@ def _fuse_and_write(
     log: logging.Logger,
     quiet: bool,
 ) -> dict[str, Any]:
-    """Fuse and write everything, metrics.json last; return its content."""
-    from paddle_umsft.runs.visualdl import add_finished, open_log  # brings matplotlib along
-
-    writer = open_log(folder, log) if config.output.visualdl else None
+    """Fuse and write everything; return the content of metrics.json."""
+    writer = None
+    if config.output.visualdl:
+        writer = open_curves(folder, log)
     try:
         result = _fuse(case, config, folder, log, writer, quiet)
         metrics = assess(case, result, config)
@@ -185,15 +225,11 @@ def _fuse_and_write(
             log.warning("note       %s", note)
         save_arrays(folder, case, result, format)
         if config.output.trust:
-            save_expected_error(folder, result)
-        if config.output.figures:
-            from paddle_umsft.runs.pictures import write_pictures
-
-            write_pictures(case, result, metrics, config, folder)
-        if writer is not None:
-            add_finished(writer, case, result, metrics, config)
+            save_expected_error(folder, case.observation, result, format)
+        # What comes after this can no longer cost the scene: it is finished.
+        metrics[FILES] = result_sums(folder)
+        write_json(folder / METRICS, metrics, hint=OUTPUT_HINT)
+        show_finished(case, result, metrics, config, folder, log, writer)
     finally:
-        if writer is not None:
-            writer.close()
-    write_json(folder / METRICS, metrics, hint=OUTPUT_HINT)
+        close_curves(writer, log)
     return metrics

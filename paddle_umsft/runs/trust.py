@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from paddle_umsft.data.scene import FusionResult
-from paddle_umsft.runs.folder import save_array
+from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.runs.folder import OUTPUT_HINT, save_array
+from paddle_umsft.runs.writers.beside import ERROR, write_beside
+from paddle_umsft.runs.writers.table import FORMATS
 from paddle_umsft.trust.reasons import about_truth
 
-EXPECTED_ERROR = "expected_error.npy"
 VERDICT = "verdict"
 # What decides, where there is a truth, whether a result is better than interpolation.
 FIGURE = "PSNR"
@@ -75,7 +76,27 @@ def log_verdict(result: FusionResult, log: logging.Logger) -> None:
         log.warning("note       %s", note)
 
 
-def save_expected_error(folder: Path, result: FusionResult) -> None:
-    """Write expected_error.npy, float32 (H, W, C), in the units of the cube."""
-    if result.trust is not None:
-        save_array(folder / EXPECTED_ERROR, result.trust.expected.cube())
+def save_expected_error(
+    folder: Path,
+    observation: Observation,
+    result: FusionResult,
+    format: str,
+) -> None:
+    """Write expected_error.npy, float32 (H, W, C), in the units of the cube.
+
+    Beside a product for other programs lies the expected error of that, in its units, and its mask.
+
+    Args:
+        folder: The scene's.
+        observation: What was fused.
+        result: What the method returned, judged.
+        format: That of the cube, one of `runs.writers.table.FORMATS`.
+
+    Raises:
+        DataError: Something cannot be written.
+    """
+    if result.trust is None:
+        return
+    save_array(folder / f"{ERROR}.npy", result.trust.expected.cube())
+    if FORMATS[format].is_product:
+        write_beside(folder, "", result, observation, format, hint=OUTPUT_HINT)

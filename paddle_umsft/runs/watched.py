@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Case, FusionResult
-from paddle_umsft.errors import StoppedError
-from paddle_umsft.methods.table import input_of, start_trained
+from paddle_umsft.methods.table import find_method, input_of, surroundings
 from paddle_umsft.runs.callbacks import Checkpoints, Evaluation, History, Progress
-from paddle_umsft.runs.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from paddle_umsft.runs.checkpoint import save_checkpoint
+from paddle_umsft.runs.resuming import start_or_resume
+from paddle_umsft.runs.shown import Harmless
+from paddle_umsft.runs.stopping import stop_between_steps
 from paddle_umsft.runs.watching import Callback, SceneRun
 
 
 def fuse_watched(
     case: Case, config: Config, folder: Path, log: logging.Logger, writer: Any, quiet: bool
 ) -> FusionResult:
-    """Fuse, going on from the folder's newest checkpoint if there is one.
+    """Fuse, going on from the folder's newest whole checkpoint if there is one.
 
     Raises:
-        CheckpointError: If that checkpoint is damaged or belongs to something else.
+        CheckpointError: If that checkpoint belongs to something else.
         StoppedError: If the user stopped it; a checkpoint was saved first.
     """
-    checkpoint = latest_checkpoint(folder)
-    resumed = checkpoint is not None
+    with surroundings(find_method(config.method)):
+        return _fuse(case, config, folder, log, writer, quiet)
+
+
+def _fuse(case: Case, config: Config, folder: Path, log: logging.Logger, writer: Any, quiet: bool) -> FusionResult:
     given = input_of(case.observation, config)
-    method = start_trained(given.observation, config, weights=not resumed)
-    if checkpoint is not None:
-        load_checkpoint(checkpoint, method, config)
-        log.info("resumed    %s", checkpoint)
-    for line in method.announce(resumed=resumed):
+    started = start_or_resume(given.observation, config, folder, log)
+    method = started.method
+    for line in method.announce(resumed=started.resumed):
         log.info("%s", line)
     run = SceneRun(case=case, config=config, folder=folder, method=method, log=log)
     history = History()
@@ -56,47 +55,20 @@ def _callbacks(history: History, writer: Any, quiet: bool) -> list[Callback]:
     if writer is not None:
         from paddle_umsft.runs.visualdl import VisualDl
 
-        callbacks.append(VisualDl(writer))
+        callbacks.append(Harmless(VisualDl(writer), "curves"))
     callbacks += [Checkpoints(), Progress(quiet)]
     return callbacks
 
 
 def _step_through(run: SceneRun, callbacks: list[Callback]) -> None:
     """Do all steps that are left; an interrupt is heard between two of them."""
-    with stop_between_steps(run.log) as asked_to_stop:
+    with stop_between_steps(run.log) as error_to_stop_with:
         for record in run.method.run():
             run.metrics = {}
             for callback in callbacks:
                 callback.on_record(record, run)
-            if asked_to_stop():
+            error = error_to_stop_with()
+            if error is not None:
                 saved = save_checkpoint(run.folder, run.method, run.config)
                 run.log.info("interrupted; saved %s", saved)
-                raise StoppedError("interrupted", where=run.folder)
-
-
-@contextmanager
-def stop_between_steps(log: logging.Logger) -> Iterator[Callable[[], bool]]:
-    """Hold Ctrl-C (and a plain kill) back until the step at hand is whole: half a step cannot be saved.
-
-    A second one stops at once, and loses what came after the last checkpoint.
-
-    Yields:
-        A function that tells whether to stop.
-    """
-    asked: list[int] = []
-
-    def ask(number: int, frame: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        log.info("stopping after this step; once more to stop at once")
-
-    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
-        yield lambda: False
-        return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+                raise error("interrupted", where=run.folder)

@@ -17,12 +17,7 @@ from paddle_umsft.preparation.noise import band_noise
 from paddle_umsft.preparation.srf_fit import fit_srf
 from paddle_umsft.trust.apart import Ground
 from paddle_umsft.trust.expected import Evidence, expected_error, fine_differences
-from paddle_umsft.trust.linear import (
-    ROUGHNESS_OF_NOISE,
-    common_share,
-    linear_view,
-    roughness,
-)
+from paddle_umsft.trust.linear import common_share, linear_view, noise_behind
 from paddle_umsft.trust.reasons import (
     about_agreement,
     about_belonging,
@@ -31,6 +26,11 @@ from paddle_umsft.trust.reasons import (
     about_support,
 )
 from paddle_umsft.trust.support import is_seen, support_classes
+
+# LR pixels that see less of the picture than this, beyond its border, tell of the border and not of the method.
+WHOLE = 0.95
+# Unless hardly any are left.
+LEAST_USED = 0.25
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,14 @@ class Examined:
         psf: (k, k); None: not known.
         srf: (M, C); None: not known.
         border: What lies beyond the picture.
+        trusted: (h, w) LR pixels that show the scene as it is; None: all.
     """
 
     found: Mapping[str, Any] = field(default_factory=dict)
     psf: Optional[np.ndarray] = None
     srf: Optional[np.ndarray] = None
     border: Any = "wrap"
+    trusted: Optional[np.ndarray] = None
 
 
 def examined_by(result: FusionResult) -> Examined:
@@ -81,10 +83,14 @@ def judged(result: FusionResult, observation: Observation, examined: Optional[Ex
     expected = expected_error(evidence)
     if ground is not None:
         expected = ground.told(expected, result.fused)
-    support = support_classes(is_seen(pair, evidence.srf), pair.wavelengths_nm)
     size = float(np.sqrt(np.mean(expected.bands**2)))
     level = float(np.sqrt(np.mean(expected.light**2)))
     belonging = about_belonging(share)
+    learned: Optional[np.ndarray] = None
+    if belonging.kind == "good":
+        # What was learned of a pair that hardly agrees is no news of a camera.
+        learned = evidence.srf
+    support = support_classes(is_seen(pair, learned), pair.wavelengths_nm)
     reasons: list[Optional[Reason]] = [belonging]
     if belonging.kind != "bad":
         # Of a pair that is none, nothing else can be told.
@@ -117,16 +123,24 @@ def _evidence(
     if psf is None:
         psf = box_psf(pair.scale)
     degrade = result.degrade
+    height, width = pair.lr_hsi.shape[:2]
+    used = np.ones((height, width), dtype=bool)
     if degrade is None:
-        degrade = SpatialDegradation(psf, pair.scale, examined.border).forward
+        operator = SpatialDegradation(psf, pair.scale, examined.border)
+        degrade = operator.forward
+        used = operator.inside((height, width)) > WHOLE
     lr_msi = degrade(pair.hr_msi.astype(np.float32))
     again = degrade(result.fused)
     if ground is not None:
         pair, result = ground.brought(pair, result)
-    used = np.ones(pair.lr_hsi.shape[:2], dtype=bool)
+        used = np.ones(pair.lr_hsi.shape[:2], dtype=bool)
+    if pair.mask_hsi is not None:
+        used &= pair.mask_hsi
+    if examined.trusted is not None:
+        used &= examined.trusted
     if result.held_out is not None:
-        used = np.isfinite(result.held_out).all(axis=2)
-    if not used.any():
+        used &= np.isfinite(result.held_out).all(axis=2)
+    if used.sum() < LEAST_USED * used.size:
         used[:] = True
     srf = examined.srf
     if srf is None:
@@ -134,7 +148,11 @@ def _evidence(
         srf = fit_srf(pair.lr_hsi, lr_msi, pair.supports or whole, wavelengths_nm=pair.wavelengths_nm)
     share, missed = common_share(pair.lr_hsi, lr_msi, used)
     # Noise of the MSI is what its finest differences hold at most, and what nothing explains behind the PSF.
-    behind = roughness(missed) / np.sqrt(ROUGHNESS_OF_NOISE * np.sum(np.square(psf)))
+    white = float(np.sqrt(np.sum(np.square(psf))))
+    behind = noise_behind(missed) / white
+    held_out: Optional[np.ndarray] = None
+    if result.held_out is not None:
+        held_out = np.where(used[:, :, None], result.held_out, np.nan)
     fine = fine_differences(pair.hr_msi)
     evidence = Evidence(
         lr_hsi=pair.lr_hsi,
@@ -143,12 +161,13 @@ def _evidence(
         fused=result.fused,
         again=again,
         srf=srf,
+        white=white,
         linear=linear_view(pair.lr_hsi, lr_msi, used),
         used=used,
         hsi_noise=band_noise(pair.lr_hsi[used]),
         msi_noise=np.minimum(fine[0], behind),
         fine=fine,
-        held_out=result.held_out,
+        held_out=held_out,
     )
     return evidence, share
 

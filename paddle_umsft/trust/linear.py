@@ -21,6 +21,8 @@ MOST_COMPONENTS = 12
 # A value less the mean of its four neighbours: the variance of white noise grows by this.
 NEIGHBOURS = 4
 ROUGHNESS_OF_NOISE = 1.25
+# The median of |x| is this many standard deviations of a Gaussian x.
+MEDIAN_DEVIATION = 0.6745
 # With fewer rows or columns no pixel has neighbours on all sides.
 LEAST_LINES = 3
 
@@ -126,9 +128,10 @@ def common_share(
     lr_msi: np.ndarray,
     used: np.ndarray,
 ) -> tuple[float, np.ndarray]:
-    """How much of the MSI the HSI explains on LR pixels left out: all of it, if they see one scene.
+    """How much of the MSI the HSI explains where it was not fitted: all of it, if they see one scene.
 
-    The HSI's leading principal components stand for its bands, so that chance explains nothing.
+    The HSI's leading principal components stand for its bands, and a quarter of the picture at a time is left out, so
+    that chance explains nothing: neighbours are alike in images of anything, most of all under a wide PSF.
 
     Args:
         lr_hsi: (h, w, C).
@@ -136,7 +139,8 @@ def common_share(
         used: (h, w) LR pixels in use.
 
     Returns:
-        The share, NaN with too few pixels to tell; and (h, w, M) residuals, NaN where a pixel is not in use.
+        The share, NaN with too few pixels to tell; and (h, w, M) residuals at single pixels left out, NaN where a pixel
+        is not in use.
     """
     targets = lr_msi[used].astype(np.float64)  # (n, M)
     pixels = lr_hsi[used].astype(np.float64)  # (n, C)
@@ -151,7 +155,35 @@ def common_share(
     design = with_ones(components)
     _, missed = left_out_residuals(design, targets)
     residuals[used] = missed
-    return explained_share(targets, missed), residuals
+    in_quarters = left_out_by_parts(design, targets, quarters(used.shape)[used])
+    return explained_share(targets, in_quarters), residuals
+
+
+def quarters(shape: tuple[int, ...]) -> np.ndarray:
+    """(h, w) number of the quarter that a pixel lies in."""
+    rows = np.arange(shape[0]) >= shape[0] / 2
+    columns = np.arange(shape[1]) >= shape[1] / 2
+    return np.asarray(2 * rows[:, None] + columns[None, :])
+
+
+def left_out_by_parts(
+    design: np.ndarray,
+    targets: np.ndarray,
+    part: np.ndarray,
+) -> np.ndarray:
+    """(n, M) residuals of every row under the fit to all other parts.
+
+    Args:
+        design: (n, D).
+        targets: (n, M).
+        part: (n,) which part a row belongs to.
+    """
+    residuals = np.empty(targets.shape)
+    for number in np.unique(part):
+        is_here = part == number
+        fitted, *_ = np.linalg.lstsq(design[~is_here], targets[~is_here], rcond=RANK_TOLERANCE)
+        residuals[is_here] = targets[is_here] - design[is_here] @ fitted
+    return residuals
 
 
 def without_neighbours(image: np.ndarray) -> np.ndarray:
@@ -165,21 +197,35 @@ def without_neighbours(image: np.ndarray) -> np.ndarray:
     return np.asarray(pixel - around / NEIGHBOURS)
 
 
-def roughness(image: np.ndarray) -> np.ndarray:
-    """(C,) root mean square of what differs from the neighbouring LR pixels; of all values where there are none.
+def differences(image: np.ndarray) -> np.ndarray:
+    """(n, C) what differs from the neighbouring LR pixels, where all are in use; all values where there are none.
 
     Args:
         image: (h, w, C); NaN where a pixel is not in use.
     """
-    bands = image.shape[2]
     inner = image
     if min(image.shape[:2]) >= LEAST_LINES:
         inner = without_neighbours(image)
     if not np.isfinite(inner).any():
         inner = image
-    pixels = inner.reshape(-1, bands)
+    pixels = inner.reshape(-1, image.shape[2])
     is_whole = np.isfinite(pixels).all(axis=1)
-    if not is_whole.any():
-        return np.zeros(bands)
-    squares = pixels[is_whole] ** 2
+    return np.asarray(pixels[is_whole])
+
+
+def roughness(image: np.ndarray) -> np.ndarray:
+    """(C,) root mean square of `differences`; zeros where no pixel is in use."""
+    found = differences(image)
+    if not len(found):
+        return np.zeros(image.shape[2])
+    squares = found**2
     return np.asarray(np.sqrt(squares.mean(axis=0)))
+
+
+def noise_behind(image: np.ndarray) -> np.ndarray:
+    """(C,) robust standard deviation of white noise that would explain `differences`: faults in places are none."""
+    found = differences(image)
+    if not len(found):
+        return np.zeros(image.shape[2])
+    middle = np.median(np.abs(found), axis=0)
+    return np.asarray(middle / MEDIAN_DEVIATION / np.sqrt(ROUGHNESS_OF_NOISE))

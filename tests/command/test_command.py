@@ -116,6 +116,11 @@ def test_two_files_to_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert fused.dtype == np.uint16
     assert np.sqrt(np.mean((fused - truth) ** 2)) < 0.02 * truth.max()
     np.testing.assert_allclose(image.bands.centers, WAVELENGTHS, atol=1e-3)
+    error = spy.open(str(tmp_path / "fused_expected_error.hdr"))
+    expected = np.sqrt(np.mean(np.square(error.open_memmap(interleave="bip"))))
+    # In counts, and of the size of the true error.
+    assert 0.2 < expected / np.sqrt(np.mean((fused - truth) ** 2)) < 5
+    assert error.metadata["band names"][0].endswith("MSI") or "MSI's bands" in error.metadata["band names"][0]
     assert [float(part) for part in image.metadata["map info"][3:7]] == [380952.5, 5820372.5, 10, 10]
 
 
@@ -127,11 +132,11 @@ def test_a_folder_of_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     (pairs / "third_hsi.hdr").write_text("ENVI\n")
     (pairs / "third_msi.hdr").write_text("ENVI\n")
     # One that cannot be read does not stop the others.
-    assert main(["fuse", str(pairs), "-o", str(out), "--format", "envi", "--quiet"]) == 3
+    assert main(["fuse", str(pairs), "-o", str(out), "--format", "envi", "--quiet", "--alone"]) == 3
     assert sorted(file.name for file in out.iterdir()) == ["first.hdr", "first.img", "second.hdr", "second.img"]
     assert "error: third: " in capsys.readouterr().err
     before = (out / "first.img").stat().st_mtime_ns
-    assert main(["fuse", str(pairs), "-o", str(out), "--format", "envi", "--quiet", "--skip-existing"]) == 3
+    assert main(["fuse", str(pairs), "-o", str(out), "--format", "envi", "--quiet", "--alone", "--skip-existing"]) == 3
     assert (out / "first.img").stat().st_mtime_ns == before
     assert main(["fuse", str(pairs), "-o", str(tmp_path / "one.tif")]) == 2
     assert "several pairs and one file" in capsys.readouterr().err

@@ -185,3 +185,10 @@ def test_missing_file_suggests_a_known_name() -> None:
     with pytest.raises(ConfigError, match=r"did you mean cave.yml\?"):
         find_config("cavee.yml")
     assert find_config("cave") == find_config("cave.yml")
+
+
+def test_a_file_or_a_list_of_files() -> None:
+    """A path may hold what begins a comment in YAML; only a bracket begins a list."""
+    config = load_config(None, ["data.lr_hsi=my pairs, #1/a: b.tif", "data.hr_msi=[b2.tif, b3.tif]"])
+    assert config.data.lr_hsi == "my pairs, #1/a: b.tif"
+    assert config.data.hr_msi == ["b2.tif", "b3.tif"]

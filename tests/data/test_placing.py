@@ -12,7 +12,7 @@ from paddle_umsft.cameras.observe import pair
 from paddle_umsft.config.data import DataConfig, ObserveConfig
 from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.ground import Georeference
-from paddle_umsft.data.placing import grid_of_files
+from paddle_umsft.data.placing import common_windows, grid_of_files
 from paddle_umsft.data.reading import read_pair
 from paddle_umsft.errors import DataError
 
@@ -62,7 +62,7 @@ def test_nothing_is_known_without_two_places() -> None:
     ("hsi", "msi", "facts"),
     [
         (at(0, 0, 30), at(0, 0, 10, epsg=32651), ("EPSG:32633", "EPSG:32651", "gdalwarp -t_srs EPSG:32633", "msi.tif")),
-        (at(0, 0, 30), at(9000, 0, 10), ("share no ground", "observe.scale=N")),
+        (at(0, 0, 30), at(9000, 0, 10), ("share no ground", "data.coordinates=none")),
         (at(0, 0, 30), at(0, 900, 10), ("share no ground",)),
         (at(0, 0, 10), at(0, 0, 30), ("not smaller", "swapped")),
         (
@@ -111,3 +111,41 @@ def test_a_pair_of_files_carries_its_places(tmp_path: Path) -> None:
     # The user's own word goes first.
     with pytest.raises(DataError, match="sizes"):
         pair(images.lr_hsi, images.hr_msi, ObserveConfig(scale=5), meta=images.meta, grid=images.grid)
+
+
+@pytest.mark.parametrize(
+    ("top", "left", "of_hsi", "of_msi"),
+    [
+        (0, 0, None, (0, 0, 24, 36)),
+        (6, 9, None, (6, 9, 24, 36)),
+        (-6, 3, (2, 0, 6, 12), (0, 3, 18, 36)),
+        (-5, 3, (2, 0, 6, 12), (1, 3, 18, 36)),
+        (30, 30, (0, 0, 3, 10), (30, 30, 9, 30)),
+    ],
+)
+def test_whole_ratios_are_cut_to_the_common_ground(top: int, left: int, of_hsi: Any, of_msi: Any) -> None:
+    """The HSI, 8 x 12 pixels of 30 m, begins so many pixels of 10 m from the corner of an MSI of 40 x 60."""
+    hsi = at(1000 + 10 * left, 5000 - 10 * top, 30)
+    found = common_windows(hsi, at(1000, 5000, 10), (8, 12), (40, 60))
+    assert (found.of_hsi, found.of_msi) == (of_hsi, of_msi)
+
+
+def test_a_whole_tile_is_cut_to_the_hsi(tmp_path: Path) -> None:
+    rng = np.random.RandomState(0)
+    tile = rng.uniform(size=(90, 120, 3))
+    low = write(tmp_path / "low.hdr", rng.uniform(size=(8, 12, 6)), "UTM, 1, 1, 500240, 5799880, 30, 30")
+    high = write(tmp_path / "high.hdr", tile, "UTM, 1, 1, 500000, 5800000, 10, 10")
+    images = read_pair(DataConfig(lr_hsi=low, hr_msi=high, normalise="none"))
+    assert images.grid is None
+    np.testing.assert_allclose(images.hr_msi, tile[12:36, 24:60], rtol=1e-6)
+    assert images.msi_facts is not None
+    assert images.msi_facts.ground.transform == (10, 0, 500240, 0, -10, 5799880)
+    assert any("cut from 90x120 to 24x36" in note for note in images.meta["notes"])
+    odd = write(tmp_path / "odd.hdr", rng.uniform(size=(8, 12, 6)), "UTM, 1, 1, 500243, 5799880, 30, 30")
+    images = read_pair(DataConfig(lr_hsi=odd, hr_msi=high, normalise="none"))
+    assert images.grid is not None
+    # Four HSI pixels around, and the corner is where it was.
+    np.testing.assert_allclose(images.grid.origin, [12, 12.3])
+    np.testing.assert_allclose(images.hr_msi, tile[0:48, 12:73], rtol=1e-6)
+    aside = read_pair(DataConfig(lr_hsi=odd, hr_msi=high, coordinates="none"))
+    assert (aside.grid, aside.hr_msi.shape) == (None, (90, 120, 3))

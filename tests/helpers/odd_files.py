@@ -10,6 +10,10 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
+from paddle_umsft.config.data import DataConfig
+from paddle_umsft.data.reading import read_scene
+from paddle_umsft.data.scene import Scene
+
 ROWS, COLUMNS, BANDS = 16, 21, 6
 NM = np.array([450.0, 520.0, 570.0, 660.0, 850.0, 1600.0])
 WIDTHS = np.array([20.0, 25.0, 30.0, 35.0, 40.0, 90.0])
@@ -142,3 +146,42 @@ def geotiff(
         return path
 
     return write
+
+
+def check(odd: Odd, scene: Scene) -> None:
+    valid = np.ones((ROWS, COLUMNS), bool)
+    for row, column in odd.hole:
+        valid[row, column] = False
+    assert scene.hr_hsi.shape == odd.values.shape
+    np.testing.assert_allclose(scene.hr_hsi[valid], odd.values[valid], rtol=1e-6)
+    assert np.isfinite(scene.hr_hsi).all()
+    if scene.mask_hsi is None:
+        assert odd.hole == []
+    else:
+        np.testing.assert_array_equal(scene.mask_hsi, valid)
+    if odd.wavelengths is None:
+        assert scene.wavelengths_nm is None
+    else:
+        np.testing.assert_allclose(scene.wavelengths_nm, odd.wavelengths, rtol=1e-6)
+    facts = scene.facts
+    assert facts is not None
+    if odd.transform is None:
+        assert not facts.ground.is_known
+    else:
+        np.testing.assert_allclose(facts.ground.transform, odd.transform)
+    assert facts.ground.epsg == odd.epsg
+    assert facts.left_out() == odd.left_out
+    for name, value in odd.facts.items():
+        found = getattr(facts, name) if hasattr(facts, name) else getattr(facts.bands, name)
+        if isinstance(value, np.ndarray):
+            np.testing.assert_allclose(found, value, rtol=1e-6)
+        else:
+            assert found == value
+    assert any(odd.note in note for note in scene.notes) or not odd.note, scene.notes
+
+
+def read(odd: Odd, folder: Path) -> Scene:
+    settings = {"layout": "hwc", "normalise": "none", **odd.settings}
+    if odd.name == "pages":
+        settings["layout"] = "auto"
+    return read_scene(DataConfig(path=str(odd.write(folder)), **settings))

@@ -92,4 +92,4 @@ def test_both_readmes_name_every_method_and_the_first_commands(name: str) -> Non
     assert [method for method in METHODS if f"`{method}`" not in text] == []
     lines = text.splitlines()
     assert "pip install -r requirements-cpu.txt && python tools/train.py -c demo.yml" in lines
-    assert "pip install -r requirements-dev.txt && python -m pytest" in lines
+    assert "pip install -r requirements-dev.txt && python -m pytest -n auto" in lines

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.io
 import spectral.io.envi as spy
+from train_calls import train
 
 from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.ground import Georeference
@@ -212,3 +213,29 @@ def test_whole_or_not_at_all(name: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be written"):
         write_product(tmp_path / "file" / f"x{suffix}", make_product(fused_cube(), observed()), name)
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_pair_with_coordinates_becomes_a_geotiff(tmp_path: Path) -> None:
+    """The runner, with nothing said of formats: GeoTIFFs in, a GeoTIFF out, and what may be off beside it."""
+    truth = np.random.RandomState(3).uniform(100, 4000, (32, 48, 6))
+    images = {"hsi": truth.reshape(8, 4, 12, 4, 6).mean(axis=(1, 3)), "msi": truth[:, :, :3]}
+    for name, pixel in (("hsi", 40.0), ("msi", 10.0)):
+        ground = Georeference(transform=(pixel, 0.0, 399960.0, 0.0, -pixel, 5800020.0), epsg=32633)
+        product = Product(values=np.rint(images[name]).astype(np.uint16), ground=ground)
+        write_product(tmp_path / f"{name}.tif", product, "tif")
+    pair = [f"data.lr_hsi={tmp_path / 'hsi.tif'}", f"data.hr_msi={tmp_path / 'msi.tif'}"]
+    quick = ["method=bicubic", "output.visualdl=false", "output.figures=false"]
+    assert train("-c", "fast.yml", "-o", *pair, *quick, "--output", str(tmp_path / "out")) == 0
+    folder = tmp_path / "out" / "fast" / "hsi"
+    names = {path.name for path in folder.iterdir()}
+    assert {"fused.tif", "fused.npy", "expected_error.tif", "expected_error.npy"} <= names
+    with rasterio.open(folder / "fused.tif") as file, rasterio.open(tmp_path / "msi.tif") as msi:
+        assert (file.crs, file.transform, file.shape) == (msi.crs, msi.transform, msi.shape)
+        assert file.dtypes == ("uint16",) * 6
+        divisor = np.rint(images["hsi"]).max()
+        expected = np.rint(np.load(folder / "fused.npy").astype(np.float64) * divisor)
+        np.testing.assert_array_equal(np.moveaxis(file.read(), 0, 2), expected)
+    with rasterio.open(folder / "expected_error.tif") as file:
+        written = np.moveaxis(file.read(), 0, 2)
+        np.testing.assert_allclose(written, np.load(folder / "expected_error.npy") * divisor, rtol=1e-5)
+        assert "MSI" in file.descriptions[0]

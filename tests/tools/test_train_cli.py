@@ -35,7 +35,7 @@ def test_run_folder_holds_everything(tmp_path: Path) -> None:
     assert "scale 8" in (scene / "log.txt").read_text()
     checkpoints = sorted(path.name for path in scene.glob("iter_*"))
     assert checkpoints == ["iter_4", "iter_6"]
-    assert {path.name for path in (scene / "iter_6").iterdir()} == {"model.pdparams", "model.pdopt", "state.json"}
+    assert {path.name for path in (scene / "iter_6").iterdir()} == {"model.pdparams", "state.safetensors", "state.json"}
     with (tmp_path / "demo_umsft" / "summary.csv").open() as file:
         assert [row["scene"] for row in csv.DictReader(file)] == ["dead_leaves", "mean"]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import spectral.io.envi
 from made_up_pairs import SCALE, Pair, made_pair
 from train_calls import bicubic_run, train
 
@@ -17,7 +18,7 @@ from paddle_umsft.config.load import load_config
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.data.trust import Reason, Verdict
 from paddle_umsft.methods.table import METHODS, run_method
-from paddle_umsft.runs.trust import weighed_by_truth
+from paddle_umsft.runs.trust import save_expected_error, weighed_by_truth
 from paddle_umsft.trust.judge import judged
 
 QUICK = {
@@ -158,13 +159,23 @@ def test_a_run_says_it_first_and_writes_what_is_asked_for(tmp_path: Path) -> Non
 
 
 def test_the_report_begins_with_the_verdict_and_the_file_can_be_left_out(tmp_path: Path) -> None:
-    options = ["-c", "fast.yml", "-o", "data.path=demo://dead_leaves", "data.crop=[0,0,64,72]", "output.trust=false"]
+    options = ["-c", "fast.yml", "-o", "data.path=demo://dead_leaves", "data.crop=[0,0,48,56]", "output.trust=false"]
     assert train(*options, "output.visualdl=false", "--output", str(tmp_path)) == 0
     folder = tmp_path / "fast" / "dead_leaves"
     assert not (folder / "expected_error.npy").exists()
     assert (folder / "expected_error.png").is_file()
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert page.index('class="verdict') < page.index("<section>")
+
+
+def test_beside_a_product_lies_the_expected_error_of_it(pair: Pair, tmp_path: Path) -> None:
+    observation = Observation(pair.lr_hsi.astype(np.float32), pair.hr_msi.astype(np.float32), SCALE)
+    result = run_method(observation, load_config(None, ["method=bicubic"]))
+    save_expected_error(tmp_path, observation, result, "envi")
+    cube = np.load(tmp_path / "expected_error.npy")
+    header = next(tmp_path.glob("expected_error*.hdr"))
+    read = np.asarray(spectral.io.envi.open(header).load())
+    np.testing.assert_allclose(read, cube, rtol=1e-6)
 
 
 def test_a_result_that_nobody_judged_has_no_verdict() -> None:

@@ -17,6 +17,7 @@ from paddle_umsft.data.checks.values import (
     check_finite,
     check_numeric,
     check_wavelengths,
+    to_float32,
 )
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "common_area",
     "crop_size",
     "next_whole",
+    "to_float32",
 ]

@@ -14,6 +14,8 @@ from paddle_umsft.errors import ConfigError, DataError
 
 # A message is one line: what a user handed over is shown up to this length.
 SHOWN_VALUE = 60
+# Products of two responses must fit into float32, with room for sums over bands.
+LARGEST_RESPONSE = 1e12
 
 
 def check_psf(
@@ -111,7 +113,9 @@ def check_srf(
 
 
 def _check_responses(srf: np.ndarray, where: str) -> None:
-    """Refuse responses that no sensor has: negative ones, and a band that sees nothing."""
+    """Refuse responses that no sensor has: negative ones, a band that sees nothing, numbers whose squares overflow."""
+    if srf.max() > LARGEST_RESPONSE:
+        raise DataError("SRF", where=where, expected=f"at most {LARGEST_RESPONSE:g}", got=f"{srf.max():.4g}")
     if srf.min() < 0:
         row, column = np.unravel_index(int(srf.argmin()), srf.shape)
         raise DataError(

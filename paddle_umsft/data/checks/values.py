@@ -148,6 +148,31 @@ def check_cube(cube: np.ndarray, where: str) -> np.ndarray:
     )
 
 
+def to_float32(cube: np.ndarray, where: str) -> np.ndarray:
+    """Return checked values as float32, if they are still what they were: neither infinite nor all zero.
+
+    Args:
+        cube: Any shape, finite, not all zero.
+        where: What it is called in the message.
+
+    Raises:
+        DataError: They lie beyond what float32 can hold.
+    """
+    # What is infinite is found below, in the house's own words.
+    with np.errstate(over="ignore", under="ignore"):
+        single = np.ascontiguousarray(cube, dtype=np.float32)
+    if np.isfinite(single).all() and single.any():
+        return single
+    largest = float(np.abs(cube).max())
+    raise DataError(
+        "values",
+        where=where,
+        expected="numbers that float32 can hold, best about [0, 1]",
+        got=f"largest {largest:.3g}",
+        hint="divide them by their maximum",
+    )
+
+
 def check_wavelengths(
     wavelengths_nm: Any,
     bands: int,
@@ -181,6 +206,9 @@ def check_wavelengths(
         )
 
     try:
+        # NumPy drops imaginary parts with a warning only.
+        if np.iscomplexobj(wavelengths_nm):
+            raise TypeError
         nm = np.asarray(wavelengths_nm, dtype=np.float64)
     except (TypeError, ValueError):
         raise refusal(f"{bands} numbers", repr(wavelengths_nm)[:SHOWN_VALUE]) from None

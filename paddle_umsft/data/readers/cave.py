@@ -97,8 +97,8 @@ def _band_files(folder: Path) -> dict[int, Path]:
     files = {}
     for path in folder.iterdir():
         match = BAND_FILE.match(path.name)
-        # macOS leaves ._NAME beside NAME on foreign disks.
-        if match and not path.name.startswith("."):
+        # macOS leaves ._NAME beside NAME on foreign disks; a pipe would be waited for without end.
+        if match and not path.name.startswith(".") and path.is_file():
             files[int(match["band"])] = path
     return files
 

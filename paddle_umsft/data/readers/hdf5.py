@@ -90,7 +90,11 @@ def _classic_entries(file: Path) -> dict[str, Entry]:
     from scipy.io import netcdf_file
 
     entries = {}
-    with netcdf_file(str(file), "r", mmap=False) as handle:
+    with netcdf_file(
+        str(file),
+        "r",
+        mmap=False,
+    ) as handle:
         for name, variable in handle.variables.items():
             values = np.array(variable.data)
             # The machine's own byte order: these files have the other one.

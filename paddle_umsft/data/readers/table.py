@@ -215,9 +215,11 @@ def _read(
     # ENVI's data files may have any name.
     if find_header(file) is not None:
         return read_envi(file, request)
-    other = if_gdal_knows(file, request)
-    if other is not None:
-        return other
+    # A table of three columns is a grid of points to GDAL, but no image.
+    if suffix not in suffixes_of(TABLE_FORMATS):
+        other = if_gdal_knows(file, request)
+        if other is not None:
+            return other
     raise DataError(
         "unknown kind of file",
         where=file,

@@ -41,7 +41,7 @@ class _Head:
     Attributes:
         pages: Pages of full size that are no masks.
         orientation: 1 for an upright image.
-        needs_codec: Name of a compression that tifffile cannot undo here, "" if it can.
+        compression: Its name, as tifffile has it.
         photometric: What the numbers stand for, by the tag's numbers.
         largest: The largest number that a sample can be, 0 for real numbers.
         colours: (numbers, 3) uint8 colours of a palette, or None.
@@ -49,7 +49,7 @@ class _Head:
 
     pages: int
     orientation: int
-    needs_codec: str
+    compression: str
     photometric: int
     largest: int
     colours: Optional[np.ndarray]
@@ -73,19 +73,17 @@ def read_tiff(file: Path, request: Request) -> RawArray:
         # GDAL does not know every kind of numbers; tifffile may.
         found = if_gdal_knows(file, request)
     if found is None:
-        if head.needs_codec:
-            raise DataError(
-                f"compressed by {head.needs_codec}",
-                where=file,
-                hint='pip install imagecodecs, or pip install "paddle_umsft[geo]"',
-            )
         found = guarded(
             file,
             "TIFF file",
-            lambda: _by_tifffile(file),
+            lambda: _with_codec(file, head),
         )
         assert isinstance(found, RawArray)
-    found = _as_light(found, head, file)
+    found = _as_light(
+        found,
+        head,
+        file,
+    )
     # A place on the ground goes before the way a camera was held.
     if found.facts.ground.is_known or head.orientation == 1:
         return found
@@ -103,22 +101,35 @@ def _head_of(file: Path) -> _Head:
     with _strict_tifffile(), tifffile.TiffFile(str(file)) as tiff:
         pages = [page for page in tiff.pages if not _subfile(page) & REDUCED_OR_MASK]
         first: Any = tiff.pages[0]
-        needs_codec = ""
-        try:
-            # tifffile looks for its codecs here and says what is missing.
-            _ = first.decode
-            _ = tifffile.TIFF.DECOMPRESSORS[first.compression]
-        except (KeyError, ValueError):
-            needs_codec = tifffile.COMPRESSION(first.compression).name
         orientation = first.tags.valueof(ORIENTATION, default=1)
         return _Head(
             pages=len(pages),
             orientation=int(orientation),
-            needs_codec=needs_codec,
+            compression=tifffile.COMPRESSION(first.compression).name,
             photometric=int(first.photometric),
             largest=_largest_of(first),
             colours=_colours_of(first),
         )
+
+
+def _with_codec(file: Path, head: _Head) -> RawArray:
+    """Read by tifffile.
+
+    Raises:
+        DataError: It has not what undoes the file's compression.
+    """
+    try:
+        return _by_tifffile(file)
+    except (ImportError, ValueError) as error:
+        # tifffile names the package in one case, and a module of later Pythons in the other.
+        is_missing = isinstance(error, ImportError) or "imagecodecs" in str(error)
+        if not is_missing:
+            raise
+    raise DataError(
+        f"compressed by {head.compression}",
+        where=file,
+        hint='pip install imagecodecs, or pip install "paddle_umsft[geo]"',
+    )
 
 
 def _largest_of(page: Any) -> int:
@@ -137,12 +148,20 @@ def _colours_of(page: Any) -> Optional[np.ndarray]:
     return np.asarray(upper.T, np.uint8)
 
 
-def _as_light(found: RawArray, head: _Head, file: Path) -> RawArray:
+def _as_light(
+    found: RawArray,
+    head: _Head,
+    file: Path,
+) -> RawArray:
     """Return an image whose numbers grow with the light: negatives turned over, palettes looked up."""
     if head.photometric == WHITE_IS_ZERO and head.largest > 0:
         whole = np.asarray(head.largest, found.values.dtype)
         note = f"{file.name}: 0 is white in it: numbers turned over"
-        return replace(found, values=whole - found.values, notes=(*found.notes, note))
+        return replace(
+            found,
+            values=whole - found.values,
+            notes=(*found.notes, note),
+        )
     if head.photometric == PALETTE and head.colours is not None:
         numbers = found.values
         if numbers.ndim == IMAGE_AXES:

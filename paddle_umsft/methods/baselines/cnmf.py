@@ -14,6 +14,7 @@ from paddle_umsft.methods.baselines.guesses import find_operator, find_srf
 
 # Keeps factors positive (a zero never moves again under multiplicative updates) and denominators away from zero.
 TINY = 1e-9
+TINY_LEVEL = 1e-300
 # The error is looked at every so many updates, and they stop once it falls by less than this part of itself.
 SWEEPS_PER_CHECK = 10
 STALLED = 1e-3
@@ -217,8 +218,10 @@ def fuse_cnmf(
     lr_msi = spatial.forward(observation.hr_msi)
     srf = find_srf(observation, lr_msi)
     srf = np.asarray(srf, dtype=np.float32)
-    low = _as_columns(observation.lr_hsi)  # (C, n)
-    high = _as_columns(observation.hr_msi)  # (M, N)
+    # About 1, so that "tiny" means the same in all units.
+    level = float(np.sqrt(np.mean(np.square(observation.lr_hsi, dtype=np.float64)))) + TINY_LEVEL
+    low = _as_columns(observation.lr_hsi / level)  # (C, n)
+    high = _as_columns(observation.hr_msi / level)  # (M, N)
 
     spectra, low_abundances = _start(low, endmembers, sweeps)
     count = spectra.shape[1]
@@ -258,7 +261,7 @@ def fuse_cnmf(
         history.append(entry)
         if on_record is not None:
             on_record(entry)
-    fused = _as_image(spectra @ abundances, height, width)
+    fused = level * _as_image(spectra @ abundances, height, width)
     return FusionResult(
         fused=np.ascontiguousarray(fused, dtype=np.float32),
         psf=spatial.psf,

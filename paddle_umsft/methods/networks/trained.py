@@ -46,7 +46,11 @@ class Trained(Protocol):
         """The outcome as it stands after the last step that was done."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that moves: `model`, the tensors by name, and beside it whatever else the next step needs."""
+        """Everything that moves: `model`, the tensors by name, and beside it whatever else the next step needs.
+
+        Dicts with text for keys, lists, tuples, tensors, arrays, numbers, text and None: a checkpoint keeps nothing
+        that could execute.
+        """
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where `state_dict` left off.

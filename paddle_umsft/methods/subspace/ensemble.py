@@ -21,8 +21,17 @@ from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.ground import Ground, choices_on, finished, lay_ground, with_sharper_bands
 from paddle_umsft.methods.subspace.map_features import Kernel, PixelInputs
-from paddle_umsft.methods.subspace.method import agree, held_out_rmse, map_spectra, recorder, to_cube
+from paddle_umsft.methods.subspace.method import (
+    SHARE_DIGITS,
+    agree,
+    held_out_rmse,
+    map_spectra,
+    recorder,
+    single_map,
+    to_cube,
+)
 from paddle_umsft.methods.subspace.refine import guided_refine
+from paddle_umsft.methods.subspace.stack import stack
 
 # Members may trust LR pixels more, and dark ones much more, than a single map: the mean smooths what each overdoes.
 MEMBER_CAUTION = 1.0
@@ -50,6 +59,7 @@ LARGEST_RADIUS = 8
 # Ridge of the local fits: the MSI's noise variance with a margin, and at least a little of the MSI's energy.
 RIDGE_OF_NOISE = 4.0
 RIDGE_OF_ENERGY = 1e-5
+TINY = 1e-30
 
 # What the second number of a random stream's seed stands for.
 STREAM_KERNELS = 1
@@ -166,6 +176,12 @@ def _refine(
     return agreed, True
 
 
+def _band_rmse(ground: Ground, left_out: np.ndarray) -> np.ndarray:
+    """(C,) root mean square per band of (n, K) leave-one-out residuals."""
+    in_bands = left_out @ ground.basis.T  # (n, C)
+    return np.asarray(np.sqrt(np.mean(in_bands**2, axis=0)))
+
+
 def fuse_ensemble(
     observation: Observation,
     settings: EnsembleInput,
@@ -233,9 +249,14 @@ def fuse_ensemble(
     extras["ensemble_held_out_rmse"] = error * ground.level
     extras["ensemble_kept"] = kept
     extras["refined"] = refined
+    fused = to_cube(ground, coeffs, subspace, left_out)
+    if subspace.stack:
+        better = _band_rmse(ground, left_out) / np.maximum(_band_rmse(ground, base_left_out), TINY)
+        plain_share = stack(ground, fused, single_map(subspace, seed), np.minimum(better, 1.0))
+        extras["plain_share"] = plain_share.round(SHARE_DIGITS).tolist()
     return finished(
         ground,
-        to_cube(ground, coeffs, subspace, left_out),
+        fused,
         left_out,
         history=history,
         method="ensemble",

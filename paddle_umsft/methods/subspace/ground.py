@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
@@ -32,6 +32,10 @@ AGREEMENT = 0.9
 OUTSIDE_DOUBT = 30.0
 # LR pixels with less of their PSF on the picture are told of.
 ALL_INSIDE = 0.99
+# What an LR pixel with less of its PSF on the picture misses is the border's fault.
+MOSTLY_INSIDE = 0.95
+# From this share on a band of the result is plain hypersharpening more than anything else.
+MOSTLY_PLAIN = 0.5
 # Families whose finding is news to a user: simulators do not have them.
 UNCUT = {ROUND.name} | {family.name for family in OTHERS}
 # Added to the covariance of the MSI, relative to its mean variance: bands that copy each other can be inverted.
@@ -305,8 +309,23 @@ def band_sigmas(band_psfs: list[np.ndarray]) -> list[float]:
     return [sharpness(band_psfs[0]), sharpness(band_psfs[-1])]
 
 
+def plain_notes(plain_share: Sequence[float]) -> tuple[str, ...]:
+    """What a user is told where the plain method was preferred on the whole.
+
+    Args:
+        plain_share: (C,) its share of each band.
+    """
+    preferred = sum(share > MOSTLY_PLAIN for share in plain_share)
+    if 2 * preferred <= len(plain_share):
+        return ()
+    return (
+        f"in {preferred} of {len(plain_share)} bands most of the result is plain hypersharpening (as GSA does it): it "
+        "errs less one step coarser",
+    )
+
+
 def held_out_image(ground: Ground, left_out: np.ndarray) -> np.ndarray:
-    """(h, w, C) leave-one-out residuals in the units of the input, NaN at LR pixels that are not in use.
+    """(h, w, C) leave-one-out residuals in the units of the input, NaN at LR pixels left out or partly off the picture.
 
     Args:
         ground: See `Ground`.
@@ -314,6 +333,7 @@ def held_out_image(ground: Ground, left_out: np.ndarray) -> np.ndarray:
     """
     image = np.full(ground.lr_hsi.shape, np.nan, dtype=np.float32)
     image[ground.kept] = ground.level * (left_out @ ground.basis.T)
+    image[ground.inside < MOSTLY_INSIDE] = np.nan
     return image
 
 
@@ -321,6 +341,8 @@ def finished(
     ground: Ground,
     fused: np.ndarray,
     left_out: Optional[np.ndarray] = None,
+    *,
+    extras: dict[str, Any],
     **more: Any,
 ) -> FusionResult:
     """The result with what was found on the way.
@@ -329,8 +351,10 @@ def finished(
         ground: See `Ground`.
         fused: (H, W, C).
         left_out: (n, K) leave-one-out residuals of the map that it comes from, if there was one.
+        extras: What was chosen; `plain_share` is told where it is large.
         more: What the method has to say besides.
     """
+    notes = notes_on(ground) + plain_notes(extras.get("plain_share", ()))
     pair: Optional[Observation] = None
     if ground.prepared.found:
         pair = ground.prepared.observation
@@ -361,7 +385,8 @@ def finished(
         fused=fused,
         psf=psf,
         srf=ground.degradations.srf,
-        notes=notes_on(ground),
+        notes=notes,
+        extras=extras,
         pair=pair,
         degrade=degrade,
         area=area,

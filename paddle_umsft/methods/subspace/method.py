@@ -24,6 +24,7 @@ from paddle_umsft.methods.subspace.leftover import add_leftover
 from paddle_umsft.methods.subspace.map_features import Features, Kernel
 from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
 from paddle_umsft.methods.subspace.spectral_map import SINGLE_CAUTION, MapFit, fit_map
+from paddle_umsft.methods.subspace.stack import stack
 
 # Features held at a time when the map is applied: 32 MB of float32.
 STRIP_VALUES = 8_000_000
@@ -41,6 +42,8 @@ MSI_WEIGHT = 10.0
 # times. Ten takes the rings off a real pair with a PSF of a whole LR pixel; a hundred would cost others 0.04 dB.
 CLASH_WEIGHT = 10.0
 TINY_VARIANCE = 1e-12
+# What is told of the shares of two results in a band.
+SHARE_DIGITS = 3
 
 
 def map_spectra(
@@ -196,6 +199,18 @@ def to_cube(
     return np.asarray(fused)
 
 
+def single_map(settings: SubspaceSettings, seed: int) -> Callable[[Ground], np.ndarray]:
+    """All steps from a ground to a cube with one map, for a trial one step coarser."""
+
+    def fuse(ground: Ground) -> np.ndarray:
+        count = max(settings.map_features, 1)
+        prior, fit, axes = map_spectra(ground, [Kernel()], [count], np.random.default_rng(seed))
+        coeffs, _ = agree(ground, prior, settings)
+        return to_cube(ground, coeffs, settings, fit.left_out @ axes.T)
+
+    return fuse
+
+
 def spline_coefficients(ground: Ground) -> np.ndarray:
     """(H, W, K) cubic-spline interpolation of the LR coefficients, each value at its LR pixel's centre."""
     from scipy.ndimage import zoom
@@ -276,9 +291,12 @@ def fuse_subspace(
     if curve:
         last = curve[-1]
     record("solve", loss=last, steps=len(curve))
+    fused = to_cube(ground, coeffs, subspace, left_out)
+    if subspace.stack and subspace.map_features:
+        extras["plain_share"] = stack(ground, fused, single_map(subspace, seed)).round(SHARE_DIGITS).tolist()
     return finished(
         ground,
-        to_cube(ground, coeffs, subspace, left_out),
+        fused,
         left_out,
         history=history,
         method="subspace",

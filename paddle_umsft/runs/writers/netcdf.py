@@ -41,13 +41,19 @@ def write_netcdf(path: Path, product: Product) -> None:
         file.attrs["Conventions"] = np.bytes_("CF-1.8")
         if product.history:
             file.attrs["history"] = np.bytes_(product.history)
-        for name, text in (("platform", product.sensor), ("time_coverage_start", product.acquired)):
+        # Names of the attribute convention for data discovery (ACDD).
+        told = {
+            "platform": product.sensor,
+            "time_coverage_start": product.acquired,
+        }
+        for name, text in told.items():
             if text:
                 file.attrs[name] = np.bytes_(text)
         scales = _dimensions(file, product)
         cube = file.create_dataset(
             CUBE,
             data=np.moveaxis(product.values, 2, 0),  # (C, H, W)
+            # No chunk is larger than the image: HDF5 refuses that.
             chunks=(1, min(CHUNK, height), min(CHUNK, width)),
             compression="gzip",
             compression_opts=COMPRESSION,
@@ -98,10 +104,13 @@ def _coordinates(ground: Georeference, height: int, width: int) -> tuple[np.ndar
     columns = np.arange(width) + 0.5
     if ground.transform is None:
         return rows, columns
-    a, b, c, d, e, f = ground.transform
-    if b != 0 or d != 0:
+    x_per_column, x_per_row, left, y_per_column, y_per_row, top = ground.transform
+    # Of a turned image neither axis has coordinates of its own; GeoTransform tells where it lies.
+    if x_per_row != 0 or y_per_column != 0:
         return rows, columns
-    return e * rows + f, a * columns + c
+    ys = top + y_per_row * rows
+    xs = left + x_per_column * columns
+    return ys, xs
 
 
 def _system(file: Any, ground: Georeference) -> None:
@@ -129,10 +138,15 @@ def _pack(cube: Any, product: Product) -> None:
     """Write scale and offset, where one pair holds for all bands: NetCDF has one of a variable."""
     scale = product.bands.scale
     offset = product.bands.offset
-    if scale is not None and np.ptp(scale) == 0:
+    if scale is not None and _is_one_number(scale):
         cube.attrs["scale_factor"] = np.float64(scale[0])
-    if offset is not None and np.ptp(offset) == 0:
+    if offset is not None and _is_one_number(offset):
         cube.attrs["add_offset"] = np.float64(offset[0])
+
+
+def _is_one_number(values: np.ndarray) -> bool:
+    """Return whether all bands have the same number."""
+    return bool(np.all(values == values[0]))
 
 
 def _more_of_bands(file: Any, product: Product, scale: Any) -> None:

@@ -49,17 +49,21 @@ class Product:
         """Yield what is known of each band: `name`, `wavelength_nm`, `fwhm_nm`, `good`, `scale`, `offset`."""
         bands = self.bands
         for place in range(self.values.shape[2]):
-            facts: dict[str, Any] = {"name": ""}
+            # Most files name their bands, some none of them.
+            name = ""
             if place < len(bands.names):
-                facts["name"] = bands.names[place]
-            facts["wavelength_nm"] = _finite(bands.wavelengths_nm, place)
-            facts["fwhm_nm"] = _finite(bands.fwhm_nm, place)
-            facts["scale"] = _finite(bands.scale, place)
-            facts["offset"] = _finite(bands.offset, place)
-            facts["good"] = None
+                name = bands.names[place]
+            good = None
             if bands.good is not None:
-                facts["good"] = bool(bands.good[place])
-            yield facts
+                good = bool(bands.good[place])
+            yield {
+                "name": name,
+                "wavelength_nm": _finite(bands.wavelengths_nm, place),
+                "fwhm_nm": _finite(bands.fwhm_nm, place),
+                "scale": _finite(bands.scale, place),
+                "offset": _finite(bands.offset, place),
+                "good": good,
+            }
 
 
 def _finite(values: Optional[np.ndarray], place: int) -> Optional[float]:
@@ -67,6 +71,13 @@ def _finite(values: Optional[np.ndarray], place: int) -> Optional[float]:
     if values is None or not np.isfinite(values[place]):
         return None
     return float(values[place])
+
+
+def ground_of_result(observation: Observation) -> Georeference:
+    """Return where a result lies: where the MSI does."""
+    if observation.msi_facts is None:
+        return Georeference()
+    return observation.msi_facts.ground
 
 
 def make_product(
@@ -90,9 +101,6 @@ def make_product(
         The cube in the HSI's units and type, on the MSI's ground.
     """
     facts = observation.hsi_facts or FileFacts()
-    ground = Georeference()
-    if observation.msi_facts is not None:
-        ground = observation.msi_facts.ground
     values = fused.astype(np.float64) * float(observation.meta.get("divisor", 1.0))
     if valid is not None:
         values[~valid] = np.nan
@@ -109,7 +117,7 @@ def make_product(
     stored, no_data = _stored(values, kind, facts.no_data)
     return Product(
         values=stored,
-        ground=ground,
+        ground=ground_of_result(observation),
         bands=bands,
         no_data=no_data,
         units=facts.units,
@@ -168,8 +176,11 @@ def _stored(
             stored[missing] = no_data
         return stored, no_data
     limits = np.iinfo(kind)
-    rounded = np.rint(np.where(missing, 0.0, values))
-    stored = np.clip(rounded, limits.min, limits.max).astype(kind)
+    known = np.where(missing, 0.0, values)
+    rounded = np.rint(known)
+    # Beyond the type's limits an integer would begin again at the other end.
+    within = np.clip(rounded, limits.min, limits.max)
+    stored = within.astype(kind)
     if no_data is None:
         return stored, None
     if not limits.min <= no_data <= limits.max:
@@ -177,8 +188,10 @@ def _stored(
         no_data = _usual_no_data(kind)
     mark = kind.type(no_data)
     # A value that happens to be the mark would be lost: its neighbour is the nearest that is none.
-    beside = mark + 1 if mark < limits.max else mark - 1
-    stored[stored == mark] = beside
+    beside = no_data + 1
+    if beside > limits.max:
+        beside = no_data - 1
+    stored[stored == mark] = kind.type(beside)
     stored[missing] = mark
     return stored, no_data
 

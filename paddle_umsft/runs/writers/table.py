@@ -128,6 +128,7 @@ def write_product(
     write = FORMATS[format].write
     if write is None:
         return write_envi(path.with_suffix(".hdr"), product, hint)
+    # Bound to a name of its own: the type of `write` is narrowed here, not within a function.
     writer = write
 
     def write_to(temporary: Path) -> None:

@@ -20,7 +20,8 @@ from paddle_umsft.errors import ConversionError
 from paddle_umsft.weights.formats.numpy_pickle import plain_array
 from paddle_umsft.weights.formats.values import NUMPY_TYPES, Leaf
 
-_TYPE_OF_CODE = {
+# What the format calls a type -> ours.
+TYPE_OF_CODE = {
     "F64": "float64",
     "F32": "float32",
     "F16": "float16",
@@ -140,7 +141,7 @@ def _tensor(
     shown = repr(name[:_SHOWN_NAME])
     code = entry["dtype"]
     # Looked up as text only: what else stands there may not be hashable.
-    dtype = _TYPE_OF_CODE.get(str(code))
+    dtype = TYPE_OF_CODE.get(str(code))
     if dtype is None or not isinstance(code, str):
         raise ValueError(f"tensor {shown} is of unknown type {str(code)[:_SHOWN_TYPE]!r}")
     shape = entry["shape"]

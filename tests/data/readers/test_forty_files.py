@@ -25,16 +25,17 @@ from odd_files import (
     WIDTHS,
     Odd,
     braces,
+    check,
     envi,
     geotiff,
     image,
+    read,
     with_hole,
 )
 
 from paddle_umsft.config.data import DataConfig
 from paddle_umsft.data.readers import gdal, tiff
 from paddle_umsft.data.reading import read_scene
-from paddle_umsft.data.scene import Scene
 from paddle_umsft.errors import DataError
 
 MICRO = braces(NM / 1000)
@@ -299,45 +300,6 @@ OTHERS = [
 ]
 
 
-def check(odd: Odd, scene: Scene) -> None:
-    valid = np.ones((ROWS, COLUMNS), bool)
-    for row, column in odd.hole:
-        valid[row, column] = False
-    assert scene.hr_hsi.shape == odd.values.shape
-    np.testing.assert_allclose(scene.hr_hsi[valid], odd.values[valid], rtol=1e-6)
-    assert np.isfinite(scene.hr_hsi).all()
-    if scene.mask_hsi is None:
-        assert odd.hole == []
-    else:
-        np.testing.assert_array_equal(scene.mask_hsi, valid)
-    if odd.wavelengths is None:
-        assert scene.wavelengths_nm is None
-    else:
-        np.testing.assert_allclose(scene.wavelengths_nm, odd.wavelengths, rtol=1e-6)
-    facts = scene.facts
-    assert facts is not None
-    if odd.transform is None:
-        assert not facts.ground.is_known
-    else:
-        np.testing.assert_allclose(facts.ground.transform, odd.transform)
-    assert facts.ground.epsg == odd.epsg
-    assert facts.left_out() == odd.left_out
-    for name, value in odd.facts.items():
-        found = getattr(facts, name) if hasattr(facts, name) else getattr(facts.bands, name)
-        if isinstance(value, np.ndarray):
-            np.testing.assert_allclose(found, value, rtol=1e-6)
-        else:
-            assert found == value
-    assert any(odd.note in note for note in scene.notes) or not odd.note, scene.notes
-
-
-def read(odd: Odd, folder: Path) -> Scene:
-    settings = {"layout": "hwc", "normalise": "none", **odd.settings}
-    if odd.name == "pages":
-        settings["layout"] = "auto"
-    return read_scene(DataConfig(path=str(odd.write(folder)), **settings))
-
-
 @pytest.mark.parametrize("odd", ENVI_FILES, ids=lambda odd: odd.name)
 def test_envi(odd: Odd, tmp_path: Path) -> None:
     check(odd, read(odd, tmp_path))
@@ -410,102 +372,3 @@ def test_envi_that_cannot_be(tmp_path: Path, write: Any, facts: tuple[str, ...])
     for fact in facts:
         assert fact in str(caught.value)
     assert "damaged" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("content", "fact"),
-    [
-        (b"", "empty"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 345\n", "Git LFS"),
-        (b"/annex/objects/SHA256E-s1--12.tif\n", "git annex get"),
-        (b"\n<!DOCTYPE html><html><body>Please log in</body></html>", "web page"),
-        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "XML"),
-        (b"PK\x03\x04" + b"\0" * 40, "zip"),
-        (b"\x1f\x8b" + b"\0" * 40, "gzip"),
-    ],
-)
-@pytest.mark.parametrize("name", ["x.tif", "x.mat", "x.h5", "x.npy"])
-def test_not_what_it_seems(tmp_path: Path, content: bytes, fact: str, name: str) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=fact) as caught:
-        read_scene(DataConfig(path=str(tmp_path / name)))
-    assert "damaged" not in str(caught.value)
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
-def test_a_camera_held_otherwise(tmp_path: Path, orientation: int, suffix: str) -> None:
-    """As Pillow shows it."""
-    pillow = pytest.importorskip("PIL.Image")
-    turning = pytest.importorskip("PIL.ImageOps")
-    picture = np.full((24, 40, 3), 20, np.uint8)
-    picture[:12, :20] = (250, 40, 40)
-    picture[12:, 20:] = (30, 60, 240)
-    path = tmp_path / f"x{suffix}"
-    made = pillow.fromarray(picture)
-    if suffix == ".jpg":
-        exif = pillow.Exif()
-        exif[0x0112] = orientation
-        made.save(path, exif=exif, quality=100)
-    else:
-        tifffile.imwrite(path, picture, photometric="rgb", extratags=[(274, "H", 1, orientation, True)])
-    with pillow.open(path) as opened:
-        # Pillow turns TIFFs while it reads, and JPEGs where it is asked to.
-        shown = np.asarray(turning.exif_transpose(opened), float)
-    scene = read_scene(DataConfig(path=str(path), normalise="none"))
-    assert scene.hr_hsi.shape == shown.shape
-    assert np.abs(scene.hr_hsi - shown).max() < 12
-    assert any("orientation" in note for note in scene.notes) == (orientation != 1)
-
-
-@pytest.mark.parametrize("by_gdal", [True, False], ids=["gdal", "tifffile"])
-def test_negatives_and_palettes(tmp_path: Path, by_gdal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiff, "has_rasterio", lambda: by_gdal and gdal.has_rasterio())
-    numbers = image(np.uint8)[:, :, 0]
-    tifffile.imwrite(tmp_path / "negative.tif", numbers, photometric="miniswhite")
-    colours = np.random.RandomState(0).randint(1, 255, (3, 256)).astype(np.uint16)
-    tifffile.imwrite(tmp_path / "palette.tif", numbers, photometric="palette", colormap=colours * 257)
-    negative = read_scene(DataConfig(path=str(tmp_path / "negative.tif"), normalise="none"))
-    np.testing.assert_array_equal(negative.hr_hsi[:, :, 0], 255 - numbers)
-    palette = read_scene(DataConfig(path=str(tmp_path / "palette.tif"), normalise="none"))
-    np.testing.assert_array_equal(palette.hr_hsi, colours.T[numbers])
-
-
-def test_alpha_of_a_png(tmp_path: Path) -> None:
-    import cv2
-
-    stored = np.full((ROWS, COLUMNS, 4), 255, np.uint8)
-    stored[:, :, :3] = image(np.uint8)[:, :, 2::-1]
-    for row, column in HOLE:
-        stored[row, column, 3] = 0
-    cv2.imwrite(str(tmp_path / "x.png"), stored)
-    values = image(np.uint8)[:, :, :3]
-    odd = Odd("alpha", lambda folder: folder / "x.png", values, hole=HOLE, note="alpha")
-    check(odd, read(odd, tmp_path))
-    # Black corners of a photograph are black.
-    stored[:8, :8] = (0, 0, 0, 255)
-    cv2.imwrite(str(tmp_path / "x.png"), stored[:, :, :3])
-    assert read_scene(DataConfig(path=str(tmp_path / "x.png"))).mask_hsi is None
-
-
-@pytest.mark.parametrize(("driver", "name"), [("HFA", "x.img"), ("EHdr", "x.bil"), ("PCIDSK", "x.pix")])
-def test_whatever_else_gdal_knows(tmp_path: Path, driver: str, name: str) -> None:
-    rasterio = pytest.importorskip("rasterio")
-    from rasterio.transform import Affine
-
-    made = {"crs": "EPSG:32633", "transform": Affine(*TRANSFORM), "dtype": "int16", "count": BANDS}
-    with rasterio.open(tmp_path / name, "w", driver=driver, height=ROWS, width=COLUMNS, **made) as target:
-        target.write(np.moveaxis(image(), -1, 0))
-    scene = read_scene(DataConfig(path=str(tmp_path / name), normalise="none"))
-    np.testing.assert_array_equal(scene.hr_hsi, image())
-    assert scene.facts is not None
-    assert scene.facts.ground.transform == TRANSFORM
-
-
-def test_a_fill_value_in_an_array_is_refused_with_the_call_that_mends_it() -> None:
-    from paddle_umsft import fuse
-
-    low = with_hole(np.float32)
-    high = np.ones((2 * ROWS, 2 * COLUMNS, 3), np.float32)
-    with pytest.raises(DataError, match=r"2 pixels of -9999.*mask_hsi=\(lr_hsi != -9999\)\.all\(2\)"):
-        fuse(low, high)

@@ -246,7 +246,7 @@ BANDS_20M = ("B05", "B06", "B07", "B8A", "B11", "B12")
 
 
 def sentinel2(folder: Path, *, baseline: str = "05.09", offset: int = -1000) -> tuple[Path, dict[str, np.ndarray]]:
-    import imagecodecs
+    imagecodecs = pytest.importorskip("imagecodecs")
 
     product = folder / f"S2A_MSIL2A_20230115T051121_N{baseline.replace('.', '')}_R019_T33UUU_20230115T081121.SAFE"
     granule = product / "GRANULE" / "L2A_T33UUU_A000001_20230115T051121"
@@ -262,13 +262,19 @@ def sentinel2(folder: Path, *, baseline: str = "05.09", offset: int = -1000) -> 
         (images / f"T33UUU_20230115T051121_{name}_{pixel}m.jp2").write_bytes(packed)
     added = "".join(f'<BOA_ADD_OFFSET band_id="{band}">{offset}</BOA_ADD_OFFSET>' for band in range(13))
     listed = f"<BOA_ADD_OFFSET_VALUES_LIST>{added}</BOA_ADD_OFFSET_VALUES_LIST>" if offset else ""
+    spectral = "".join(
+        f'<Spectral_Information bandId="{number}" physicalBand="{name.replace("B0", "B")}"><Wavelength>'
+        f'<MIN unit="nm">{400 + 99 * number}</MIN><MAX unit="nm">{430 + 99 * number}</MAX>'
+        f'<CENTRAL unit="nm">{415.5 + 99 * number}</CENTRAL></Wavelength></Spectral_Information>'
+        for number, name in enumerate(bands)
+    )
     (product / "MTD_MSIL2A.xml").write_text(
         '<n1:Level-2A_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-2A.xsd">'
         "<n1:General_Info><Product_Info><PRODUCT_START_TIME>2023-01-15T05:11:21.024Z</PRODUCT_START_TIME>"
         f"<PROCESSING_BASELINE>{baseline}</PROCESSING_BASELINE><Datatake><SPACECRAFT_NAME>Sentinel-2A</SPACECRAFT_NAME>"
         "</Datatake></Product_Info><Product_Image_Characteristics><QUANTIFICATION_VALUES_LIST>"
         '<BOA_QUANTIFICATION_VALUE unit="none">10000</BOA_QUANTIFICATION_VALUE></QUANTIFICATION_VALUES_LIST>'
-        f"{listed}</Product_Image_Characteristics></n1:General_Info></n1:Level-2A_User_Product>"
+        f"{listed}<Spectral_Information_List>{spectral}</Spectral_Information_List></Product_Image_Characteristics></n1:General_Info></n1:Level-2A_User_Product>"
     )
     positions = "".join(
         f'<Geoposition resolution="{pixel}"><ULX>300000</ULX><ULY>5900040</ULY></Geoposition>' for pixel in (10, 20, 60)
@@ -288,6 +294,11 @@ def test_sentinel2(tmp_path: Path, baseline: str, offset: int, word: str) -> Non
     facts = facts_of(scene)
     assert scene.hr_hsi.shape == (H, W, 10)
     assert facts.bands.names == ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
+    names = list(bands)
+    centres = [415.5 + 99 * names.index(name) for name in ("B02", "B03", "B04", "B08", "B8A")]
+    assert facts.bands.wavelengths_nm is not None
+    np.testing.assert_allclose(facts.bands.wavelengths_nm[[0, 1, 2, 6, 7]], centres)
+    np.testing.assert_array_equal(facts.bands.fwhm_nm, np.full(10, 30))
     assert scene.mask_hsi is not None
     assert (scene.mask_hsi[:2].any(), scene.mask_hsi[4:].all()) == (False, True)
     # Once, and only once: a number of the file is (DN + offset) / 10000, or the DN where there is none.

@@ -74,6 +74,8 @@ def read_landsat(path: Path, request: Request) -> RawArray:
     acquired = f"{date}T{time}"
     return replace(
         found,
+        # 0 is fill in every band.
+        mask=np.asarray((found.values > 0).all(axis=2)),
         facts=replace(
             found.facts,
             bands=bands,

@@ -121,6 +121,8 @@ def read_sentinel2(path: Path, request: Request) -> RawArray:
     return replace(
         found,
         facts=replace(known, dtype=found.values.dtype.name),
+        # 0 is no measurement in any band: the least that a pixel with data holds is 1.
+        mask=np.asarray((found.values > 0).all(axis=2)),
         notes=found.notes + notes,
     )
 
@@ -190,11 +192,14 @@ def _facts(
         listed[int(element.get("band_id", "-1"))] = float(element.text or 0)
     offset = np.array([listed.get(BAND_IDS[band], 0.0) for band in bands])
     baseline = text_of(product, "PROCESSING_BASELINE")
+    centres, widths = _spectral(product, bands)
     known = FileFacts(
         ground=_ground(tile, pixel),
         bands=BandFacts(
             count=len(bands),
             names=bands,
+            wavelengths_nm=centres,
+            fwhm_nm=widths,
             scale=np.full(len(bands), 1 / quantification),
             offset=offset / quantification,
         ),
@@ -210,6 +215,24 @@ def _facts(
             baseline,
         ),
     )
+
+
+def _spectral(
+    product: ElementTree.Element,
+    bands: tuple[str, ...],
+) -> tuple[Optional[np.ndarray], Optional[np.ndarray]]:
+    """Return (C,) centres and widths of the bands in nm, as the product lists them for its platform, or None twice."""
+    listed = {}
+    for element in elements(product, "Spectral_Information"):
+        band = element.get("physicalBand", "")
+        numbers = [text_of(element, name) for name in ("CENTRAL", "MIN", "MAX")]
+        if all(numbers):
+            listed[band] = [float(number) for number in numbers]
+    if not set(bands) <= set(listed):
+        return None, None
+    centres = np.array([listed[band][0] for band in bands])
+    widths = np.array([listed[band][2] - listed[band][1] for band in bands])
+    return centres, widths
 
 
 def _offset_note(

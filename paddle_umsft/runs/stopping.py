@@ -1,0 +1,85 @@
+"""Ctrl-C and SIGTERM, a batch system's end: heard between two steps, where everything can be saved."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Callable, Optional
+
+from paddle_umsft.errors import StoppedError, TerminatedError
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM where there is nothing to save.
+
+    Attributes:
+        exit_code: What a command line tool returns for it.
+    """
+
+    exit_code = TerminatedError.exit_code
+
+
+@contextmanager
+def termination_is_heard() -> Iterator[None]:
+    """Raise `Terminated` on SIGTERM, so that a run ends as it does on Ctrl-C: in one line, its folder in order."""
+
+    def stop(number: int, frame: object) -> None:
+        raise Terminated
+
+    with _handling({signal.SIGTERM: stop}):
+        yield
+
+
+@contextmanager
+def stop_between_steps(log: logging.Logger) -> Iterator[Callable[[], Optional[type[StoppedError]]]]:
+    """Hold Ctrl-C and SIGTERM back until the step at hand is whole: half a step cannot be saved.
+
+    A second one stops at once, and loses what came after the last checkpoint.
+
+    Args:
+        log: Is told.
+
+    Yields:
+        A function that returns the error to stop with, or None.
+    """
+    asked: list[int] = []
+
+    def ask(number: int, frame: object) -> None:
+        if asked:
+            raise _error_of(number)
+        asked.append(number)
+        log.info("stopping after this step; once more to stop at once")
+
+    def to_stop_with() -> Optional[type[StoppedError]]:
+        if not asked:
+            return None
+        if asked[0] == signal.SIGTERM:
+            return TerminatedError
+        return StoppedError
+
+    with _handling({signal.SIGINT: ask, signal.SIGTERM: ask}):
+        yield to_stop_with
+
+
+def _error_of(number: int) -> KeyboardInterrupt:
+    """Return what a signal raises that stops at once."""
+    if number == signal.SIGTERM:
+        return Terminated()
+    return KeyboardInterrupt()
+
+
+@contextmanager
+def _handling(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
+    """Handle signals; in other threads than the main one nothing changes, as signals are the main thread's."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
