@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from paddle_umsft.config.base import Section
 
 DEFAULT_SCALE = 8
+LARGEST_SCALE = 1024
 DEMO_PATH = "demo://dead_leaves"
 INDIAN_PINES_PATH = "tensorly://indian_pines"
 BUILT_IN = (DEMO_PATH, INDIAN_PINES_PATH)
@@ -220,7 +221,7 @@ class ObserveConfig(Section):
             (normalise: max rescales it with them), its bands in the order of the HSI's file.
     """
 
-    scale: Optional[Union[int, float]] = Field(default=None, gt=1, le=1024)
+    scale: Optional[Union[int, float]] = None
     origin: Optional[tuple[float, float]] = None
     psf: PsfConfig = Field(default_factory=PsfConfig)
     border: Literal["wrap", "reflect", "valid"] = "wrap"
@@ -234,12 +235,25 @@ class ObserveConfig(Section):
     known_psf: bool = False
     known_srf: bool = False
 
-    @field_validator("scale")
+    @field_validator("scale", mode="before")
     @classmethod
-    def _whole_as_whole(cls, value: Optional[float]) -> Optional[float]:
-        if value is not None and float(value).is_integer():
-            return int(value)
-        return value
+    def _ratio_above_one(cls, value: Any) -> Any:
+        if value is None:
+            return None
+        # Python counts True as a number.
+        if isinstance(value, bool):
+            raise ValueError("must be a number, not a truth value")
+        try:
+            ratio = float(value)
+        except (TypeError, ValueError):
+            raise ValueError("must be a number") from None
+        # Written so that not a number is refused.
+        is_usable = 1 < ratio <= LARGEST_SCALE
+        if not is_usable:
+            raise ValueError(f"must be above 1, {LARGEST_SCALE} at most")
+        if ratio.is_integer():
+            return int(ratio)
+        return ratio
 
     @field_validator("origin")
     @classmethod
