@@ -257,9 +257,10 @@ def _checked_observation(
 ) -> Observation:
     lr_hsi, mask_hsi = _masked(lr_hsi, mask_hsi, "hsi")
     hr_msi, mask_msi = _masked(hr_msi, mask_msi, "msi")
-    lr_hsi, hr_msi = check_cube(lr_hsi, "lr_hsi"), check_cube(hr_msi, "hr_msi")
+    lr_hsi = check_cube(lr_hsi, "lr_hsi")
     if mask_hsi is None:
         _check_filled(lr_hsi, "hsi")
+    hr_msi = check_cube(hr_msi, "hr_msi")
     if mask_msi is None:
         _check_filled(hr_msi, "msi")
     if scale is None and grid is None:
