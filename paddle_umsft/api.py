@@ -9,7 +9,7 @@ from typing import Any, Optional, Union
 
 import numpy as np
 
-from paddle_umsft.cameras.observe import pair
+from paddle_umsft.cameras.given import pair_from_files
 from paddle_umsft.cameras.observe import simulate as simulate_scene
 from paddle_umsft.config.load import listed_overrides, load_config, make_config
 from paddle_umsft.config.run import Config
@@ -83,19 +83,7 @@ def read_pair(lr_hsi: Named, hr_msi: Named, *, observe: Optional[Mapping[str, An
     content = {"data": {**named, **data}, "observe": dict(observe or {})}
     config = make_config(content, where="read_pair")
     images = reading.read_pair(config.data)
-    return pair(
-        images.lr_hsi,
-        images.hr_msi,
-        config.observe,
-        name=images.name,
-        wavelengths_nm=images.wavelengths_nm,
-        meta=images.meta,
-        mask_hsi=images.mask_hsi,
-        mask_msi=images.mask_msi,
-        hsi_facts=images.hsi_facts,
-        msi_facts=images.msi_facts,
-        grid=images.grid,
-    )
+    return pair_from_files(images, config.observe)
 
 
 def _as_text(named: Named) -> Union[str, list[str]]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from paddle_umsft.cameras.observe import pair, simulate
+from paddle_umsft.cameras.given import pair_from_files
+from paddle_umsft.cameras.observe import simulate
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.checks import check_minimum_size
 from paddle_umsft.data.listing import SceneEntry
@@ -60,19 +61,7 @@ def make_case(entry: SceneEntry, config: Config) -> Case:
         scene = read_scene(entry.settings, entry.name)
         return simulate(scene, config.observe, config.seed)
     images = read_pair(entry.settings)
-    return pair(
-        images.lr_hsi,
-        images.hr_msi,
-        config.observe,
-        name=entry.name,
-        wavelengths_nm=images.wavelengths_nm,
-        meta=images.meta,
-        mask_hsi=images.mask_hsi,
-        mask_msi=images.mask_msi,
-        hsi_facts=images.hsi_facts,
-        msi_facts=images.msi_facts,
-        grid=images.grid,
-    )
+    return pair_from_files(images, config.observe, entry.name)
 
 
 def case_lines(case: Case, config: Config) -> list[str]:

@@ -13,7 +13,7 @@ from scipy.special import erf
 
 from paddle_umsft.cameras.curve_files import read_curves
 from paddle_umsft.cameras.curves import Curves, band_edges, gaussian_curves, weights_of
-from paddle_umsft.cameras.observe import pair
+from paddle_umsft.cameras.given import pair
 from paddle_umsft.cameras.srf_files import load_srf
 from paddle_umsft.cameras.srf_named import SENSORS, TABLES, sensor_srf
 from paddle_umsft.config.data import ObserveConfig

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paddle_umsft.cameras.observe import pair, simulate
+from paddle_umsft.cameras.given import pair
+from paddle_umsft.cameras.observe import simulate
 from paddle_umsft.cameras.srf_named import nikon_d700
 from paddle_umsft.config.data import DataConfig, ObserveConfig, PsfConfig
 from paddle_umsft.data.reading import read_pair, read_scene

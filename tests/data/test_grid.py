@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paddle_umsft.cameras.observe import pair
+from paddle_umsft.cameras.given import pair
 from paddle_umsft.config.data import ObserveConfig
 from paddle_umsft.data.checks import check_grids, common_area
 from paddle_umsft.data.grid import HsiGrid

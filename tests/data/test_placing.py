@@ -8,7 +8,7 @@ from typing import Any, Optional
 import numpy as np
 import pytest
 
-from paddle_umsft.cameras.observe import pair
+from paddle_umsft.cameras.given import pair
 from paddle_umsft.config.data import DataConfig, ObserveConfig
 from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.ground import Georeference

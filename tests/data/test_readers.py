@@ -12,7 +12,7 @@ import pytest
 import scipy.io
 import tifffile
 
-from paddle_umsft.cameras.observe import pair
+from paddle_umsft.cameras.given import pair
 from paddle_umsft.config.data import INDIAN_PINES_PATH, DataConfig, ObserveConfig
 from paddle_umsft.data.listing import SceneEntry, list_scenes
 from paddle_umsft.data.readers import table

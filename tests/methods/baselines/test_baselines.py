@@ -10,7 +10,7 @@ import pytest
 from scipy.ndimage import convolve1d, gaussian_filter
 
 from paddle_umsft.api import fuse
-from paddle_umsft.cameras.observe import pair
+from paddle_umsft.cameras.given import pair
 from paddle_umsft.cameras.psf import box_psf, gaussian_psf
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.data import ObserveConfig

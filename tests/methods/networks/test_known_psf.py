@@ -6,7 +6,8 @@ import numpy as np
 import paddle
 import pytest
 
-from paddle_umsft.cameras.observe import pair, simulate
+from paddle_umsft.cameras.given import pair
+from paddle_umsft.cameras.observe import simulate
 from paddle_umsft.config.data import ObserveConfig, PsfConfig
 from paddle_umsft.data.scene import Scene
 from paddle_umsft.methods.networks.model import ModelSizes, build_cameras
