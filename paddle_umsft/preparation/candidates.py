@@ -12,10 +12,10 @@ import numpy as np
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.preparation.dead_msi import without_dead_msi
-from paddle_umsft.preparation.footprint import Profile
 from paddle_umsft.preparation.gains import DEGREES, PASSES, Undone, without_shading, without_stripes
 from paddle_umsft.preparation.geometry import Placed, refine
 from paddle_umsft.preparation.offset import without_offset
+from paddle_umsft.preparation.profiles import Profile
 from paddle_umsft.preparation.saturation import asked_for, plateaus, untouched_pixels
 from paddle_umsft.preparation.strangers import find_strangers
 from paddle_umsft.preparation.tone import curves, without_curve

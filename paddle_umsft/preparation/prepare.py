@@ -18,10 +18,10 @@ from paddle_umsft.preparation.coarse_shift import whole_shift
 from paddle_umsft.preparation.drowned import drowned_bands, without_drowned
 from paddle_umsft.preparation.estimate import Degradations
 from paddle_umsft.preparation.finish import as_observation, finish
-from paddle_umsft.preparation.footprint import FoundPsf, Profile, first_profile
 from paddle_umsft.preparation.geometry import refine
 from paddle_umsft.preparation.orientation import upright
 from paddle_umsft.preparation.prepared import Prepared, untouched
+from paddle_umsft.preparation.profiles import FoundPsf, Profile, first_profile
 from paddle_umsft.preparation.view import View, first_view
 
 MOST_EFFECTS = 6

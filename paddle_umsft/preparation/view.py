@@ -14,7 +14,8 @@ import numpy as np
 from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.preparation.border_equations import variance_ratio
-from paddle_umsft.preparation.footprint import Profile, Seen, first_profile, look, look_askew
+from paddle_umsft.preparation.footprint import Seen, look, look_askew
+from paddle_umsft.preparation.profiles import Profile, first_profile
 from paddle_umsft.preparation.robust import BOUND, TINY, majority_of, robust_scale, weighted_fit
 
 # Spectral directions that stand for the HSI: enough for any SRF on natural spectra, few against the number of pixels.

@@ -8,7 +8,8 @@ import pytest
 from paddle_umsft.cameras.placed import PlacedDegradation
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.cameras.spatial import SpatialDegradation
-from paddle_umsft.preparation.footprint import FoundPsf, Profile, SoftBox, look
+from paddle_umsft.preparation.footprint import look
+from paddle_umsft.preparation.profiles import FoundPsf, Profile, SoftBox
 
 SHAPE, SCALE = (48, 64), 4
 LR_SHAPE = (SHAPE[0] // SCALE, SHAPE[1] // SCALE)

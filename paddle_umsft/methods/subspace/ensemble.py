@@ -19,7 +19,7 @@ import numpy as np
 from paddle_umsft.config.ensemble import EnsembleInput, EnsembleSettings
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.methods.subspace.ground import Ground, choices_on, finished, lay_ground, with_sharper_bands
+from paddle_umsft.methods.subspace.ground import Ground, lay_ground, with_sharper_bands
 from paddle_umsft.methods.subspace.map_features import Kernel, PixelInputs
 from paddle_umsft.methods.subspace.method import (
     SHARE_DIGITS,
@@ -30,6 +30,7 @@ from paddle_umsft.methods.subspace.method import (
     single_map,
     to_cube,
 )
+from paddle_umsft.methods.subspace.outcome import choices_on, finished
 from paddle_umsft.methods.subspace.refine import guided_refine
 from paddle_umsft.methods.subspace.stack import stack
 

@@ -13,8 +13,6 @@ from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.blend import blend
 from paddle_umsft.methods.subspace.ground import (
     Ground,
-    choices_on,
-    finished,
     fit_weights,
     lay_ground,
     lr_weights,
@@ -22,6 +20,7 @@ from paddle_umsft.methods.subspace.ground import (
 )
 from paddle_umsft.methods.subspace.leftover import add_leftover
 from paddle_umsft.methods.subspace.map_features import Features, Kernel
+from paddle_umsft.methods.subspace.outcome import choices_on, finished
 from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
 from paddle_umsft.methods.subspace.spectral_map import SINGLE_CAUTION, MapFit, fit_map
 from paddle_umsft.methods.subspace.stack import stack
