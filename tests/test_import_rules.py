@@ -16,12 +16,10 @@ for room in ("config", "data", "cameras", "preparation", "trust", "methods", "ru
 MAY_KNOW |= {"metrics": {"errors", "machine"}, "weights": {"errors", "machine"}}
 MAY_KNOW["figures"] = MAY_KNOW["data"] | {"data", "metrics"}
 MAY_KNOW["methods"] |= {"weights"}
-MAY_KNOW["parity"] = MAY_KNOW["methods"] | {"methods"}
+MAY_KNOW["parity"] = MAY_KNOW["api"] = MAY_KNOW["methods"] | {"methods"}
 MAY_KNOW["runs"] |= {"metrics", "figures"} | MAY_KNOW["methods"]
 MAY_KNOW["compare"] |= {"metrics", "figures"} | MAY_KNOW["runs"]
-MAY_KNOW["api"] = MAY_KNOW["parity"]
-MAY_KNOW["command"] = MAY_KNOW["compare"] | {"compare"}
-MAY_KNOW["__main__"] = {"command"}
+MAY_KNOW |= {"command": MAY_KNOW["compare"] | {"compare"}, "__main__": {"command"}}
 SHARED = {"networks", "regression", "table"}  # what methods share; every other folder of methods/ is one method's own
 NAMES = {path: ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
 MODULES = {name[: -len(".__init__")] if name.endswith(".__init__") else name: path for path, name in NAMES.items()}
