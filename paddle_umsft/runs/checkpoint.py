@@ -16,13 +16,12 @@ from typing import Any, Optional
 
 from paddle_umsft.config.run import Config
 from paddle_umsft.errors import CheckpointError, ConversionError, DataError
-from paddle_umsft.machine.plain_files import digest_of, is_own_folder, is_plain, read_json, seal_of
+from paddle_umsft.machine.plain_files import digest_of, is_own_folder, is_plain, seal_of
 from paddle_umsft.machine.versions import versions
 from paddle_umsft.methods.networks.trained import Trained, main_steps_done
 from paddle_umsft.runs.content import put_together, take_apart
-from paddle_umsft.runs.earlier_checkpoints import FORMAT as EARLIER_FORMAT
 from paddle_umsft.runs.earlier_checkpoints import MODEL, REST, read_earlier
-from paddle_umsft.runs.folder import CHECKPOINT_STATE, SUPERSEDED
+from paddle_umsft.runs.folder import CHECKPOINT_STATE, EARLIER_FORMAT, SEAL, SUPERSEDED, read_state
 from paddle_umsft.runs.folder import list_checkpoints as list_checkpoints
 from paddle_umsft.weights.formats.reader import read_weights
 from paddle_umsft.weights.formats.safetensors_writer import write_safetensors
@@ -31,7 +30,6 @@ FORMAT = 2
 TENSORS = "state.safetensors"
 # Beside state.json itself; all of them have their sums in it.
 FILES = {FORMAT: (TENSORS, MODEL), EARLIER_FORMAT: (MODEL, REST)}
-SEAL = "seal"  # of state.json: the sum of all else that stands in it
 
 
 class DamagedCheckpointError(CheckpointError):
@@ -132,15 +130,9 @@ def _read_state(path: Path, config: Config) -> dict[str, Any]:
     try:
         if not is_own_folder(path):
             raise ValueError("it is no folder of its own")
-        state = read_json(path / CHECKPOINT_STATE)
-        known = state.get("format")
-        if known not in FILES:
+        state = read_state(path)
+        if state.get("format") not in FILES:
             raise ValueError("state.json is of another kind")
-        # The earlier one has no sum of its own.
-        if known != EARLIER_FORMAT:
-            seal = state.pop(SEAL, None)
-            if seal != seal_of(state):
-                raise ValueError("state.json is not what was saved")
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise _damaged(path, error) from error
     if not config.is_digest(state.get("config")):

@@ -11,7 +11,6 @@ from paddle_umsft.runs.content import tensor_of
 from paddle_umsft.weights.formats.reader import read_weights
 from paddle_umsft.weights.formats.values import Leaf
 
-FORMAT = 1
 MODEL, REST = "model.pdparams", "model.pdopt"
 # Paddle's own table within a state_dict, which is no tensor.
 _PARAMETER_TABLE = "StructuredToParameterName@@"

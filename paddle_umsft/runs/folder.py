@@ -16,7 +16,7 @@ from paddle_umsft.data.facts import BandFacts
 from paddle_umsft.data.scene import Case, FusionResult, Observation
 from paddle_umsft.errors import CheckpointError, ConfigError, DataError
 from paddle_umsft.machine.files import write_csv, write_text, write_whole
-from paddle_umsft.machine.plain_files import is_own_folder, is_plain, read_json
+from paddle_umsft.machine.plain_files import is_own_folder, is_plain, read_json, seal_of
 from paddle_umsft.runs.summary import mean_row, scene_rows
 from paddle_umsft.runs.writers.product import Product, make_product
 from paddle_umsft.runs.writers.table import FORMATS, write_product
@@ -27,6 +27,8 @@ SUMMARY = "summary.csv"
 HISTORY = "history.csv"
 LOG = "log.txt"
 CHECKPOINT_STATE = "state.json"
+SEAL = "seal"  # of state.json: the sum of all else that stands in it
+EARLIER_FORMAT = 1  # of checkpoints, before there was a seal
 # The way out of whatever cannot be written within a run.
 OUTPUT_HINT = "choose another --output"
 # A checkpoint that makes room for one of the same number, until that is in its place.
@@ -206,6 +208,22 @@ def check_own_folder(folder: Path) -> None:
         raise DataError("the scene's folder cannot be used", where=folder, got=got, hint="move it away")
 
 
+def read_state(checkpoint: Path) -> dict[str, Any]:
+    """Read a checkpoint's state.json, its seal broken off.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not what was saved; the earlier format has no seal that would tell.
+    """
+    state = read_json(checkpoint / CHECKPOINT_STATE)
+    if state.get("format") == EARLIER_FORMAT:
+        return state
+    seal = state.pop(SEAL, None)
+    if seal != seal_of(state):
+        raise ValueError(f"{CHECKPOINT_STATE} is not what was saved")
+    return state
+
+
 def _digest_begun_with(scene: Path) -> Optional[str]:
     """Digest of the configuration that a scene was finished or begun with; None if nothing says so."""
     metrics = read_metrics(scene)
@@ -213,7 +231,7 @@ def _digest_begun_with(scene: Path) -> Optional[str]:
         return str(metrics.get("config"))
     for checkpoint in reversed(list_checkpoints(scene)):
         try:
-            return str(read_json(checkpoint / CHECKPOINT_STATE)["config"])
+            return str(read_state(checkpoint)["config"])
         except (OSError, ValueError, KeyError):  # damaged: said when it is loaded, and an older one tells as well
             continue
     return None
