@@ -97,4 +97,7 @@ def support_words(classes: np.ndarray, wavelengths_nm: Optional[np.ndarray] = No
     if not ranges:
         return ""
     listed = ", ".join(range_words(first, last, wavelengths_nm) for first, last in ranges)
-    return f"bands {listed} lie outside what the MSI sees: extrapolated from the others"
+    subject = f"bands {listed} lie"
+    if np.count_nonzero(classes == OUTSIDE) == 1:
+        subject = f"band {listed} lies"
+    return f"{subject} outside what the MSI sees: extrapolated from the others"

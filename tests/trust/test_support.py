@@ -35,6 +35,8 @@ def test_gaps_are_between_and_the_far_end_is_outside() -> None:
     # Bands 2-4 lie between seen ones, 6 is next to the last one, the rest is farther than a tenth of the range.
     assert classes.tolist() == [SEEN, SEEN, BETWEEN, BETWEEN, BETWEEN, SEEN, BETWEEN] + [OUTSIDE] * 13
     assert support_words(classes) == "bands 7-19 lie outside what the MSI sees: extrapolated from the others"
+    classes[:19] = SEEN
+    assert support_words(classes) == "band 19 lies outside what the MSI sees: extrapolated from the others"
 
 
 def test_infrared_under_an_rgb_image_is_named_with_its_wavelengths() -> None:
