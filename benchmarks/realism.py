@@ -78,7 +78,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         for row in missing_rows(args, methods, rows):
             rows.append(row)
-            append_row(path, row)
+            append_row(path, row, FIELDS)
             print(f"{row['effect']}, {row['method']}, {row['crop']}: {row['PSNR']} dB, {row['SAM']}", flush=True)
     except UmsftError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -180,11 +180,11 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         return list(csv.DictReader(file))
 
 
-def append_row(path: Path, row: dict[str, Any]) -> None:
-    """Add a row to the file."""
+def append_row(path: Path, row: dict[str, Any], fields: Sequence[str]) -> None:
+    """Add a row to the file, below the names of its fields."""
     is_new = not path.is_file()
     with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS)
+        writer = csv.DictWriter(file, fields)
         if is_new:
             writer.writeheader()
         writer.writerow(row)

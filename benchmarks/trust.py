@@ -17,7 +17,6 @@ MSI's bands, (31, 3).
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -28,7 +27,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.realism import configuration, observation_of, read_rows
+from benchmarks.realism import append_row, configuration, observation_of, read_rows
 from benchmarks.realism_effects import EFFECTS, Bench, pair_of
 from benchmarks.realism_scenes import CROPS, Crop, RealPair, load_scene, load_srf
 from paddle_umsft.data.synthetic import dead_leaves_scene
@@ -91,7 +90,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
                     continue
                 row = one_row(pair, effect, method, crop)
                 rows.append(row)
-                append_row(path, row)
+                append_row(path, row, FIELDS)
                 print(", ".join(f"{name} {row[name]}" for name in FIELDS if name in row), flush=True)
     except UmsftError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -181,16 +180,6 @@ def figures(truth: np.ndarray, fused: np.ndarray, expected: np.ndarray) -> dict[
         "expected": np.sqrt(np.mean(foreseen**2)),
     }
     return {name: round(float(value), DIGITS) for name, value in values.items()}
-
-
-def append_row(path: Path, row: dict[str, Any]) -> None:
-    """Add a row to the file."""
-    is_new = not path.is_file()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        if is_new:
-            writer.writeheader()
-        writer.writerow(row)
 
 
 def table_of(rows: Sequence[dict[str, Any]]) -> str:
