@@ -16,6 +16,9 @@ from scipy import sparse
 
 # LR rows of a dense block: fewer make small products, more hold more zeros.
 BLOCK = 8
+# Dense matrices hold a zero for every HR pixel of a line that an LR pixel does not see: along lines longer than this
+# they cost more than the pairs one by one, and their memory grows with the square of the length.
+LONGEST_DENSE = 1024
 
 MakeRows = Callable[[np.ndarray], np.ndarray]
 
@@ -31,6 +34,22 @@ class Pair:
 
     rows: sparse.csr_matrix
     columns: sparse.csr_matrix
+
+
+def _cut(
+    pairs: Sequence[Pair],
+    lr_rows: np.ndarray,
+    hr_rows: np.ndarray,
+) -> list[Pair]:
+    """The pairs between some LR rows and some HR rows; what they see of others is left out."""
+    made = []
+    for pair in pairs:
+        pair = Pair(
+            rows=pair.rows[lr_rows][:, hr_rows],
+            columns=pair.columns,
+        )
+        made.append(pair)
+    return made
 
 
 def _as_lines(image: np.ndarray) -> np.ndarray:
@@ -57,6 +76,10 @@ class SparsePairs:
         self.pairs = pairs
         self.h, self.height = pairs[0].rows.shape
         self.w, self.width = pairs[0].columns.shape
+
+    def cut(self, lr_rows: np.ndarray, hr_rows: np.ndarray) -> SparsePairs:
+        """The same between some rows only: indices of LR and of HR rows."""
+        return SparsePairs(_cut(self.pairs, lr_rows, hr_rows))
 
     def forward(self, hr: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (h, w, C)."""
@@ -99,7 +122,8 @@ class SparsePairs:
         # Windows overlap: every HR row is made once and added to all LR rows that see it, so that only those are held
         # at full width which are still to see more.
         for top in range(0, self.height, scale):
-            index = np.arange(top, top + scale)
+            # The last strip of a window may be shorter.
+            index = np.arange(top, min(top + scale, self.height))
             strip = make_rows(index)  # (s, W, C)
             is_touched = np.any(sees[:, index], axis=1)
             touched = np.flatnonzero(is_touched)
@@ -183,6 +207,7 @@ class DensePairs:
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
         self.count = len(pairs)
+        self.pairs = pairs
         self.h, self.height = pairs[0].rows.shape
         self.w, self.width = pairs[0].columns.shape
         self.row_maps = np.stack([pair.rows.toarray() for pair in pairs])  # (pairs, h, H)
@@ -192,6 +217,10 @@ class DensePairs:
         # Side by side: the product along the columns adds the pairs up.
         side_by_side = column_maps.transpose(1, 0, 2)  # (w, pairs, W)
         self.columns = _as_lines(side_by_side)  # (w, pairs * W)
+
+    def cut(self, lr_rows: np.ndarray, hr_rows: np.ndarray) -> DensePairs:
+        """The same between some rows only: indices of LR and of HR rows."""
+        return DensePairs(_cut(self.pairs, lr_rows, hr_rows))
 
     def forward(self, hr: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (h, w, C)."""
@@ -238,11 +267,12 @@ class DensePairs:
         narrow = np.empty((scale, self.count, self.w, bands), np.float32)
         # Columns first: what is added to the LR rows is then as narrow as they are.
         for top in range(0, self.height, scale):
-            index = np.arange(top, top + scale)
+            # The last strip of a window may be shorter.
+            index = np.arange(top, min(top + scale, self.height))
             strip = make_rows(index)  # (s, W, C)
             for block in self.column_blocks:
                 part = block.taps @ strip[:, block.seen]  # (s, pairs * lines, C)
-                narrow[:, :, block.lines] = part.reshape(scale, self.count, -1, bands)
+                narrow[: len(index), :, block.lines] = part.reshape(len(index), self.count, -1, bands)
             taps = self.row_maps[:, :, index]  # (pairs, h, s)
             is_touched = np.any(taps != 0, axis=(0, 2))
             touched = np.flatnonzero(is_touched)
@@ -252,7 +282,7 @@ class DensePairs:
             weights = taps[:, touched]  # (pairs, touched, s)
             weights = weights.transpose(1, 2, 0)
             weights = weights.reshape(len(touched), -1)  # (touched, s * pairs)
-            lines = narrow.reshape(scale * self.count, -1)  # (s * pairs, w * C)
+            lines = narrow[: len(index)].reshape(len(index) * self.count, -1)  # (s * pairs, w * C)
             lr[touched] += weights @ lines
         return lr.reshape(self.h, self.w, bands)
 
@@ -262,6 +292,7 @@ Pairs = Union[SparsePairs, DensePairs]
 
 def as_pairs(made: list[Pair]) -> Pairs:
     """Return the kernels in the form that is faster for so many of them."""
-    if len(made) > 1:
+    longest = max(made[0].rows.shape[1], made[0].columns.shape[1])
+    if len(made) > 1 and longest <= LONGEST_DENSE:
         return DensePairs(made)
     return SparsePairs(made)
