@@ -1,9 +1,9 @@
 """One problem solved strip by strip: what is learned of a pair is learned once, what pixels ask for is made row by row.
 
 Learned once, on LR pixels or on a sample of the picture (`learn`): PSF, SRF, subspace, noise, the map's weights, the
-lengths of the solver's steps, the shares of blend and plain hypersharpening. A strip of the picture, with a halo of rows
-that its footprints reach, then gives the coefficients that the whole picture would (`StripSolver.coeffs`); the cube
-follows pixel by pixel (`cube`), once what is left of the LR-HSI is known of all strips (`know_leftover`).
+lengths of the solver's steps, the shares of blend and plain hypersharpening. A strip of the picture, with a halo of
+rows that its footprints reach, then gives the coefficients that the whole picture would (`StripSolver.coeffs`); the
+cube follows pixel by pixel (`cube`), once what is left of the LR-HSI is known of all strips (`know_leftover`).
 
 All that is local comes out bit for bit as it does of the whole picture. The solver's steps reach as many footprints far
 as there are steps; the halo cuts off what lies beyond a few, which no longer changes anything by 1e-5 of the range.
@@ -332,7 +332,7 @@ def learn(
         solver.blend = find_blend(ground.lr_hsi, ground.hr_msi, ground.operator, band_left_out, trust, fitted)
     plain_share = np.zeros(observation.bands)
     if subspace.stack:
-        solver.share = own_shares(ground, single_map(subspace, seed), np.ones(observation.bands))
+        solver.share = own_shares(ground, single_map(subspace, seed))
         plain_share = 1.0 - solver.share
     if np.any(plain_share):
         solver.plain = plain_of(ground, fitted)
