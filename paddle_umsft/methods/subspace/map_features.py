@@ -292,6 +292,30 @@ class Features:
         self.phases = phases.astype(np.float32)  # (D,)
         self.amplitude = self._amplitude(inputs)  # (H, W)
 
+    @classmethod
+    def kept(
+        cls,
+        kernel: Kernel,
+        frequencies: np.ndarray,
+        phases: np.ndarray,
+        spreads: Sequence[Spread],
+    ) -> Features:
+        """Features that were drawn before, of no pixel yet: `on` gives them some.
+
+        Args:
+            kernel: Length scales.
+            frequencies: (d, D) float32.
+            phases: (D,) float32.
+            spreads: Of the whole picture.
+        """
+        features = cls.__new__(cls)
+        features.kernel = kernel
+        features.count = len(phases)
+        features.frequencies = frequencies
+        features.phases = phases
+        features.spreads = spreads
+        return features
+
     def _amplitude(self, inputs: PixelInputs) -> np.ndarray:
         """(H, W) a(p) times what makes the cosines' mean square one."""
         # A process times a known function a(p) has the covariance a(p) k a(q) (GPML, section 4.2.4): brighter pixels

@@ -77,6 +77,7 @@ class StripSolver:
         fitted: (h, w) these.
         extras: What was chosen and found.
         history: What was recorded.
+        notes: What a user should know.
         leftover: (h, w, C) float32 what is brought back of the LR-HSI, once it is known.
     """
 
@@ -94,6 +95,7 @@ class StripSolver:
     fitted: np.ndarray
     extras: dict[str, Any]
     history: list[dict[str, Any]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
     leftover: Optional[np.ndarray] = None
 
     @property
