@@ -83,7 +83,7 @@ class Method:
         iterations_key: Setting that says how many steps it takes, 0 for the weights as they are; None: it has none.
         prepares: Whether it examines the pair itself; the others are given a pair on plain grids.
         by_strips: Module with `learn`, `keep`, `taken_up` of a method that can work on a scene strip by strip, see
-            `subspace/kept.py`; None: it needs all of it at once.
+            `subspace/by_strips.py`; None: it needs all of it at once.
     """
 
     fuse: Source
@@ -121,7 +121,7 @@ METHODS: dict[str, Method] = {
         fuse="paddle_umsft.methods.subspace.method:fuse_subspace",
         settings=_subspace_input,
         prepares=True,
-        by_strips="paddle_umsft.methods.subspace.kept",
+        by_strips="paddle_umsft.methods.subspace.by_strips",
     ),
     "ensemble": Method(
         fuse="paddle_umsft.methods.subspace.ensemble:fuse_ensemble",

@@ -22,12 +22,10 @@ from paddle_umsft.methods.subspace.map_features import Features, Kernel, PixelIn
 from paddle_umsft.methods.subspace.outcome import notes_on, plain_notes
 from paddle_umsft.methods.subspace.stack import Plain
 from paddle_umsft.methods.subspace.steps import Step
-from paddle_umsft.methods.subspace.strips import StripSolver, learn
+from paddle_umsft.methods.subspace.strips import StripSolver
 from paddle_umsft.methods.subspace.whole_picture import Statistics
 from paddle_umsft.preparation.estimate import Degradations
 from paddle_umsft.preparation.prepared import Prepared
-
-__all__ = ["is_kept", "keep", "learn", "recorded_rows", "taken_up"]
 
 SMALL = "learned.npz"
 FACTS = "learned.json"
