@@ -63,6 +63,7 @@ def hdf5_entries(file: Path) -> dict[str, Entry]:
             shape=tuple(item.shape),
             kind=str(item.dtype),
             load=hdf5_loader(file, name),
+            load_part=hdf5_part_loader(file, name),
             is_numeric=item.dtype.kind in "iuf",
             facts=_facts_of(dict(item.attrs), item.dtype),
         )
@@ -81,6 +82,18 @@ def hdf5_loader(file: Path, name: str) -> Callable[[], np.ndarray]:
 
         with h5py.File(file, "r") as handle:
             return np.asarray(handle[name][()])
+
+    return load
+
+
+def hdf5_part_loader(file: Path, name: str) -> Callable[[tuple[slice, ...]], np.ndarray]:
+    """Return what loads a part of one array, and reads no more than that."""
+
+    def load(part: tuple[slice, ...]) -> np.ndarray:
+        import h5py
+
+        with h5py.File(file, "r") as handle:
+            return np.asarray(handle[name][part])
 
     return load
 

@@ -13,7 +13,7 @@ from typing import Any, Callable
 import numpy as np
 
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
-from paddle_umsft.data.readers.hdf5 import HDF5_MAGIC, hdf5_entries, hdf5_loader
+from paddle_umsft.data.readers.hdf5 import HDF5_MAGIC, hdf5_entries, hdf5_loader, hdf5_part_loader
 from paddle_umsft.data.readers.mat5 import Variable, is_level5, list_variables
 from paddle_umsft.data.readers.named import Entry, read_named
 
@@ -140,13 +140,16 @@ def _hdf5_entries(file: Path) -> dict[str, Entry]:
             item = handle[name]
             shape = entry.shape
             load = entry.load
+            load_part = entry.load_part
             if is_reversed:
                 shape = shape[::-1]
                 load = _reversed_loader(file, name)
+                load_part = _reversed_part_loader(file, name)
             entries[name] = replace(
                 entry,
                 shape=shape,
                 load=load,
+                load_part=load_part,
                 is_numeric=_is_numeric_dataset(item),
             )
     return entries
@@ -167,5 +170,15 @@ def _reversed_loader(file: Path, name: str) -> Callable[[], np.ndarray]:
 
     def load() -> np.ndarray:
         return np.asarray(load_stored().T)
+
+    return load
+
+
+def _reversed_part_loader(file: Path, name: str) -> Callable[[tuple[slice, ...]], np.ndarray]:
+    """Return what loads a part of one array of MATLAB's."""
+    load_stored = hdf5_part_loader(file, name)
+
+    def load(part: tuple[slice, ...]) -> np.ndarray:
+        return np.asarray(load_stored(part[::-1]).T)
 
     return load

@@ -9,7 +9,9 @@ from typing import Callable, Optional
 import numpy as np
 
 from paddle_umsft.data.facts import FileFacts
+from paddle_umsft.data.layout import UNCLEAR, guess_layout, guess_note
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
+from paddle_umsft.data.readers.windows import as_part, within
 from paddle_umsft.errors import DataError
 
 # What a list of band centres is called beside a cube.
@@ -31,6 +33,7 @@ class Entry:
         shape: Its shape, axes as their author had them.
         kind: Its type as the format names it, for messages.
         load: Loads it.
+        load_part: Loads a part of it by one slice an axis; None: it can only be loaded whole.
         is_numeric: Integers or real numbers; text, structs and the like cannot be an image.
         facts: What the format says of this array beside its numbers.
     """
@@ -38,6 +41,7 @@ class Entry:
     shape: tuple[int, ...]
     kind: str
     load: Callable[[], np.ndarray]
+    load_part: Optional[Callable[[tuple[slice, ...]], np.ndarray]] = None
     is_numeric: bool = True
     facts: FileFacts = field(default_factory=FileFacts)
 
@@ -59,7 +63,7 @@ def read_named(
     Args:
         file: The file, for messages.
         entries: Name -> array.
-        request: Its key; without one, the only array that fits is taken.
+        request: Its key; without one, the only array that fits is taken. Its window.
 
     Raises:
         DataError: Unknown key, no array that fits, or several.
@@ -77,11 +81,6 @@ def read_named(
             where=file,
             got=_listing(entries),
         )
-    values = guarded(
-        file,
-        "array",
-        entries[key].load,
-    )
     wavelengths = _wavelengths_beside(
         file,
         entries,
@@ -114,13 +113,79 @@ def read_named(
     bands = replace(own.bands, fwhm_nm=widths)
     if good is not None:
         bands = replace(bands, good=good != 0)
-    return RawArray(
-        values=np.asarray(values),
+    found = RawArray(
+        values=np.zeros(0),
         key=key,
         wavelengths=wavelengths,
         facts=replace(own, bands=bands),
         notes=notes,
     )
+    known = request.bands
+    if known is None and wavelengths is not None:
+        known = len(wavelengths)
+    part = _part_of(
+        file,
+        entries[key],
+        replace(request, bands=known),
+        found,
+    )
+    if part is not None:
+        return part
+    values = guarded(
+        file,
+        "array",
+        entries[key].load,
+    )
+    return replace(found, values=np.asarray(values))
+
+
+def _part_of(
+    file: Path,
+    entry: Entry,
+    request: Request,
+    found: RawArray,
+) -> Optional[RawArray]:
+    """Load the part of an array that is wanted.
+
+    Args:
+        file: The file, for messages.
+        entry: The array.
+        request: Window, order of the axes, number of bands.
+        found: What is known of the array.
+
+    Returns:
+        That part, upright; None where the whole is wanted, or the order of the axes is not known without it.
+    """
+    if request.window is None or entry.load_part is None or len(entry.shape) != IMAGE_AXES:
+        return None
+    layout = request.layout
+    if layout == "auto":
+        layout = guess_layout(entry.shape, request.bands)
+        note = guess_note(f"{file.name} key {found.key}", entry.shape, layout, request.option.replace("key", "layout"))
+        found = replace(found, notes=(*found.notes, note))
+    if layout == UNCLEAR:
+        return None
+    size = (entry.shape[0], entry.shape[1])
+    if layout == "chw":
+        size = (entry.shape[1], entry.shape[2])
+    rows, columns = within(request.window, size, file)
+    part = (rows, columns, slice(None))
+    if layout == "chw":
+        part = (slice(None), rows, columns)
+    load_part = entry.load_part
+    values = guarded(
+        file,
+        "array",
+        lambda: load_part(part),
+    )
+    if layout == "chw":
+        values = np.moveaxis(
+            values,
+            0,
+            -1,
+        )  # (C, H, W) -> (H, W, C)
+    whole = replace(found, values=values, is_upright=True)
+    return as_part(whole, request.window, size)
 
 
 def _list_beside(

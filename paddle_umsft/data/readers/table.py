@@ -25,6 +25,7 @@ from paddle_umsft.data.readers.products.sentinel2 import is_sentinel2, read_sent
 from paddle_umsft.data.readers.seeming import check_is_data
 from paddle_umsft.data.readers.text import read_text
 from paddle_umsft.data.readers.tiff import read_tiff
+from paddle_umsft.data.readers.windows import placed
 from paddle_umsft.errors import DataError
 
 
@@ -155,16 +156,20 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def read_array(path: Union[str, Path], request: Request) -> RawArray:
-    """Read one array.
+    """Read one array, or a part of it.
 
     Args:
         path: A file of `FILE_FORMATS`.
-        request: Which array of it.
+        request: Which array of it, and which part.
+
+    Returns:
+        The array; a part only where its reader can read one (`RawArray.window`), on the ground where it lies.
 
     Raises:
         DataError: No such file, unknown kind, not readable, unknown key, no array that fits, or several.
     """
-    return _read(require_file(path), request, FILE_FORMATS)
+    found = _read(require_file(path), request, FILE_FORMATS)
+    return placed(found)
 
 
 def read_table(
