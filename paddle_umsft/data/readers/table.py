@@ -10,7 +10,7 @@ from typing import Callable, Optional, Union
 from paddle_umsft.data.readers.base import RawArray, Reader, Request, require_file
 from paddle_umsft.data.readers.cave import cave_name, is_cave, read_cave
 from paddle_umsft.data.readers.envi import read_envi
-from paddle_umsft.data.readers.envi_header import find_header
+from paddle_umsft.data.readers.envi_header import describes_array, find_header
 from paddle_umsft.data.readers.gdal import if_gdal_knows, read_with_gdal
 from paddle_umsft.data.readers.hdf5 import read_hdf5
 from paddle_umsft.data.readers.mat import read_mat
@@ -147,7 +147,12 @@ def image_files(folder: Path) -> list[Path]:
     found = []
     for file in sorted(folder.iterdir()):
         is_hidden = file.name.startswith(".")
-        if is_hidden or not file.is_file() or file.suffix.lower() not in suffixes_of(FILE_FORMATS):
+        if (
+            is_hidden
+            or describes_array(file)
+            or not file.is_file()
+            or file.suffix.lower() not in suffixes_of(FILE_FORMATS)
+        ):
             continue
         if file.suffix.lower() in ENVI_DATA_SUFFIXES and find_header(file) is not None:
             continue
