@@ -233,11 +233,21 @@ def _of_length(bands: BandFacts, count: int) -> BandFacts:
         bands,
         count=count,
         names=names,
-        fwhm_nm=kept(bands.fwhm_nm),
+        fwhm_nm=_real_widths(kept(bands.fwhm_nm)),
         good=kept(bands.good),
         scale=kept(bands.scale),
         offset=kept(bands.offset),
     )
+
+
+def _real_widths(widths: Optional[np.ndarray]) -> Optional[np.ndarray]:
+    """Return widths, not a number where a file has 0 or -1 because it knows none; None where it knows none at all."""
+    if widths is None:
+        return None
+    real = np.where(widths > 0, widths, np.nan)
+    if np.isnan(real).all():
+        return None
+    return real
 
 
 def known_bands(
@@ -283,12 +293,16 @@ def used_bands(
     """
     count = cube.values.shape[2]
     wavelengths = None
+    unplaced: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
     if is_spectral:
+        found, unplaced, notes = _placed_bands(cube, settings, name)
         wavelengths = wavelengths_for(
             count,
             settings.wavelengths_nm,
-            cube.wavelengths_nm,
+            found,
             name,
+            unplaced=unplaced,
         )
     bands = replace(cube.facts.bands, count=count)
     if wavelengths is not None:
@@ -301,6 +315,8 @@ def used_bands(
         settings.bad_bands,
         name,
         is_spectral=is_spectral,
+        detector=settings.detector,
+        unplaced=unplaced,
     )
     values = cube.values
     if kept.places is not None:
@@ -319,10 +335,26 @@ def used_bands(
         cube,
         values=sorted_bands.cube,
         wavelengths_nm=sorted_bands.wavelengths_nm,
-        notes=cube.notes + kept.notes + sorted_bands.notes,
+        notes=cube.notes + notes + kept.notes + sorted_bands.notes,
         facts=facts,
         band_order=facts.order,
     )
+
+
+def _placed_bands(
+    cube: Cube,
+    settings: DataConfig,
+    name: str,
+) -> tuple[Optional[np.ndarray], tuple[int, ...], tuple[str, ...]]:
+    """Return the wavelengths that a file knows, the bands for which it has none (0, not a number), and a note."""
+    found = cube.wavelengths_nm
+    if found is None or settings.wavelengths_nm is not None:
+        return found, (), ()
+    # Not a number is not above zero either.
+    missing = ~(found > 0)
+    if missing.all():
+        return None, (), (f"{name}: wavelengths of nothing but zeros in the file: not used; set data.wavelengths_nm",)
+    return found, tuple(int(band) for band in np.flatnonzero(missing)), ()
 
 
 def cut_to(

@@ -230,6 +230,8 @@ def wavelengths_for(
     configured: Optional[list[float]],
     found: Optional[np.ndarray],
     where: str,
+    *,
+    unplaced: tuple[int, ...] = (),
 ) -> Optional[np.ndarray]:
     """Return (C,) band centres in nm: the configured ones, else those found in the file, else None.
 
@@ -238,6 +240,7 @@ def wavelengths_for(
         configured: [first, last] or one number per band.
         found: Wavelengths from the file, in nm.
         where: What the cube is called in a message.
+        unplaced: Bands for which the file has none: not a number is returned for these.
 
     Raises:
         DataError: Neither two numbers nor one per band; or not positive and finite; or two bands share one.
@@ -254,7 +257,11 @@ def wavelengths_for(
             got=f"{len(found)} in the file",
             hint="set data.wavelengths_nm",
         )
-    return check_wavelengths(found, bands, f"{where}: wavelengths in the file")
+    placed = np.ones(bands, bool)
+    placed[list(unplaced)] = False
+    nm = np.full(bands, np.nan)
+    nm[placed] = check_wavelengths(found[placed], int(placed.sum()), f"{where}: wavelengths in the file")
+    return nm
 
 
 def _configured(

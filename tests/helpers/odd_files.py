@@ -195,7 +195,8 @@ def check_part(odd: Odd, path: Path) -> None:
     part = read_scene(DataConfig(path=str(path), normalise="none", crop=list(PART), **odd.settings))
     top, left, height, width = PART
     cut = (slice(top, top + height), slice(left, left + width))
-    assert whole.facts is not None and part.facts is not None
+    assert whole.facts is not None
+    assert part.facts is not None
     np.testing.assert_array_equal(part.wavelengths_nm, whole.wavelengths_nm)
     assert part.facts.order == whole.facts.order
     assert part.facts.ground.transform == whole.facts.ground.cut(top, left).transform

@@ -108,7 +108,9 @@ def read_envi(file: Path, request: Request) -> RawArray:
         header = beside
         data = file
         fields = parse_header(header)
+    _refuse_library(fields, header)
     layout, notes = _layout_of(fields, header)
+    notes += _more_than_said(data, layout)
     facts, told = facts_of(
         fields,
         header,
@@ -127,6 +129,32 @@ def read_envi(file: Path, request: Request) -> RawArray:
         notes=notes + told,
     )
     return as_part(found, request.window, (layout.lines, layout.samples))
+
+
+def _refuse_library(fields: dict[str, str], header: Path) -> None:
+    """Refuse spectra without an image: a library has one a row, its bands along the columns.
+
+    Raises:
+        DataError: It is one.
+    """
+    if "spectral library" in fields.get("file type", "").lower():
+        raise DataError(
+            "a spectral library",
+            where=header,
+            expected="an image",
+            got=f"file type = {fields['file type']}",
+        )
+
+
+def _more_than_said(data: Path, layout: _Layout) -> tuple[str, ...]:
+    """Return a note where a data file is longer than its header promises: a number in the header may be wrong."""
+    rest = data.stat().st_size - layout.offset - layout.bytes
+    if layout.is_packed or rest <= 0:
+        return ()
+    return (
+        f"{data.name}: {rest} bytes more than {layout.lines}x{layout.samples}x{layout.bands} {layout.dtype.name}: are "
+        "lines, samples, bands and data type of its header right?",
+    )
 
 
 def _layout_of(fields: dict[str, str], header: Path) -> tuple[_Layout, tuple[str, ...]]:
@@ -214,7 +242,8 @@ def _whole(
     smallest: int = 1,
 ) -> int:
     """Return a whole number of the header."""
-    text = fields.get(name, "")
+    # "16.0" is how some programs write a count.
+    text = fields.get(name, "").removesuffix(".0")
     if text.isdigit() and int(text) >= smallest:
         return int(text)
     raise DataError(

@@ -9,7 +9,7 @@ from typing import Optional, Union
 
 from paddle_umsft.data.natural import natural
 from paddle_umsft.data.readers.base import RawArray, Request, require_file
-from paddle_umsft.data.readers.stacking import stack_bands
+from paddle_umsft.data.readers.stacking import stack_files
 from paddle_umsft.data.readers.table import (
     FILE_FORMATS,
     folder_format,
@@ -58,12 +58,11 @@ def read_image(named: Optional[Named], request: Request) -> RawArray:
     files = _band_files(named)
     # Each file is one band: whichever of its arrays has two axes, or one band more.
     if files is not None:
-        names = [file.stem for file in files]
         band_request = replace(request, axes=(2, 3))
-        found = stack_bands(
+        found = stack_files(
             files,
-            names,
-            lambda file: read_array(file, band_request),
+            band_request,
+            read_array,
         )
         listed = ", ".join(file.name for file in files)
         return _with_note(found, f"{len(files)} files as bands, in this order: {listed}")
