@@ -57,7 +57,8 @@ def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
         (32, 48, 31)
     """
     if isinstance(source, Config):
-        settings = source.data.model_copy(update=data)
+        content = {**source.data.model_dump(exclude_unset=True), **data}
+        settings = make_config({"data": content}, where="read_scene").data
     else:
         settings = make_config({"data": {"path": str(source), **data}}, where="read_scene").data
     return reading.read_scene(settings)
@@ -334,9 +335,9 @@ def _settings(
     if isinstance(config, Config):
         if overrides:
             raise ConfigError("overrides go with a configuration's name", where="overrides", hint="change the Config")
-        return load_config(None, chosen).model_copy(
-            update={**dict(config), **{key: value for key, value in instead.items() if value is not None}}
-        )
+        checked = load_config(None, chosen)
+        changed = {key: getattr(checked, key) for key, value in instead.items() if value is not None}
+        return config.model_copy(update=changed)
     if config is not None and not isinstance(config, (str, Path)):
         expected, got = "a Config or the name of one", repr(config)[:60]
         raise ConfigError("configuration", where="config", expected=expected, got=got)

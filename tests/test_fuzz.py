@@ -124,6 +124,7 @@ def test_any_arguments() -> None:
         mask_msi=known(HR[:2]),
         supports=rarely([[0, 2], [1, 3], [2, 5]], [[0, 9]]),
         seed=rarely(1),
+        config=rarely(Config(), "fast.yml"),
         overrides=rarely(["seed=2"], ["preparation.shift=false"]),
         weights=st.one_of(st.none(), st.none(), st.none(), VALUES),
         iterations=st.one_of(st.none(), st.none(), st.none(), VALUES),
