@@ -109,6 +109,20 @@ def test_odd_cameras_are_one_line() -> None:
         fuse(LR_HSI, HR_MSI, method="gsa", srf=np.full((2, 4), 1e300))
 
 
+@pytest.mark.parametrize("method", ["gsa", "sfim", "cnmf", "subspace"])
+@pytest.mark.parametrize("brightness", [1.0, 1e4])
+def test_an_object_that_moved_between_the_images_overflows_nothing(method: str, brightness: float) -> None:
+    """All warnings but verdicts are errors here: the sums of squares of what does not fit must hold it."""
+    seen, sharp = np.full((64, 72, 4), 0.3), np.full((64, 72, 4), 0.3)
+    seen += 0.1 * np.random.RandomState(1).rand(8, 9, 4).repeat(8, 0).repeat(8, 1)
+    sharp[:] = seen
+    seen[8:24, 8:24] = brightness * np.linspace(1, 0.2, 4)
+    sharp[40:56, 32:48] = brightness * np.linspace(1, 0.2, 4)
+    low = seen.reshape(8, 8, 9, 8, 4).mean(axis=(1, 3)).astype(np.float32)
+    high = (sharp @ np.array([[0.7, 0.3, 0, 0], [0, 0, 0.4, 0.6]]).T).astype(np.float32)
+    assert np.isfinite(fuse(low, high, method=method).fused).all()
+
+
 @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "PADDLE_TRAINER_ID"])
 def test_variables_that_end_a_process_are_one_line(name: str) -> None:
     value = {"PADDLE_TRAINER_ID": "x"}.get(name, "999999")
