@@ -99,6 +99,14 @@ class DataConfig(Section):
         """Return whether a given pair is to be read instead of a scene."""
         return self.lr_hsi is not None
 
+    @property
+    def window(self) -> Optional[tuple[int, int, int, int]]:
+        """Return the crop as top, left, height and width, or None."""
+        if self.crop is None:
+            return None
+        top, left, height, width = self.crop
+        return top, left, height, width
+
     @field_validator("normalise", mode="before")
     @classmethod
     def _positive_divisor(cls, value: Any) -> Any:

@@ -87,6 +87,26 @@ def guess_layout(shape: tuple[int, ...], wavelengths: Optional[int]) -> str:
     return UNCLEAR
 
 
+def guess_note(
+    where: str,
+    shape: tuple[int, ...],
+    layout: str,
+    key: str,
+) -> str:
+    """Return how axes were guessed: a cube on its side fuses without a word otherwise.
+
+    Args:
+        where: What the array is called.
+        shape: As stored.
+        layout: "hwc" or "chw", as it was read.
+        key: Config key that decides instead.
+    """
+    read_as = "rows, columns, bands"
+    if layout == "chw":
+        read_as = "bands, rows, columns"
+    return f"{where} {shape}: read as {read_as} ({key}: auto)"
+
+
 @dataclass(frozen=True)
 class OpenAxes:
     """The axes of one image of a pair, as far as they are known.

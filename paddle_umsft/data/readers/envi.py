@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.data.readers.base import RawArray, Request, guarded
+from paddle_umsft.data.readers.base import RawArray, Request, Window, guarded
 from paddle_umsft.data.readers.envi_header import HEADER_SUFFIX, facts_of, find_data, find_header, parse_header
 from paddle_umsft.data.readers.gdal import if_gdal_knows
+from paddle_umsft.data.readers.windows import as_part, within
 from paddle_umsft.errors import DataError
 
 # ENVI's numbers of its types; 6 and 9 are complex.
@@ -81,7 +83,7 @@ def read_envi(file: Path, request: Request) -> RawArray:
 
     Args:
         file: The header or the data file.
-        request: Not used: an image has no name.
+        request: Its window; an image has no name.
 
     Raises:
         DataError: No header, no data, or the two do not fit.
@@ -116,14 +118,15 @@ def read_envi(file: Path, request: Request) -> RawArray:
     values = guarded(
         data,
         "ENVI image",
-        lambda: _load(data, layout),
+        lambda: _load(data, layout, request.window),
     )
-    return RawArray(
+    found = RawArray(
         values=values,
         is_upright=True,
         facts=facts,
         notes=notes + told,
     )
+    return as_part(found, request.window, (layout.lines, layout.samples))
 
 
 def _layout_of(fields: dict[str, str], header: Path) -> tuple[_Layout, tuple[str, ...]]:
@@ -222,8 +225,17 @@ def _whole(
     )
 
 
-def _load(data: Path, layout: _Layout) -> np.ndarray:
+def _load(
+    data: Path,
+    layout: _Layout,
+    window: Optional[Window],
+) -> np.ndarray:
     """Read the numbers as (H, W, C) in the machine's own byte order.
+
+    Args:
+        data: The file of numbers.
+        layout: How they lie in it.
+        window: The part that is wanted; None: all of it.
 
     Raises:
         DataError: The file holds less than the header promises.
@@ -249,13 +261,25 @@ def _load(data: Path, layout: _Layout) -> np.ndarray:
             layout.dtype,
             count,
         )
-    else:
+    elif window is None:
         stored = np.fromfile(
             data,
             layout.dtype,
             count,
             offset=layout.offset,
         )
-    # In one block, bands last, in the machine's own byte order.
+    else:
+        # Stays on the disk but for the pages that the window touches.
+        stored = np.memmap(
+            data,
+            layout.dtype,
+            mode="r",
+            offset=layout.offset,
+            shape=(count,),
+        )
     upright = layout.upright(stored)
+    if window is not None:
+        rows, columns = within(window, (layout.lines, layout.samples), data)
+        upright = upright[rows, columns]
+    # In one block, bands last, in the machine's own byte order.
     return np.ascontiguousarray(upright, dtype=layout.dtype.newbyteorder("="))

@@ -19,6 +19,7 @@ from paddle_umsft.data.readers.table import (
     read_array,
     suffixes_of,
 )
+from paddle_umsft.data.readers.windows import placed
 from paddle_umsft.errors import DataError
 
 # One name, or one a band.
@@ -46,7 +47,10 @@ def read_image(named: Optional[Named], request: Request) -> RawArray:
     Args:
         named: A file; a folder that is an image as a whole; or files of one band each: a list of them, a pattern with
             `*`, or their folder.
-        request: Which array of it.
+        request: Which array of it, and which part.
+
+    Returns:
+        The image; a part only where its reader can read one (`RawArray.window`).
 
     Raises:
         DataError: Missing, not readable, or bands that do not fit each other.
@@ -55,11 +59,7 @@ def read_image(named: Optional[Named], request: Request) -> RawArray:
     # Each file is one band: whichever of its arrays has two axes, or one band more.
     if files is not None:
         names = [file.stem for file in files]
-        band_request = Request(
-            key=request.key,
-            axes=(2, 3),
-            option=request.option,
-        )
+        band_request = replace(request, axes=(2, 3))
         found = stack_bands(
             files,
             names,
@@ -72,7 +72,7 @@ def read_image(named: Optional[Named], request: Request) -> RawArray:
         return read_array(path, request)
     product = product_format(path)
     if product is not None:
-        return product.read(path, request)
+        return placed(product.read(path, request))
     whole = folder_format(path)
     assert whole is not None
     return whole.read(path)

@@ -13,9 +13,10 @@ from typing import Any, Callable
 import numpy as np
 
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
-from paddle_umsft.data.readers.hdf5 import HDF5_MAGIC, hdf5_entries, hdf5_loader
+from paddle_umsft.data.readers.entries import Entry
+from paddle_umsft.data.readers.hdf5 import HDF5_MAGIC, hdf5_entries, hdf5_loader, hdf5_part_loader
 from paddle_umsft.data.readers.mat5 import Variable, is_level5, list_variables
-from paddle_umsft.data.readers.named import Entry, read_named
+from paddle_umsft.data.readers.named import read_named
 
 # A v7.3 file is HDF5 behind a 512-byte MATLAB header; bare HDF5 under the name .mat occurs as well.
 MATLAB_HEADER_BYTES = 512
@@ -139,14 +140,20 @@ def _hdf5_entries(file: Path) -> dict[str, Entry]:
                 continue
             item = handle[name]
             shape = entry.shape
+            dims = entry.dims
             load = entry.load
+            load_part = entry.load_part
             if is_reversed:
                 shape = shape[::-1]
+                dims = dims[::-1]
                 load = _reversed_loader(file, name)
+                load_part = _reversed_part_loader(file, name)
             entries[name] = replace(
                 entry,
                 shape=shape,
                 load=load,
+                load_part=load_part,
+                dims=dims,
                 is_numeric=_is_numeric_dataset(item),
             )
     return entries
@@ -167,5 +174,15 @@ def _reversed_loader(file: Path, name: str) -> Callable[[], np.ndarray]:
 
     def load() -> np.ndarray:
         return np.asarray(load_stored().T)
+
+    return load
+
+
+def _reversed_part_loader(file: Path, name: str) -> Callable[[tuple[slice, ...]], np.ndarray]:
+    """Return what loads a part of one array of MATLAB's."""
+    load_stored = hdf5_part_loader(file, name)
+
+    def load(part: tuple[slice, ...]) -> np.ndarray:
+        return np.asarray(load_stored(part[::-1]).T)
 
     return load

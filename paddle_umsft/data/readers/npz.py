@@ -9,7 +9,8 @@ from typing import IO, Any, Callable
 import numpy as np
 
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
-from paddle_umsft.data.readers.named import Entry, read_named
+from paddle_umsft.data.readers.entries import Entry
+from paddle_umsft.data.readers.named import read_named
 
 MEMBER_SUFFIX = ".npy"
 

@@ -65,6 +65,8 @@ def stack_bands(
         facts=_with_scaling(facts, first.facts),
         mask=mask,
         notes=notes,
+        window=first.window,
+        size=first.size,
     )
 
 

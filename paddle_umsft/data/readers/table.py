@@ -10,7 +10,7 @@ from typing import Callable, Optional, Union
 from paddle_umsft.data.readers.base import RawArray, Reader, Request, require_file
 from paddle_umsft.data.readers.cave import cave_name, is_cave, read_cave
 from paddle_umsft.data.readers.envi import read_envi
-from paddle_umsft.data.readers.envi_header import find_header
+from paddle_umsft.data.readers.envi_header import describes_array, find_header
 from paddle_umsft.data.readers.gdal import if_gdal_knows, read_with_gdal
 from paddle_umsft.data.readers.hdf5 import read_hdf5
 from paddle_umsft.data.readers.mat import read_mat
@@ -25,6 +25,7 @@ from paddle_umsft.data.readers.products.sentinel2 import is_sentinel2, read_sent
 from paddle_umsft.data.readers.seeming import check_is_data
 from paddle_umsft.data.readers.text import read_text
 from paddle_umsft.data.readers.tiff import read_tiff
+from paddle_umsft.data.readers.windows import placed
 from paddle_umsft.errors import DataError
 
 
@@ -146,7 +147,12 @@ def image_files(folder: Path) -> list[Path]:
     found = []
     for file in sorted(folder.iterdir()):
         is_hidden = file.name.startswith(".")
-        if is_hidden or not file.is_file() or file.suffix.lower() not in suffixes_of(FILE_FORMATS):
+        if (
+            is_hidden
+            or describes_array(file)
+            or not file.is_file()
+            or file.suffix.lower() not in suffixes_of(FILE_FORMATS)
+        ):
             continue
         if file.suffix.lower() in ENVI_DATA_SUFFIXES and find_header(file) is not None:
             continue
@@ -155,16 +161,20 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def read_array(path: Union[str, Path], request: Request) -> RawArray:
-    """Read one array.
+    """Read one array, or a part of it.
 
     Args:
         path: A file of `FILE_FORMATS`.
-        request: Which array of it.
+        request: Which array of it, and which part.
+
+    Returns:
+        The array; a part only where its reader can read one (`RawArray.window`), on the ground where it lies.
 
     Raises:
         DataError: No such file, unknown kind, not readable, unknown key, no array that fits, or several.
     """
-    return _read(require_file(path), request, FILE_FORMATS)
+    found = _read(require_file(path), request, FILE_FORMATS)
+    return placed(found)
 
 
 def read_table(

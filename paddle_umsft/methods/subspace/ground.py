@@ -46,7 +46,7 @@ class Ground:
         rank: K.
         basis: (C, K) orthonormal spectral basis.
         msi_noise: Noise standard deviation of the MSI, relative to `level`.
-        hsi_noise: The same for the LR-HSI, mean over bands.
+        band_noise: (C,) the same for every band of the LR-HSI.
         clash: What PSF(MSI) and SRF(LR-HSI) differ by, noise or not: root mean square per coefficient of the spectrum
             that it stands for, relative to `level`.
         lift: (C, M) linear estimate of a spectrum from its MSI pixel.
@@ -65,7 +65,7 @@ class Ground:
     rank: int
     basis: np.ndarray
     msi_noise: float
-    hsi_noise: float
+    band_noise: np.ndarray
     clash: float
     lift: np.ndarray
     inputs: PixelInputs
@@ -78,6 +78,11 @@ class Ground:
     def kept(self) -> np.ndarray:
         """(h, w) LR pixels that the result has to agree with."""
         return self.prepared.use_trust
+
+    @property
+    def hsi_noise(self) -> float:
+        """Noise standard deviation of the LR-HSI, root mean square over bands, relative to `level`."""
+        return float(np.sqrt(np.mean(self.band_noise**2)))
 
     @property
     def pixel(self) -> float:
@@ -212,7 +217,7 @@ def lay_ground(
         rank=rank,
         basis=basis,
         msi_noise=float(msi_noise),
-        hsi_noise=float(np.sqrt(np.mean(band_noise**2))),
+        band_noise=band_noise,
         clash=float(np.sqrt(np.sum(spectra**2) / (len(spectra) * rank))),
         lift=lift.astype(np.float32),
         inputs=PixelInputs.of(lifted(hr_msi)),

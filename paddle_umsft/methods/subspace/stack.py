@@ -31,6 +31,9 @@ from paddle_umsft.preparation.prepared import untouched
 
 # The LR-HSI is degraded by so much once more.
 STEP = 2
+# The mean of so many LR pixels is one of the coarser LR-HSI: their noise shrinks to one part of it in variance.
+CELL_PIXELS = STEP * STEP
+NOISE_SEED = 0
 # Fewer pixels than this in the coarser LR-HSI, per MSI band and besides, tell nothing.
 PIXELS_PER_BAND = 4
 LEAST_PIXELS = 12
@@ -45,7 +48,30 @@ def _cells(image: np.ndarray) -> np.ndarray:
     height, width, bands = image.shape
     rows, columns = height // STEP, width // STEP
     cells = image.reshape(rows, STEP, columns, STEP, bands).swapaxes(1, 2)
-    return np.asarray(cells.reshape(rows, columns, STEP * STEP, bands))
+    return np.asarray(cells.reshape(rows, columns, CELL_PIXELS, bands))
+
+
+def _noise_again(ground: Ground, lr_hsi: np.ndarray, hr_msi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give both images of the coarser pair the noise that averaging took from them.
+
+    A linear mix carries the MSI's noise into every band, the own steps subdue it: without it the mix would look better
+    than it is.
+
+    Args:
+        ground: Tells the noise of the pair as it was recorded.
+        lr_hsi: (h', w', C) means of cells of the LR-HSI.
+        hr_msi: (h, w, M) MSI as LR pixels see it.
+
+    Returns:
+        Both as float32.
+    """
+    random = np.random.default_rng(NOISE_SEED)
+    left_by_psf = float(np.sum(ground.degradations.psf**2))
+    lost_of_msi = ground.msi_noise * np.sqrt(max(1.0 - left_by_psf, 0.0))
+    lost_of_hsi = ground.band_noise * np.sqrt(1.0 - 1.0 / CELL_PIXELS)  # (C,)
+    noisy_msi = hr_msi + lost_of_msi * random.standard_normal(hr_msi.shape)
+    noisy_hsi = lr_hsi + lost_of_hsi * random.standard_normal(lr_hsi.shape)
+    return noisy_hsi.astype(np.float32), noisy_msi.astype(np.float32)
 
 
 def coarser(ground: Ground) -> Optional[Ground]:
@@ -64,9 +90,9 @@ def coarser(ground: Ground) -> Optional[Ground]:
     if usable.sum() < max(LEAST_PIXELS, PIXELS_PER_BAND * bands):
         return None
     fine_hsi = ground.lr_hsi[:height, :width]
-    lr_hsi = np.ascontiguousarray(_cells(fine_hsi).mean(axis=2))
+    mean_hsi = _cells(fine_hsi).mean(axis=2)
     seen = ground.operator.forward(ground.hr_msi)[:height, :width]  # (h, w, M)
-    hr_msi = np.ascontiguousarray(seen, dtype=np.float32)
+    lr_hsi, hr_msi = _noise_again(ground, mean_hsi, seen)
     pair = Observation(
         lr_hsi=lr_hsi,
         hr_msi=hr_msi,
@@ -106,7 +132,6 @@ def plain_cube(ground: Ground) -> np.ndarray:
 def own_shares(
     ground: Ground,
     fuse: Callable[[Ground], np.ndarray],
-    better: np.ndarray,
 ) -> np.ndarray:
     """The own result's share of each band, (C,), judged one step coarser; all of it where nothing can be told.
 
@@ -115,7 +140,6 @@ def own_shares(
     Args:
         ground: See `Ground`.
         fuse: The own steps, from a ground to its cube.
-        better: (C,) what the result errs by over what these steps alone do.
     """
     coarse = coarser(ground)
     if coarse is None:
@@ -123,7 +147,7 @@ def own_shares(
     height, width = coarse.hr_msi.shape[:2]
     judged = ground.kept[:height, :width]
     truth = ground.lr_hsi[:height, :width][judged].astype(np.float64)  # (n, C)
-    own = better * (fuse(coarse)[judged] - truth)
+    own = fuse(coarse)[judged] - truth
     plain = plain_cube(coarse)[judged] - truth
     brightness = np.linalg.norm(truth, axis=1, keepdims=True)
     brightness = brightness + DARKEST * brightness.mean()
@@ -137,23 +161,19 @@ def stack(
     ground: Ground,
     fused: np.ndarray,
     fuse: Callable[[Ground], np.ndarray],
-    better: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """Move each band towards the plain cube, as far as the pair one step coarser asks for it.
 
     Args:
         ground: See `Ground`.
         fused: (H, W, C), changed in place.
-        fuse: The steps that `fused` was made by, from a ground to its cube, or simpler ones.
-        better: (C,) what `fused` errs by over what these steps alone do; None: it is they.
+        fuse: The steps that `fused` was made by, from a ground to its cube.
 
     Returns:
         (C,) share of the plain cube in each band of `fused`.
     """
     bands = fused.shape[2]
-    if better is None:
-        better = np.ones(bands)
-    share = own_shares(ground, fuse, better)
+    share = own_shares(ground, fuse)
     if np.all(share == 1):
         return np.zeros(bands)
     other = plain_cube(ground)
