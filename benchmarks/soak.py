@@ -2,8 +2,8 @@
 
 Resident memory and seconds of each fusion, and how they grow: the slope of a straight line through the second half of
 the fusions, in MB and ms a hundred fusions, with its standard error. What is leaked grows for ever; what is kept for
-the next call stops growing. Methods that are trained take one step of each stage: a soak is about what is made and let go
-of, not about learning. `layers` is forward and backward of the smallest layers that have a plan. Needs Linux.
+the next call stops growing. Methods that are trained take one step of each stage: a soak is about what is made and let
+go of, not about learning. `layers` is forward and backward of the smallest layers that have a plan. Needs Linux.
 """
 
 from __future__ import annotations
