@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Optional
 
 from paddle_umsft.command.base import DONE, Command
 from paddle_umsft.command.grounds import system_text
+from paddle_umsft.command.odd_bands import drowned_lines
 from paddle_umsft.errors import UmsftError
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def scene_lines(scene: Scene, *, every_band: bool = False) -> Iterator[str]:
     yield _wavelength_line(scene)
     if scene.facts is not None:
         yield from fact_lines(scene.facts)
+    yield from drowned_lines(scene)
     for note in scene.notes:
         yield f"note       {note}"
     if every_band:

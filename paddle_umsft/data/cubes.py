@@ -11,13 +11,12 @@ from paddle_umsft.config.data import DataConfig
 from paddle_umsft.data.bad_bands import keep_bands
 from paddle_umsft.data.checks import check_axes, check_numeric
 from paddle_umsft.data.facts import BandFacts, FileFacts
-from paddle_umsft.data.layout import sort_bands, to_hwc, wavelengths_for
-from paddle_umsft.data.readers.base import RawArray
+from paddle_umsft.data.layout import guess_note, sort_bands, to_hwc, wavelengths_for
+from paddle_umsft.data.readers.base import RawArray, Request, Window
+from paddle_umsft.data.readers.windows import within
 from paddle_umsft.data.validity import valid_pixels
 from paddle_umsft.data.wavelengths import in_nm
 
-# Top, left, height, width.
-Window = tuple[int, int, int, int]
 # data.wavelengths_nm may be [first, last]: from three numbers on it counts the bands.
 ENDS_OF_A_RANGE = 2
 
@@ -35,6 +34,8 @@ class Cube:
         mask: (H, W) bool, True where a pixel holds data; None: everywhere.
         band_order: Of each band its place in the file, where bands were sorted or left out; None: they were not.
         is_photograph: A camera's picture: zeros along its edge are black, and data.
+        window: The reader read this part alone; None: all of the image.
+        size: Rows and columns of the whole image, where a part was read.
     """
 
     values: np.ndarray
@@ -45,6 +46,16 @@ class Cube:
     mask: Optional[np.ndarray] = None
     band_order: Optional[tuple[int, ...]] = None
     is_photograph: bool = False
+    window: Optional[Window] = None
+    size: Optional[tuple[int, int]] = None
+
+    @property
+    def whole_size(self) -> tuple[int, int]:
+        """Return rows and columns of the whole image, also where a part was read."""
+        if self.size is not None:
+            return self.size
+        height, width = self.values.shape[:2]
+        return height, width
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,33 @@ class Role:
     layout: str
     axes: tuple[int, ...]
     is_spectral: bool
+
+    def request(
+        self,
+        key: Optional[str],
+        layout: str,
+        settings: DataConfig,
+    ) -> Request:
+        """Return what a reader is asked.
+
+        Args:
+            key: Name of the array, or None.
+            layout: "hwc", "chw" or "auto".
+            settings: Section `data`: its wavelengths.
+        """
+        return Request(
+            key=key,
+            axes=self.axes,
+            option=self.option,
+            layout=layout,
+            bands=_configured_bands(settings, self),
+        )
+
+
+SCENE = Role(option="data.key", layout="data.layout", axes=(3,), is_spectral=True)
+LR_HSI = Role(option="data.lr_key", layout="data.lr_layout", axes=(3,), is_spectral=True)
+# A panchromatic image has two axes.
+HR_MSI = Role(option="data.hr_key", layout="data.hr_layout", axes=(3, 2), is_spectral=False)
 
 
 def upright(
@@ -109,12 +147,11 @@ def upright(
         key=role.layout,
     )  # (H, W, C)
     notes = found.notes
-    # A guess is told: a cube on its side fuses without a word otherwise.
     if layout == "auto":
-        read_as = "bands, rows, columns"
+        guessed = "chw"
         if cube is values:
-            read_as = "rows, columns, bands"
-        notes += (f"{where} {values.shape}: read as {read_as} ({role.layout}: auto)",)
+            guessed = "hwc"
+        notes += (guess_note(where, values.shape, guessed, role.layout),)
     if key and not found.key:
         notes += (
             f"{file_name}: {role.option}={key} has no meaning, there is one array in the file and it has no name",
@@ -147,6 +184,8 @@ def upright(
         ),
         mask=found.mask,
         is_photograph=found.is_photograph,
+        window=found.window,
+        size=found.size,
     )
 
 
@@ -194,11 +233,21 @@ def _of_length(bands: BandFacts, count: int) -> BandFacts:
         bands,
         count=count,
         names=names,
-        fwhm_nm=kept(bands.fwhm_nm),
+        fwhm_nm=_real_widths(kept(bands.fwhm_nm)),
         good=kept(bands.good),
         scale=kept(bands.scale),
         offset=kept(bands.offset),
     )
+
+
+def _real_widths(widths: Optional[np.ndarray]) -> Optional[np.ndarray]:
+    """Return widths, not a number where a file has 0 or -1 because it knows none; None where it knows none at all."""
+    if widths is None:
+        return None
+    real = np.where(widths > 0, widths, np.nan)
+    if np.isnan(real).all():
+        return None
+    return real
 
 
 def known_bands(
@@ -209,13 +258,21 @@ def known_bands(
     """Return the number of bands that a list of wavelengths tells, configured or found; None without one."""
     if not role.is_spectral:
         return None
-    configured = settings.wavelengths_nm
-    if configured is not None and len(configured) > ENDS_OF_A_RANGE:
-        return len(configured)
+    configured = _configured_bands(settings, role)
+    if configured is not None:
+        return configured
     if found.wavelengths is not None:
         return len(found.wavelengths)
     if found.facts.bands.wavelengths_nm is not None:
         return len(found.facts.bands.wavelengths_nm)
+    return None
+
+
+def _configured_bands(settings: DataConfig, role: Role) -> Optional[int]:
+    """Return the number of bands that configured wavelengths tell; None where they do not."""
+    configured = settings.wavelengths_nm
+    if role.is_spectral and configured is not None and len(configured) > ENDS_OF_A_RANGE:
+        return len(configured)
     return None
 
 
@@ -236,12 +293,16 @@ def used_bands(
     """
     count = cube.values.shape[2]
     wavelengths = None
+    unplaced: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
     if is_spectral:
+        found, unplaced, notes = _placed_bands(cube, settings, name)
         wavelengths = wavelengths_for(
             count,
             settings.wavelengths_nm,
-            cube.wavelengths_nm,
+            found,
             name,
+            unplaced=unplaced,
         )
     bands = replace(cube.facts.bands, count=count)
     if wavelengths is not None:
@@ -254,6 +315,8 @@ def used_bands(
         settings.bad_bands,
         name,
         is_spectral=is_spectral,
+        detector=settings.detector,
+        unplaced=unplaced,
     )
     values = cube.values
     if kept.places is not None:
@@ -272,32 +335,56 @@ def used_bands(
         cube,
         values=sorted_bands.cube,
         wavelengths_nm=sorted_bands.wavelengths_nm,
-        notes=cube.notes + kept.notes + sorted_bands.notes,
+        notes=cube.notes + notes + kept.notes + sorted_bands.notes,
         facts=facts,
         band_order=facts.order,
     )
 
 
-def cut_to(cube: Cube, window: Optional[Window]) -> Cube:
-    """Cut a cube to (top, left, height, width), with its mask and its place; as it came without a window."""
-    if window is None:
+def _placed_bands(
+    cube: Cube,
+    settings: DataConfig,
+    name: str,
+) -> tuple[Optional[np.ndarray], tuple[int, ...], tuple[str, ...]]:
+    """Return the wavelengths that a file knows, the bands for which it has none (0, not a number), and a note."""
+    found = cube.wavelengths_nm
+    if found is None or settings.wavelengths_nm is not None:
+        return found, (), ()
+    # Not a number is not above zero either.
+    missing = ~(found > 0)
+    if missing.all():
+        return None, (), (f"{name}: wavelengths of nothing but zeros in the file: not used; set data.wavelengths_nm",)
+    return found, tuple(int(band) for band in np.flatnonzero(missing)), ()
+
+
+def cut_to(
+    cube: Cube,
+    window: Optional[Window],
+    where: str,
+) -> Cube:
+    """Cut a cube with its mask and its place; as it came without a window, or where its reader has cut it already.
+
+    Args:
+        cube: As it was read.
+        window: Top, left, height, width; None: nothing is cut.
+        where: What it is called in a message.
+
+    Raises:
+        DataError: The window reaches beyond the image.
+    """
+    if window is None or cube.window is not None:
         return cube
-    top, left, height, width = window
-    part = (slice(top, top + height), slice(left, left + width))
+    rows, columns = within(window, cube.whole_size, where)
     mask = cube.mask
     if mask is not None:
-        mask = mask[part]
-    rows, columns = cube.values.shape[:2]
-    note = (
-        f"{cube.source}: cut from {rows}x{columns} to {height}x{width} at row {top}, column {left}: "
-        "the ground that both images show"
-    )
+        mask = mask[rows, columns]
     return replace(
         cube,
-        values=cube.values[part],
+        values=cube.values[rows, columns],
         mask=mask,
-        facts=cube.facts.with_ground(cube.facts.ground.cut(top, left)),
-        notes=(*cube.notes, note),
+        facts=cube.facts.with_ground(cube.facts.ground.cut(rows.start, columns.start)),
+        window=window,
+        size=cube.whole_size,
     )
 
 

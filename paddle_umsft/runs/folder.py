@@ -15,7 +15,7 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data.facts import BandFacts
 from paddle_umsft.data.scene import Case, FusionResult, Observation
 from paddle_umsft.errors import CheckpointError, ConfigError, DataError
-from paddle_umsft.machine.files import write_csv, write_text, write_whole
+from paddle_umsft.machine.files import plain, write_csv, write_json, write_text, write_whole
 from paddle_umsft.machine.plain_files import is_own_folder, is_plain, read_json, seal_of
 from paddle_umsft.runs.summary import mean_row, scene_rows
 from paddle_umsft.runs.writers.product import Product, make_product
@@ -27,7 +27,7 @@ SUMMARY = "summary.csv"
 HISTORY = "history.csv"
 LOG = "log.txt"
 CHECKPOINT_STATE = "state.json"
-SEAL = "seal"  # of state.json: the sum of all else that stands in it
+SEAL = "seal"  # of state.json and metrics.json: the sum of all else that stands in them
 EARLIER_FORMAT = 1  # of checkpoints, before there was a seal
 # The way out of whatever cannot be written within a run.
 OUTPUT_HINT = "choose another --output"
@@ -170,12 +170,31 @@ def write_history(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
     write_csv(folder / HISTORY, columns, history, hint=OUTPUT_HINT)
 
 
+def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
+    """Write metrics.json under a seal: the scene is finished from then on.
+
+    Args:
+        folder: The scene's.
+        metrics: Its content.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    content = plain(metrics)
+    content[SEAL] = seal_of(content)
+    write_json(folder / METRICS, content, hint=OUTPUT_HINT)
+
+
 def read_metrics(folder: Path) -> Optional[dict[str, Any]]:
-    """metrics.json of a finished scene; None if the scene is not finished."""
+    """metrics.json of a finished scene, its seal broken off; None if the scene is not finished, or it was altered."""
     try:
-        return read_json(folder / METRICS)
+        metrics = read_json(folder / METRICS)
     except (OSError, ValueError):
         return None
+    # Earlier versions wrote none.
+    if SEAL in metrics and metrics.pop(SEAL) != seal_of(metrics):
+        return None
+    return metrics
 
 
 def list_checkpoints(folder: Path) -> list[Path]:

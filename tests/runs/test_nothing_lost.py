@@ -55,12 +55,36 @@ def test_a_result_of_an_old_run_without_sums_must_be_there(tmp_path: Path) -> No
     run = bicubic_run(tmp_path)
     metrics = json.loads((run / "0" / "metrics.json").read_text())
     assert set(metrics["files"]) >= {"fused.npy", "true_psf.npy", "true_srf.npy"}
-    del metrics["files"]
+    del metrics["files"], metrics["seal"]
     (run / "0" / "metrics.json").write_text(json.dumps(metrics))
     assert train("--resume", str(run)) == 0
     (run / "0" / "fused.npy").unlink()
     assert train("--resume", str(run)) == 0
     assert (run / "0" / "fused.npy").is_file()
+
+
+@pytest.mark.parametrize("damage", ["figure", "seal", "no json"])
+def test_figures_changed_by_hand_are_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    run = bicubic_run(tmp_path, count=2)
+    path = run / "0" / "metrics.json"
+    good = path.read_text()
+    summary = (run / "summary.csv").read_text()
+    content = json.loads(good)
+    if damage == "figure":
+        content["fused"]["PSNR"] += 10
+    elif damage == "seal":
+        content["seal"] = "0" * 64
+    path.write_text("{" * (damage == "no json") + json.dumps(content))
+    capsys.readouterr()
+    assert train("--resume", str(run)) == 0
+    told = capsys.readouterr().out
+    assert "finished before, but metrics.json is not what was written: made again" in told
+    assert "1: finished before, skipped" in told
+    assert json.loads(path.read_text())["fused"] == json.loads(good)["fused"]
+    again = [row.rsplit(",", 1)[0] for row in (run / "summary.csv").read_text().splitlines()]
+    assert again == [row.rsplit(",", 1)[0] for row in summary.splitlines()]  # all but the seconds
 
 
 def test_data_that_were_replaced_are_refused_and_put_back_are_not(

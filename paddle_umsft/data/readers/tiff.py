@@ -68,6 +68,9 @@ def read_tiff(file: Path, request: Request) -> RawArray:
         lambda: _head_of(file),
     )
     assert isinstance(head, _Head)
+    # What is turned afterwards is read whole: its window means the upright image.
+    if head.orientation != 1:
+        request = replace(request, window=None)
     found = None
     if head.pages == 1 and has_rasterio():
         # GDAL does not know every kind of numbers; tifffile may.

@@ -15,6 +15,7 @@ import pytest
 import tifffile
 
 from paddle_umsft.config.data import DataConfig
+from paddle_umsft.data.detectors import find_overlap
 from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.listing import list_scenes
 from paddle_umsft.data.reading import read_pair, read_scene
@@ -107,6 +108,46 @@ def test_enmap(tmp_path: Path, given: str, desis: bool) -> None:
     assert (facts.acquired, facts.no_data, facts.is_scaled) == ("2022-07-24T10:45:26Z", -32768, True)
     assert any("905...980 nm" in note for note in scene.notes)
     np.testing.assert_array_equal(facts.bands.fwhm_nm, np.full(6, 7.5))
+
+
+@pytest.mark.parametrize(("detector", "kept"), [("both", [0, 3, 1, 4, 2]), ("vnir", [0, 1, 2]), ("swir", [0, 3, 4])])
+def test_whose_bands_stay_where_detectors_overlap(tmp_path: Path, detector: str, kept: list[int]) -> None:
+    """905...980 nm is seen by both; band 6, at 1500 nm, holds nothing."""
+    cube = enmap(tmp_path)
+    scene = read(tmp_path, detector=detector)
+    np.testing.assert_array_equal(scene.wavelengths_nm, NM[kept])
+    # One factor for all bands is carried, not applied.
+    factor = GAINS if facts_of(scene).is_scaled else np.ones(6)
+    np.testing.assert_allclose(scene.hr_hsi[3:], (cube * factor)[3:, :, kept], rtol=1e-6)
+    told = [note for note in scene.notes if "two spectrometers overlap at 905...980 nm" in note]
+    assert len(told) == 1
+    assert f"data.detector={detector}" in told[0] or detector == "both"
+    # All bands are kept but for the choice of detector.
+    whole = read(tmp_path, detector=detector, bad_bands="none", no_data="none")
+    np.testing.assert_array_equal(whole.wavelengths_nm, [*NM[kept], 1500])
+
+
+@pytest.mark.parametrize(
+    ("nm", "overlap"),
+    [
+        ([400, 500, 600, 550, 650, 750], ((2,), (3,))),
+        # PRISMA: either part descends.
+        ([1000, 900, 800, 2500, 1500, 950], ((0,), (5,))),
+        ([400, 500, 600, 610, 700], None),
+        # The second begins where the first has ended; a misprint; a mess; not known.
+        ([600, 500, 400, 900, 800, 700], None),
+        ([400, 500, 450, 600, 700], ((1,), (2,))),
+        ([400, 500, 600, 700, 300], None),
+        ([400, 300, 500, 200, 600], None),
+        ([400, np.nan, 500, 450, 550], ((2,), (3,))),
+        ([np.nan, 400], None),
+        ([np.nan], None),
+        (None, None),
+    ],
+)
+def test_where_spectrometers_overlap(nm: Any, overlap: Any) -> None:
+    found = find_overlap(None if nm is None else np.asarray(nm, float))
+    assert (None if found is None else (found.of_shorter, found.of_longer)) == overlap
 
 
 def test_enmap_in_parts(tmp_path: Path) -> None:
