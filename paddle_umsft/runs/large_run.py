@@ -10,12 +10,11 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data.listing import SceneEntry
 from paddle_umsft.data.scene import Case, FusionResult, Observation
 from paddle_umsft.errors import DataError
-from paddle_umsft.machine.files import write_json
 from paddle_umsft.machine.memory import peak_bytes
 from paddle_umsft.runs.assess import assess
-from paddle_umsft.runs.folder import METRICS, OUTPUT_HINT, made_by, save_array, write_history
+from paddle_umsft.runs.folder import made_by, save_array, write_history, write_metrics
 from paddle_umsft.runs.inputs import Facts, input_facts
-from paddle_umsft.runs.large_scene import LargeResult, Output, fuse_large, remove_work
+from paddle_umsft.runs.large_scene import LargeResult, Output, fuse_large
 from paddle_umsft.runs.results import FILES, result_sums
 from paddle_umsft.runs.run_share import share_of_work
 from paddle_umsft.runs.trust import log_verdict, with_verdict
@@ -46,7 +45,7 @@ def fuse_and_write_large(
     folder: Path,
     facts: Facts,
     log: logging.Logger,
-) -> dict[str, Any]:
+) -> Optional[dict[str, Any]]:
     """Fuse a scene strip by strip into its folder.
 
     Args:
@@ -57,10 +56,10 @@ def fuse_and_write_large(
         log: The run's.
 
     Returns:
-        The content of metrics.json.
+        The content of metrics.json; None: another process has written it.
 
     Raises:
-        DataError: It cannot be fused or written, or another process writes it.
+        DataError: It cannot be fused or written.
     """
     format, note = settled_format(config.output.format, observation)
     if note is not None:
@@ -69,36 +68,37 @@ def fuse_and_write_large(
     if format != "npy":
         outputs.append(Output(folder / f"fused{FORMATS[format].suffix}", format, is_product=FORMATS[format].is_product))
     rank, size = share_of_work()
-    made = fuse_large(
+
+    def finish(made: LargeResult) -> dict[str, Any]:
+        metrics = _metrics_of(made, observation, config)
+        log_verdict(made.sample, log)
+        if config.output.trust:
+            log.warning("note       %s", NO_CUBE_OF_ERRORS)
+        write_history(folder, made.sample.history)
+        arrays = {
+            "psf": made.sample.psf,
+            "srf": made.sample.srf,
+            "wavelengths_nm": observation.wavelengths_nm,
+            "valid": made.valid,
+        }
+        for name, array in arrays.items():
+            if array is not None:
+                save_array(folder / f"{name}.npy", array)
+        metrics[FILES] = result_sums(folder)
+        write_metrics(folder, metrics)
+        return metrics
+
+    return fuse_large(
         observation,
         config,
         folder / WORK,
         outputs,
         facts={"files": facts},
         history=made_by(observation, FusionResult(observation.lr_hsi, method=config.method)),
+        finish=finish,
         first_share=rank / size,
         say=lambda line: log.info("%s", line),
     )
-    if made is None:
-        raise DataError("another process writes this scene", where=folder)
-    metrics = _metrics_of(made, observation, config)
-    log_verdict(made.sample, log)
-    if config.output.trust:
-        log.warning("note       %s", NO_CUBE_OF_ERRORS)
-    write_history(folder, made.sample.history)
-    arrays = {
-        "psf": made.sample.psf,
-        "srf": made.sample.srf,
-        "wavelengths_nm": observation.wavelengths_nm,
-        "valid": made.valid,
-    }
-    for name, array in arrays.items():
-        if array is not None:
-            save_array(folder / f"{name}.npy", array)
-    metrics[FILES] = result_sums(folder)
-    write_json(folder / METRICS, metrics, hint=OUTPUT_HINT)
-    remove_work(folder / WORK)
-    return metrics
 
 
 def _metrics_of(made: LargeResult, observation: Observation, config: Config) -> dict[str, Any]:
@@ -139,18 +139,19 @@ def fuse_to_file(
     if quiet:
         say = _say_nothing
     output = Output(target, format, is_product=FORMATS[format].is_product)
-    made: Optional[LargeResult] = fuse_large(
+    made = fuse_large(
         observation,
         config,
         work,
         [output],
         facts={"files": input_facts(entry, config)},
         history=made_by(observation, FusionResult(observation.lr_hsi, method=config.method)),
+        finish=lambda made: made,
         say=say,
     )
     if made is None:
-        raise DataError("another process writes this file", where=target)
-    remove_work(work)
+        print(f"written by another process: {target}")
+        return
     verdict = made.sample.verdict
     assert verdict is not None
     print(f"verdict    {verdict.line}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from paddle_umsft.runs.writers.product import Product, make_product, with_no_dat
 from paddle_umsft.trust.judge import judged
 
 Say = Callable[[str], None]
+Finished = TypeVar("Finished")
 # Rows of a GeoTIFF's tile, the largest that fits: of all bands so many rows are held until they are written.
 TILE_ROWS = (256, 128, 64, 32, 16)
 # Part of the memory that these rows may take.
@@ -83,9 +83,10 @@ def fuse_large(
     *,
     facts: dict[str, Any],
     history: str,
+    finish: Callable[[LargeResult], Finished],
     first_share: float = 0.0,
     say: Say,
-) -> Optional[LargeResult]:
+) -> Optional[Finished]:
     """Fuse a scene strip by strip and write it.
 
     Args:
@@ -95,11 +96,12 @@ def fuse_large(
         outputs: What is asked for.
         facts: What tells the pair from another one.
         history: How the result was made, for its file.
+        finish: Called once all is written, while no other process may write; after it the work folder is removed.
         first_share: Where among the strips to begin, between 0 and 1.
         say: Is told how far it is.
 
     Returns:
-        What is known of it; None: another process writes it.
+        What `finish` returns; None: another process has written it.
 
     Raises:
         DataError: It cannot be fused, or does not fit.
@@ -134,17 +136,40 @@ def fuse_large(
             first=int(first_share * plan.count),
             say=say,
         )
-        with strips.claimed(FINISH) as is_mine:
-            if not is_mine:
-                return None
-            again = max(1, AGAIN_VALUES // (width * solver.bands * solver.scale))
-            solver.know_leftover(coefficients.read, again)
-            valid = valid_pixels(observation)
-            rows = _Rows(solver, coefficients, plan, clip=clip)
-            _write(rows, observation, outputs, valid, history)
-            sample = solving.sample_of(solver, work, coefficients.read, observation)
+        # Another process writes: should it die before it is done, this one takes over.
+        while strips.is_there():
+            with strips.claimed(FINISH) as is_mine:
+                if is_mine and strips.is_there():
+                    valid = valid_pixels(observation)
+                    rows = _Rows(solver, coefficients, plan, clip=clip)
+                    again = max(1, AGAIN_VALUES // (width * solver.bands * solver.scale))
+                    solver.know_leftover(coefficients.read, again)
+                    _write(rows, observation, outputs, valid, history)
+                    sample = solving.sample_of(solver, work, coefficients.read, observation)
+                    made = LargeResult(
+                        sample=_judged(sample, rows, given_notes, plan, time.perf_counter() - started),
+                        pair=sample.pair,
+                        valid=valid,
+                        seconds=time.perf_counter() - started,
+                    )
+                    say(f"memory     at most {in_words(peak_bytes() or 0)} (VmHWM)")
+                    finished = finish(made)
+                    strips.remove()
+                    return finished
+            time.sleep(PAUSE_SECONDS)
+        return None
     finally:
         coefficients.close()
+
+
+def _judged(
+    sample: Any,
+    rows: _Rows,
+    given_notes: tuple[str, ...],
+    plan: StripPlan,
+    seconds: float,
+) -> FusionResult:
+    """The result on the sample with what is known of the whole, and how far to trust it."""
     notes = (
         *given_notes,
         *sample.result.notes,
@@ -152,20 +177,12 @@ def fuse_large(
     )
     extras = {
         **sample.result.extras,
-        "share_below_zero": rows.below_zero / (height * width * solver.bands),
+        "share_below_zero": rows.below_zero / (rows.height * rows.width * rows.solver.bands),
         "strips": plan.count,
     }
-    if clip and rows.below_zero > 0:
+    if rows.clip and rows.below_zero > 0:
         extras["clipped"] = True
-    seconds = time.perf_counter() - started
-    result = judged(replace(sample.result, notes=notes, extras=extras, seconds=seconds), sample.pair)
-    say(f"memory     at most {in_words(peak_bytes() or 0)} (VmHWM)")
-    return LargeResult(
-        sample=result,
-        pair=sample.pair,
-        valid=valid,
-        seconds=seconds,
-    )
+    return judged(replace(sample.result, notes=notes, extras=extras, seconds=seconds), sample.pair)
 
 
 def _settled(
@@ -297,10 +314,3 @@ def _write(
         if output.format == "envi":
             path, text = header_beside(output.path, product)
             write_text(path, text, hint=OUTPUT_HINT)
-
-
-def remove_work(work: Path) -> None:
-    """Remove what was on the way; the results are written."""
-    for path in work.iterdir():
-        path.unlink()
-    os.rmdir(work)

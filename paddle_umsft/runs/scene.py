@@ -169,7 +169,14 @@ def fuse_scene(
         for line in case_lines(case, config):
             log.info("%s", line)
         if by_strips:
-            metrics = fuse_and_write_large(case.observation, config, folder, seen, log)
+            made = fuse_and_write_large(case.observation, config, folder, seen, log)
+            if made is None:
+                return SceneOutcome(
+                    name=entry.name,
+                    metrics=read_metrics(folder),
+                    skipped=True,
+                )
+            metrics = made
         else:
             metrics = _fuse_and_write(case, config, folder, log, quiet)
         for line in result_table(metrics):

@@ -11,7 +11,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -64,11 +64,25 @@ class StripFolder:
         """Remove what belongs to another scene or other settings."""
         for path in self.folder.iterdir():
             if path.is_file():
-                path.unlink()
+                path.unlink(missing_ok=True)
+
+    def is_there(self) -> bool:
+        """Whether there is anything left to do: who has written the result removes the folder."""
+        return (self.folder / PLAN).is_file()
+
+    def remove(self) -> None:
+        """Remove what was on the way; the plan first, which says that there is something to do."""
+        (self.folder / PLAN).unlink()
+        self._clear()
+        with suppress(OSError):
+            # Another process may just be asking for a claim.
+            self.folder.rmdir()
 
     @contextmanager
     def claimed(self, name: str) -> Iterator[bool]:
         """Hold a piece of work, if nobody else does."""
+        # Claims lie beside the folder's files until it is removed, and then there is nothing to claim.
+        self.folder.mkdir(parents=True, exist_ok=True)
         with hold_if_free(self.folder, f".claim_{name}") as is_mine:
             yield is_mine
 

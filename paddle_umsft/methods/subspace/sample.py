@@ -13,7 +13,7 @@ from paddle_umsft.cameras.windows import Window, WindowedDegradation, footprints
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.kept import recorded_rows
 from paddle_umsft.methods.subspace.outcome import MOSTLY_INSIDE
-from paddle_umsft.methods.subspace.strips import PLACES, StripSolver, blocks_of_rows
+from paddle_umsft.methods.subspace.strips import StripSolver, blocks_of_rows
 
 # Values of a sample's cube at most: 128 MB of float32.
 MOST_VALUES = 2**25
@@ -57,7 +57,7 @@ def sample_of(
     pixels = min(MOST_PIXELS, MOST_VALUES // solver.bands)
     wanted = lr_height
     if height * width > pixels:
-        wanted = max(PLACES, pixels // (width * scale))
+        wanted = pixels // (width * scale)
     blocks = blocks_of_rows(lr_height, wanted, lr_height)
     lr_rows = np.concatenate([np.arange(*block) for block in blocks])
     hr_rows = _hr_rows(lr_rows, scale)

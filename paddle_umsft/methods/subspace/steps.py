@@ -71,7 +71,7 @@ def find_steps(
     return steps, curve
 
 
-def follow(problem: CoefficientProblem, steps: Sequence[Step]) -> np.ndarray:
+def follow(problem: CoefficientProblem, steps: Sequence[Step]) -> tuple[np.ndarray, float]:
     """Solve a part of a picture by the steps of the whole.
 
     Args:
@@ -79,19 +79,18 @@ def follow(problem: CoefficientProblem, steps: Sequence[Step]) -> np.ndarray:
         steps: See `find_steps`.
 
     Returns:
-        (H, W, K) coefficients.
+        (H, W, K) coefficients, and the relative residual that the steps leave: large where they lead astray.
     """
     change = np.zeros_like(problem.prior)
     residual = problem.right.copy()
     direction = np.zeros_like(problem.prior)
-    for number, step in enumerate(steps):
+    start = _norm([residual]) + TINY_NORM
+    for step in steps:
         scaled = residual @ problem.inverse
         direction = scaled + step.keep * direction
         change += step.length * direction
-        if number + 1 < len(steps):
-            # After the last step nobody asks for the residual.
-            residual -= step.length * problem.apply(direction)
-    return np.asarray(problem.prior + change)
+        residual -= step.length * problem.apply(direction)
+    return np.asarray(problem.prior + change), _norm([residual]) / start
 
 
 def _product(these: Sequence[np.ndarray], those: Sequence[np.ndarray]) -> float:

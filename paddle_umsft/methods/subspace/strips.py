@@ -40,7 +40,7 @@ from paddle_umsft.methods.subspace.method import (
     to_fit_on,
 )
 from paddle_umsft.methods.subspace.outcome import choices_on
-from paddle_umsft.methods.subspace.solve import edge_weights
+from paddle_umsft.methods.subspace.solve import TOLERANCE, edge_weights
 from paddle_umsft.methods.subspace.spectral_map import SINGLE_CAUTION
 from paddle_umsft.methods.subspace.stack import Plain, mix_with, own_shares, plain_of
 from paddle_umsft.methods.subspace.steps import Step, find_steps, follow
@@ -52,8 +52,12 @@ HALO_WINDOWS = 3
 MOST_SOLVED = 2**20
 # LR pixels that the map is fitted on, at most: some hundred for each of its weights.
 MOST_FITTED = 2**16
-# A sample is taken in so many places, evenly spread from top to bottom.
+# A sample is taken in so many places at most, evenly spread from top to bottom, and in so many LR rows each at least:
+# fewer have no inner ones, all of whose neighbours are there, too.
 PLACES = 8
+LEAST_BLOCK = 12
+# The steps of a sample leave a strip's residual this many times as large as they should at most; else it takes its own.
+ASTRAY = 10.0
 # HR pixels of a block of rows whose features are seen at a time.
 BLOCK_PIXELS = 2**18
 
@@ -145,7 +149,10 @@ class StripSolver:
         prior = self._prior(part)
         edges = edges_in(part, window, self.settings, self.statistics)
         problem = problem_of(part, prior, self.settings, weights=self.image_weights, edges=edges)
-        solved = follow(problem, self.steps)
+        solved, relative = follow(problem, self.steps)
+        if not relative < ASTRAY * TOLERANCE:
+            # The sample knew nothing of what is here.
+            solved, _ = problem.solve(self.settings.iterations)
         # The strip within its window: a border that repeats the picture may have put other rows first.
         top = int(np.flatnonzero(window.hr_rows == rows[0])[0])
         return solved[top : top + rows[1] - rows[0]]
@@ -258,7 +265,7 @@ def blocks_of_rows(
     wanted: int,
     longest: int,
 ) -> list[tuple[int, int]]:
-    """Half-open ranges of LR rows: all of them, or `PLACES` samples evenly spread.
+    """Half-open ranges of LR rows: all of them, or a sample from evenly spread places.
 
     Args:
         count: h.
@@ -266,9 +273,11 @@ def blocks_of_rows(
         longest: Rows of one range at most.
     """
     places = [(0, count)]
+    wanted = max(wanted, LEAST_BLOCK)
     if wanted < count:
-        each = max(1, wanted // PLACES)
-        firsts = np.linspace(0, count - each, PLACES).astype(int)
+        number = min(PLACES, wanted // LEAST_BLOCK)
+        each = wanted // number
+        firsts = np.linspace(0, count - each, number).astype(int)
         places = [(int(first), int(first) + each) for first in np.unique(firsts)]
     ranges = []
     for first, end in places:
@@ -369,7 +378,7 @@ def _seen(
     height, width = ground.lr_hsi.shape[:2]
     shape = (ground.hr_msi.shape[0], ground.hr_msi.shape[1])
     longest = max(1, BLOCK_PIXELS // (shape[1] * ground.operator.scale))
-    wanted = min(height, max(PLACES, MOST_FITTED // width))
+    wanted = min(height, MOST_FITTED // width)
     fitted = np.zeros((height, width), dtype=bool)
     parts = []
     for rows in blocks_of_rows(height, wanted, longest):
@@ -391,7 +400,7 @@ def _steps(solver: StripSolver) -> tuple[list[Step], Sequence[float]]:
     shape = solver.shape
     wanted = height
     if shape[0] * shape[1] > MOST_SOLVED:
-        wanted = max(PLACES, MOST_SOLVED // (shape[1] * solver.scale))
+        wanted = MOST_SOLVED // (shape[1] * solver.scale)
     problems = []
     for rows in blocks_of_rows(height, wanted, height):
         window = window_below(ground.operator, shape, rows)
