@@ -350,8 +350,7 @@ def _placed_bands(
     found = cube.wavelengths_nm
     if found is None or settings.wavelengths_nm is not None:
         return found, (), ()
-    # Not a number is not above zero either.
-    missing = ~(found > 0)
+    missing = np.isnan(found) | (found == 0)
     if missing.all():
         return None, (), (f"{name}: wavelengths of nothing but zeros in the file: not used; set data.wavelengths_nm",)
     return found, tuple(int(band) for band in np.flatnonzero(missing)), ()
