@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from paddle_umsft.data.readers.base import RawArray, Request
+from paddle_umsft.data.readers.profiles import profile_note, profile_of
 from paddle_umsft.data.readers.turning import turned
 from paddle_umsft.errors import DataError
 
@@ -37,6 +38,8 @@ def read_picture(file: Path, request: Request) -> RawArray:
     if stored.ndim == 3 and stored.shape[2] == CHANNELS_WITH_ALPHA:
         mask = stored[:, :, -1] > 0
         notes = (f"{file.name}: its alpha channel is a mask, no band",)
+    profile = profile_of(file.read_bytes())
+    notes += profile_note(profile, file.name)
     found = RawArray(
         values=picture,
         is_upright=True,
