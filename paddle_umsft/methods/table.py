@@ -137,7 +137,8 @@ def find_method(name: str) -> Method:
     Raises:
         ConfigError: There is none of that name; the nearest known one is suggested.
     """
-    if name not in METHODS:
+    # A list, which a dict cannot look up, is no name either.
+    if not isinstance(name, str) or name not in METHODS:
         raise unknown_name("method", name, METHODS, where="method")
     return METHODS[name]
 

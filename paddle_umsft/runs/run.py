@@ -15,7 +15,7 @@ from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.listing import SceneEntry, list_scenes
 from paddle_umsft.errors import CheckpointError, ConfigError, StoppedError, UmsftError
-from paddle_umsft.machine.failures import in_one_line
+from paddle_umsft.machine.failures import as_own_error, in_one_line
 from paddle_umsft.machine.plain_files import is_plain
 from paddle_umsft.methods.table import find_method
 from paddle_umsft.metrics import find_convention
@@ -116,7 +116,7 @@ def _fuse_share(
                 raise
             if debug:
                 traceback.print_exc()
-            error = _of_one_line(failure)
+            error = as_own_error(failure)
             print(f"{entry.name} failed: {error}", file=sys.stderr)
             outcome = SceneOutcome(entry.name, error=error)
         outcomes.append(outcome)
@@ -128,17 +128,6 @@ def _fuse_share(
     if unwritten is not None:
         raise unwritten
     return outcomes
-
-
-def _of_one_line(failure: Exception) -> UmsftError:
-    """Return any failure of a scene as one line: one odd scene does not end a folder of them."""
-    if isinstance(failure, UmsftError):
-        return failure
-    return UmsftError(
-        "a mistake of the program",
-        got=f"{type(failure).__name__}: {failure}",
-        hint="--debug shows where; please report it",
-    )
 
 
 def _overview_refused(folder: Path, config: Config, outcomes: Sequence[SceneOutcome]) -> Optional[UmsftError]:

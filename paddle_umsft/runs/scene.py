@@ -16,12 +16,11 @@ from paddle_umsft.data.reading import read_pair, read_scene
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import UmsftError
 from paddle_umsft.machine.environment import import_paddle
-from paddle_umsft.machine.files import write_json
+from paddle_umsft.machine.plain_files import is_plain
 from paddle_umsft.methods.table import find_method, run_method
 from paddle_umsft.runs.assess import assess, result_table
 from paddle_umsft.runs.folder import (
     METRICS,
-    OUTPUT_HINT,
     check_configuration,
     check_own_folder,
     keep_configuration,
@@ -29,6 +28,7 @@ from paddle_umsft.runs.folder import (
     read_metrics,
     save_arrays,
     write_history,
+    write_metrics,
 )
 from paddle_umsft.runs.inputs import Facts, check_same_input, input_facts, keep_input, kept_input
 from paddle_umsft.runs.log import logging_to
@@ -143,6 +143,8 @@ def fuse_scene(
     finished = read_metrics(folder)
     seen = _input_of(entry, config, folder, is_finished=finished is not None)
     damaged = None
+    if finished is None and is_plain(folder / METRICS):
+        damaged = f"{METRICS} is not what was written"
     if finished is not None:
         damaged = damage(folder, finished, config)
         if damaged is None:
@@ -217,7 +219,7 @@ def _fuse_and_write(
             save_expected_error(folder, case.observation, result, format)
         # What comes after this can no longer cost the scene: it is finished.
         metrics[FILES] = result_sums(folder)
-        write_json(folder / METRICS, metrics, hint=OUTPUT_HINT)
+        write_metrics(folder, metrics)
         show_finished(case, result, metrics, config, folder, log, writer)
     finally:
         close_curves(writer, log)
