@@ -19,6 +19,11 @@ JPEG_PROFILE = b"ICC_PROFILE\0"
 # Of JPEG's segments: the one that holds profiles, and the one with which the picture begins.
 APP2 = 0xE2
 SCAN = 0xDA
+# Bytes of a PNG's chunk before its data (length and kind) and behind them (a sum); of a JPEG's segment before its data.
+CHUNK_HEAD = 8
+CHUNK_SUM = 4
+SEGMENT_HEAD = 4
+TAG_ENTRY = 12
 # In a profile: where the tags are counted, the entry of its name, and the two ways in which a name is written.
 TAGS_AT = 128
 DESCRIPTION = b"desc"
@@ -67,15 +72,17 @@ def _of_png(content: bytes) -> bytes:
     place = len(PNG)
     while place < len(content):
         length, kind = struct.unpack_from(">I4s", content, place)
-        data = content[place + 8 : place + 8 + length]
+        start = place + CHUNK_HEAD
+        stop = start + length
+        data = content[start:stop]
         if kind == PNG_PROFILE:
             # A name, a zero, the method of compression (there is one), and the profile.
-            packed = data[data.index(b"\0") + 2 :]
+            zero = data.index(b"\0")
+            packed = data[zero + 2 :]
             return zlib.decompress(packed)
         if kind == PNG_DATA:
             return b""
-        # Length, kind and checksum have four bytes each.
-        place += 12 + length
+        place = stop + CHUNK_SUM
     return b""
 
 
@@ -86,11 +93,15 @@ def _of_jpeg(content: bytes) -> Iterator[bytes]:
         mark, kind, length = struct.unpack_from(">BBH", content, place)
         if mark != 0xFF or kind == SCAN:
             return
-        data = content[place + 4 : place + 2 + length]
+        start = place + SEGMENT_HEAD
+        # The length counts its own two bytes.
+        stop = place + 2 + length
+        data = content[start:stop]
         if kind == APP2 and data.startswith(JPEG_PROFILE):
             # Behind the name: number of the part, and how many there are.
-            yield data[len(JPEG_PROFILE) + 2 :]
-        place += 2 + length
+            behind = len(JPEG_PROFILE) + 2
+            yield data[behind:]
+        place = stop
 
 
 def _label_of(profile: bytes) -> str:
@@ -98,7 +109,8 @@ def _label_of(profile: bytes) -> str:
     try:
         (count,) = struct.unpack_from(">I", profile, TAGS_AT)
         for entry in range(count):
-            tag, offset, _ = struct.unpack_from(">4sII", profile, TAGS_AT + 4 + 12 * entry)
+            place = TAGS_AT + 4 + TAG_ENTRY * entry
+            tag, offset, _ = struct.unpack_from(">4sII", profile, place)
             if tag == DESCRIPTION:
                 return _text_at(profile, offset)
     except struct.error:
@@ -108,11 +120,15 @@ def _label_of(profile: bytes) -> str:
 
 def _text_at(profile: bytes, offset: int) -> str:
     """Return the text of a tag, in either way of writing it."""
-    if profile[offset : offset + 4] == LOCALISED:
+    if profile.startswith(LOCALISED, offset):
         # The first of its languages: length and place of UTF-16 letters.
         length, place = struct.unpack_from(">II", profile, offset + 20)
         start = offset + place
-        return profile[start : start + length].decode("utf-16-be", errors="replace").strip("\0 ")
+        letters = profile[start : start + length]
+        text = letters.decode("utf-16-be", errors="replace")
+        return text.strip("\0 ")
     (length,) = struct.unpack_from(">I", profile, offset + 8)
     start = offset + 12
-    return profile[start : start + length].decode("latin-1").strip("\0 ")
+    letters = profile[start : start + length]
+    text = letters.decode("latin-1")
+    return text.strip("\0 ")
