@@ -23,13 +23,18 @@ def with_middle(settings: DataConfig) -> DataConfig:
         settings: Section `data`: a crop of the user's own goes before.
     """
     from paddle_umsft.data.readers.base import GLANCE, Request
+    from paddle_umsft.data.readers.envi_header import HEADER_SUFFIX
     from paddle_umsft.data.readers.many import read_image
 
     if settings.crop is not None or settings.path is None:
         return settings
     file = Path(settings.path).expanduser()
     # What is made here, and folders of scenes, are no large files.
-    if not file.is_file() or file.stat().st_size < MANY:
+    if not file.is_file():
+        return settings
+    # A header says how large the image beside it is.
+    is_header = file.suffix.lower() == HEADER_SUFFIX
+    if not is_header and file.stat().st_size < MANY:
         return settings
     request = Request(
         key=settings.key,

@@ -15,7 +15,6 @@ from paddle_umsft.data.readers.base import GLANCE, RawArray, Request, guarded
 from paddle_umsft.data.readers.envi_header import HEADER_SUFFIX, facts_of, is_envi, parse_header
 from paddle_umsft.errors import DataError
 
-
 # Larger arrays stay on the disk after a glance.
 MANY_BYTES = 1_000_000_000
 

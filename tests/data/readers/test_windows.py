@@ -113,7 +113,8 @@ def test_info_of_what_no_memory_holds(
     monkeypatch.setattr(middle, "LOOKED_AT", 50_000)
     path = write(tmp_path)
     # A sparse HDF5 file is as short as what is in it.
-    monkeypatch.setattr(middle, "MANY", min(middle.MANY, path.stat().st_size))
+    if path.suffix == ".h5":
+        monkeypatch.setattr(middle, "MANY", path.stat().st_size)
     settings = middle.with_middle(DataConfig(path=str(path)))
     assert settings.crop is not None
     top, left, height, width = settings.crop
