@@ -14,7 +14,7 @@ from typing import Any
 
 from paddle_umsft.machine.environment import import_paddle, prepare_environment
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.2.0"
 
 prepare_environment()
 
