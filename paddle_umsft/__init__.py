@@ -22,6 +22,7 @@ _EXPORTS = {
     "read_scene": "paddle_umsft.api",
     "read_pair": "paddle_umsft.api",
     "simulate": "paddle_umsft.api",
+    "find_scenes": "paddle_umsft.data.archives",
     "fuse": "paddle_umsft.api",
     "evaluate": "paddle_umsft.metrics",
     "run": "paddle_umsft.runs.run",
