@@ -14,6 +14,7 @@ import tifffile
 from odd_files import BANDS, COLUMNS, NM, ROWS, TRANSFORM, WIDTHS, Odd, braces, check, check_part, envi, geotiff, image
 
 from paddle_umsft.config.data import DataConfig
+from paddle_umsft.data.listing import list_scenes
 from paddle_umsft.data.reading import ImagePair, read_pair, read_scene
 from paddle_umsft.errors import DataError
 
@@ -238,6 +239,30 @@ def test_bands_of_two_pixel_sizes_as_one_msi(tmp_path: Path) -> None:
     assert found.msi_facts is not None
     assert found.msi_facts.ground.transform == (10, 0, 500000, 0, -10, 5800000)
     assert any("B11.tif: each pixel repeated 2 x 2" in note for note in found.meta["notes"])
+
+
+def test_where_bands_of_one_size_end(tmp_path: Path) -> None:
+    """No data is 0: in the two fine bands the last row, in the coarse one the first column; a dark pixel is none."""
+    fine, coarse = HIGH[:, :, :2].copy(), HIGH[::2, ::2, 2:].copy()
+    fine[-1] = 0
+    fine[5, 6, 0] = 0
+    coarse[:, 0] = 0
+    files = [band_file(tmp_path / f"B{band}.tif", fine[:, :, band : band + 1], 10.0) for band in (0, 1)]
+    files.append(band_file(tmp_path / "B11.tif", coarse, 20.0))
+    for file in files:
+        with rasterio.open(file, "r+") as target:
+            target.nodata = 0
+    found = pair(tmp_path, files)
+    rows, columns = np.mgrid[: HIGH.shape[0], : HIGH.shape[1]]
+    assert found.mask_msi is not None
+    np.testing.assert_array_equal(found.mask_msi, (rows < HIGH.shape[0] - 1) & (columns > 1))
+
+
+def test_a_pattern_is_called_by_its_folder(tmp_path: Path) -> None:
+    for band in (0, 1, 2):
+        band_file(tmp_path / f"B{band}.tif", LOW[:, :, band : band + 1], 40.0)
+    settings = DataConfig(lr_hsi=str(tmp_path / "B*.tif"), hr_msi=band_file(tmp_path / "high.tif", HIGH, 10.0))
+    assert list_scenes(settings)[0].name == tmp_path.name
 
 
 def test_a_band_of_another_place_is_refused(tmp_path: Path) -> None:
