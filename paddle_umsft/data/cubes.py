@@ -15,6 +15,8 @@ from paddle_umsft.data.readers.base import RawArray, Request, Window
 from paddle_umsft.data.readers.windows import within
 from paddle_umsft.data.wavelengths import in_nm
 
+# Rows, columns, bands.
+IMAGE_AXES = 3
 # data.wavelengths_nm may be [first, last]: from three numbers on it counts the bands.
 ENDS_OF_A_RANGE = 2
 
@@ -125,6 +127,10 @@ def upright(
         where = f"{file_name} key {found.key}"
         source = f"{file_name}:{found.key}"
     values = check_numeric(found.values, where)
+    notes = found.notes
+    if values.ndim > IMAGE_AXES and np.squeeze(values).ndim == IMAGE_AXES:
+        notes += (f"{where} {values.shape}: axes of length 1 are left out",)
+        values = np.squeeze(values)
     # A picture is rows, columns, bands by its kind, a panchromatic image gets its band axis here: nothing to infer.
     if found.is_upright:
         layout = "hwc"
@@ -144,7 +150,6 @@ def upright(
         is_stacked=found.is_stacked,
         key=role.layout,
     )  # (H, W, C)
-    notes = found.notes
     if layout == "auto":
         guessed = "chw"
         if cube is values:

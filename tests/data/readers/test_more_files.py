@@ -113,6 +113,21 @@ def extra_alpha(folder: Path) -> Path:
     return folder / "x.tif"
 
 
+def batch(folder: Path) -> Path:
+    with h5py.File(folder / "x.h5", "w") as file:
+        file["cube"] = image()[None, :, :, :, None]
+        file["wavelength"] = NM
+    return folder / "x.h5"
+
+
+def control_points(folder: Path) -> Path:
+    points = [rasterio.control.GroundControlPoint(row, 0, 5e5, 5.8e6 - 10 * row) for row in (0, 8, 16)]
+    size = {"height": ROWS, "width": COLUMNS, "count": BANDS, "dtype": "int16"}
+    with rasterio.open(folder / "x.tif", "w", driver="GTiff", crs="EPSG:32633", gcps=points, **size) as target:
+        target.write(np.moveaxis(image(), -1, 0))
+    return folder / "x.tif"
+
+
 def longer(folder: Path) -> Path:
     path = envi()(folder)
     with path.with_suffix(".img").open("ab") as stream:
@@ -138,6 +153,10 @@ FILES = [
     ),
     Odd("a cube in a struct", struct, wavelengths=NM, facts={"fwhm_nm": WIDTHS}),
     Odd("strings and dates beside the cube", strings_and_dates, wavelengths=NM),
+    Odd("a batch of one", npy(image()[None]), note="axes of length 1"),
+    Odd("a batch of one in HDF5", batch, wavelengths=NM, note="axes of length 1"),
+    Odd("a path with a slash", labelled, wavelengths=NM, settings={"key": "/radiance"}),
+    Odd("ground control points", control_points, note="gdalwarp"),
     Odd("columns first", npy(np.asfortranarray(image()))),
     Odd("highest byte first", npy(image().astype(">i2"))),
     Odd("ImageJ's channels", imagej, image(np.uint16)),
@@ -165,7 +184,7 @@ FILES = [
 @pytest.mark.parametrize("odd", FILES, ids=lambda odd: odd.name)
 def test_odd_files(odd: Odd, tmp_path: Path) -> None:
     path = odd.write(tmp_path)
-    check(odd, read_scene(DataConfig(path=str(path), normalise="none")))
+    check(odd, read_scene(DataConfig(path=str(path), normalise="none", **odd.settings)))
     check_part(odd, path)
 
 
@@ -192,6 +211,15 @@ def test_what_is_no_image(tmp_path: Path, name: str, write: Callable[[Path], Non
     with pytest.raises(DataError, match=fact) as caught:
         read_scene(DataConfig(path=str(tmp_path / name)))
     assert "damaged" not in str(caught.value)
+
+
+def test_a_mosaic_without_its_parts(tmp_path: Path) -> None:
+    """What is missing is named: the mosaic itself is sound."""
+    source = '<SimpleSource><SourceFilename relativeToVRT="1">gone.tif</SourceFilename></SimpleSource>'
+    band = f'<VRTRasterBand dataType="Int16" band="1">{source}</VRTRasterBand>'
+    (tmp_path / "x.vrt").write_text(f'<VRTDataset rasterXSize="8" rasterYSize="6">{band}</VRTDataset>')
+    with pytest.raises(DataError, match=r"gone\.tif"):
+        read_scene(DataConfig(path=str(tmp_path / "x.vrt")))
 
 
 def test_a_spectral_library_is_no_image(tmp_path: Path) -> None:
