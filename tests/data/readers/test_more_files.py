@@ -363,3 +363,25 @@ def test_colour_profiles(tmp_path: Path, name: str, made: str, label: str) -> No
     told = [note for note in notes if "colour profile" in note]
     assert len(told) == bool(label)
     assert all(label in note for note in told)
+
+
+def test_bands_in_files_of_their_own(tmp_path: Path) -> None:
+    low = np.random.RandomState(9).randint(1, 6000, (9, 12, 9))
+    np.save(tmp_path / "low.npy", low)
+    folder = tmp_path / "msi"
+    folder.mkdir()
+    bands = [np.random.RandomState(seed).randint(1, 6000, (18, 24)).astype(np.uint16) for seed in range(3)]
+    for number, band in zip((2, 3, 10), bands):
+        tifffile.imwrite(folder / f"band_{number}.tif", band)
+    listed = [str(folder / f"band_{number}.tif") for number in (2, 3, 10)]
+    for named in (str(folder), str(folder / "band_*.tif"), listed):
+        settings = DataConfig(lr_hsi=str(tmp_path / "low.npy"), hr_msi=named, normalise="none")
+        assert len(list_scenes(settings)) == 1
+        images = read_pair(settings)
+        np.testing.assert_array_equal(images.hr_msi, np.stack(bands, axis=2))
+        assert any("band_2.tif, band_3.tif, band_10.tif" in note for note in images.meta["notes"])
+    tifffile.imwrite(folder / "band_11.tif", bands[0][:4])
+    with pytest.raises(DataError, match=r"band_11\.tif.*as band_2\.tif"):
+        read_pair(DataConfig(lr_hsi=str(tmp_path / "low.npy"), hr_msi=str(folder)))
+    with pytest.raises(DataError, match="no image there"):
+        read_pair(DataConfig(lr_hsi=str(tmp_path / "low.npy"), hr_msi=str(tmp_path / "x*.tif")))
