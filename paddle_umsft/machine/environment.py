@@ -22,6 +22,7 @@ from importlib import import_module
 from pathlib import Path
 
 from paddle_umsft.errors import ConfigError
+from paddle_umsft.machine.paddle_build import both_packages, check_paddle_is_there, not_loaded
 
 # OpenMP makes as many threads as it is told to, and ends the process where the system has no more.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -192,10 +193,15 @@ def check_thread_variables() -> None:
 def import_paddle() -> None:
     """Import Paddle without its advice on OMP_NUM_THREADS and on a compiler cache, which nobody asked for.
 
+    Two builds of it in one folder are said where they can be loaded all the same: what they compute is not known.
+
     Raises:
         ConfigError: Paddle is not installed or cannot be loaded, or a thread variable would end the process.
     """
     check_thread_variables()
+    comes_now = "paddle" not in sys.modules
+    if comes_now:
+        check_paddle_is_there()
     prepare_environment()
     said = io.StringIO()
     quiet = contextlib.redirect_stderr(said)
@@ -205,13 +211,10 @@ def import_paddle() -> None:
             import_module("paddle")
         # Paddle also reads variables of a launch while it is imported, and raises whatever it meets there.
         except Exception as error:
-            raise ConfigError(
-                "Paddle cannot be imported",
-                where="paddle",
-                got=error,
-                hint="pip install -r requirements-cpu.txt (or requirements.txt); "
-                "-c fast.yml and -c best.yml do without",
-            ) from error
+            raise not_loaded(error) from error
+    doubt = both_packages()
+    if comes_now and doubt is not None:
+        print(f"warning: {doubt}", file=sys.stderr)
     for line in said.getvalue().splitlines():
         if "OMP_NUM_THREADS" not in line:
             print(line, file=sys.stderr)

@@ -264,8 +264,10 @@ def _affine(state: State) -> list[Candidate]:
         starts = [placed.view]
         for profile in state.profiles:
             starts.append(state.view.but(profile=profile))
-        tried = [refine(start, affine=True) for start in starts]
-        placed = min(tried, key=lambda other: other.fit.criterion)
+        tried = [refine(start, affine=True, rounds=SOME_ROUNDS, to_the_end=False) for start in starts]
+        # They end in the same place: only the best of them has to go there.
+        nearest = min(tried, key=lambda other: other.fit.criterion)
+        placed = refine(nearest.view, affine=True)
     size = bend(placed, state.origin)
     if size <= LEAST_BEND:
         return []

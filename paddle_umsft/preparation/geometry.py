@@ -17,6 +17,9 @@ import numpy as np
 from paddle_umsft.preparation.view import Fit, View, fit, spectral_directions
 
 ROUNDS = 12
+# LR pixels that bring a refinement near its end, and the order of the splines that interpolate a turned MSI there.
+FIRST_PIXELS = 700
+PLAIN = 1
 # The parameters: row and column of the shift, two of the PSF, and four of the matrix if it is free.
 SHIFT = slice(0, 2)
 WIDTH = slice(2, 4)
@@ -147,6 +150,7 @@ def refine(
     *,
     affine: bool = False,
     rounds: int = ROUNDS,
+    to_the_end: bool = True,
 ) -> Placed:
     """Gauss-Newton from where the view stands.
 
@@ -154,12 +158,38 @@ def refine(
         view: The pair.
         affine: Whether rotation, zoom and shear are free too.
         rounds: Steps at most.
+        to_the_end: Whether more pixels follow where a few have brought it near.
 
     Returns:
         The pair, placed.
     """
-    every_pixel = view
-    view = view.thinned()
+    covariance = np.eye(2)
+    few = view.thinned(FIRST_PIXELS)
+    if few.lines is not None:
+        # Near its end by few pixels, and interpolated plainly.
+        near, _, covariance = _descended(few.but(order=PLAIN, straightened={}), affine, rounds)
+        view = view.but(placement=near.placement, profile=near.profile)
+    found: Optional[Fit] = None
+    if few.lines is None or to_the_end:
+        last, found, covariance = _descended(view.thinned(), affine, rounds)
+        view = view.but(placement=last.placement, profile=last.profile, straightened=last.straightened)
+        if last.lines is not None:
+            found = None
+    if found is None:
+        found = fit(view)
+    return Placed(
+        view=view,
+        fit=found,
+        deviation=np.sqrt(np.diag(covariance)),
+    )
+
+
+def _descended(
+    view: View,
+    affine: bool,
+    rounds: int,
+) -> tuple[View, Fit, np.ndarray]:
+    """The view after some steps, how well it agrees, and the (2, 2) covariance of the shift."""
     found = fit(view)
     damping = DAMPING
     covariance = np.eye(2)
@@ -184,11 +214,4 @@ def refine(
         moved = np.abs(np.delete(step, WIDTH))
         if moved.max() < STILL and loss - _loss(found) < LEAST_GAIN:
             break
-    if view.lines is not None:
-        view = every_pixel.but(placement=view.placement, profile=view.profile)
-        found = fit(view)
-    return Placed(
-        view=view,
-        fit=found,
-        deviation=np.sqrt(np.diag(covariance)),
-    )
+    return view, found, covariance

@@ -16,6 +16,7 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data.listing import SceneEntry, list_scenes
 from paddle_umsft.errors import CheckpointError, ConfigError, StoppedError, UmsftError
 from paddle_umsft.machine.failures import as_own_error, in_one_line
+from paddle_umsft.machine.paddle_build import check_paddle_is_there
 from paddle_umsft.machine.plain_files import is_plain
 from paddle_umsft.methods.table import find_method
 from paddle_umsft.metrics import find_convention
@@ -161,10 +162,11 @@ def check_names(config: Config) -> None:
     """Check what a configuration names out of a table, before anything is read or made.
 
     Raises:
-        ConfigError: No such method, convention or PSF, the nearest known one is suggested; or a file that needs a
-            package which is not installed.
+        ConfigError: No such method, convention or PSF, the nearest known one is suggested; or a file or a method that
+            needs a package which is not installed.
     """
-    find_method(config.method)
+    if find_method(config.method).needs_paddle:
+        check_paddle_is_there()
     find_convention(config.evaluate.convention, where="evaluate.convention")
     check_psf_type(config.observe.psf)
     check_format(config.output.format)

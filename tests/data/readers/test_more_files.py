@@ -295,3 +295,18 @@ def test_each_image_has_its_own_key_layout_and_normalisation(tmp_path: Path) -> 
     np.testing.assert_array_equal(found.lr_hsi, LOW)
     np.testing.assert_allclose(found.hr_msi, HIGH / 100, rtol=1e-6)
     np.testing.assert_array_equal(found.wavelengths_nm, NM)
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.jpg", "x.tif"])
+@pytest.mark.parametrize(("made", "label"), [("LAB", "Lab identity"), ("sRGB", "")])
+def test_colour_profiles(tmp_path: Path, name: str, made: str, label: str) -> None:
+    """As Pillow's colour engine makes them; sRGB is what everybody takes for granted."""
+    pillow = pytest.importorskip("PIL.Image")
+    engine = pytest.importorskip("PIL.ImageCms")
+    profile = engine.ImageCmsProfile(engine.createProfile(made)).tobytes()
+    picture = pillow.fromarray(np.ascontiguousarray(HIGH[:, :, :3] % 251, np.uint8))
+    picture.save(tmp_path / name, icc_profile=profile)
+    notes = read_scene(DataConfig(path=str(tmp_path / name))).notes
+    told = [note for note in notes if "colour profile" in note]
+    assert len(told) == bool(label)
+    assert all(label in note for note in told)
