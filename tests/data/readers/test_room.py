@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Callable
 
@@ -86,6 +88,15 @@ def hdf5(folder: Path) -> Path:
 def pages(folder: Path) -> Path:
     tifffile.imwrite(folder / "x.tif", CUBE, photometric="minisblack")
     return folder / "x.tif"
+
+
+def test_a_png_of_nothing(tmp_path: Path) -> None:
+    """Its head alone: 300 GB of one colour."""
+    head = struct.pack(">IIBBBBB", 300_000, 300_000, 8, 6, 0, 0, 0)
+    chunk = b"IHDR" + head + struct.pack(">I", zlib.crc32(b"IHDR" + head))
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(head)) + chunk)
+    with pytest.raises(DataError, match="no memory for the array"):
+        read_scene(tmp_path / "x.png")
 
 
 WRITERS = [npy, npz, mat, hdf5, pages, envi(), envi(packed=True, instead={"file compression": "1"}), geotiff()]
