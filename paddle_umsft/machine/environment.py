@@ -12,8 +12,10 @@ import contextlib
 import io
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from importlib import import_module
@@ -202,7 +204,8 @@ def import_paddle() -> None:
         check_paddle_is_there()
     prepare_environment()
     said = io.StringIO()
-    with _home_that_takes_files(), contextlib.redirect_stderr(said), warnings.catch_warnings():
+    quiet = contextlib.redirect_stderr(said)
+    with _home_that_takes_files(), _end_of_the_caller_kept(), quiet, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="No ccache found")
         try:
             import_module("paddle")
@@ -236,6 +239,22 @@ def _home_that_takes_files() -> Iterator[None]:
             os.environ.pop(HOME, None)
         else:
             os.environ[HOME] = before
+
+
+@contextlib.contextmanager
+def _end_of_the_caller_kept() -> Iterator[None]:
+    """Keep what SIGTERM does in this process: Paddle puts a report of its own in its place when it is imported."""
+    # Signals are the main thread's.
+    if "paddle" in sys.modules or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        # Of a handler that is not Python's, Python does not know which it is.
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 def thread_facts() -> str:

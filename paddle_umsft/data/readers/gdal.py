@@ -14,6 +14,7 @@ from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.ground import Georeference
 from paddle_umsft.data.readers.band_metadata import SENSOR_ITEM, TIME_ITEMS, BandItems, band_facts
 from paddle_umsft.data.readers.base import GLANCE, RawArray, Request, Window, guarded
+from paddle_umsft.data.readers.room import check_room
 from paddle_umsft.data.readers.windows import OutsideImage, as_part, within
 from paddle_umsft.errors import DataError
 
@@ -99,6 +100,10 @@ def _all_of(
     if window == GLANCE:
         stack = np.empty((len(numbers), 0, 0), source.dtypes[0])
     else:
+        size = [source.height, source.width]
+        if part is not None:
+            size = [stop - start for start, stop in part]
+        check_room(file, (len(numbers), *size), source.dtypes[0])
         stack = source.read(numbers, window=part)  # (C, H, W)
     values = np.ascontiguousarray(
         np.moveaxis(

@@ -17,6 +17,7 @@ from paddle_umsft.data.readers.base import RawArray, Request, guarded
 from paddle_umsft.data.readers.conventions import NamedFile, by_conventions, text
 from paddle_umsft.data.readers.entries import Entry
 from paddle_umsft.data.readers.named import read_named
+from paddle_umsft.data.readers.room import check_room
 
 # HDF5's first bytes; a block of the user's own may stand before them, of 512 bytes or a power of two times that.
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -180,7 +181,9 @@ def hdf5_loader(file: Path, name: str) -> Callable[[], np.ndarray]:
         import h5py
 
         with h5py.File(file, "r") as handle:
-            return np.asarray(handle[name][()])
+            stored = handle[name]
+            check_room(file, stored.shape, stored.dtype)
+            return np.asarray(stored[()])
 
     return load
 
@@ -192,7 +195,10 @@ def hdf5_part_loader(file: Path, name: str) -> Callable[[tuple[slice, ...]], np.
         import h5py
 
         with h5py.File(file, "r") as handle:
-            return np.asarray(handle[name][part])
+            stored = handle[name]
+            wanted = [len(range(*cut.indices(length))) for cut, length in zip(part, stored.shape)]
+            check_room(file, wanted, stored.dtype)
+            return np.asarray(stored[part])
 
     return load
 

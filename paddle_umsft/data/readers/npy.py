@@ -13,6 +13,7 @@ import numpy as np
 
 from paddle_umsft.data.readers.base import GLANCE, RawArray, Request, guarded
 from paddle_umsft.data.readers.envi_header import HEADER_SUFFIX, facts_of, is_envi, parse_header
+from paddle_umsft.data.readers.room import check_room
 from paddle_umsft.errors import DataError
 
 # Larger arrays stay on the disk after a glance.
@@ -32,7 +33,9 @@ def read_npy(file: Path, request: Request) -> RawArray:
     is_large = request.window is not None and file.stat().st_size > MANY_BYTES
     if is_part or is_large:
         mode = "r"
-    _refuse_objects(file)
+    shape, dtype = _head_without_objects(file)
+    if mode is None:
+        check_room(file, shape, dtype)
     values = guarded(file, ".npy file", lambda: np.load(file, mmap_mode=mode, allow_pickle=False))
     found = RawArray(values=values)
     header = file.with_name(file.name + HEADER_SUFFIX)
@@ -41,14 +44,14 @@ def read_npy(file: Path, request: Request) -> RawArray:
     return _described(found, header)
 
 
-def _refuse_objects(file: Path) -> None:
-    """Refuse an array of Python objects, which could run anything when loaded.
+def _head_without_objects(file: Path) -> tuple[tuple[int, ...], np.dtype]:
+    """Return shape and type of an array that is none of Python objects, which could run anything when loaded.
 
     Raises:
         DataError: It is one; or its head cannot be read.
     """
     with file.open("rb") as stream:
-        _, dtype = guarded(file, ".npy file", lambda: npy_head(stream))
+        shape, dtype = guarded(file, ".npy file", lambda: npy_head(stream))
     if dtype.hasobject:
         raise DataError(
             "an array of Python objects",
@@ -56,6 +59,7 @@ def _refuse_objects(file: Path) -> None:
             expected="numbers",
             hint="np.save(file, np.stack(list(array)).astype(float)) where it was made",
         )
+    return shape, dtype
 
 
 def npy_head(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:

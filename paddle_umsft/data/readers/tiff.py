@@ -16,6 +16,7 @@ from paddle_umsft.data.readers.base import RawArray, Request, guarded
 from paddle_umsft.data.readers.gdal import has_rasterio, if_gdal_knows
 from paddle_umsft.data.readers.geotiff_tags import facts_by_tags
 from paddle_umsft.data.readers.profiles import profile_note
+from paddle_umsft.data.readers.room import check_room
 from paddle_umsft.data.readers.turning import turned
 from paddle_umsft.errors import DataError
 
@@ -223,6 +224,7 @@ def _by_tifffile(file: Path) -> RawArray:
 
     with _strict_tifffile(), tifffile.TiffFile(str(file)) as tiff:
         series = tiff.series[0]
+        check_room(file, series.shape, series.dtype)
         values = np.asarray(series.asarray())
         axes = series.axes
         page: Any = tiff.pages[0]
