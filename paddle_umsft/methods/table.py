@@ -245,6 +245,7 @@ def input_of(observation: Observation, config: Config) -> Input:
         srf=gridded.srf,
         border=gridded.border,
         trusted=gridded.trusted,
+        doubted=gridded.doubted,
     )
     return Input(
         observation=gridded.observation,
