@@ -243,14 +243,16 @@ def test_any_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         rng = random.Random(number)
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(rng.choice([finished, stopped]), copy)
-        damage_folder(copy, rng)
+        was_forged = damage_folder(copy, rng)
         said = io.StringIO()
         with only_own_warnings(), contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
             code = main(["train", "--resume", str(copy), "--quiet"])
         assert code in (0, 2, 3), said.getvalue()
         assert "a mistake of the program" not in said.getvalue()
-        if code == 0:
+        if code == 0 and not was_forged:
             assert (copy / "a" / "fused.npy").read_bytes() == good
+        elif code == 0:
+            assert np.isfinite(np.load(copy / "a" / "fused.npy")).all()
 
     assert for_a_while(check, 0.1, number=st.integers(0, 2**40)) > 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 import numpy as np
+from scipy import sparse
 
 # The parameter of Keys' kernel in PyTorch, Paddle and OpenCV; -0.5 is Keys' own and MATLAB's.
 PYTORCH_A = -0.75
@@ -40,15 +41,16 @@ def _stretch(
     position = centres / scale - 0.5
     left = np.floor(position)
     left = left.astype(int)
-    other_axes = (1,) * (values.ndim - 1)
-    result = np.zeros((len(lines), *values.shape[1:]))
+    weights, neighbours = [], []
     for tap in NEIGHBOURS:
         neighbour = left + tap
-        weight = _cubic(position - neighbour, a)
-        weight = weight.reshape(-1, *other_axes)
-        on_image = np.clip(neighbour, 0, length - 1)
-        result += weight * values[on_image]
-    return result
+        weights.append(_cubic(position - neighbour, a))
+        neighbours.append(np.clip(neighbour, 0, length - 1))
+    places = (np.tile(np.arange(len(position)), len(NEIGHBOURS)), np.concatenate(neighbours))
+    # Where the edge pixel is repeated its weights add up.
+    taps = sparse.csr_matrix((np.concatenate(weights), places), shape=(len(position), length))
+    stretched = taps.astype(values.dtype) @ np.ascontiguousarray(values).reshape(length, -1)
+    return np.asarray(stretched).reshape(-1, *values.shape[1:])
 
 
 def bicubic_upsample(
@@ -72,7 +74,9 @@ def bicubic_upsample(
     References:
         R. Keys, "Cubic convolution interpolation for digital image processing", IEEE TASSP 29(6), 1981.
     """
-    image = np.asarray(lr_hsi, dtype=np.float64)
+    image = np.asarray(lr_hsi)
+    if image.dtype != np.float32:
+        image = image.astype(np.float64)
     for lines in (rows, None):
         image = _stretch(image, scale, a, lines)
         # The second time the columns come first, and then the rows again.

@@ -11,7 +11,7 @@ import numpy as np
 from paddle_umsft.config.data import DEMO_PATH, INDIAN_PINES_PATH, DataConfig
 from paddle_umsft.data.both import read_both
 from paddle_umsft.data.checks import check_cube, to_float32
-from paddle_umsft.data.cubes import SCENE, Cube, cut_to, upright, used_bands, used_values
+from paddle_umsft.data.cubes import SCENE, Cube, cut_to, upright
 from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.indian_pines import read_indian_pines
@@ -24,6 +24,7 @@ from paddle_umsft.data.readers.many import image_name, read_image
 from paddle_umsft.data.readers.table import read_array
 from paddle_umsft.data.scene import Scene
 from paddle_umsft.data.synthetic import dead_leaves_scene
+from paddle_umsft.data.used import used_bands, used_values
 from paddle_umsft.errors import ConfigError, DataError
 
 # Of a folder of scenes taken for one, a message names this many.

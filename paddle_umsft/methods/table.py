@@ -219,6 +219,8 @@ def input_of(observation: Observation, config: Config) -> Input:
     observation = without_masked(observation)
     clip = config.output.clip
     told = masked_notes(observation)
+    if config.runtime.device == "gpu" and not method.needs_paddle:
+        told += (f"runtime.device=gpu (--device gpu) does nothing: method {config.method} computes on the CPU",)
     observation, hot_notes = _without_hot(observation, config)
     told += tuple(hot_notes)
     if not method.needs_paddle:
@@ -247,6 +249,7 @@ def input_of(observation: Observation, config: Config) -> Input:
         srf=gridded.srf,
         border=gridded.border,
         trusted=gridded.trusted,
+        doubted=gridded.doubted,
     )
     return Input(
         observation=gridded.observation,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -186,7 +187,10 @@ def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
 
 
 def read_metrics(folder: Path) -> Optional[dict[str, Any]]:
-    """metrics.json of a finished scene, its seal broken off; None if the scene is not finished, or it was altered."""
+    """metrics.json of a finished scene, its seal broken off; None if the scene is not finished, or it was altered.
+
+    Somebody else may have written it, seal included: whatever tables and pages take from it is what it should be.
+    """
     try:
         metrics = read_json(folder / METRICS)
     except (OSError, ValueError):
@@ -194,7 +198,29 @@ def read_metrics(folder: Path) -> Optional[dict[str, Any]]:
     # Earlier versions wrote none.
     if SEAL in metrics and metrics.pop(SEAL) != seal_of(metrics):
         return None
+    if not _is_sound(metrics):
+        return None
     return metrics
+
+
+def _is_sound(metrics: Mapping[str, Any]) -> bool:
+    """Whether the figures are numbers by names, and the names of method and convention are words."""
+    for name in ("method", "convention"):
+        if not isinstance(metrics.get(name, ""), str):
+            return False
+    # A scene without a truth has none of both.
+    for name in ("fused", "bicubic"):
+        figures = metrics.get(name, {})
+        if not isinstance(figures, dict) or not all(map(_is_figure, figures.values())):
+            return False
+    return _is_figure(metrics.get("seconds"))
+
+
+def _is_figure(value: Any) -> bool:
+    """Whether a value is a number that a float can hold, or null, as JSON has no infinity."""
+    if value is None or isinstance(value, float):
+        return True
+    return isinstance(value, int) and abs(value) <= sys.float_info.max
 
 
 def list_checkpoints(folder: Path) -> list[Path]:

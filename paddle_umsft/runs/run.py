@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data.listing import SceneEntry, list_scenes
 from paddle_umsft.errors import CheckpointError, ConfigError, StoppedError, UmsftError
 from paddle_umsft.machine.failures import as_own_error, in_one_line
+from paddle_umsft.machine.paddle_build import check_paddle_is_there
 from paddle_umsft.machine.plain_files import is_plain
 from paddle_umsft.methods.table import find_method
 from paddle_umsft.metrics import find_convention
@@ -33,6 +35,7 @@ from paddle_umsft.runs.folder import (
 from paddle_umsft.runs.helping import help_others
 from paddle_umsft.runs.lock import only_run_in
 from paddle_umsft.runs.log import LOGGER
+from paddle_umsft.runs.progress import scene_line
 from paddle_umsft.runs.report import write_run_report
 from paddle_umsft.runs.run_share import share_of_work, threads_shared
 from paddle_umsft.runs.scene import SceneOutcome, fuse_scene
@@ -88,7 +91,12 @@ def _fuse_share(
         keep_configuration(folder, config)
     outcomes: list[SceneOutcome] = []
     unwritten: Optional[UmsftError] = None
-    for entry in entries[rank::size]:
+    share = entries[rank::size]
+    seconds: list[float] = []
+    for place, entry in enumerate(share, start=1):
+        if len(share) > 1:
+            print(scene_line(place, len(share), entry.name, seconds))
+        started = time.perf_counter()
         try:
             with in_one_line(entry.name):
                 outcome = fuse_scene(entry, config, folder / entry.name, quiet=quiet, debug=debug)
@@ -106,6 +114,7 @@ def _fuse_share(
             outcome = SceneOutcome(entry.name, error=error)
         outcomes.append(outcome)
         if not outcome.skipped:
+            seconds.append(time.perf_counter() - started)
             unwritten = _overview_refused(folder, config, outcomes)
     if outcomes and all(outcome.skipped for outcome in outcomes):
         # Once for all that were finished before: after each of them it would read all others once more.
@@ -146,10 +155,11 @@ def check_names(config: Config) -> None:
     """Check what a configuration names out of a table, before anything is read or made.
 
     Raises:
-        ConfigError: No such method, convention or PSF, the nearest known one is suggested; or a file that needs a
-            package which is not installed.
+        ConfigError: No such method, convention or PSF, the nearest known one is suggested; or a file or a method that
+            needs a package which is not installed.
     """
-    find_method(config.method)
+    if find_method(config.method).needs_paddle:
+        check_paddle_is_there()
     find_convention(config.evaluate.convention, where="evaluate.convention")
     check_psf_type(config.observe.psf)
     check_format(config.output.format)

@@ -34,6 +34,21 @@ def test_base_is_merged_key_by_key(tmp_path: Path) -> None:
     assert (config.solver.iterations, config.solver.joint_lr, config.seed) == (9, 0.5, 3)
 
 
+def test_a_preset_is_a_base_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deep").mkdir()
+    mine = tmp_path / "deep" / "mine.yml"
+    mine.write_text("_base_: cave.yml\nseed: 3\n")
+    config = load_config(mine)
+    assert (config.method, config.observe.scale, config.seed) == ("umsft", 32, 3)
+    # What lies beside the file goes before what the package has.
+    (tmp_path / "deep" / "cave.yml").write_text("method: gsa\n")
+    assert load_config(mine).method == "gsa"
+    mine.write_text("_base_: nowhere.yml\n")
+    with pytest.raises(ConfigError, match=r"mine\.yml: its _base_ does not exist.*fast\.yml.*got nowhere\.yml"):
+        load_config(mine)
+
+
 @pytest.mark.parametrize("base", ["5", "[5]", "null", "[base.yml, null]", "{a: b}"])
 def test_a_base_that_is_no_name(tmp_path: Path, base: str) -> None:
     (tmp_path / "base.yml").write_text("seed: 3\n")

@@ -5,6 +5,8 @@ The only outcomes allowed are a finite result and an own error; a warning of Num
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
 import time
@@ -166,11 +168,17 @@ def _other_digit(content: bytearray, rng: random.Random) -> None:
         content[rng.choice(digits)] = rng.choice(b"0123456789-.eE")
 
 
-def damage_folder(folder: Path, rng: random.Random) -> None:
-    """Damage one file in a folder, or put something else in its place."""
+def damage_folder(folder: Path, rng: random.Random) -> bool:
+    """Damage one file in a folder, put something else in its place, or forge it so that its sum fits.
+
+    Returns:
+        Whether it was forged: then nobody can tell.
+    """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     path = rng.choice(files)
-    kind = rng.randrange(8)
+    kind = rng.randrange(10)
+    if kind >= 7:
+        return _forge(rng.choice([path for path in files if path.suffix == ".json"]), rng)
     if kind == 0:
         path.unlink()
     elif kind == 1:
@@ -183,3 +191,26 @@ def damage_folder(folder: Path, rng: random.Random) -> None:
         path.symlink_to(rng.choice(files))
     else:
         path.write_bytes(damaged(path.read_bytes(), rng))
+    return False
+
+
+FORGED: list[Any] = [None, True, -1, 0, 3, 10**30, 1e300, "", "x", "../a", "\ud800", "=1", [], {}, [[[]]], {"a": {}}]
+
+
+def _forge(path: Path, rng: random.Random) -> bool:
+    """Replace one value of a JSON file, at any depth, as somebody would who knows about its seal."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    was_sealed = content.pop("seal", None) is not None
+    place: Any = content
+    while True:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        key = rng.choice(keys)
+        inner = place[key]
+        if not isinstance(inner, (dict, list)) or not inner or rng.random() < 0.3:
+            break
+        place = inner
+    place[key] = rng.choice(FORGED)
+    if was_sealed:
+        content["seal"] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -85,6 +86,27 @@ def test_figures_changed_by_hand_are_made_again(
     assert json.loads(path.read_text())["fused"] == json.loads(good)["fused"]
     again = [row.rsplit(",", 1)[0] for row in (run / "summary.csv").read_text().splitlines()]
     assert again == [row.rsplit(",", 1)[0] for row in summary.splitlines()]  # all but the seconds
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [{"fused": "x"}, {"fused": {"=1+1": 3.0}}, {"fused": {"PSNR": 10**400}}, {"method": ["a"]}, {"seconds": {}}],
+    ids=["text", "formula", "huge", "list", "dict"],
+)
+def test_a_run_folder_of_somebody_who_knows_of_the_seal_harms_no_table(tmp_path: Path, forged: dict[str, Any]) -> None:
+    run = bicubic_run(tmp_path, count=2)
+    path = run / "0" / "metrics.json"
+    content = {**json.loads(path.read_text()), **forged}
+    del content["seal"]
+    content["seal"] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps(content))
+    # A folder's name, too, becomes a cell.
+    shutil.copytree(run / "1", run / "=1+cmd")
+    assert train("--resume", str(run)) == 0
+    with (run / "summary.csv").open(newline="", encoding="utf-8") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert "'=1+cmd" in cells
+    assert not any(cell.startswith(("=", "+", "@")) for cell in cells)
 
 
 def test_data_that_were_replaced_are_refused_and_put_back_are_not(

@@ -28,6 +28,8 @@ SURROUND_BRIGHTNESS = 2
 OWN_LOOKS = 2
 # A cosine's phase is drawn from one whole turn.
 TURN = 2 * np.pi
+# Features made at a time: a quarter of a megabyte of float32, which a core's own cache holds beside what is read.
+CACHED_VALUES = 2**16
 # Keep divisions finite where an image is all dark or has no contrast.
 TINY_LEVEL = 1e-12
 TINY_SPREAD = 1e-9
@@ -338,12 +340,46 @@ class Features:
     def rows(self, index: np.ndarray) -> np.ndarray:
         """(len(index), W, D) features of some HR rows."""
         points = self.points[index]  # (rows, W, d)
-        amplitude = self.amplitude[index]  # (rows, W)
-        values = points @ self.frequencies  # (rows, W, D)
-        values += self.phases
-        np.cos(values, out=values)
-        values *= amplitude[..., None]
-        return np.asarray(values)
+        height, width, dimension = points.shape
+        values = np.empty((height * width, self.count), dtype=np.float32)
+        self._cosines(points.reshape(-1, dimension), values)
+        values *= self.amplitude[index].reshape(-1, 1)
+        return values.reshape(height, width, self.count)
+
+    def _cosines(self, points: np.ndarray, out: np.ndarray) -> None:
+        """cos(omega_j'x(p) + beta_j) of (n, d) points into (n, D), a few pixels at a time: they stay in the cache."""
+        turning = np.concatenate([self.frequencies, self.phases[None]])  # (d + 1, D), the phases for a coordinate of 1
+        pixels = self._pixels_at_a_time()
+        for first in range(0, len(points), pixels):
+            some = points[first : first + pixels]
+            ones = np.ones((len(some), 1), dtype=np.float32)
+            angles = out[first : first + pixels]
+            np.matmul(np.concatenate([some, ones], axis=1), turning, out=angles)
+            np.cos(angles, out=angles)
+
+    def _pixels_at_a_time(self) -> int:
+        """Pixels whose features fit into the cache."""
+        return max(1, CACHED_VALUES // self.count)
+
+    def add_mapped(self, coeffs: np.ndarray, weights: np.ndarray) -> None:
+        """Add W'z(p) to coefficients in place.
+
+        Args:
+            coeffs: (H, W, K) float32, contiguous.
+            weights: (D, K).
+        """
+        depth = coeffs.shape[2]
+        mapped = coeffs.reshape(-1, depth)
+        points = self.points.reshape(-1, self.points.shape[2])
+        amplitude = self.amplitude.reshape(-1, 1)
+        pixels = self._pixels_at_a_time()
+        cosines = np.empty((pixels, self.count), dtype=np.float32)
+        for first in range(0, len(points), pixels):
+            some = slice(first, first + pixels)
+            here = cosines[: len(points[some])]
+            self._cosines(points[some], here)
+            # The amplitude is one number a pixel: it may wait until D values have become K.
+            mapped[some] += amplitude[some] * (here @ weights)
 
     def blurred(self, operator: SpatialDegradation) -> np.ndarray:
         """(h*w, D): the PSF applied to the features without ever holding them all."""

@@ -26,8 +26,6 @@ from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
 from paddle_umsft.methods.subspace.spectral_map import SINGLE_CAUTION, MapFit, fit_map
 from paddle_umsft.methods.subspace.stack import stack
 
-# Features held at a time when the map is applied: 32 MB of float32.
-STRIP_VALUES = 8_000_000
 # LR pixels weigh brightness to the power -2 of this: noise that grows as its root, as that of photons does.
 SINGLE_GAMMA = 0.5
 # Dark LR pixels count more in the fit, down to this share of the mean brightness: below it is noise.
@@ -157,23 +155,18 @@ def add_map(
     features: list[Features],
     weights: np.ndarray,
 ) -> None:
-    """Add W'z(p) to the (H, W, K) coefficients in place, a few rows at a time.
+    """Add W'z(p) to the (H, W, K) coefficients in place.
 
     Args:
         coeffs: (H, W, K).
         features: Features of each kernel.
         weights: (D, K), the kernels' weights one below the other.
     """
-    height, width = coeffs.shape[:2]
-    step = max(1, STRIP_VALUES // (width * len(weights)))
-    for top in range(0, height, step):
-        bottom = min(top + step, height)
-        index = np.arange(top, bottom)
-        start = 0
-        for part in features:
-            stop = start + part.count
-            coeffs[index] += part.rows(index) @ weights[start:stop]
-            start = stop
+    start = 0
+    for part in features:
+        stop = start + part.count
+        part.add_mapped(coeffs, weights[start:stop])
+        start = stop
 
 
 def agree(
