@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 import traceback
@@ -37,28 +36,11 @@ from paddle_umsft.runs.lock import only_run_in
 from paddle_umsft.runs.log import LOGGER
 from paddle_umsft.runs.progress import scene_line
 from paddle_umsft.runs.report import write_run_report
+from paddle_umsft.runs.run_share import share_of_work
 from paddle_umsft.runs.scene import SceneOutcome, fuse_scene
 from paddle_umsft.runs.shown import only_a_warning
 from paddle_umsft.runs.stopping import termination_is_heard
 from paddle_umsft.runs.writers.table import check_format
-
-# What paddle.distributed.launch tells each of its processes.
-RANK_VARIABLE = "PADDLE_TRAINER_ID"
-SIZE_VARIABLE = "PADDLE_TRAINERS_NUM"
-
-
-def share_of_work() -> tuple[int, int]:
-    """(rank, size) of this process among those started by paddle.distributed.launch; (0, 1) alone."""
-    rank = os.environ.get(RANK_VARIABLE, "0")
-    size = os.environ.get(SIZE_VARIABLE, "1")
-    where = f"{RANK_VARIABLE}, {SIZE_VARIABLE}"
-    try:
-        share = int(rank), max(int(size), 1)
-    except ValueError:
-        raise ConfigError("not numbers", where=where, got=f"{rank}, {size}") from None
-    if not 0 <= share[0] < share[1]:
-        raise ConfigError("no such share of the work", where=where, expected="0 <= rank < size", got=f"{rank}, {size}")
-    return share
 
 
 def fuse_all(
