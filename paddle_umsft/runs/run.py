@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ from paddle_umsft.runs.folder import (
 )
 from paddle_umsft.runs.lock import only_run_in
 from paddle_umsft.runs.log import LOGGER
+from paddle_umsft.runs.progress import scene_line
 from paddle_umsft.runs.report import write_run_report
 from paddle_umsft.runs.scene import SceneOutcome, fuse_scene
 from paddle_umsft.runs.shown import only_a_warning
@@ -104,7 +106,12 @@ def _fuse_share(
         keep_configuration(folder, config)
     outcomes: list[SceneOutcome] = []
     unwritten: Optional[UmsftError] = None
-    for entry in entries[rank::size]:
+    share = entries[rank::size]
+    seconds: list[float] = []
+    for place, entry in enumerate(share, start=1):
+        if len(share) > 1:
+            print(scene_line(place, len(share), entry.name, seconds))
+        started = time.perf_counter()
         try:
             with in_one_line(entry.name):
                 outcome = fuse_scene(entry, config, folder / entry.name, quiet=quiet, debug=debug)
@@ -122,6 +129,7 @@ def _fuse_share(
             outcome = SceneOutcome(entry.name, error=error)
         outcomes.append(outcome)
         if not outcome.skipped:
+            seconds.append(time.perf_counter() - started)
             unwritten = _overview_refused(folder, config, outcomes)
     if outcomes and all(outcome.skipped for outcome in outcomes):
         # Once for all that were finished before: after each of them it would read all others once more.

@@ -16,6 +16,9 @@ from paddle_umsft.data.readers.envi_header import HEADER_SUFFIX, facts_of, is_en
 from paddle_umsft.data.readers.room import check_room
 from paddle_umsft.errors import DataError
 
+# Larger arrays stay on the disk after a glance.
+MANY_BYTES = 1_000_000_000
+
 
 def read_npy(file: Path, request: Request) -> RawArray:
     """Read the array of a .npy file, and the header beside it.
@@ -23,9 +26,12 @@ def read_npy(file: Path, request: Request) -> RawArray:
     Raises:
         DataError: Not readable.
     """
-    # Of a part the axes are not known yet: the whole stays on the disk until whoever asked has cut it.
+    # Of a part the axes are not known yet: the whole stays on the disk until whoever asked has cut it. After a glance
+    # all of it is used, and a small one is read at once.
     mode: Optional[Literal["r"]] = None
-    if request.window not in (None, GLANCE):
+    is_part = request.window not in (None, GLANCE)
+    is_large = request.window is not None and file.stat().st_size > MANY_BYTES
+    if is_part or is_large:
         mode = "r"
     shape, dtype = _head_without_objects(file)
     if mode is None:
