@@ -13,7 +13,7 @@ from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.cameras.spectral import SpectralDegradation
 from paddle_umsft.compare.found import FoundResult, find_all_results, group_names
 from paddle_umsft.compare.hints import check_upright, hints
-from paddle_umsft.compare.settings import Settings, changed_data
+from paddle_umsft.compare.settings import Settings, changed_data, option_for_layout
 from paddle_umsft.compare.truths import Truths
 from paddle_umsft.config.data import DataConfig
 from paddle_umsft.data.masks import judged_pixels
@@ -73,7 +73,8 @@ def read_result(found: FoundResult, settings: Settings) -> Scene:
         changes["no_data"] = "none"
         changes["bad_bands"] = "none"
     data = changed_data(DataConfig(), changes, option_prefix="--result-")
-    return read_scene(data, str(found.file))  # the name serves the messages
+    with option_for_layout():
+        return read_scene(data, str(found.file))  # the name serves the messages
 
 
 def score(
