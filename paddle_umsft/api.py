@@ -59,7 +59,8 @@ def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
         (32, 48, 31)
     """
     if isinstance(source, Config):
-        settings = source.data.model_copy(update=data)
+        content = {**source.data.model_dump(exclude_unset=True), **data}
+        settings = make_config({"data": content}, where="read_scene").data
     else:
         settings = make_config({"data": {"path": str(source), **data}}, where="read_scene").data
     return reading.read_scene(settings)
@@ -81,18 +82,24 @@ def read_pair(lr_hsi: Named, hr_msi: Named, *, observe: Optional[Mapping[str, An
         ConfigError: A key or value that the sections do not know.
         DataError: Missing, unreadable or unusable data, or sizes that do not agree.
     """
-    named = {"lr_hsi": _as_text(lr_hsi), "hr_msi": _as_text(hr_msi)}
+    named = {"lr_hsi": _as_text(lr_hsi, "lr_hsi"), "hr_msi": _as_text(hr_msi, "hr_msi")}
     content = {"data": {**named, **data}, "observe": dict(observe or {})}
     config = make_config(content, where="read_pair")
     images = reading.read_pair(config.data)
     return pair_from_files(images, config.observe)
 
 
-def _as_text(named: Named) -> Union[str, list[str]]:
-    """Return the names of files as a configuration has them."""
+def _as_text(named: Named, where: str) -> Union[str, list[str]]:
+    """Return the names of files as a configuration has them.
+
+    Raises:
+        ConfigError: They are no names.
+    """
     if isinstance(named, (str, Path)):
         return str(named)
-    return [str(name) for name in named]
+    if isinstance(named, Sequence) and all(isinstance(name, (str, Path)) for name in named):
+        return [str(name) for name in named]
+    raise ConfigError("no name of a file", where=where, expected="a path or a list of them", got=repr(named)[:60])
 
 
 def simulate(scene: Scene, config: Optional[Config] = None, *, seed: int = 1, **observe: Any) -> Case:
@@ -331,9 +338,9 @@ def _settings(
     if isinstance(config, Config):
         if overrides:
             raise ConfigError("overrides go with a configuration's name", where="overrides", hint="change the Config")
-        return load_config(None, chosen).model_copy(
-            update={**dict(config), **{key: value for key, value in instead.items() if value is not None}}
-        )
+        checked = load_config(None, chosen)
+        changed = {key: getattr(checked, key) for key, value in instead.items() if value is not None}
+        return config.model_copy(update=changed)
     if config is not None and not isinstance(config, (str, Path)):
         expected, got = "a Config or the name of one", repr(config)[:60]
         raise ConfigError("configuration", where="config", expected=expected, got=got)

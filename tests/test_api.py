@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paddle_umsft import UmsftError, fuse, run
+from paddle_umsft import Config, UmsftError, fuse, read_pair, read_scene, run
 from paddle_umsft.parity.__main__ import main as parity
 
 RNG = np.random.RandomState(0)
@@ -52,6 +52,22 @@ def test_what_does_not_fit_is_one_line(lr_hsi: Any, more: dict[str, Any], fact: 
 
 def test_a_scale_by_division_is_taken() -> None:
     assert fuse(LOW, HIGH, method="bicubic", scale=32 / 8).fused.shape == (32, 48, 5)  # type: ignore[arg-type]
+
+
+def test_what_is_said_beside_a_config_is_checked_too() -> None:
+    config = Config()
+    with pytest.raises(UmsftError, match=r"data\.crop"):
+        read_scene(config, crop="x")
+    with pytest.raises(UmsftError, match="seed"):
+        fuse(LOW, HIGH, config=config, method="bicubic", seed="x")
+    by_text = fuse(LOW, HIGH, config=config, method="bicubic", seed="3").fused
+    np.testing.assert_array_equal(by_text, fuse(LOW, HIGH, method="bicubic", seed=3).fused)
+
+
+@pytest.mark.parametrize("name", [1j, 5, b"a.npy", [1], [None], {"a": 1}.values()])
+def test_names_of_files_that_are_none(name: Any) -> None:
+    with pytest.raises(UmsftError, match="lr_hsi: no name of a file"):
+        read_pair(name, "a.npy")
 
 
 def test_the_quick_method_is_the_default() -> None:

@@ -7,17 +7,21 @@ same pixels once for each; dense matrices, in blocks of a few LR rows with the H
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Union
 
 import numpy as np
 from scipy import sparse
 
+from paddle_umsft.cameras.row_by_row import MakeRows, RowByRow
+
 # LR rows of a dense block: fewer make small products, more hold more zeros.
 BLOCK = 8
-
-MakeRows = Callable[[np.ndarray], np.ndarray]
+# Dense matrices hold a zero for every HR pixel of a line that an LR pixel does not see: along lines longer than this
+# they cost more than the pairs one by one, and their memory grows with the square of the length.
+LONGEST_DENSE = 1024
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,22 @@ class Pair:
     columns: sparse.csr_matrix
 
 
+def _cut(
+    pairs: Sequence[Pair],
+    lr_rows: np.ndarray,
+    hr_rows: np.ndarray,
+) -> list[Pair]:
+    """The pairs between some LR rows and some HR rows; what they see of others is left out."""
+    made = []
+    for pair in pairs:
+        pair = Pair(
+            rows=pair.rows[lr_rows][:, hr_rows],
+            columns=pair.columns,
+        )
+        made.append(pair)
+    return made
+
+
 def _as_lines(image: np.ndarray) -> np.ndarray:
     """(n, m, C) -> (n, m * C): the first axis is the one that a product runs along."""
     lines = np.ascontiguousarray(image)
@@ -46,6 +66,13 @@ def _turned(lines: np.ndarray, bands: int) -> np.ndarray:
     return np.asarray(turned.reshape(len(turned), -1))
 
 
+def _row_by_row(pairs: Sequence[Pair]) -> RowByRow:
+    return RowByRow(
+        rows=[pair.rows for pair in pairs],
+        columns=[pair.columns for pair in pairs],
+    )
+
+
 class SparsePairs:
     """The sum, pair by pair.
 
@@ -57,6 +84,10 @@ class SparsePairs:
         self.pairs = pairs
         self.h, self.height = pairs[0].rows.shape
         self.w, self.width = pairs[0].columns.shape
+
+    def cut(self, lr_rows: np.ndarray, hr_rows: np.ndarray) -> SparsePairs:
+        """The same between some rows only: indices of LR and of HR rows."""
+        return SparsePairs(_cut(self.pairs, lr_rows, hr_rows))
 
     def forward(self, hr: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (h, w, C)."""
@@ -82,63 +113,18 @@ class SparsePairs:
             hr += pair.rows.T @ half
         return hr.reshape(self.height, self.width, bands)
 
+    @cached_property
+    def row_by_row(self) -> RowByRow:
+        """The same for cubes whose rows are made when they are seen."""
+        return _row_by_row(self.pairs)
+
     def forward_by_rows(
         self,
         make_rows: MakeRows,
         bands: int,
     ) -> np.ndarray:
         """`forward` of a float32 cube whose rows are made when they are seen; (h, w, C)."""
-        scale = self.height // self.h
-        dense = [pair.rows.toarray() for pair in self.pairs]
-        row_maps = np.stack(dense, axis=1)  # (h, pairs, H)
-        sees = np.any(row_maps != 0, axis=1)  # (h, H)
-        from_below = np.argmax(sees[:, ::-1], axis=1)
-        last_seen = self.height - 1 - from_below  # (h,)
-        lr = np.zeros((self.h, self.w, bands), np.float32)
-        unfinished: dict[int, np.ndarray] = {}
-        # Windows overlap: every HR row is made once and added to all LR rows that see it, so that only those are held
-        # at full width which are still to see more.
-        for top in range(0, self.height, scale):
-            index = np.arange(top, top + scale)
-            strip = make_rows(index)  # (s, W, C)
-            is_touched = np.any(sees[:, index], axis=1)
-            touched = np.flatnonzero(is_touched)
-            parts = self._seen_of_strip(strip, row_maps[touched][:, :, index])
-            for row, part in zip(touched.tolist(), parts):
-                if row in unfinished:
-                    unfinished[row] += part
-                else:
-                    unfinished[row] = part
-                if last_seen[row] < top + scale:
-                    lr[row] = self._along_row(unfinished.pop(row))
-        return lr
-
-    def _seen_of_strip(
-        self,
-        strip: np.ndarray,
-        taps: np.ndarray,
-    ) -> np.ndarray:
-        """What a few LR rows see of a strip of HR rows, pair by pair.
-
-        Args:
-            strip: (s, W, C).
-            taps: (rows, pairs, s).
-
-        Returns:
-            (rows, pairs, W, C).
-        """
-        scale, width, bands = strip.shape
-        lines = strip.reshape(scale, width * bands)
-        seen = taps.reshape(-1, scale) @ lines  # (rows * pairs, W * C)
-        return np.asarray(seen.reshape(-1, len(self.pairs), width, bands))
-
-    def _along_row(self, lines: np.ndarray) -> np.ndarray:
-        """The second product for one LR row, the pairs added up: (pairs, W, C) -> (w, C)."""
-        bands = lines.shape[2]
-        row = np.zeros((self.w, bands), np.float32)
-        for pair, line in zip(self.pairs, lines):
-            row += pair.columns @ line
-        return row
+        return self.row_by_row.forward(make_rows, bands)
 
 
 @dataclass(frozen=True)
@@ -183,15 +169,19 @@ class DensePairs:
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
         self.count = len(pairs)
+        self.pairs = pairs
         self.h, self.height = pairs[0].rows.shape
         self.w, self.width = pairs[0].columns.shape
-        self.row_maps = np.stack([pair.rows.toarray() for pair in pairs])  # (pairs, h, H)
+        row_maps = np.stack([pair.rows.toarray() for pair in pairs])  # (pairs, h, H)
         column_maps = np.stack([pair.columns.toarray() for pair in pairs])  # (pairs, w, W)
-        self.row_blocks = _blocks(self.row_maps)
-        self.column_blocks = _blocks(column_maps)
+        self.row_blocks = _blocks(row_maps)
         # Side by side: the product along the columns adds the pairs up.
         side_by_side = column_maps.transpose(1, 0, 2)  # (w, pairs, W)
         self.columns = _as_lines(side_by_side)  # (w, pairs * W)
+
+    def cut(self, lr_rows: np.ndarray, hr_rows: np.ndarray) -> DensePairs:
+        """The same between some rows only: indices of LR and of HR rows."""
+        return DensePairs(_cut(self.pairs, lr_rows, hr_rows))
 
     def forward(self, hr: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (h, w, C)."""
@@ -227,34 +217,18 @@ class DensePairs:
             hr[block.seen] += block.taps.T @ part
         return hr.reshape(self.height, self.width, bands)
 
+    @cached_property
+    def row_by_row(self) -> RowByRow:
+        """The same for cubes whose rows are made when they are seen."""
+        return _row_by_row(self.pairs)
+
     def forward_by_rows(
         self,
         make_rows: MakeRows,
         bands: int,
     ) -> np.ndarray:
         """`forward` of a float32 cube whose rows are made when they are seen; (h, w, C)."""
-        scale = self.height // self.h
-        lr = np.zeros((self.h, self.w * bands), np.float32)
-        narrow = np.empty((scale, self.count, self.w, bands), np.float32)
-        # Columns first: what is added to the LR rows is then as narrow as they are.
-        for top in range(0, self.height, scale):
-            index = np.arange(top, top + scale)
-            strip = make_rows(index)  # (s, W, C)
-            for block in self.column_blocks:
-                part = block.taps @ strip[:, block.seen]  # (s, pairs * lines, C)
-                narrow[:, :, block.lines] = part.reshape(scale, self.count, -1, bands)
-            taps = self.row_maps[:, :, index]  # (pairs, h, s)
-            is_touched = np.any(taps != 0, axis=(0, 2))
-            touched = np.flatnonzero(is_touched)
-            if not touched.size:
-                # What fills an image up to whole LR pixels is seen by none.
-                continue
-            weights = taps[:, touched]  # (pairs, touched, s)
-            weights = weights.transpose(1, 2, 0)
-            weights = weights.reshape(len(touched), -1)  # (touched, s * pairs)
-            lines = narrow.reshape(scale * self.count, -1)  # (s * pairs, w * C)
-            lr[touched] += weights @ lines
-        return lr.reshape(self.h, self.w, bands)
+        return self.row_by_row.forward(make_rows, bands)
 
 
 Pairs = Union[SparsePairs, DensePairs]
@@ -262,6 +236,7 @@ Pairs = Union[SparsePairs, DensePairs]
 
 def as_pairs(made: list[Pair]) -> Pairs:
     """Return the kernels in the form that is faster for so many of them."""
-    if len(made) > 1:
+    longest = max(made[0].rows.shape[1], made[0].columns.shape[1])
+    if len(made) > 1 and longest <= LONGEST_DENSE:
         return DensePairs(made)
     return SparsePairs(made)

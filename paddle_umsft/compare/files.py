@@ -68,13 +68,17 @@ def read_result(found: FoundResult, settings: Settings) -> Scene:
         "normalise": settings.result_normalise,
         "layout": layout,
     }
+    name = str(found.file)  # serves the messages
     # Of bare numbers zeros and constant bands are the method's own, and count.
     if found.file.suffix.lower() in BARE_SUFFIXES:
-        changes["no_data"] = "none"
-        changes["bad_bands"] = "none"
-    data = changed_data(DataConfig(), changes, option_prefix="--result-")
+        bare = {**changes, "no_data": "none", "bad_bands": "none"}
+        with option_for_layout():
+            scene = read_scene(changed_data(DataConfig(), bare, option_prefix="--result-"), name)
+        # What names a number for "no data", in a header beside it or in an array of its own, is no bare one.
+        if scene.facts is None or scene.facts.no_data is None:
+            return scene
     with option_for_layout():
-        return read_scene(data, str(found.file))  # the name serves the messages
+        return read_scene(changed_data(DataConfig(), changes, option_prefix="--result-"), name)
 
 
 def score(

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Union
 
-import yaml
-
+from paddle_umsft.config.yaml_text import parse_yaml
 from paddle_umsft.errors import ConfigError
 
 SUFFIX = ".yml"
@@ -114,8 +113,8 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     """Read one file, bases unread."""
     try:
         text = path.read_text(encoding="utf-8")
-        content = yaml.safe_load(text)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        content, _ = parse_yaml(text)
+    except (OSError, ValueError) as error:
         raise ConfigError("cannot be read as YAML", where=path.name, got=str(error)) from None
     # An empty file says nothing against the defaults.
     if content is None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
+from paddle_umsft.config.yaml_text import parse_yaml
 from paddle_umsft.errors import ConfigError
 
 # What YAML reads as nothing at all.
 NULLS = ("", "~", "null", "Null", "NULL")
 QUOTES = ("'", '"')
+# Letters of a wrong value that a message shows.
+SHOWN_TEXT = 200
 
 
 def joined(words: list[str]) -> list[str]:
@@ -81,14 +82,11 @@ def override_value(
     if is_text and not is_null and not stripped.startswith(QUOTES):
         return stripped
     try:
-        node = yaml.compose(text, yaml.SafeLoader)
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError("value is not YAML", where=f"-o {key}", got=repr(text)) from None
+        value, end = parse_yaml(text)
+    except ValueError:
+        got = repr(text[:SHOWN_TEXT])
+        raise ConfigError("value is not YAML", where=f"-o {key}", got=got) from None
     # What YAML has not read of the text can only be a comment.
-    end = 0
-    if node is not None:
-        end = node.end_mark.index
     rest = text[end:].strip()
     if rest:
         raise ConfigError(

@@ -11,7 +11,8 @@ from paddle_umsft.config.data import BUILT_IN, DEMO_PATH, DataConfig
 from paddle_umsft.data.natural import natural
 from paddle_umsft.data.pairing import pairs_in
 from paddle_umsft.data.readers.base import require_file
-from paddle_umsft.data.readers.many import require_image
+from paddle_umsft.data.readers.envi_header import describes_array
+from paddle_umsft.data.readers.many import PATTERN_LETTERS, require_image
 from paddle_umsft.data.readers.table import folder_format, folder_labels, product_format, scene_suffixes
 from paddle_umsft.errors import ConfigError, DataError
 
@@ -102,7 +103,11 @@ def pair_name(settings: DataConfig) -> str:
     first = settings.lr_hsi
     if isinstance(first, list):
         first = first[0]
-    return clean_name(Path(str(first)).stem)
+    path = Path(str(first))
+    # A pattern is no name: the folder of the bands has one.
+    if any(letter in path.name for letter in PATTERN_LETTERS) and not path.exists():
+        return clean_name(path.resolve().parent.name)
+    return clean_name(path.stem)
 
 
 def clean_name(name: str) -> str:
@@ -210,7 +215,7 @@ def _free_name(name: str, taken: set[str]) -> str:
 def _short_name(item: Path) -> Optional[str]:
     """Return a scene's short name; None for what is no scene."""
     if not item.is_dir():
-        if item.suffix.lower() in scene_suffixes():
+        if item.suffix.lower() in scene_suffixes() and not describes_array(item):
             return item.stem
         return None
     return _folder_name(item)

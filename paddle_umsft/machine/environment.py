@@ -7,11 +7,17 @@ the user has set is overridden. This module itself imports neither Paddle nor Nu
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import os
+import shutil
+import signal
 import sys
+import tempfile
+import threading
 import warnings
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -21,6 +27,9 @@ from paddle_umsft.machine.paddle_build import both_packages, check_paddle_is_the
 # OpenMP makes as many threads as it is told to, and ends the process where the system has no more.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 MOST_THREADS = 1024
+HOME = "HOME"
+# Folder in the home that Paddle makes.
+PADDLE_CACHE = Path("~/.cache/paddle")
 CPUINFO = Path("/proc/cpuinfo")
 CGROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _prepared = False  # whether the environment was set before Paddle was loaded
@@ -195,7 +204,8 @@ def import_paddle() -> None:
         check_paddle_is_there()
     prepare_environment()
     said = io.StringIO()
-    with contextlib.redirect_stderr(said), warnings.catch_warnings():
+    quiet = contextlib.redirect_stderr(said)
+    with _home_that_takes_files(), _end_of_the_caller_kept(), quiet, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="No ccache found")
         try:
             import_module("paddle")
@@ -208,6 +218,43 @@ def import_paddle() -> None:
     for line in said.getvalue().splitlines():
         if "OMP_NUM_THREADS" not in line:
             print(line, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _home_that_takes_files() -> Iterator[None]:
+    """Give Paddle, which makes folders while it is imported, another home where the user's own takes none."""
+    before = os.environ.get(HOME)
+    try:
+        PADDLE_CACHE.expanduser().mkdir(parents=True, exist_ok=True)
+    # No such user, a disk that is full or read-only, a home that is no folder.
+    except (OSError, RuntimeError):
+        with contextlib.suppress(OSError):
+            instead = tempfile.mkdtemp(prefix="paddle_umsft_home_")
+            atexit.register(shutil.rmtree, instead, ignore_errors=True)
+            os.environ[HOME] = instead
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(HOME, None)
+        else:
+            os.environ[HOME] = before
+
+
+@contextlib.contextmanager
+def _end_of_the_caller_kept() -> Iterator[None]:
+    """Keep what SIGTERM does in this process: Paddle puts a report of its own in its place when it is imported."""
+    # Signals are the main thread's.
+    if "paddle" in sys.modules or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        # Of a handler that is not Python's, Python does not know which it is.
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 def thread_facts() -> str:

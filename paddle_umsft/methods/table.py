@@ -83,6 +83,8 @@ class Method:
         weights_key: Setting that names a file of weights to start from; None: it has no weights.
         iterations_key: Setting that says how many steps it takes, 0 for the weights as they are; None: it has none.
         prepares: Whether it examines the pair itself; the others are given a pair on plain grids.
+        by_strips: Module with `learn`, `keep`, `taken_up` of a method that can work on a scene strip by strip, see
+            `subspace/by_strips.py`; None: it needs all of it at once.
     """
 
     fuse: Source
@@ -94,6 +96,7 @@ class Method:
     weights_key: Optional[str] = None
     iterations_key: Optional[str] = None
     prepares: bool = False
+    by_strips: Optional[str] = None
 
 
 METHODS: dict[str, Method] = {
@@ -119,6 +122,7 @@ METHODS: dict[str, Method] = {
         fuse="paddle_umsft.methods.subspace.method:fuse_subspace",
         settings=_subspace_input,
         prepares=True,
+        by_strips="paddle_umsft.methods.subspace.by_strips",
     ),
     "ensemble": Method(
         fuse="paddle_umsft.methods.subspace.ensemble:fuse_ensemble",
@@ -138,7 +142,8 @@ def find_method(name: str) -> Method:
     Raises:
         ConfigError: There is none of that name; the nearest known one is suggested.
     """
-    if name not in METHODS:
+    # A list, which a dict cannot look up, is no name either.
+    if not isinstance(name, str) or name not in METHODS:
         raise unknown_name("method", name, METHODS, where="method")
     return METHODS[name]
 
@@ -246,6 +251,7 @@ def input_of(observation: Observation, config: Config) -> Input:
         srf=gridded.srf,
         border=gridded.border,
         trusted=gridded.trusted,
+        doubted=gridded.doubted,
     )
     return Input(
         observation=gridded.observation,

@@ -202,6 +202,8 @@ class BorderEquations:
         constant: bool = False,
     ) -> None:
         self.hr_msi = np.asarray(hr_msi, dtype=np.float64)
+        # Each band by itself, (H, W, 1), for kernels of its own.
+        self._bands = [np.ascontiguousarray(self.hr_msi[..., [band]]) for band in range(hr_msi.shape[2])]
         self.scale = scale
         self.supports = [(low, high) for low, high in supports]
         self.srf = srf
@@ -299,6 +301,13 @@ class BorderEquations:
         if self.srf is not None:
             apart = seen - self.pixels @ self.srf.T
             return np.asarray(apart.T * self._roots)
+        if len(self._spans) == 1:
+            # All bands at once, where all may see the same.
+            (span,) = self._spans.values()
+            wanted = self._roots[:, None] * seen  # (n, M)
+            together = -span @ (span[: len(wanted)].T @ wanted)
+            together[: len(wanted)] += wanted
+            return np.asarray(together.T)
         rows = []
         for band, support in enumerate(self.supports):
             span = self._spans[support]
@@ -312,16 +321,21 @@ class BorderEquations:
         padded = [np.pad(row, (0, longest - len(row))) for row in rows]
         return np.stack(padded)
 
-    def _seen(self, kernels: Kernels) -> tuple[np.ndarray, np.ndarray]:
-        """(n, M) blurred MSI and (n,) share of the PSF inside the picture; of the widest if there are several."""
+    def _seen(self, kernels: Kernels) -> np.ndarray:
+        """(n, M) blurred MSI."""
         if isinstance(kernels, np.ndarray):
-            return self._blurred(kernels, self.hr_msi), self._inside(kernels)
+            return self._blurred(kernels, self.hr_msi)
         seen = []
-        shares = []
-        for band, kernel in enumerate(kernels):
-            seen.append(self._blurred(kernel, self.hr_msi[..., [band]]))
-            shares.append(self._inside(kernel))
-        return np.concatenate(seen, axis=1), np.min(shares, axis=0)
+        for kernel, band in zip(kernels, self._bands):
+            seen.append(self._blurred(kernel, band))
+        return np.concatenate(seen, axis=1)
+
+    def _least_inside(self, kernels: Kernels) -> np.ndarray:
+        """(n,) share of the PSF inside the picture; of the widest if there are several."""
+        if isinstance(kernels, np.ndarray):
+            return self._inside(kernels)
+        shares = [self._inside(kernel) for kernel in kernels]
+        return np.asarray(np.min(shares, axis=0))
 
     def _contrast(self, seen: np.ndarray) -> float:
         """Standard deviation of (n, M) blurred MSI bands, their geometric mean; 1 if a known SRF sets the scale."""
@@ -332,14 +346,20 @@ class BorderEquations:
         variances = np.maximum(trusted.var(axis=0), least)  # (M,)
         return float(np.exp(0.5 * np.mean(np.log(variances))))
 
+    def left_by(self, psf: np.ndarray) -> float:
+        """What a kernel leaves unexplained as a part of the contrast, root mean square over all equations."""
+        misfit = self.misfit(psf)
+        return float(np.sqrt(np.sum(misfit**2) / self.count))
+
     def misfit(self, kernels: Kernels) -> np.ndarray:
         """Residual vector of one kernel, or of one for every MSI band, as a part of the contrast."""
-        seen, _ = self._seen(kernels)
+        seen = self._seen(kernels)
         return self._rests(seen).ravel() / self._contrast(seen)
 
     def judge(self, kernels: Kernels, freedom: float) -> Verdict:
         """Criterion, likeliest doubt and residual of a kernel; leaves the equations weighted accordingly."""
-        seen, inside = self._seen(kernels)
+        seen = self._seen(kernels)
+        inside = self._least_inside(kernels)
         bands = seen.shape[1]
         floor = self.count * (STORAGE * self.level) ** 2
         contrast = self._contrast(seen)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 import traceback
@@ -16,7 +15,7 @@ from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.listing import SceneEntry, list_scenes
 from paddle_umsft.errors import CheckpointError, ConfigError, StoppedError, UmsftError
-from paddle_umsft.machine.failures import in_one_line
+from paddle_umsft.machine.failures import as_own_error, in_one_line
 from paddle_umsft.machine.paddle_build import check_paddle_is_there
 from paddle_umsft.machine.plain_files import is_plain
 from paddle_umsft.methods.table import find_method
@@ -37,28 +36,11 @@ from paddle_umsft.runs.lock import only_run_in
 from paddle_umsft.runs.log import LOGGER
 from paddle_umsft.runs.progress import scene_line
 from paddle_umsft.runs.report import write_run_report
+from paddle_umsft.runs.run_share import share_of_work
 from paddle_umsft.runs.scene import SceneOutcome, fuse_scene
 from paddle_umsft.runs.shown import only_a_warning
 from paddle_umsft.runs.stopping import termination_is_heard
 from paddle_umsft.runs.writers.table import check_format
-
-# What paddle.distributed.launch tells each of its processes.
-RANK_VARIABLE = "PADDLE_TRAINER_ID"
-SIZE_VARIABLE = "PADDLE_TRAINERS_NUM"
-
-
-def share_of_work() -> tuple[int, int]:
-    """(rank, size) of this process among those started by paddle.distributed.launch; (0, 1) alone."""
-    rank = os.environ.get(RANK_VARIABLE, "0")
-    size = os.environ.get(SIZE_VARIABLE, "1")
-    where = f"{RANK_VARIABLE}, {SIZE_VARIABLE}"
-    try:
-        share = int(rank), max(int(size), 1)
-    except ValueError:
-        raise ConfigError("not numbers", where=where, got=f"{rank}, {size}") from None
-    if not 0 <= share[0] < share[1]:
-        raise ConfigError("no such share of the work", where=where, expected="0 <= rank < size", got=f"{rank}, {size}")
-    return share
 
 
 def fuse_all(
@@ -124,7 +106,7 @@ def _fuse_share(
                 raise
             if debug:
                 traceback.print_exc()
-            error = _of_one_line(failure)
+            error = as_own_error(failure)
             print(f"{entry.name} failed: {error}", file=sys.stderr)
             outcome = SceneOutcome(entry.name, error=error)
         outcomes.append(outcome)
@@ -137,17 +119,6 @@ def _fuse_share(
     if unwritten is not None:
         raise unwritten
     return outcomes
-
-
-def _of_one_line(failure: Exception) -> UmsftError:
-    """Return any failure of a scene as one line: one odd scene does not end a folder of them."""
-    if isinstance(failure, UmsftError):
-        return failure
-    return UmsftError(
-        "a mistake of the program",
-        got=f"{type(failure).__name__}: {failure}",
-        hint="--debug shows where; please report it",
-    )
 
 
 def _overview_refused(folder: Path, config: Config, outcomes: Sequence[SceneOutcome]) -> Optional[UmsftError]:

@@ -82,4 +82,6 @@ def _handling(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # A handler that is not Python's cannot be put back by it.
+            if handler is not None:
+                signal.signal(number, handler)

@@ -225,3 +225,31 @@ def test_a_file_or_a_list_of_files() -> None:
     config = load_config(None, ["data.lr_hsi=my pairs, #1/a: b.tif", "data.hr_msi=[b2.tif, b3.tif]"])
     assert config.data.lr_hsi == "my pairs, #1/a: b.tif"
     assert config.data.hr_msi == ["b2.tif", "b3.tif"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 5000,
+        "{a: " * 5000,
+        "&a [*a]",
+        "["
+        + "".join(f"&{c} [*{b}, *{b}, *{b}, *{b}], " for b, c in zip("abcdefghijklmnopqrst", "bcdefghijklmnopqrstu"))
+        + "]",
+        "!!timestamp x",
+        "2026-13-45",
+        "!!int x",
+        "!!binary a",
+        "!!python/object/apply:os.getcwd []",
+    ],
+    ids=range(9),
+)
+def test_yaml_that_is_more_than_data_is_one_line(tmp_path: Path, text: str) -> None:
+    if text.startswith("[&b"):
+        text = text.replace("[&b", "[&a 1, &b", 1)
+    file = tmp_path / "odd.yml"
+    file.write_text(f"observe: {text}\n", encoding="utf-8")
+    for read in (lambda: load_config(file), lambda: load_config(None, [f"observe.supports={text}"])):
+        with pytest.raises(ConfigError) as caught:
+            read()
+        assert len(str(caught.value)) < 1000

@@ -166,7 +166,7 @@ def test_micrometres_beside_the_cube(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("nm", "fact"),
     [
-        ([400, np.nan, 420, 430, 440, 450, 460], "nan"),
+        ([-400, 410, 420, 430, 440, 450, 460], "positive"),
         ([400, 410, 410, 430, 440, 450, 460], "2 bands at 410 nm"),
         ([4e-7, 4.1e-7, 4.2e-7, 4.3e-7, 4.4e-7, 4.5e-7, 4.6e-7], "nanometres"),
     ],

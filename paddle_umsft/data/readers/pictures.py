@@ -14,12 +14,16 @@ from pathlib import Path
 import numpy as np
 
 from paddle_umsft.data.readers.base import RawArray, Request
+from paddle_umsft.data.readers.profiles import profile_note, profile_of
+from paddle_umsft.data.readers.room import check_room
 from paddle_umsft.data.readers.turning import turned
 from paddle_umsft.errors import DataError
 
 # Grey and alpha, and the three colours and alpha.
 CHANNELS_WITH_ALPHA = (2, 4)
 PNG = b"\x89PNG"
+PNG_SIZE = struct.Struct(">IIB")
+PNG_SIZE_AT = 16
 # The tag stands in the first segment of a JPEG, which has this length at most.
 HEAD_BYTES = 65536
 JPEG = b"\xff\xd8"
@@ -42,6 +46,8 @@ def read_picture(file: Path, request: Request) -> RawArray:
         mask = picture[:, :, -1] > 0
         picture = np.ascontiguousarray(picture[:, :, :-1])
         notes = (f"{file.name}: its alpha channel is a mask, no band",)
+    profile = profile_of(file.read_bytes())
+    notes += profile_note(profile, file.name)
     found = RawArray(
         values=picture,
         is_upright=True,
@@ -103,6 +109,8 @@ def read_unchanged(file: Path) -> np.ndarray:
         DataError: Not readable.
     """
     content = file.read_bytes()
+    if content.startswith(PNG):
+        _check_room_for_png(file, content)
     try:
         return _decoded(content)
     # Either library has its own kinds of error for what is damaged.
@@ -113,6 +121,20 @@ def read_unchanged(file: Path) -> np.ndarray:
             got=error,
             hint="is it damaged or cut short?",
         ) from None
+
+
+def _check_room_for_png(file: Path, content: bytes) -> None:
+    """Ask for memory by a PNG's head: a plain one packs a thousand to one.
+
+    References:
+        PNG (ISO/IEC 15948), 11.2.2: width, height, bits a sample, kind of colour.
+    """
+    # A shorter one is damaged, which its reader says.
+    if len(content) < PNG_SIZE.size + PNG_SIZE_AT:
+        return
+    width, height, bits = PNG_SIZE.unpack_from(content, PNG_SIZE_AT)
+    most_samples = max(CHANNELS_WITH_ALPHA)
+    check_room(file, (height, width, most_samples), f"u{max(1, bits // 8)}")
 
 
 def _decoded(content: bytes) -> np.ndarray:

@@ -18,9 +18,9 @@ from paddle_umsft.data.records import OnRecord, Record
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.machine.environment import thread_facts
+from paddle_umsft.methods.networks import ops
 from paddle_umsft.methods.networks.fusion_phases import PhasedFusion
 from paddle_umsft.methods.networks.model import FusionModel, state_problems
-from paddle_umsft.methods.networks.ops import active
 from paddle_umsft.methods.networks.psf_layers import KnownPsf
 from paddle_umsft.methods.networks.runtime import computing_in, idle_gpu, place_and_seed
 from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
@@ -189,7 +189,7 @@ class SceneSolver:
         lines = [f"device     {self.device}{memory}"]
         lines += [f"note       {note}" for note in idle_gpu()]
         if self.device == "cpu":
-            lines.append(f"operators  {active()}")
+            lines.append(f"operators  {ops.active()}")
             lines.append(f"threads    {thread_facts()}")
         steps = ", ".join(f"{stage.name} {stage.iterations}" for stage in self.stages)
         lines.append(f"steps      {steps}; seed {self.seed}")
@@ -261,7 +261,7 @@ class SceneSolver:
             method=self.recipe.method,
             seconds=seconds,
             extras=self._border_facts(),
-            notes=self._notes(srf),
+            notes=self._notes(srf) + ops.notes(),
         )
 
     def _border_facts(self) -> dict[str, Any]:

@@ -16,6 +16,13 @@ MODES = ("auto", "plain")
 # From this many pixels on, plans keep less for the backward run: 40 % less memory, time within the noise (docs).
 LEAN_FROM_PIXELS = 300 * 300
 
+FORKED = "forked process"
+# The parent's workers are not there, and what a fork leaves of their library must not be called.
+FORKED_NOTE = (
+    "in a forked process the networks run without the fast plans: slower, and other last digits than outside; "
+    "a spawned process gives the same bits"
+)
+
 
 class _State:
     """What was found on this machine, looked for once."""
@@ -83,6 +90,13 @@ def active() -> str:
         return f"plain Paddle operators ({_state.reason})"
     version = ".".join(map(str, found.version))
     return f"oneDNN {version} plans, {threads()} thread(s); float64, other devices and batches above 1 run plain"
+
+
+def notes() -> tuple[str, ...]:
+    """What a result's user should know of where it was computed, a line each."""
+    if _state.mode != "plain" and _state.library is None and _state.reason == FORKED:
+        return (FORKED_NOTE,)
+    return ()
 
 
 def threads() -> int:
@@ -155,4 +169,4 @@ def _forget() -> None:
     if _state.library is not None:
         _state.library.abandon()
     _state.library = None
-    _state.reason = "forked process"
+    _state.reason = FORKED

@@ -1,0 +1,170 @@
+"""A sum of separable kernels applied to a cube that is too large to be held: its rows are made when they are seen.
+
+Every row is made once and narrowed at once, while it is still in the cache. For that it is cut into chunks of some
+pixels. Whatever taps lie on a chunk, they are mixes of a few shapes, since a PSF is smooth: the chunk's products with
+these shapes are all that is kept of it. The same then is done with the rows of one LR pixel, and a last matrix makes
+from these products what they give to every LR pixel that sees them. The cost of an HR pixel does not depend on how
+large the picture is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Union
+
+import numpy as np
+from scipy import sparse
+
+# HR pixels of a chunk: fewer make small products, with more of them a chunk is seen by LR pixels far apart.
+CHUNK = 64
+# Shapes below this part of the strongest one are left out: an error of some 1e-4 of what is seen, as `NEGLIGIBLE` in
+# `spatial.py` has it.
+LEAST_SHAPE = 5e-4
+
+MakeRows = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What some HR pixels along one axis give to the LR pixels that see them.
+
+    Attributes:
+        lines: (n,) the LR pixels.
+        taps: (pairs, n, HR pixels) dense.
+        kind: Parts of one number have the same taps.
+    """
+
+    lines: np.ndarray
+    taps: np.ndarray
+    kind: int
+
+
+def _parts(
+    matrices: list[sparse.csr_matrix],
+    step: int,
+) -> list[_Part]:
+    """Cut one axis of all pairs into stretches of HR pixels.
+
+    Args:
+        matrices: One (n, N) per pair.
+        step: HR pixels of a part; the last is filled up with pixels that nothing sees.
+    """
+    length = matrices[0].shape[1]
+    by_column = [matrix.tocsc() for matrix in matrices]
+    kinds: dict[bytes, int] = {}
+    parts = []
+    for first in range(0, length, step):
+        pieces = [matrix[:, first : first + step] for matrix in by_column]
+        lines = np.unique(np.concatenate([piece.indices for piece in pieces]))
+        seen = pieces[0].shape[1]
+        taps = np.zeros((len(pieces), len(lines), step))
+        for number, piece in enumerate(pieces):
+            taps[number, :, :seen] = piece.tocsr()[lines].toarray()
+        kind = kinds.setdefault(taps.tobytes(), len(kinds))
+        parts.append(_Part(lines, taps, kind))
+    return parts
+
+
+def _shapes(parts: list[_Part]) -> np.ndarray:
+    """(r, step) orthonormal rows that all taps of the parts are mixes of."""
+    step = parts[0].taps.shape[2]
+    gram = np.zeros((step, step))
+    for part in parts:
+        flat = part.taps.reshape(-1, step)
+        gram += flat.T @ flat
+    energies, vectors = np.linalg.eigh(gram)
+    kept = energies > LEAST_SHAPE**2 * energies[-1]
+    return np.asarray(vectors[:, kept].T)
+
+
+def _place(rows: np.ndarray, columns: np.ndarray) -> tuple[Union[slice, np.ndarray], ...]:
+    """Index of some rows and columns of an image; slices where they follow each other, which are a view."""
+    stretches = []
+    for lines in (rows, columns):
+        if lines[-1] - lines[0] + 1 != len(lines):
+            return np.ix_(rows, columns)
+        stretches.append(slice(int(lines[0]), int(lines[-1]) + 1))
+    return tuple(stretches)
+
+
+class RowByRow:
+    """The sum, ready for cubes of any number of bands.
+
+    Args:
+        rows: One (h, H) matrix per pair.
+        columns: One (w, W) matrix per pair.
+    """
+
+    def __init__(
+        self,
+        rows: list[sparse.csr_matrix],
+        columns: list[sparse.csr_matrix],
+    ) -> None:
+        self.h, self.height = rows[0].shape
+        self.w, self.width = columns[0].shape
+        self.step = max(self.height // self.h, 1)
+        self.strips = _parts(rows, self.step)
+        self.chunks = _parts(columns, CHUNK)
+        shapes = _shapes(self.chunks)
+        self.shapes = shapes.astype(np.float32)  # (r, CHUNK)
+        self.mixes = [chunk.taps @ shapes.T for chunk in self.chunks]  # (pairs, n, r) each
+        row_shapes = _shapes(self.strips)
+        self.row_shapes = row_shapes.astype(np.float32)  # (q, s)
+        self.row_mixes = [strip.taps @ row_shapes.T for strip in self.strips]  # (pairs, m, q) each
+
+    def forward(self, make_rows: MakeRows, bands: int) -> np.ndarray:
+        """(h, w, C) float32 of the cube whose rows are made."""
+        lr = np.zeros((self.h, self.w, bands), np.float32)
+        narrow = np.zeros((len(self.chunks), self.step, len(self.shapes), bands), np.float32)
+        # Most strips are of one kind, and lie side by side.
+        gathers: dict[int, np.ndarray] = {}
+        kind = -1
+        for number, strip in enumerate(self.strips):
+            if not strip.lines.size:
+                # What fills an image up to whole LR pixels is seen by none.
+                continue
+            if strip.kind != kind:
+                gathers = {}
+                kind = strip.kind
+            top = number * self.step
+            for row in range(min(self.step, self.height - top)):
+                line = make_rows(np.array([top + row]))[0]  # (W, C)
+                self._narrow(line, narrow[:, row])
+            for chunk, mixes, products in zip(self.chunks, self.mixes, narrow):
+                if not chunk.lines.size:
+                    continue
+                if chunk.kind not in gathers:
+                    gathers[chunk.kind] = _gather(self.row_mixes[number], mixes)
+                # (q, s) @ (s, r * C), then (m * n, q * r) @ (q * r, C).
+                fewer = self.row_shapes @ products.reshape(self.step, -1)
+                given = gathers[chunk.kind] @ fewer.reshape(-1, bands)
+                place = _place(strip.lines, chunk.lines)
+                lr[place] += given.reshape(len(strip.lines), -1, bands)
+        return lr
+
+    def _narrow(self, line: np.ndarray, out: np.ndarray) -> None:
+        """Products of (W, C) with the shapes, chunk by chunk: (chunks, r, C)."""
+        bands = line.shape[1]
+        whole = self.width // CHUNK
+        end = whole * CHUNK
+        np.matmul(self.shapes, line[:end].reshape(whole, CHUNK, bands), out=out[:whole])
+        if end < self.width:
+            np.matmul(self.shapes[:, : self.width - end], line[end:], out=out[whole])
+
+
+def _gather(row_mixes: np.ndarray, mixes: np.ndarray) -> np.ndarray:
+    """From the products with shapes of rows and of columns to LR pixels; the pairs are added up.
+
+    Args:
+        row_mixes: (pairs, m, q).
+        mixes: (pairs, n, r).
+
+    Returns:
+        (m * n, q * r) float32.
+    """
+    pairs, m, q = row_mixes.shape
+    _, n, r = mixes.shape
+    together = row_mixes.reshape(pairs, -1).T @ mixes.reshape(pairs, -1)  # (m * q, n * r)
+    ordered = together.reshape(m, q, n, r).swapaxes(1, 2)  # (m, n, q, r)
+    return np.asarray(ordered.reshape(m * n, q * r), dtype=np.float32)
