@@ -63,6 +63,24 @@ def test_a_name_that_is_none(name: str) -> None:
         load_config(name)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data.crop=[0,", "0,", "64,", "64]", "seed=5"],
+        ["seed=5", "data.crop=[0,", "0,64,", "64]"],
+        ["data.crop=[0, 0, 64, 64]", "seed=5"],
+    ],
+)
+def test_a_list_that_a_shell_took_apart(words: list[str]) -> None:
+    config = load_config(overrides=words)
+    assert (config.data.crop, config.seed) == ([0, 0, 64, 64], 5)
+
+
+def test_a_list_that_never_ends() -> None:
+    with pytest.raises(ConfigError, match=r"data\.crop: value is not YAML, got '\[0, 0'"):
+        load_config(overrides=["data.crop=[0,", "0", "seed=5"])
+
+
 def test_overrides_are_yaml() -> None:
     config = load_config(
         overrides=["data.crop=[0, 8, 128, 136]", "observe.psf={type: box, size: 4}", "solver.rate.lr=1e-3", "seed=5"]
