@@ -19,7 +19,7 @@ from paddle_umsft.data.masks import valid_pixels
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.machine.files import write_text, write_whole
 from paddle_umsft.machine.memory import in_words, peak_bytes
-from paddle_umsft.methods.table import find_method, input_of
+from paddle_umsft.methods.table import Input, find_method, input_of
 from paddle_umsft.runs.folder import OUTPUT_HINT
 from paddle_umsft.runs.strip_plan import FLOAT, StripPlan, check_disk, plan_lines, plan_strips
 from paddle_umsft.runs.strips import Coefficients, StripFolder, solve_strips
@@ -119,12 +119,18 @@ def fuse_large(
     solving = import_module(method.by_strips)
     settings = method.settings(config)
     asked = {**facts, "config": config.digest(), "version": __version__}
-    plan = _settled(strips, plan, asked)
-    given_notes, clip = _learned(observation, config, strips, solving, settings, say)
-    solver = solving.taken_up(work, settings)
+    try:
+        plan = _settled(strips, plan, asked)
+        given = _learned(observation, config, strips, solving, settings, say)
+        solver = solving.taken_up(work, settings)
+        coefficients = Coefficients(work, (*solver.shape, solver.rank))
+    except FileNotFoundError:
+        if strips.is_there():
+            raise
+        # Another process was done with all of it meanwhile.
+        return None
     height, width = solver.shape
     lr_height = height // solver.scale
-    coefficients = Coefficients(work, (height, width, solver.rank))
     try:
         solve_strips(
             strips,
@@ -141,13 +147,13 @@ def fuse_large(
             with strips.claimed(FINISH) as is_mine:
                 if is_mine and strips.is_there():
                     valid = valid_pixels(observation)
-                    rows = _Rows(solver, coefficients, plan, clip=clip)
+                    rows = _Rows(solver, coefficients, plan, clip=given.clip)
                     again = max(1, AGAIN_VALUES // (width * solver.bands * solver.scale))
                     solver.know_leftover(coefficients.read, again)
                     _write(rows, observation, outputs, valid, history)
                     sample = solving.sample_of(solver, work, coefficients.read, observation)
                     made = LargeResult(
-                        sample=_judged(sample, rows, given_notes, plan, time.perf_counter() - started),
+                        sample=_judged(sample, rows, given.notes, plan, time.perf_counter() - started),
                         pair=sample.pair,
                         valid=valid,
                         seconds=time.perf_counter() - started,
@@ -190,12 +196,17 @@ def _settled(
     plan: StripPlan,
     facts: dict[str, Any],
 ) -> StripPlan:
-    """The plan that all processes follow: that of the first one."""
-    while True:
+    """The plan that all processes follow: that of the first one.
+
+    Raises:
+        FileNotFoundError: The folder was removed meanwhile.
+    """
+    while strips.folder.is_dir():
         with strips.claimed(PLAN) as is_mine:
             if is_mine:
                 return strips.settled(plan, facts)
         time.sleep(PAUSE_SECONDS)
+    raise FileNotFoundError(strips.folder)
 
 
 def _learned(
@@ -205,8 +216,8 @@ def _learned(
     solving: Any,
     settings: Any,
     say: Say,
-) -> tuple[tuple[str, ...], bool]:
-    """Learn what is learned once, unless it is there; notes on the pair, and whether values below zero are cut off."""
+) -> Input:
+    """Learn what is learned once, unless it is there; return the pair that the method is given."""
     given = input_of(observation, config)
     while not solving.is_kept(strips.folder):
         with strips.claimed(LEARN) as is_mine:
@@ -215,9 +226,11 @@ def _learned(
                 learned = solving.learn(given.observation, settings, seed=config.seed)
                 solving.keep(learned, strips.folder)
                 say(f"learned    PSF, SRF, subspace, map in {time.perf_counter() - started:.1f} s")
+        if not strips.is_there():
+            break
         if not is_mine:
             time.sleep(PAUSE_SECONDS)
-    return given.notes, given.clip
+    return given
 
 
 class _Rows:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +183,33 @@ def test_a_containers_limit_counts(tmp_path: Path):
     (group / "memory.max").write_text("max\n")
     assert available_bytes(meminfo, tmp_path / "groups", member) == 5000 * 1024
     assert available_bytes(tmp_path / "none", tmp_path / "none", tmp_path / "none") is None
+
+
+RANK = """
+import sys
+import paddle_umsft.runs.strip_plan as plan
+from paddle_umsft.command.main import main
+plan.PROGRAM = 0
+plan.MOST_PIXELS = 4 * 4 * 112
+plan.WHOLE_BESIDE = 200
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_ranks_of_one_launch_work_on_strips_of_one_scene(pair: list[str], tmp_path: Path):
+    assert run(tmp_path / "once", pair) == 0
+    expected = np.load(tmp_path / "once" / "run" / "lr" / "fused.npy")
+    root = Path(__file__).resolve().parents[2]
+    arguments = ["train", "-c", "fast.yml", "--output", str(tmp_path / "out"), "-o", *pair, "output.name=run"]
+    processes = []
+    for rank in range(2):
+        command = [sys.executable, "-W", "ignore", "-c", RANK, *arguments, "--share", f"{rank}/2"]
+        environment = {**os.environ, "PYTHONPATH": str(root)}
+        processes.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
+    told = [process.communicate(timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], told
+    folder = tmp_path / "out" / "run" / "lr"
+    assert np.array_equal(np.load(folder / "fused.npy"), expected)
+    assert json.loads((folder / "metrics.json").read_text())["extras"]["strips"] == 5
+    assert not (folder / "strips").exists()
+    assert main([*arguments, "--share", "2/2"]) == 2

@@ -58,8 +58,8 @@ PLACES = 8
 LEAST_BLOCK = 12
 # The steps of a sample leave a strip's residual this many times as large as they should at most; else it takes its own.
 ASTRAY = 10.0
-# HR pixels of a block of rows whose features are seen at a time.
-BLOCK_PIXELS = 2**18
+# HR pixels of a block of rows whose features are seen at a time: a picture that is looked at as a whole is one block.
+BLOCK_PIXELS = 2**20
 
 
 @dataclass
