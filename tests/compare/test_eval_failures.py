@@ -108,7 +108,7 @@ def test_what_the_machine_refuses_costs_no_table(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Memory runs out while the panel is drawn: one line says so, after the table; a mistake too, with its traceback on demand."""
+    """Memory runs out while the panel is drawn, or it stumbles: one line says so, after the table."""
     from paddle_umsft import figures
 
     def refuse(*_: object) -> None:
