@@ -188,7 +188,15 @@ def _judged(
     }
     if rows.clip and rows.below_zero > 0:
         extras["clipped"] = True
-    return judged(replace(sample.result, notes=notes, extras=extras, seconds=seconds), sample.pair)
+    return judged(
+        replace(
+            sample.result,
+            notes=notes,
+            extras=extras,
+            seconds=seconds,
+        ),
+        sample.pair,
+    )
 
 
 def _settled(

@@ -112,7 +112,13 @@ class Coefficients:
     def _record(self, number: int) -> Path:
         return self.folder / f"strip_{number:05d}.json"
 
-    def write(self, number: int, top: int, values: np.ndarray, seconds: float) -> None:
+    def write(
+        self,
+        number: int,
+        top: int,
+        values: np.ndarray,
+        seconds: float,
+    ) -> None:
         """Write a strip's rows, then its record.
 
         Args:

@@ -12,8 +12,9 @@ import numpy as np
 from paddle_umsft.cameras.windows import Window, WindowedDegradation, footprints
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.kept import recorded_rows
+from paddle_umsft.methods.subspace.learn import blocks_of_rows
 from paddle_umsft.methods.subspace.outcome import MOSTLY_INSIDE
-from paddle_umsft.methods.subspace.strips import StripSolver, blocks_of_rows
+from paddle_umsft.methods.subspace.strips import StripSolver
 
 # Values of a sample's cube at most: 128 MB of float32.
 MOST_VALUES = 2**25

@@ -12,10 +12,12 @@ from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceInput, SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
-from paddle_umsft.methods.subspace import strips, whole_picture
+from paddle_umsft.methods.subspace import learn as learning
+from paddle_umsft.methods.subspace import whole_picture
 from paddle_umsft.methods.subspace.kept import is_kept, keep, taken_up
+from paddle_umsft.methods.subspace.learn import blocks_of_rows, learn
 from paddle_umsft.methods.subspace.method import fuse_subspace
-from paddle_umsft.methods.subspace.strips import StripSolver, blocks_of_rows, learn
+from paddle_umsft.methods.subspace.strips import StripSolver
 
 BANDS = 16
 # Part of the range that the halo of the solver may cut off.
@@ -107,8 +109,8 @@ def test_one_strip_is_the_whole_picture_but_for_rounding():
 def test_where_a_strip_is_cut_makes_no_difference_to_a_large_scene(monkeypatch: pytest.MonkeyPatch):
     # As if so small a scene were too large to be looked at as a whole.
     monkeypatch.setattr(whole_picture, "MOST_AT_ONCE", 2000)
-    monkeypatch.setattr(strips, "MOST_SOLVED", 24_000)
-    monkeypatch.setattr(strips, "MOST_FITTED", 800)
+    monkeypatch.setattr(learning, "MOST_SOLVED", 24_000)
+    monkeypatch.setattr(learning, "MOST_FITTED", 800)
     observation = pair(4, (60, 28))
     solver = learn(observation, SETTINGS, seed=1)
     assert 300 < solver.fitted.sum() < 60 * 28 / 2
