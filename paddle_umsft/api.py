@@ -36,6 +36,8 @@ from paddle_umsft.data.validity import usual_fill
 from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.methods.table import METHODS, find_method, run_method
 
+# What `fuse` takes where nothing is said: that of fast.yml, a good picture in seconds.
+DEFAULT_METHOD = "subspace"
 # A file or folder, or several files of one band each.
 Named = Union[str, Path, Sequence[Union[str, Path]]]
 
@@ -165,7 +167,8 @@ def fuse(
         mask_hsi: (h, w), True where the LR-HSI holds data; what lies under False may be anything, NaN too, and
             reaches no other pixel. None: all of it is data.
         mask_msi: (H, W), the same for the HR-MSI.
-        config: A `Config`, or the name of a configuration file; None: the published settings.
+        config: A `Config`, or the name of a configuration file; None: method `subspace`, as `fast.yml` has it. The
+            published network by name: `published.yml`, or `method="umsft"`.
         overrides: `key.sub=value` on top of a named configuration.
         method: Instead of the configuration's.
         weights: File of weights that a trained method starts from: a published checkpoint or a `model.pdparams`.
@@ -341,6 +344,8 @@ def _settings(
     if config is not None and not isinstance(config, (str, Path)):
         expected, got = "a Config or the name of one", repr(config)[:60]
         raise ConfigError("configuration", where="config", expected=expected, got=got)
+    if config is None:
+        overrides = [f"method={DEFAULT_METHOD}", *overrides]
     return load_config(config, [*overrides, *chosen])
 
 

@@ -101,15 +101,16 @@ class Placement:
         middle = self.middle(lr_shape)
         return np.asarray(middle + (places - middle) @ self.matrix.T + self.shift)
 
-    def on_the_hsi(self, image: np.ndarray, border: Border) -> np.ndarray:
+    def on_the_hsi(self, image: np.ndarray, border: Border, *, order: int = CUBIC) -> np.ndarray:
         """The MSI as it would be if nothing had moved, for what needs a common grid: a PSF's fit.
 
         Args:
             image: (H, W, M).
             border: What lies outside.
+            order: Of the splines.
 
         Returns:
-            (H, W, M) float64; exact for shifts by whole pixels, by cubic splines else.
+            (H, W, M) float64; exact for shifts by whole pixels, by splines else.
         """
         height, width, bands = image.shape
         if self.is_stretched:
@@ -131,7 +132,7 @@ class Placement:
         moved = np.empty((height, width, bands))
         for band in range(bands):
             values = image[..., band].astype(np.float64)
-            moved[..., band] = map_coordinates(values, index, order=CUBIC, mode=SCIPY_MODES[border])
+            moved[..., band] = map_coordinates(values, index, order=order, mode=SCIPY_MODES[border])
         return moved
 
     def enlarged(self, values: np.ndarray) -> np.ndarray:

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from paddle_umsft.errors import StoppedError, UmsftError
+from paddle_umsft.machine.paddle_build import INSTALL_HINT
 
 DONE = 0
 MISTAKE = UmsftError.exit_code
 BAD_USAGE = 2
 BAD_DATA = 3
 INTERRUPTED = StoppedError.exit_code
-INSTALL_HINT = "install first: pip install -r requirements-cpu.txt (or requirements.txt)"
 EXIT_CODES = (
     "Exit codes: 0 done, 1 a mistake of the program, 2 bad usage or configuration, 3 missing or bad data, "
     "130 interrupted, 143 ended (SIGTERM)."

@@ -40,9 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
             text = _listed(_centres_of(text, name)) + "\n"
     elif Path(name).expanduser().exists():
         bands = _bands_of(name, arguments.key)
-        text = _table_of(bands, name)
         if arguments.wavelengths:
             text = _listed(_known(bands.wavelengths_nm, name, "wavelengths")) + "\n"
+        else:
+            text = _table_of(bands, name)
     else:
         raise unknown_name("camera, and no file", name, SENSORS, where="umsft camera")
     if arguments.output is None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, Optional
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from paddle_umsft.config.base import Section
+from paddle_umsft.machine.memory import bytes_of
 
 
 class RuntimeConfig(Section):
@@ -23,6 +24,8 @@ class RuntimeConfig(Section):
         amp: Mixed precision on a GPU, "O1" or "off".
         recompute: Compute activations twice to hold fewer of them.
         deterministic: Ask cuDNN for repeatable algorithms.
+        memory: What a run may take, such as "4GB" or "800MB"; "auto": most of what the machine or its container leaves.
+            A scene that needs more goes strip by strip, where its method can (docs/scaling.md).
     """
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
@@ -33,6 +36,14 @@ class RuntimeConfig(Section):
     amp: Literal["off", "O1"] = "off"
     recompute: bool = False
     deterministic: bool = True
+    memory: str = "auto"
+
+    @field_validator("memory")
+    @classmethod
+    def _is_a_size(cls, value: str) -> str:
+        if value != "auto":
+            bytes_of(value)
+        return value
 
     @model_validator(mode="after")
     def _bf16_is_of_the_fast_paths(self) -> RuntimeConfig:

@@ -8,17 +8,19 @@ from typing import Optional
 import numpy as np
 
 from paddle_umsft.config.data import DataConfig
-from paddle_umsft.data.bad_bands import keep_bands
 from paddle_umsft.data.checks import check_axes, check_numeric
 from paddle_umsft.data.facts import BandFacts, FileFacts
-from paddle_umsft.data.layout import guess_note, sort_bands, to_hwc, wavelengths_for
+from paddle_umsft.data.layout import guess_note, to_hwc
 from paddle_umsft.data.readers.base import RawArray, Request, Window
 from paddle_umsft.data.readers.windows import within
-from paddle_umsft.data.validity import valid_pixels
 from paddle_umsft.data.wavelengths import in_nm
 
+# Rows, columns, bands.
+IMAGE_AXES = 3
 # data.wavelengths_nm may be [first, last]: from three numbers on it counts the bands.
 ENDS_OF_A_RANGE = 2
+# Wavelengths as near to each other as this differ by rounding.
+SAME_NM = 1.0
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,10 @@ def upright(
         where = f"{file_name} key {found.key}"
         source = f"{file_name}:{found.key}"
     values = check_numeric(found.values, where)
+    notes = found.notes
+    if values.ndim > IMAGE_AXES and np.squeeze(values).ndim == IMAGE_AXES:
+        notes += (f"{where} {values.shape}: axes of length 1 are left out",)
+        values = np.squeeze(values)
     # A picture is rows, columns, bands by its kind, a panchromatic image gets its band axis here: nothing to infer.
     if found.is_upright:
         layout = "hwc"
@@ -146,7 +152,6 @@ def upright(
         is_stacked=found.is_stacked,
         key=role.layout,
     )  # (H, W, C)
-    notes = found.notes
     if layout == "auto":
         guessed = "chw"
         if cube is values:
@@ -161,8 +166,9 @@ def upright(
         cube.shape[2],
         where,
     )
-    # Wavelengths that are configured go before those of the file.
+    # Wavelengths that are configured go before those of the file, and that is said.
     if role.is_spectral and settings.wavelengths_nm is not None:
+        notes += _overruled(bands.wavelengths_nm, settings.wavelengths_nm, where)
         bands = replace(bands, wavelengths_nm=None)
     elif role.is_spectral:
         notes += converted
@@ -186,6 +192,33 @@ def upright(
         is_photograph=found.is_photograph,
         window=found.window,
         size=found.size,
+    )
+
+
+def _overruled(
+    own: Optional[np.ndarray],
+    configured: list[float],
+    where: str,
+) -> tuple[str, ...]:
+    """Return a note where a file's own wavelengths are others than the configured ones.
+
+    Args:
+        own: (C,) nm, as the file says; None: it says nothing.
+        configured: [first, last], or one number per band.
+        where: The file.
+    """
+    if own is None or own.size == 0:
+        return ()
+    told = np.asarray(configured, dtype=np.float64)
+    known = own
+    if told.size == ENDS_OF_A_RANGE:
+        known = np.array([own.min(), own.max()])
+        told = np.sort(told)
+    if told.shape == known.shape and np.allclose(told, known, rtol=0, atol=SAME_NM):
+        return ()
+    return (
+        f"{where}: its own wavelengths, {own.min():g}...{own.max():g} nm, are overruled by "
+        f"data.wavelengths_nm, {told.min():g}...{told.max():g} nm",
     )
 
 
@@ -276,87 +309,6 @@ def _configured_bands(settings: DataConfig, role: Role) -> Optional[int]:
     return None
 
 
-def used_bands(
-    cube: Cube,
-    settings: DataConfig,
-    name: str,
-    *,
-    is_spectral: bool,
-) -> Cube:
-    """Leave out bands that cannot be used, and put the others in ascending order of wavelength.
-
-    Args:
-        cube: As in the file.
-        settings: Section `data`: `wavelengths_nm`, `bad_bands`.
-        name: What it is called in notes and messages.
-        is_spectral: It is the hyperspectral image.
-    """
-    count = cube.values.shape[2]
-    wavelengths = None
-    unplaced: tuple[int, ...] = ()
-    notes: tuple[str, ...] = ()
-    if is_spectral:
-        found, unplaced, notes = _placed_bands(cube, settings, name)
-        wavelengths = wavelengths_for(
-            count,
-            settings.wavelengths_nm,
-            found,
-            name,
-            unplaced=unplaced,
-        )
-    bands = replace(cube.facts.bands, count=count)
-    if wavelengths is not None:
-        bands = replace(bands, wavelengths_nm=wavelengths)
-    facts = replace(cube.facts, bands=bands)
-    # Bad bands are judged in the file's order, before anything is sorted.
-    kept = keep_bands(
-        cube.values,
-        facts,
-        settings.bad_bands,
-        name,
-        is_spectral=is_spectral,
-        detector=settings.detector,
-        unplaced=unplaced,
-    )
-    values = cube.values
-    if kept.places is not None:
-        values = values[:, :, list(kept.places)]
-        if wavelengths is not None:
-            wavelengths = wavelengths[list(kept.places)]
-    sorted_bands = sort_bands(values, wavelengths)
-    places = kept.places or tuple(range(count))
-    order = sorted_bands.order
-    # Of each band its place in the file: what sorting says is among the bands that stayed.
-    if order is not None:
-        places = tuple(places[band] for band in order)
-    if kept.places is not None or order is not None:
-        facts = replace(facts, order=places)
-    return replace(
-        cube,
-        values=sorted_bands.cube,
-        wavelengths_nm=sorted_bands.wavelengths_nm,
-        notes=cube.notes + notes + kept.notes + sorted_bands.notes,
-        facts=facts,
-        band_order=facts.order,
-    )
-
-
-def _placed_bands(
-    cube: Cube,
-    settings: DataConfig,
-    name: str,
-) -> tuple[Optional[np.ndarray], tuple[int, ...], tuple[str, ...]]:
-    """Return the wavelengths that a file knows, the bands for which it has none (0, not a number), and a note."""
-    found = cube.wavelengths_nm
-    if found is None or settings.wavelengths_nm is not None:
-        return found, (), ()
-    # Not a number is not above zero either.
-    missing = ~(found > 0)
-    if missing.all():
-        return None, (), (f"{name}: wavelengths of nothing but zeros in the file: not used; set data.wavelengths_nm",)
-    return found, tuple(int(band) for band in np.flatnonzero(missing)), ()
-
-
 def cut_to(
     cube: Cube,
     window: Optional[Window],
@@ -386,60 +338,3 @@ def cut_to(
         window=window,
         size=cube.whole_size,
     )
-
-
-def used_values(
-    cube: Cube,
-    settings: DataConfig,
-    name: str,
-) -> Cube:
-    """Find the pixels that hold data, and bring the numbers to one scale where each band has its own.
-
-    Args:
-        cube: With the bands that are used.
-        settings: Section `data`: `no_data`.
-        name: What it is called in notes and messages.
-    """
-    mask, notes = valid_pixels(
-        cube.values,
-        cube.facts,
-        cube.mask,
-        settings.no_data,
-        name,
-        looks_for_zeros=not cube.is_photograph,
-    )
-    # No data was looked for in the stored numbers: what it means is said of those.
-    values = cube.values
-    facts = cube.facts
-    scale, offset = _scaling(facts)
-    if scale is not None and offset is not None:
-        values = values * scale + offset
-        facts = replace(facts, is_scaled=True)
-        notes += (f"{name}: stored numbers times scale plus offset, as its file says",)
-    return replace(
-        cube,
-        values=values,
-        mask=mask,
-        facts=facts,
-        notes=cube.notes + notes,
-    )
-
-
-def _scaling(facts: FileFacts) -> tuple[Optional[np.ndarray], Optional[np.ndarray]]:
-    """Return (C,) scale and offset of the bands that are used, or None twice where stored numbers serve as well.
-
-    One factor for all bands changes nothing that a normalisation does not undo, and numbers stay those of the file.
-    """
-    bands = facts.bands
-    scale = bands.scale
-    offset = bands.offset
-    if scale is None:
-        scale = np.ones(bands.count)
-    if offset is None:
-        offset = np.zeros(bands.count)
-    if facts.order is not None:
-        scale = scale[list(facts.order)]
-        offset = offset[list(facts.order)]
-    if np.all(scale == scale[0]) and not offset.any():
-        return None, None
-    return scale, offset

@@ -12,14 +12,17 @@ import contextlib
 import io
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 from paddle_umsft.errors import ConfigError
+from paddle_umsft.machine.paddle_build import both_packages, check_paddle_is_there, not_loaded
 
 # OpenMP makes as many threads as it is told to, and ends the process where the system has no more.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -205,25 +208,28 @@ def check_thread_variables() -> None:
 def import_paddle() -> None:
     """Import Paddle without its advice on OMP_NUM_THREADS and on a compiler cache, which nobody asked for.
 
+    Two builds of it in one folder are said where they can be loaded all the same: what they compute is not known.
+
     Raises:
         ConfigError: Paddle is not installed or cannot be loaded, or a thread variable would end the process.
     """
     check_thread_variables()
+    comes_now = "paddle" not in sys.modules
+    if comes_now:
+        check_paddle_is_there()
     prepare_environment()
     said = io.StringIO()
-    with _home_that_takes_files(), contextlib.redirect_stderr(said), warnings.catch_warnings():
+    quiet = contextlib.redirect_stderr(said)
+    with _home_that_takes_files(), _end_of_the_caller_kept(), quiet, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="No ccache found")
         try:
             import_module("paddle")
         # Paddle also reads variables of a launch while it is imported, and raises whatever it meets there.
         except Exception as error:
-            raise ConfigError(
-                "Paddle cannot be imported",
-                where="paddle",
-                got=error,
-                hint="pip install -r requirements-cpu.txt (or requirements.txt); "
-                "-c fast.yml and -c best.yml do without",
-            ) from error
+            raise not_loaded(error) from error
+    doubt = both_packages()
+    if comes_now and doubt is not None:
+        print(f"warning: {doubt}", file=sys.stderr)
     for line in said.getvalue().splitlines():
         if "OMP_NUM_THREADS" not in line:
             print(line, file=sys.stderr)
@@ -248,6 +254,22 @@ def _home_that_takes_files() -> Iterator[None]:
             os.environ.pop(HOME, None)
         else:
             os.environ[HOME] = before
+
+
+@contextlib.contextmanager
+def _end_of_the_caller_kept() -> Iterator[None]:
+    """Keep what SIGTERM does in this process: Paddle puts a report of its own in its place when it is imported."""
+    # Signals are the main thread's.
+    if "paddle" in sys.modules or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        # Of a handler that is not Python's, Python does not know which it is.
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 def thread_facts() -> str:

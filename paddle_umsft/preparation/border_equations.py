@@ -305,9 +305,9 @@ class BorderEquations:
             # All bands at once, where all may see the same.
             (span,) = self._spans.values()
             wanted = self._roots[:, None] * seen  # (n, M)
-            rests = span @ (span[: len(wanted)].T @ -wanted)
-            rests[: len(wanted)] += wanted
-            return np.asarray(rests.T)
+            together = -span @ (span[: len(wanted)].T @ wanted)
+            together[: len(wanted)] += wanted
+            return np.asarray(together.T)
         rows = []
         for band, support in enumerate(self.supports):
             span = self._spans[support]
@@ -334,7 +334,8 @@ class BorderEquations:
         """(n,) share of the PSF inside the picture; of the widest if there are several."""
         if isinstance(kernels, np.ndarray):
             return self._inside(kernels)
-        return np.min([self._inside(kernel) for kernel in kernels], axis=0)
+        shares = [self._inside(kernel) for kernel in kernels]
+        return np.asarray(np.min(shares, axis=0))
 
     def _contrast(self, seen: np.ndarray) -> float:
         """Standard deviation of (n, M) blurred MSI bands, their geometric mean; 1 if a known SRF sets the scale."""
@@ -344,6 +345,11 @@ class BorderEquations:
         least = NO_CONTRAST * np.mean(trusted**2, axis=0) + TINY
         variances = np.maximum(trusted.var(axis=0), least)  # (M,)
         return float(np.exp(0.5 * np.mean(np.log(variances))))
+
+    def left_by(self, psf: np.ndarray) -> float:
+        """What a kernel leaves unexplained as a part of the contrast, root mean square over all equations."""
+        misfit = self.misfit(psf)
+        return float(np.sqrt(np.sum(misfit**2) / self.count))
 
     def misfit(self, kernels: Kernels) -> np.ndarray:
         """Residual vector of one kernel, or of one for every MSI band, as a part of the contrast."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import convolve, label, uniform_filter
+from scipy.ndimage import label, uniform_filter
 
 from paddle_umsft.preparation.gains import Undone
 from paddle_umsft.preparation.view import View
@@ -128,21 +128,37 @@ def filled(hr_msi: np.ndarray, unknown: np.ndarray) -> np.ndarray:
 def _filled_band(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """One band with its holes filled."""
     image = np.where(hole, 0.0, image)
-    known = (~hole).astype(np.float64)
+    known = ~hole
+    # Only what lies in the holes and around them is looked at: there are few.
+    places = np.flatnonzero(hole)
+    around, weights = _neighbours_of(hole)
+    pixels, is_known = image.ravel(), known.ravel()
     # From the rim inwards a first guess ...
-    while True:
-        support = convolve(known, NEIGHBOURS, mode="nearest")
-        fresh = (known == 0) & (support > 0)
-        if not fresh.any():
+    unknown = np.arange(len(places))
+    while unknown.size:
+        support = weights * is_known[around[unknown]]  # (n, k)
+        total = support.sum(axis=1)
+        is_fresh = total > 0
+        if not is_fresh.any():
             break
-        guess = convolve(image * known, NEIGHBOURS, mode="nearest") / np.maximum(support, TINY)
-        image[fresh] = guess[fresh]
-        known[fresh] = 1.0
+        guess = np.sum(support * pixels[around[unknown]], axis=1) / np.maximum(total, TINY)
+        fresh = places[unknown[is_fresh]]
+        pixels[fresh] = guess[is_fresh]
+        is_known[fresh] = True
+        unknown = unknown[~is_fresh]
     # ... then the surface.
     for _ in range(FILLING):
-        mean = convolve(image, NEIGHBOURS, mode="nearest") / NEIGHBOURS.sum()
-        image[hole] = mean[hole]
-    return image
+        pixels[places] = pixels[around] @ weights / weights.sum()
+    return pixels.reshape(image.shape)
+
+
+def _neighbours_of(hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n, k) flat indices of the neighbours of the pixels of a hole, the edge repeated outwards, and (k,) weights."""
+    steps = np.argwhere(NEIGHBOURS > 0) - 1  # (k, 2)
+    around = np.argwhere(hole)[:, None, :] + steps  # (n, k, 2)
+    last = np.array(hole.shape) - 1
+    rows, columns = np.moveaxis(np.clip(around, 0, last), 2, 0)
+    return rows * hole.shape[1] + columns, NEIGHBOURS[NEIGHBOURS > 0]
 
 
 def without_dead_msi(view: View) -> tuple[Undone, np.ndarray]:

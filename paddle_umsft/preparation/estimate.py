@@ -49,6 +49,7 @@ class Degradations:
         doubt: How much less is known of what lies beyond than of the picture, see `border_equations.py`.
         band_psfs: (C,) PSFs of the HSI bands, where each has its own; `psf` is what they have in common.
         offset: (M,) constant still to be taken off the MSI, where one was found.
+        rough: Whether the PSF is the best round Gaussian only, as no other would explain the pair either.
     """
 
     psf: np.ndarray
@@ -62,6 +63,7 @@ class Degradations:
     doubt: float = 0.0
     band_psfs: Optional[list[np.ndarray]] = None
     offset: Optional[np.ndarray] = None
+    rough: bool = False
 
 
 def _known_psf(observation: Observation) -> Optional[np.ndarray]:
@@ -163,6 +165,7 @@ def _blind_psf(
     prepared: Prepared,
     options: list[Supports],
     settings: SubspaceSettings,
+    first_look: bool,
 ) -> tuple[PsfFit, Supports]:
     """The PSF, with the SRF unknown; supports and whole range compete by the information criterion."""
     observation = prepared.on_the_hsi
@@ -190,6 +193,7 @@ def _blind_psf(
             borders=_borders(settings, prepared),
             trusted=prepared.fit_trust,
             constant=prepared.offset,
+            first_look=first_look,
         )
         freedom = sum(min(high - low, MOST_FREEDOM) for low, high in supports)
         criterion = found.criterion + freedom * float(np.log(equations))
@@ -216,6 +220,8 @@ def estimate(
     observation: Observation,
     settings: SubspaceSettings,
     prepared: Optional[Prepared] = None,
+    *,
+    first_look: bool = False,
 ) -> Degradations:
     """Estimate what is not given.
 
@@ -223,6 +229,7 @@ def estimate(
         observation: The image pair, with or without PSF, SRF and supports.
         settings: See `SubspaceSettings`.
         prepared: The same pair with what was found in it undone; None: it is taken as it is.
+        first_look: Whether a rough PSF will do where none explains the pair: something else will have to be undone.
 
     Returns:
         Both degradations.
@@ -262,9 +269,10 @@ def estimate(
             wide=settings.wide_psf,
             borders=_borders(settings, prepared),
             trusted=trusted,
+            first_look=first_look,
         )
     else:
-        found, supports = _blind_psf(prepared, options, settings)
+        found, supports = _blind_psf(prepared, options, settings, first_look)
         if supports != options[0]:
             note = "overruled"
     psf = found.psf
@@ -334,4 +342,5 @@ def estimate(
         doubt=doubt,
         band_psfs=band_psfs,
         offset=offset,
+        rough=found.rough,
     )

@@ -30,12 +30,12 @@ def examine(
         DataError: See `estimate`.
     """
     given = untouched(observation)
-    degradations = estimate(given.observation, settings, given)
+    degradations = estimate(given.observation, settings, given, first_look=True)
     if is_explained(given.observation, degradations):
         return given, degradations
     nothing = dict(given.found)
     prepared = prepare_pair(observation, preparation, degradations, given)
-    if prepared.found == nothing:
+    if prepared.found == nothing and not degradations.rough:
         return prepared, degradations
     degradations = estimate(prepared.observation, settings, prepared)
     if degradations.offset is not None:

@@ -14,9 +14,15 @@ from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.preparation.view import Fit, View, fit, spectral_directions
+from paddle_umsft.preparation.view import MOST_PIXELS, Fit, View, fit, spectral_directions
 
 ROUNDS = 12
+# LR pixels that bring a refinement near its end, and then those that end it.
+NEAR = (700,)
+END = (MOST_PIXELS,)
+STAGES = NEAR + END
+# Order of the splines that interpolate a turned MSI on the way.
+PLAIN = 1
 # The parameters: row and column of the shift, two of the PSF, and four of the matrix if it is free.
 SHIFT = slice(0, 2)
 WIDTH = slice(2, 4)
@@ -147,19 +153,50 @@ def refine(
     *,
     affine: bool = False,
     rounds: int = ROUNDS,
+    stages: tuple[int, ...] = STAGES,
 ) -> Placed:
     """Gauss-Newton from where the view stands.
 
     Args:
         view: The pair.
         affine: Whether rotation, zoom and shear are free too.
-        rounds: Steps at most.
+        rounds: Steps at most, in every stage.
+        stages: LR pixels in use, one stage after the other; all count in what is told of the end.
 
     Returns:
         The pair, placed.
     """
-    every_pixel = view
-    view = view.thinned()
+    found: Optional[Fit] = None
+    covariance = np.eye(2)
+    for pixels in stages:
+        part = view.thinned(pixels)
+        uses_all = part.lines is None
+        if uses_all and found is not None:
+            break
+        if not uses_all and pixels < MOST_PIXELS:
+            # On the way to where more pixels take over.
+            part = part.but(order=PLAIN, straightened={})
+        last, reached, covariance = _descended(part, affine, rounds)
+        view = view.but(placement=last.placement, profile=last.profile)
+        if last.order == view.order:
+            view.straightened.update(last.straightened)
+        if uses_all:
+            found = reached
+    if found is None:
+        found = fit(view)
+    return Placed(
+        view=view,
+        fit=found,
+        deviation=np.sqrt(np.diag(covariance)),
+    )
+
+
+def _descended(
+    view: View,
+    affine: bool,
+    rounds: int,
+) -> tuple[View, Fit, np.ndarray]:
+    """The view after some steps, how well it agrees, and the (2, 2) covariance of the shift."""
     found = fit(view)
     damping = DAMPING
     covariance = np.eye(2)
@@ -184,11 +221,4 @@ def refine(
         moved = np.abs(np.delete(step, WIDTH))
         if moved.max() < STILL and loss - _loss(found) < LEAST_GAIN:
             break
-    if view.lines is not None:
-        view = every_pixel.but(placement=view.placement, profile=view.profile)
-        found = fit(view)
-    return Placed(
-        view=view,
-        fit=found,
-        deviation=np.sqrt(np.diag(covariance)),
-    )
+    return view, found, covariance

@@ -28,6 +28,8 @@ ROUNDS = 4
 HOLD = 1e3
 # Pull of neighbouring steps towards each other, relative: it decides only where no value lies between two knots.
 SMOOTH = 1e-4
+# Levels of a curve that is looked up: 16 bits.
+LEVELS = 2**16
 # Values between 0 and 1 of which the curve tells what light they stand for.
 HALF = 0.5
 
@@ -75,9 +77,12 @@ def fitted_spline(view: View) -> RisingSpline:
         view: The pair, its MSI as it was recorded.
     """
     values = np.clip(view.hr_msi / white_level(view.hr_msi), 0.0, 1.0)
+    # Curves are looked up: a table of so many levels is as good as any camera's.
+    levels = np.linspace(0.0, 1.0, LEVELS)
+    level = np.round(values * (LEVELS - 1)).astype(np.int32)  # (H, W, M)
     seen = []
     for function in _rising_functions():
-        seen.append(view.but(hr_msi=function(values)).seen().values)  # (n, M)
+        seen.append(view.but(hr_msi=function(levels)[level]).seen().values)  # (n, M)
     basis = np.stack(seen, axis=2)  # (n, M, k)
     bands, depth = basis.shape[1:]
     found = fit(view)
@@ -110,7 +115,7 @@ def fitted_spline(view: View) -> RisingSpline:
         target[-1] = HOLD * size
         solved, _ = nnls(system, target)
         steps = solved / max(solved.sum(), TINY)
-        current = view.but(hr_msi=RisingSpline(steps)(values))
+        current = view.but(hr_msi=RisingSpline(steps)(levels)[level])
         weights = fit(current).weights
     return RisingSpline(steps)
 

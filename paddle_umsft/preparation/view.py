@@ -12,7 +12,7 @@ from typing import Optional
 import numpy as np
 
 from paddle_umsft.cameras.border import Border
-from paddle_umsft.cameras.placement import Placement
+from paddle_umsft.cameras.placement import CUBIC, Placement
 from paddle_umsft.preparation.border_equations import variance_ratio
 from paddle_umsft.preparation.footprint import Seen, look, look_askew
 from paddle_umsft.preparation.profiles import Profile, first_profile
@@ -57,6 +57,7 @@ class View:
         straightened: The MSI on the HSI's grid, by what lies beyond the picture, where the placement turns it: made
             once for all PSFs that it is seen through.
         lines: LR rows in use, which `lr_hsi` and `trusted` then hold alone; None: all.
+        order: Of the splines that a turned MSI is interpolated by.
     """
 
     lr_hsi: np.ndarray
@@ -68,6 +69,7 @@ class View:
     has_data: np.ndarray
     straightened: dict[Border, np.ndarray] = field(default_factory=dict, repr=False)
     lines: Optional[np.ndarray] = None
+    order: int = CUBIC
 
     @property
     def lr_shape(self) -> tuple[int, int]:
@@ -88,10 +90,10 @@ class View:
             return places
         return np.asarray(places[self.lines])
 
-    def thinned(self) -> View:
-        """The same by a few LR rows, evenly spread, where there are more than a handful of parameters asks for."""
+    def thinned(self, pixels: int = MOST_PIXELS) -> View:
+        """The same by so many LR pixels in a few rows, evenly spread, where there are more than that."""
         height, width = self.lr_shape
-        kept = max(MOST_PIXELS // width, LEAST_ROWS)
+        kept = max(pixels // width, LEAST_ROWS)
         if self.lines is not None or kept >= height:
             return self
         spread = np.linspace(0, height - 1, kept)
@@ -104,7 +106,7 @@ class View:
             return look(self.hr_msi, self.placement, self.whole_shape, self.profile, change=change, lines=self.lines)
         border = self.profile.border
         if border not in self.straightened:
-            self.straightened[border] = self.placement.on_the_hsi(self.hr_msi, border)
+            self.straightened[border] = self.placement.on_the_hsi(self.hr_msi, border, order=self.order)
         straightened = self.straightened[border]
         return look_askew(straightened, self.placement, self.whole_shape, self.profile, change=change, lines=self.lines)
 

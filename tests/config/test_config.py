@@ -34,6 +34,21 @@ def test_base_is_merged_key_by_key(tmp_path: Path) -> None:
     assert (config.solver.iterations, config.solver.joint_lr, config.seed) == (9, 0.5, 3)
 
 
+def test_a_preset_is_a_base_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deep").mkdir()
+    mine = tmp_path / "deep" / "mine.yml"
+    mine.write_text("_base_: cave.yml\nseed: 3\n")
+    config = load_config(mine)
+    assert (config.method, config.observe.scale, config.seed) == ("umsft", 32, 3)
+    # What lies beside the file goes before what the package has.
+    (tmp_path / "deep" / "cave.yml").write_text("method: gsa\n")
+    assert load_config(mine).method == "gsa"
+    mine.write_text("_base_: nowhere.yml\n")
+    with pytest.raises(ConfigError, match=r"mine\.yml: its _base_ does not exist.*fast\.yml.*got nowhere\.yml"):
+        load_config(mine)
+
+
 @pytest.mark.parametrize("base", ["5", "[5]", "null", "[base.yml, null]", "{a: b}"])
 def test_a_base_that_is_no_name(tmp_path: Path, base: str) -> None:
     (tmp_path / "base.yml").write_text("seed: 3\n")
@@ -46,6 +61,24 @@ def test_a_base_that_is_no_name(tmp_path: Path, base: str) -> None:
 def test_a_name_that_is_none(name: str) -> None:
     with pytest.raises(ConfigError, match="no such configuration"):
         load_config(name)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data.crop=[0,", "0,", "64,", "64]", "seed=5"],
+        ["seed=5", "data.crop=[0,", "0,64,", "64]"],
+        ["data.crop=[0, 0, 64, 64]", "seed=5"],
+    ],
+)
+def test_a_list_that_a_shell_took_apart(words: list[str]) -> None:
+    config = load_config(overrides=words)
+    assert (config.data.crop, config.seed) == ([0, 0, 64, 64], 5)
+
+
+def test_a_list_that_never_ends() -> None:
+    with pytest.raises(ConfigError, match=r"data\.crop: value is not YAML, got '\[0, 0'"):
+        load_config(overrides=["data.crop=[0,", "0", "seed=5"])
 
 
 def test_overrides_are_yaml() -> None:

@@ -52,6 +52,8 @@ def test_round_trip(tmp_path: Path, format: str, epsg: int, transform: tuple[flo
         ),
         no_data=-999.0,
         units="reflectance",
+        acquired="2022-07-24T10:45:26Z",
+        sensor="EnMAP",
     )
     first = write_product(tmp_path / f"x{FORMATS[format].suffix}", product, format)[0]
     scene = read_scene(DataConfig(path=str(first), normalise="none"))
@@ -67,6 +69,9 @@ def test_round_trip(tmp_path: Path, format: str, epsg: int, transform: tuple[flo
     assert (facts.no_data, facts.units, facts.dtype, facts.order) == (-999, "reflectance", dtype, tuple(KEPT))
     np.testing.assert_allclose(facts.bands.fwhm_nm, product.bands.fwhm_nm)
     np.testing.assert_allclose(facts.bands.scale, product.bands.scale)
+    # Time and sensor have no place in a .mat.
+    if format != "mat":
+        assert (facts.acquired, facts.sensor) == ("2022-07-24T10:45:26Z", "EnMAP")
     # A header beside an array is no scene of its own.
     assert len(list_scenes(DataConfig(path=str(tmp_path)))) == len(image_files(tmp_path)) == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -97,3 +98,16 @@ def test_names_beyond_the_screens_letters(tmp_path: Path, variables: dict[str, s
     code, said = run(["--resume", str(tmp_path / "alone" / "fast")], variables, flags)
     assert code == 0, said
     assert "finished before, skipped" in said
+
+
+def test_the_systems_end_is_the_callers_own_after_paddle_is_imported() -> None:
+    """Paddle would print a traceback of C++ and keep a handler of Python's from being called."""
+    code = "import os, signal, sys\nfrom paddle_umsft.machine.environment import import_paddle\n"
+    code += "signal.signal(signal.SIGTERM, {handler})\nimport_paddle()\nassert 'paddle' in sys.modules\n"
+    code += "os.kill(os.getpid(), signal.SIGTERM)\n"
+    for handler, expected in (("signal.SIG_DFL", -signal.SIGTERM), ("lambda number, frame: sys.exit(7)", 7)):
+        command = [sys.executable, "-c", code.format(handler=handler)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        assert done.returncode == expected
+        assert "Traceback" not in done.stderr

@@ -8,7 +8,7 @@ References:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Optional
 
@@ -64,19 +64,27 @@ def by_conventions(
         dims: Names of its axes.
     """
     if not facts.ground.is_known:
-        facts = facts.with_ground(
-            _ground(
-                file,
-                key,
-                dims,
-            )
+        ground = _ground(
+            file,
+            key,
+            dims,
         )
-    sensor = next((text(file.attributes[name]) for name in SENSORS if name in file.attributes), "")
+        facts = facts.with_ground(ground)
+    sensor = _first_text(file.attributes, SENSORS)
+    time = _first_text(file.attributes, (TIME,))
     return replace(
         facts,
-        acquired=facts.acquired or text(file.attributes.get(TIME, "")),
+        acquired=facts.acquired or time,
         sensor=facts.sensor or sensor,
     )
+
+
+def _first_text(attributes: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Return the text of the first of some attributes that there is, "" without any."""
+    for name in names:
+        if name in attributes:
+            return text(attributes[name])
+    return ""
 
 
 def _ground(
@@ -91,17 +99,25 @@ def _ground(
     if group:
         prefix = f"{group}/"
     mapping: Mapping[str, Any] = {}
-    named = text(file.of(key).get(GRID_MAPPING, ""))
+    own = file.of(key)
+    named = _first_text(own, (GRID_MAPPING,))
     if named:
         mapping = file.of(prefix + named) or file.of(named)
-    wkt = next((text(mapping[name]) for name in SYSTEM_TEXTS if name in mapping), "")
-    transform = _by_numbers(text(mapping.get(TRANSFORM, "")))
+    wkt = _first_text(mapping, SYSTEM_TEXTS)
+    six = _first_text(mapping, (TRANSFORM,))
+    transform = _by_numbers(six)
     epsg = _own_number(wkt)
     names = axis_roles(dims)
     if transform is None and names is not None:
-        rows, columns, _ = names
-        transform = _by_axes(file.load(prefix + columns), file.load(prefix + rows))
-        is_degrees = text(file.of(prefix + rows).get("units", "")).lower() in DEGREES
+        rows = prefix + names[0]
+        columns = prefix + names[1]
+        transform = _by_axes(
+            file.load(columns),
+            file.load(rows),
+        )
+        of_rows = file.of(rows)
+        unit = _first_text(of_rows, ("units",))
+        is_degrees = unit.lower() in DEGREES
         if is_degrees and not wkt:
             epsg = WGS84_DEGREES
     if transform is None:
@@ -141,13 +157,15 @@ def _by_axes(xs: Optional[np.ndarray], ys: Optional[np.ndarray]) -> Optional[Aff
 
 def _step(places: np.ndarray) -> Optional[float]:
     """Return the distance of evenly spaced places, or None."""
-    steps = np.diff(places.astype(np.float64))
+    exact = places.astype(np.float64)
+    steps = np.diff(exact)
     if steps.size == 0 or not np.isfinite(steps).all():
         return None
     step = float(steps.mean())
     # Places that only count the pixels are no coordinates.
-    counts = abs(step) == 1 and places[0] in (0, HALF, 1)
-    if step == 0 or counts or np.abs(steps - step).max() > UNEVEN * abs(step):
+    counts = abs(step) == 1 and exact[0] in (0, HALF, 1)
+    uneven = np.abs(steps - step).max()
+    if step == 0 or counts or uneven > UNEVEN * abs(step):
         return None
     return step
 

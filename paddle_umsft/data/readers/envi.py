@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -12,6 +13,7 @@ import numpy as np
 from paddle_umsft.data.readers.base import RawArray, Request, Window, guarded
 from paddle_umsft.data.readers.envi_header import HEADER_SUFFIX, facts_of, find_data, find_header, parse_header
 from paddle_umsft.data.readers.gdal import if_gdal_knows
+from paddle_umsft.data.readers.room import check_room
 from paddle_umsft.data.readers.windows import as_part, within
 from paddle_umsft.errors import DataError
 
@@ -269,8 +271,13 @@ def _load(
     Raises:
         DataError: The file holds less than the header promises.
     """
+    size = (layout.lines, layout.samples, layout.bands)
     if layout.is_packed:
-        packed = gzip.decompress(data.read_bytes()[layout.offset :])
+        check_room(data, size, layout.dtype)
+        behind = io.BytesIO(data.read_bytes()[layout.offset :])
+        # No more than the header promises: zeros pack a thousand to one.
+        with gzip.GzipFile(fileobj=behind) as stream:
+            packed = stream.read(layout.bytes)
         found = len(packed)
     else:
         packed = b""
@@ -291,6 +298,7 @@ def _load(
             count,
         )
     elif window is None:
+        check_room(data, size, layout.dtype)
         stored = np.fromfile(
             data,
             layout.dtype,
@@ -309,6 +317,7 @@ def _load(
     upright = layout.upright(stored)
     if window is not None:
         rows, columns = within(window, (layout.lines, layout.samples), data)
-        upright = upright[rows, columns]
+        # A copy: what stays mapped cannot be written to, nor its file replaced on some systems.
+        upright = np.array(upright[rows, columns])
     # In one block, bands last, in the machine's own byte order.
     return np.ascontiguousarray(upright, dtype=layout.dtype.newbyteorder("="))

@@ -12,13 +12,12 @@ import numpy as np
 
 from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.ground import Georeference
-from paddle_umsft.data.readers.band_metadata import BandItems, band_facts
+from paddle_umsft.data.readers.band_metadata import SENSOR_ITEM, TIME_ITEMS, BandItems, band_facts
 from paddle_umsft.data.readers.base import GLANCE, RawArray, Request, Window, guarded
+from paddle_umsft.data.readers.room import check_room
 from paddle_umsft.data.readers.windows import OutsideImage, as_part, within
 from paddle_umsft.errors import DataError
 
-# Items of a file that hold the time it was taken, in lower case, the most exact first.
-TIME_ITEMS = ("acquisitiondatetime", "acquisition_datetime", "start_time", "acquisition time", "tifftag_datetime")
 # What GDAL calls a band that says where the others hold data.
 ALPHA = "alpha"
 
@@ -101,6 +100,10 @@ def _all_of(
     if window == GLANCE:
         stack = np.empty((len(numbers), 0, 0), source.dtypes[0])
     else:
+        size = [source.height, source.width]
+        if part is not None:
+            size = [stop - start for start, stop in part]
+        check_room(file, (len(numbers), *size), source.dtypes[0])
         stack = source.read(numbers, window=part)  # (C, H, W)
     values = np.ascontiguousarray(
         np.moveaxis(
@@ -114,12 +117,16 @@ def _all_of(
         mask = _own_mask(source, kinds, part)
     places = [number - 1 for number in numbers]
     bands = [_items_of(source, number) for number in numbers]
-    items = {name.lower(): text for name, text in source.tags().items()}
+    tags = {**source.tags(ns="IMAGERY"), **source.tags()}
+    items = {name.lower(): text for name, text in tags.items()}
     known, notes = band_facts(
         bands,
         items,
         file.name,
     )
+    gcps, _ = source.gcps
+    if gcps and source.transform.is_identity:
+        notes += (f"{file.name}: ground control points are not used; gdalwarp makes a grid of them",)
     if len(numbers) < source.count:
         notes += (f"{file.name}: its alpha channel is a mask, no band",)
     scale = np.asarray(source.scales, float)[places]
@@ -136,6 +143,7 @@ def _all_of(
         units=next((unit for unit in source.units if unit), ""),
         dtype=str(values.dtype),
         acquired=time,
+        sensor=items.get(SENSOR_ITEM, ""),
     )
     found = RawArray(
         values=values,

@@ -17,13 +17,14 @@ from paddle_umsft.data.readers.base import RawArray, Request, guarded
 from paddle_umsft.data.readers.conventions import NamedFile, by_conventions, text
 from paddle_umsft.data.readers.entries import Entry
 from paddle_umsft.data.readers.named import read_named
+from paddle_umsft.data.readers.room import check_room
 
 # HDF5's first bytes; a block of the user's own may stand before them, of 512 bytes or a power of two times that.
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 # netCDF 3 and before.
 CLASSIC_MAGIC = b"CDF"
 # Attributes that name the number which means "no data".
-FILL_ATTRIBUTES = ("_FillValue", "missing_value", "NoData_value", "nodata")
+FILL_ATTRIBUTES = ("_FillValue", "missing_value", "NoData_value", "nodata", "Data_Ignore_Value")
 
 
 def read_hdf5(file: Path, request: Request) -> RawArray:
@@ -180,7 +181,9 @@ def hdf5_loader(file: Path, name: str) -> Callable[[], np.ndarray]:
         import h5py
 
         with h5py.File(file, "r") as handle:
-            return np.asarray(handle[name][()])
+            stored = handle[name]
+            check_room(file, stored.shape, stored.dtype)
+            return np.asarray(stored[()])
 
     return load
 
@@ -192,7 +195,10 @@ def hdf5_part_loader(file: Path, name: str) -> Callable[[tuple[slice, ...]], np.
         import h5py
 
         with h5py.File(file, "r") as handle:
-            return np.asarray(handle[name][part])
+            stored = handle[name]
+            wanted = [len(range(*cut.indices(length))) for cut, length in zip(part, stored.shape)]
+            check_room(file, wanted, stored.dtype)
+            return np.asarray(stored[part])
 
     return load
 

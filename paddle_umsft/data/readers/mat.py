@@ -13,11 +13,11 @@ from typing import Any, Callable
 import numpy as np
 
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
-from paddle_umsft.data.readers.entries import Entry
+from paddle_umsft.data.readers.entries import IMAGE_AXES, Entry
 from paddle_umsft.data.readers.hdf5 import HDF5_MAGIC, hdf5_entries, hdf5_loader, hdf5_part_loader
-from paddle_umsft.data.readers.lists_beside import IMAGE_AXES
 from paddle_umsft.data.readers.mat5 import Variable, is_level5, list_variables
 from paddle_umsft.data.readers.named import read_named
+from paddle_umsft.data.readers.room import check_room
 
 # A v7.3 file is HDF5 behind a 512-byte MATLAB header; bare HDF5 under the name .mat occurs as well.
 MATLAB_HEADER_BYTES = 512
@@ -113,7 +113,7 @@ def _variables(file: Path) -> dict[str, Entry]:
         entries[variable.name] = Entry(
             shape=variable.shape,
             kind=variable.kind,
-            load=_loader(file, variable.name),
+            load=_loader(file, variable),
             is_numeric=variable.kind in NUMERIC_CLASSES,
         )
     # Only where no variable is an image itself: to look into a struct it has to be loaded.
@@ -126,7 +126,7 @@ def _variables(file: Path) -> dict[str, Entry]:
 
 def _fields(file: Path, name: str) -> dict[str, Entry]:
     """List the arrays of a struct by their paths, `data/cube`."""
-    loaded = _loader(file, name)()
+    loaded = _loader(file, Variable(name, SINGLE, STRUCT))()
     record = loaded[0, 0]
     entries = {}
     for field in loaded.dtype.names or ():
@@ -145,14 +145,17 @@ def _held(values: np.ndarray) -> Callable[[], np.ndarray]:
     return lambda: values
 
 
-def _loader(file: Path, name: str) -> Callable[[], np.ndarray]:
+def _loader(file: Path, variable: Variable) -> Callable[[], np.ndarray]:
     """Return what loads one variable."""
 
     def load() -> np.ndarray:
         import scipy.io
 
-        found = scipy.io.loadmat(str(file), variable_names=[name])
-        return np.asarray(found[name])
+        # MATLAB's names of its numbers are NumPy's as well.
+        if variable.kind in NUMERIC_CLASSES:
+            check_room(file, variable.shape, variable.kind)
+        found = scipy.io.loadmat(str(file), variable_names=[variable.name])
+        return np.asarray(found[variable.name])
 
     return load
 

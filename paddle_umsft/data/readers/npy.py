@@ -13,7 +13,11 @@ import numpy as np
 
 from paddle_umsft.data.readers.base import GLANCE, RawArray, Request, guarded
 from paddle_umsft.data.readers.envi_header import HEADER_SUFFIX, facts_of, is_envi, parse_header
+from paddle_umsft.data.readers.room import check_room
 from paddle_umsft.errors import DataError
+
+# Larger arrays stay on the disk after a glance.
+MANY_BYTES = 1_000_000_000
 
 
 def read_npy(file: Path, request: Request) -> RawArray:
@@ -22,11 +26,16 @@ def read_npy(file: Path, request: Request) -> RawArray:
     Raises:
         DataError: Not readable.
     """
-    # Of a part the axes are not known yet: the whole stays on the disk until whoever asked has cut it.
+    # Of a part the axes are not known yet: the whole stays on the disk until whoever asked has cut it. After a glance
+    # all of it is used, and a small one is read at once.
     mode: Optional[Literal["r"]] = None
-    if request.window not in (None, GLANCE):
+    is_part = request.window not in (None, GLANCE)
+    is_large = request.window is not None and file.stat().st_size > MANY_BYTES
+    if is_part or is_large:
         mode = "r"
-    _refuse_objects(file)
+    shape, dtype = _head_without_objects(file)
+    if mode is None:
+        check_room(file, shape, dtype)
     values = guarded(file, ".npy file", lambda: np.load(file, mmap_mode=mode, allow_pickle=False))
     found = RawArray(values=values)
     header = file.with_name(file.name + HEADER_SUFFIX)
@@ -35,14 +44,14 @@ def read_npy(file: Path, request: Request) -> RawArray:
     return _described(found, header)
 
 
-def _refuse_objects(file: Path) -> None:
-    """Refuse an array of Python objects, which could run anything when loaded.
+def _head_without_objects(file: Path) -> tuple[tuple[int, ...], np.dtype]:
+    """Return shape and type of an array that is none of Python objects, which could run anything when loaded.
 
     Raises:
         DataError: It is one; or its head cannot be read.
     """
     with file.open("rb") as stream:
-        _, dtype = guarded(file, ".npy file", lambda: npy_head(stream))
+        shape, dtype = guarded(file, ".npy file", lambda: npy_head(stream))
     if dtype.hasobject:
         raise DataError(
             "an array of Python objects",
@@ -50,6 +59,7 @@ def _refuse_objects(file: Path) -> None:
             expected="numbers",
             hint="np.save(file, np.stack(list(array)).astype(float)) where it was made",
         )
+    return shape, dtype
 
 
 def npy_head(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:

@@ -12,6 +12,7 @@ from paddle_umsft.data.readers.base import RawArray, Request, guarded
 from paddle_umsft.data.readers.entries import Entry
 from paddle_umsft.data.readers.named import read_named
 from paddle_umsft.data.readers.npy import npy_head
+from paddle_umsft.data.readers.room import check_room
 
 MEMBER_SUFFIX = ".npy"
 
@@ -39,16 +40,17 @@ def _entries(file: Path) -> dict[str, Entry]:
             entries[name] = Entry(
                 shape=shape,
                 kind=str(dtype),
-                load=_loader(file, name),
+                load=_loader(file, name, shape, dtype),
                 is_numeric=dtype.kind in "iuf",
             )
     return entries
 
 
-def _loader(file: Path, name: str) -> Callable[[], np.ndarray]:
+def _loader(file: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> Callable[[], np.ndarray]:
     """Return what loads one array."""
 
     def load() -> np.ndarray:
+        check_room(file, shape, dtype)
         with np.load(file, allow_pickle=False) as archive:
             return np.asarray(archive[name])
 

@@ -39,6 +39,7 @@ BINARY_SUFFIXES = (
 )
 TEXT_BYTES = bytes([9, 10, 13, *range(32, 127)])
 SHOWN_TEXT = 60
+MATLAB = b"MATLAB"
 GZIP = b"\x1f\x8b"
 # Formats that are XML, zip or gzip themselves, or may be.
 XML_SUFFIXES = (".xml", ".vrt")
@@ -109,7 +110,9 @@ def check_is_data(file: Path) -> None:
                 where=file,
                 hint="give the data themselves",
             )
-    if suffix in BINARY_SUFFIXES and not head.translate(None, TEXT_BYTES):
+    is_text = not head.translate(None, TEXT_BYTES)
+    # MATLAB's own files begin with a line of text, which other programs fill up with blanks.
+    if suffix in BINARY_SUFFIXES and is_text and not head.startswith(MATLAB):
         first_line = head.decode("ascii").strip().split("\n")[0]
         raise DataError(
             "a text under the name of a data file",

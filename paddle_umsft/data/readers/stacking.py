@@ -100,13 +100,48 @@ def stack_files(
         DataError: A file that does not fit the others.
     """
     names = [file.stem for file in files]
-    sizes = [_size_of(read(file, replace(request, window=GLANCE))) for file in files]
+    glance = replace(request, window=GLANCE)
+    sizes = []
+    for file in files:
+        head = read(file, glance)
+        sizes.append(_size_of(head))
     finest = max(sizes)
     if all(size == finest for size in sizes):
         return stack_bands(files, names, lambda file: read(file, request))
     # A window means pixels of the finest grid: the others are read whole, and whoever asked cuts.
     whole = replace(request, window=None)
-    return stack_bands(files, names, lambda file: _repeated(read(file, whole), finest, file))
+
+    def read_repeated(file: Path) -> RawArray:
+        found = read(file, whole)
+        return _repeated(
+            found,
+            finest,
+            file,
+        )
+
+    found = stack_bands(files, names, read_repeated)
+    return _masked_by_size(found, sizes)
+
+
+def _masked_by_size(found: RawArray, sizes: Sequence[tuple[int, int]]) -> RawArray:
+    """Mask where all bands of one pixel size hold the no-data value 0: their files were cut alike, and end there.
+
+    In a single band 0 may be dark ground; and the bands of the other size may well go on.
+
+    Args:
+        found: The stack.
+        sizes: Rows and columns of each band's file.
+    """
+    if found.facts.no_data != 0:
+        return found
+    held = np.ones(found.values.shape[:2], bool)
+    if found.mask is not None:
+        held = found.mask
+    for size in set(sizes):
+        bands = [band for band, other in enumerate(sizes) if other == size]
+        empty = (found.values[:, :, bands] == 0).all(axis=2)
+        held = held & ~empty
+    return replace(found, mask=held)
 
 
 def _size_of(found: RawArray) -> tuple[int, int]:
@@ -127,12 +162,13 @@ def _repeated(
         return found
 
     def larger(image: np.ndarray) -> np.ndarray:
+        tall = np.repeat(
+            image,
+            factor,
+            axis=0,
+        )
         return np.repeat(
-            np.repeat(
-                image,
-                factor,
-                axis=0,
-            ),
+            tall,
             factor,
             axis=1,
         )
@@ -141,11 +177,12 @@ def _repeated(
     if mask is not None:
         mask = larger(mask)
     note = f"{file.name}: each pixel repeated {factor} x {factor} times, on the grid of the finest band"
+    ground = found.facts.ground.coarser(1 / factor)
     return replace(
         found,
         values=larger(found.values),
         mask=mask,
-        facts=found.facts.with_ground(found.facts.ground.coarser(1 / factor)),
+        facts=found.facts.with_ground(ground),
         notes=(*found.notes, note),
     )
 
@@ -166,12 +203,16 @@ def _check_place(
     pixel = wanted.pixel_size
     if ground.transform is None or wanted.transform is None or pixel is None:
         return
-    is_elsewhere = ground.epsg is not None and wanted.epsg is not None and ground.epsg != wanted.epsg
-    for row, column in ((0, 0), found.values.shape[:2]):
-        x, y = ground.at(column, row)
-        wanted_x, wanted_y = wanted.at(column, row)
-        apart = max(abs(x - wanted_x) / pixel[0], abs(y - wanted_y) / pixel[1])
-        is_elsewhere = is_elsewhere or apart > ROUNDING
+    is_elsewhere = False
+    if ground.epsg is not None and wanted.epsg is not None:
+        is_elsewhere = ground.epsg != wanted.epsg
+    height, width = found.values.shape[:2]
+    # Where both corners are the same, all pixels are.
+    for row, column in ((0, 0), (height, width)):
+        place = np.array(ground.at(column, row))
+        aim = np.array(wanted.at(column, row))
+        apart = np.abs(place - aim) / np.array(pixel)
+        is_elsewhere = is_elsewhere or bool(apart.max() > ROUNDING)
     if is_elsewhere:
         raise DataError(
             "place of a band",

@@ -22,7 +22,7 @@ from paddle_umsft.methods.networks import ops
 from paddle_umsft.methods.networks.fusion_phases import PhasedFusion
 from paddle_umsft.methods.networks.model import FusionModel, state_problems
 from paddle_umsft.methods.networks.psf_layers import KnownPsf
-from paddle_umsft.methods.networks.runtime import computing_in, place_and_seed
+from paddle_umsft.methods.networks.runtime import computing_in, idle_gpu, place_and_seed
 from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
 from paddle_umsft.methods.networks.warm_up import Images, Stage, warm_up_stages
 
@@ -191,6 +191,7 @@ class SceneSolver:
             gigabytes = self.recipe.memory_mb / MB_PER_GB
             memory = f"; about {gigabytes:.1f} GB of memory"
         lines = [f"device     {self.device}{memory}"]
+        lines += [f"note       {note}" for note in idle_gpu()]
         if self.device == "cpu":
             lines.append(f"operators  {ops.active()}")
             lines.append(f"threads    {thread_facts()}")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from odd_files import envi
 
+from paddle_umsft.command import middle
 from paddle_umsft.config.data import DataConfig
 from paddle_umsft.data.readers.base import GLANCE, Request
 from paddle_umsft.data.readers.many import read_image
@@ -102,3 +103,25 @@ def test_of_a_tile_only_the_ground_of_the_hsi_is_read(tmp_path: Path) -> None:
     assert pair.msi_facts is not None
     assert pair.msi_facts.ground.at(0, 0) == corner
     assert any(f"cut from {LINES}x{SAMPLES} to {SIZE}x{SIZE} at row {TOP}" in note for note in pair.meta["notes"])
+
+
+@pytest.mark.parametrize("write", [huge_envi, huge_hdf5])
+def test_info_of_what_no_memory_holds(
+    tmp_path: Path, write: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The middle of it is looked at, and it is said."""
+    monkeypatch.setattr(middle, "LOOKED_AT", 50_000)
+    path = write(tmp_path)
+    # A sparse HDF5 file is as short as what is in it.
+    if path.suffix == ".h5":
+        monkeypatch.setattr(middle, "MANY", path.stat().st_size)
+    settings = middle.with_middle(DataConfig(path=str(path)))
+    assert settings.crop is not None
+    top, left, height, width = settings.crop
+    assert 10_000 < height * width * BANDS <= 50_000
+    assert abs(2 * top + height - LINES) < 2
+    assert abs(2 * left + width - SAMPLES) < 2
+    # A crop of the user's own goes before; a small file is read as it is.
+    assert middle.with_middle(DataConfig(path=str(path), crop=CROP)).crop == CROP
+    np.save(tmp_path / "small.npy", part())
+    assert middle.with_middle(DataConfig(path=str(tmp_path / "small.npy"))).crop is None
