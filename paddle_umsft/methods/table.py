@@ -29,6 +29,7 @@ from paddle_umsft.preparation.aligned import MASKED, Back, for_grids
 from paddle_umsft.preparation.below_zero import note_below_zero
 from paddle_umsft.preparation.hot import without_hot
 from paddle_umsft.preparation.same_bands import with_bands_once
+from paddle_umsft.preparation.units import note_other_units
 from paddle_umsft.trust.judge import Examined, judged
 
 # Five halvings in the deepest hourglass of uHNTC must leave more than one pixel.
@@ -219,6 +220,7 @@ def input_of(observation: Observation, config: Config) -> Input:
     observation = without_masked(observation)
     clip = config.output.clip
     told = masked_notes(observation)
+    told += note_other_units(observation)
     if config.runtime.device == "gpu" and not method.needs_paddle:
         told += (f"runtime.device=gpu (--device gpu) does nothing: method {config.method} computes on the CPU",)
     observation, hot_notes = _without_hot(observation, config)
