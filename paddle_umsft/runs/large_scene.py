@@ -33,8 +33,8 @@ Finished = TypeVar("Finished")
 TILE_ROWS = (256, 128, 64, 32, 16)
 # Part of the memory that these rows may take.
 SHARE_OF_ROWS = 0.125
-# Values of the cube that are made at a time: 16 MB of float32, and ten times that beside.
-CUBE_VALUES = 2**22
+# Values of the cube that are made at a time: 4 MB of float32, which a cache holds.
+CUBE_VALUES = 2**20
 # LR rows are degraded again so many values of the cube at a time.
 AGAIN_VALUES = 2**24
 # Claims that a process holds while it plans, learns, and writes.

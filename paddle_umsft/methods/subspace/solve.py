@@ -84,11 +84,11 @@ def _gradient_energy(image: np.ndarray, weights: tuple[np.ndarray, np.ndarray]) 
     row_weights, column_weights = weights
     out = np.zeros_like(image)
     step = np.diff(image, axis=0)  # (H - 1, W, K)
-    step = step * row_weights[:-1]
+    step *= row_weights[:-1]
     out[:-1] -= step
     out[1:] += step
     step = np.diff(image, axis=1)  # (H, W - 1, K)
-    step = step * column_weights[:, :-1]
+    step *= column_weights[:, :-1]
     out[:, :-1] -= step
     out[:, 1:] += step
     return out
@@ -195,7 +195,8 @@ class CoefficientProblem:
         out += self.pull * change
         if self.smoothness.any():
             rough = _gradient_energy(change, self.edges)
-            out += self.smoothness * rough
+            rough *= self.smoothness
+            out += rough
         return out
 
     def solve(
