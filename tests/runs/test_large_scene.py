@@ -111,6 +111,7 @@ def _fuse(arguments: list[str], queue: Any) -> None:
     queue.put(main(arguments))
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_bits_of_one(pair: list[str], tmp_path: Path):
     assert run(tmp_path / "once", pair) == 0
     expected = np.load(tmp_path / "once" / "run" / "lr" / "fused.npy")
@@ -196,6 +197,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_ranks_of_one_launch_work_on_strips_of_one_scene(pair: list[str], tmp_path: Path):
     assert run(tmp_path / "once", pair) == 0
     expected = np.load(tmp_path / "once" / "run" / "lr" / "fused.npy")
