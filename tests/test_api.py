@@ -84,6 +84,15 @@ def test_a_gpu_asked_for_in_vain_is_said() -> None:
     assert not [note for note in fuse(LOW, HIGH, method="gsa").notes if "runtime.device" in note]
 
 
+def test_counts_beside_reflectance_are_said() -> None:
+    for scale in (1e4, 1e-4):
+        told = [note for note in fuse(scale * LOW, HIGH, method="gsa").notes if note.startswith("other units")]
+        assert len(told) == 1
+        assert f"the HSI reaches {np.percentile(scale * LOW, 99):.3g}" in told[0]
+    # Twice the exposure is no other unit.
+    assert not [note for note in fuse(2 * LOW, HIGH, method="gsa").notes if note.startswith("other units")]
+
+
 def test_without_paddle_a_trained_method_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     from paddle_umsft.machine import paddle_build
 

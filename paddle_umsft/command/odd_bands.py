@@ -31,11 +31,27 @@ def drowned_lines(scene: Scene) -> Iterator[str]:
     if scene.facts is not None and scene.facts.order is not None:
         places = [scene.facts.order[band] for band in places]
     places.sort()
-    listed = ",".join(str(place) for place in places)
     yield (
         f"drowned    {named_bands(places)}: mostly noise, the other bands tell less than half of what is in them; a "
-        f"fusion rebuilds them from the others, data.bad_bands=[{listed}] leaves them out"
+        f"fusion rebuilds them from the others, data.bad_bands={_as_setting(places)} leaves them out"
     )
+
+
+def _as_setting(places: list[int]) -> str:
+    """Return bands as `data.bad_bands` takes them: numbers from 0, and half-open ranges of neighbours."""
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place == runs[-1][1]:
+            runs[-1][1] = place + 1
+        else:
+            runs.append([place, place + 1])
+    listed = []
+    for first, stop in runs:
+        text = str(first)
+        if stop > first + 1:
+            text = f"[{first},{stop}]"
+        listed.append(text)
+    return f"[{','.join(listed)}]"
 
 
 def _some_pixels(scene: Scene) -> np.ndarray:

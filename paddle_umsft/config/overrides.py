@@ -14,6 +14,33 @@ QUOTES = ("'", '"')
 SHOWN_TEXT = 200
 
 
+def joined(words: list[str]) -> list[str]:
+    """Put together what a shell took apart: `data.crop=[0, 0, 64, 64]` without quotes comes as four words.
+
+    Args:
+        words: Overrides; one that opens more brackets than it closes goes on with the words that follow, as long as
+            these are no overrides themselves.
+    """
+    whole: list[str] = []
+    for word in words:
+        goes_on = bool(whole) and _is_open(whole[-1]) and "=" not in word
+        if goes_on:
+            whole[-1] = f"{whole[-1]} {word}"
+        else:
+            whole.append(word)
+    return whole
+
+
+def _is_open(override: str) -> bool:
+    """Return whether a value begins a list or a mapping that it does not end."""
+    _, _, value = override.partition("=")
+    if not value.startswith(("[", "{")):
+        return False
+    opened = value.count("[") + value.count("{")
+    closed = value.count("]") + value.count("}")
+    return opened > closed
+
+
 def split_override(override: str) -> tuple[list[str], str]:
     """Split `key.sub=value` into the parts of its key and the value's text.
 

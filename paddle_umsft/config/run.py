@@ -122,7 +122,7 @@ class Config(Section):
         aside: dict[str, Any] = {
             "output": outside,
             "evaluate": {"interval", "images"},
-            "runtime": {"device", "threads"},
+            "runtime": {"device", "threads", "memory"},
             "data": places,
         }
         # Compared leaf by leaf: a section with one changed key is not kept whole.

@@ -15,8 +15,12 @@ from paddle_umsft.data.readers.base import RawArray, Request, Window
 from paddle_umsft.data.readers.windows import within
 from paddle_umsft.data.wavelengths import in_nm
 
+# Rows, columns, bands.
+IMAGE_AXES = 3
 # data.wavelengths_nm may be [first, last]: from three numbers on it counts the bands.
 ENDS_OF_A_RANGE = 2
+# Wavelengths as near to each other as this differ by rounding.
+SAME_NM = 1.0
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,10 @@ def upright(
         where = f"{file_name} key {found.key}"
         source = f"{file_name}:{found.key}"
     values = check_numeric(found.values, where)
+    notes = found.notes
+    if values.ndim > IMAGE_AXES and np.squeeze(values).ndim == IMAGE_AXES:
+        notes += (f"{where} {values.shape}: axes of length 1 are left out",)
+        values = np.squeeze(values)
     # A picture is rows, columns, bands by its kind, a panchromatic image gets its band axis here: nothing to infer.
     if found.is_upright:
         layout = "hwc"
@@ -144,7 +152,6 @@ def upright(
         is_stacked=found.is_stacked,
         key=role.layout,
     )  # (H, W, C)
-    notes = found.notes
     if layout == "auto":
         guessed = "chw"
         if cube is values:
@@ -159,8 +166,9 @@ def upright(
         cube.shape[2],
         where,
     )
-    # Wavelengths that are configured go before those of the file.
+    # Wavelengths that are configured go before those of the file, and that is said.
     if role.is_spectral and settings.wavelengths_nm is not None:
+        notes += _overruled(bands.wavelengths_nm, settings.wavelengths_nm, where)
         bands = replace(bands, wavelengths_nm=None)
     elif role.is_spectral:
         notes += converted
@@ -184,6 +192,33 @@ def upright(
         is_photograph=found.is_photograph,
         window=found.window,
         size=found.size,
+    )
+
+
+def _overruled(
+    own: Optional[np.ndarray],
+    configured: list[float],
+    where: str,
+) -> tuple[str, ...]:
+    """Return a note where a file's own wavelengths are others than the configured ones.
+
+    Args:
+        own: (C,) nm, as the file says; None: it says nothing.
+        configured: [first, last], or one number per band.
+        where: The file.
+    """
+    if own is None or own.size == 0:
+        return ()
+    told = np.asarray(configured, dtype=np.float64)
+    known = own
+    if told.size == ENDS_OF_A_RANGE:
+        known = np.array([own.min(), own.max()])
+        told = np.sort(told)
+    if told.shape == known.shape and np.allclose(told, known, rtol=0, atol=SAME_NM):
+        return ()
+    return (
+        f"{where}: its own wavelengths, {own.min():g}...{own.max():g} nm, are overruled by "
+        f"data.wavelengths_nm, {told.min():g}...{told.max():g} nm",
     )
 
 

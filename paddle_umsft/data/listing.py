@@ -12,7 +12,7 @@ from paddle_umsft.data.natural import natural
 from paddle_umsft.data.pairing import pairs_in
 from paddle_umsft.data.readers.base import require_file
 from paddle_umsft.data.readers.envi_header import describes_array
-from paddle_umsft.data.readers.many import require_image
+from paddle_umsft.data.readers.many import PATTERN_LETTERS, require_image
 from paddle_umsft.data.readers.table import folder_format, folder_labels, product_format, scene_suffixes
 from paddle_umsft.errors import ConfigError, DataError
 
@@ -103,7 +103,11 @@ def pair_name(settings: DataConfig) -> str:
     first = settings.lr_hsi
     if isinstance(first, list):
         first = first[0]
-    return clean_name(Path(str(first)).stem)
+    path = Path(str(first))
+    # A pattern is no name: the folder of the bands has one.
+    if any(letter in path.name for letter in PATTERN_LETTERS) and not path.exists():
+        return clean_name(path.resolve().parent.name)
+    return clean_name(path.stem)
 
 
 def clean_name(name: str) -> str:

@@ -46,7 +46,8 @@ def in_one_line(where: str, *, way_out: str = RUN_HINT) -> Iterator[None]:
             raise DataError(
                 "out of memory",
                 where=where,
-                hint="runtime.recompute=true, a smaller data.crop, or method: subspace (fast.yml)",
+                hint="runtime.recompute=true, a smaller data.crop, or method: subspace (fast.yml), which goes strip by "
+                "strip where runtime.memory says what is free",
             ) from error
         if isinstance(error, OSError):
             hint = None

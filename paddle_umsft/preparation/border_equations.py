@@ -334,7 +334,8 @@ class BorderEquations:
         """(n,) share of the PSF inside the picture; of the widest if there are several."""
         if isinstance(kernels, np.ndarray):
             return self._inside(kernels)
-        return np.asarray(np.min([self._inside(kernel) for kernel in kernels], axis=0))
+        shares = [self._inside(kernel) for kernel in kernels]
+        return np.asarray(np.min(shares, axis=0))
 
     def _contrast(self, seen: np.ndarray) -> float:
         """Standard deviation of (n, M) blurred MSI bands, their geometric mean; 1 if a known SRF sets the scale."""

@@ -13,7 +13,7 @@ from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.preparation.dead_msi import without_dead_msi
 from paddle_umsft.preparation.gains import DEGREES, PASSES, Undone, without_shading, without_stripes
-from paddle_umsft.preparation.geometry import Placed, refine
+from paddle_umsft.preparation.geometry import END, NEAR, Placed, refine
 from paddle_umsft.preparation.offset import without_offset
 from paddle_umsft.preparation.profiles import Profile
 from paddle_umsft.preparation.saturation import asked_for, plateaus, untouched_pixels
@@ -258,16 +258,16 @@ def bend(placed: Placed, start: Placement) -> float:
 
 
 def _affine(state: State) -> list[Candidate]:
-    placed = refine(state.view, affine=True, rounds=2)
+    placed = refine(state.view, affine=True, rounds=2, stages=NEAR)
     if state.criterion - placed.fit.criterion > PROMISE * state.least:
         # A turned grid bends the PSF that is fitted without it: the first guesses have their turn too.
         starts = [placed.view]
         for profile in state.profiles:
             starts.append(state.view.but(profile=profile))
-        tried = [refine(start, affine=True, rounds=SOME_ROUNDS, to_the_end=False) for start in starts]
+        tried = [refine(start, affine=True, rounds=SOME_ROUNDS, stages=NEAR) for start in starts]
         # They end in the same place: only the best of them has to go there.
         nearest = min(tried, key=lambda other: other.fit.criterion)
-        placed = refine(nearest.view, affine=True)
+        placed = refine(nearest.view, affine=True, stages=END)
     size = bend(placed, state.origin)
     if size <= LEAST_BEND:
         return []
@@ -281,6 +281,14 @@ def candidates(
     done: set[str],
 ) -> list[Candidate]:
     """Every effect that may be looked for and has not been undone yet, undone for a try."""
+    is_fine = bool(np.all(state.placed.fit.relative < FINE))
+    turned: list[Candidate] = []
+    if settings.geometry in ("auto", "affine") and "affine" not in done and not is_fine:
+        turned = _affine(state)
+        best = best_of(turned, state.least)
+        if best is not None and np.all(best.placed.fit.relative < WELL_FITTED):
+            # Hardly anything is left for other effects to explain, and they come to their turn afterwards.
+            return turned
     wanted: dict[str, Callable[[State], list[Candidate]]] = {}
     if settings.outliers:
         wanted["dead MSI pixels"] = _dead_msi
@@ -290,17 +298,15 @@ def candidates(
         wanted["offset"] = _offset
         wanted["shading"] = _shading
         wanted["stripes"] = _stripes
-    if settings.geometry in ("auto", "affine"):
-        wanted["affine"] = _affine
     tried: list[Candidate] = []
     if settings.outliers and "strangers" not in done:
         tried += _strangers(state)
-    if np.all(state.placed.fit.relative < FINE):
+    if is_fine:
         return tried  # nothing is left to be explained
     for name, effect in wanted.items():
         if name not in done:
             tried += effect(state)
-    return tried
+    return tried + turned
 
 
 def best_of(tried: list[Candidate], least: float) -> Optional[Candidate]:

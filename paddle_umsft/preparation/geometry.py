@@ -14,11 +14,14 @@ from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.preparation.view import Fit, View, fit, spectral_directions
+from paddle_umsft.preparation.view import MOST_PIXELS, Fit, View, fit, spectral_directions
 
 ROUNDS = 12
-# LR pixels that bring a refinement near its end, and the order of the splines that interpolate a turned MSI there.
-FIRST_PIXELS = 700
+# LR pixels that bring a refinement near its end, and then those that end it.
+NEAR = (700,)
+END = (MOST_PIXELS,)
+STAGES = NEAR + END
+# Order of the splines that interpolate a turned MSI on the way.
 PLAIN = 1
 # The parameters: row and column of the shift, two of the PSF, and four of the matrix if it is free.
 SHIFT = slice(0, 2)
@@ -150,31 +153,35 @@ def refine(
     *,
     affine: bool = False,
     rounds: int = ROUNDS,
-    to_the_end: bool = True,
+    stages: tuple[int, ...] = STAGES,
 ) -> Placed:
     """Gauss-Newton from where the view stands.
 
     Args:
         view: The pair.
         affine: Whether rotation, zoom and shear are free too.
-        rounds: Steps at most.
-        to_the_end: Whether more pixels follow where a few have brought it near.
+        rounds: Steps at most, in every stage.
+        stages: LR pixels in use, one stage after the other; all count in what is told of the end.
 
     Returns:
         The pair, placed.
     """
-    covariance = np.eye(2)
-    few = view.thinned(FIRST_PIXELS)
-    if few.lines is not None:
-        # Near its end by few pixels, and interpolated plainly.
-        near, _, covariance = _descended(few.but(order=PLAIN, straightened={}), affine, rounds)
-        view = view.but(placement=near.placement, profile=near.profile)
     found: Optional[Fit] = None
-    if few.lines is None or to_the_end:
-        last, found, covariance = _descended(view.thinned(), affine, rounds)
-        view = view.but(placement=last.placement, profile=last.profile, straightened=last.straightened)
-        if last.lines is not None:
-            found = None
+    covariance = np.eye(2)
+    for pixels in stages:
+        part = view.thinned(pixels)
+        uses_all = part.lines is None
+        if uses_all and found is not None:
+            break
+        if not uses_all and pixels < MOST_PIXELS:
+            # On the way to where more pixels take over.
+            part = part.but(order=PLAIN, straightened={})
+        last, reached, covariance = _descended(part, affine, rounds)
+        view = view.but(placement=last.placement, profile=last.profile)
+        if last.order == view.order:
+            view.straightened.update(last.straightened)
+        if uses_all:
+            found = reached
     if found is None:
         found = fit(view)
     return Placed(

@@ -120,7 +120,7 @@ class View:
     def but(self, **changes: object) -> View:
         """The same with something else."""
         if "hr_msi" in changes or "placement" in changes:
-            changes.setdefault("straightened", {})
+            changes["straightened"] = {}
         return replace(self, **changes)  # type: ignore[arg-type]
 
 

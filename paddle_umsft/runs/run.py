@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 import traceback
@@ -33,32 +32,16 @@ from paddle_umsft.runs.folder import (
     scene_folders,
     write_summary,
 )
+from paddle_umsft.runs.helping import help_others
 from paddle_umsft.runs.lock import only_run_in
 from paddle_umsft.runs.log import LOGGER
 from paddle_umsft.runs.progress import scene_line
 from paddle_umsft.runs.report import write_run_report
+from paddle_umsft.runs.run_share import share_of_work, threads_shared
 from paddle_umsft.runs.scene import SceneOutcome, fuse_scene
 from paddle_umsft.runs.shown import only_a_warning
 from paddle_umsft.runs.stopping import termination_is_heard
 from paddle_umsft.runs.writers.table import check_format
-
-# What paddle.distributed.launch tells each of its processes.
-RANK_VARIABLE = "PADDLE_TRAINER_ID"
-SIZE_VARIABLE = "PADDLE_TRAINERS_NUM"
-
-
-def share_of_work() -> tuple[int, int]:
-    """(rank, size) of this process among those started by paddle.distributed.launch; (0, 1) alone."""
-    rank = os.environ.get(RANK_VARIABLE, "0")
-    size = os.environ.get(SIZE_VARIABLE, "1")
-    where = f"{RANK_VARIABLE}, {SIZE_VARIABLE}"
-    try:
-        share = int(rank), max(int(size), 1)
-    except ValueError:
-        raise ConfigError("not numbers", where=where, got=f"{rank}, {size}") from None
-    if not 0 <= share[0] < share[1]:
-        raise ConfigError("no such share of the work", where=where, expected="0 <= rank < size", got=f"{rank}, {size}")
-    return share
 
 
 def fuse_all(
@@ -70,7 +53,7 @@ def fuse_all(
 ) -> list[SceneOutcome]:
     """Fuse every scene of a run, one after another; one that fails does not stop the others.
 
-    Under paddle.distributed.launch each process takes every size-th scene.
+    Under paddle.distributed.launch each process takes every size-th scene, and then helps with strips of large ones.
 
     Args:
         config: All settings.
@@ -86,8 +69,10 @@ def fuse_all(
     """
     entries = list_scenes(config.data)
     rank, size = share_of_work()
-    with termination_is_heard(), only_run_in(folder, rank, size):
-        return _fuse_share(entries, config, folder, quiet=quiet, debug=debug)
+    with termination_is_heard(), only_run_in(folder, rank, size), threads_shared():
+        outcomes = _fuse_share(entries, config, folder, quiet=quiet, debug=debug)
+        help_others(entries, config, folder, debug=debug)
+    return outcomes
 
 
 def _fuse_share(

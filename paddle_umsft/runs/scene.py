@@ -31,9 +31,11 @@ from paddle_umsft.runs.folder import (
     write_metrics,
 )
 from paddle_umsft.runs.inputs import Facts, check_same_input, input_facts, keep_input, kept_input
+from paddle_umsft.runs.large_run import check_given, fuse_and_write_large
 from paddle_umsft.runs.log import logging_to
 from paddle_umsft.runs.results import FILES, damage, result_sums
 from paddle_umsft.runs.shown import close_curves, open_curves, show_finished
+from paddle_umsft.runs.strip_plan import goes_by_strips
 from paddle_umsft.runs.trust import log_verdict, save_expected_error, weighed_by_truth, with_verdict
 from paddle_umsft.runs.writers.table import settled_format
 
@@ -156,6 +158,9 @@ def fuse_scene(
     case = make_case(entry, config)
     method = find_method(config.method)
     check_minimum_size(case.observation.shape, method.smallest)
+    by_strips = goes_by_strips(case.observation, config)
+    if by_strips:
+        check_given(case)
     with logging_to(folder, debug) as log:
         keep_configuration(folder, config)
         keep_input(folder, seen)
@@ -163,7 +168,17 @@ def fuse_scene(
             log.warning("finished before, but %s: made again", damaged)
         for line in case_lines(case, config):
             log.info("%s", line)
-        metrics = _fuse_and_write(case, config, folder, log, quiet)
+        if by_strips:
+            made = fuse_and_write_large(case.observation, config, folder, seen, log)
+            if made is None:
+                return SceneOutcome(
+                    name=entry.name,
+                    metrics=read_metrics(folder),
+                    skipped=True,
+                )
+            metrics = made
+        else:
+            metrics = _fuse_and_write(case, config, folder, log, quiet)
         for line in result_table(metrics):
             log.info("%s", line)
         log.info("results    %s", folder)

@@ -29,7 +29,8 @@ def cube() -> np.ndarray:
 def test_info_names_bands_with_their_reasons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image = cube()
     image[:, :, 2] = 7
-    image[:, :, 5] = np.random.RandomState(1).normal(500, 200, (H, W))
+    for band in (5, 6):
+        image[:, :, band] = np.random.RandomState(band).normal(500, 200, (H, W))
     image[:, :, 8] = np.nan
     image[3, 4] = np.nan
     good = np.ones(NM.size)
@@ -42,10 +43,10 @@ def test_info_names_bands_with_their_reasons(tmp_path: Path, capsys: pytest.Capt
     assert "left out band 9 (counted from 1): no data in any pixel" in shown
     assert "left out band 3 (counted from 1): dead, one number in all pixels" in shown
     # The wavelengths descend: bands are counted as in the file all the same.
-    assert "band 6 (counted from 1): mostly noise" in lines["drowned"]
+    assert "bands 6...7 (counted from 1): mostly noise" in lines["drowned"]
     # The setting that is named helps.
-    assert "data.bad_bands=[5]" in lines["drowned"]
-    assert main(["info", str(tmp_path / "x.npz"), "--set", "data.bad_bands=[5]"]) == 0
+    assert "data.bad_bands=[[5,7]]" in lines["drowned"]
+    assert main(["info", str(tmp_path / "x.npz"), "--set", "data.bad_bands=[[5,7]]"]) == 0
     assert "drowned" not in capsys.readouterr().out
 
 

@@ -63,6 +63,24 @@ def test_a_name_that_is_none(name: str) -> None:
         load_config(name)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data.crop=[0,", "0,", "64,", "64]", "seed=5"],
+        ["seed=5", "data.crop=[0,", "0,64,", "64]"],
+        ["data.crop=[0, 0, 64, 64]", "seed=5"],
+    ],
+)
+def test_a_list_that_a_shell_took_apart(words: list[str]) -> None:
+    config = load_config(overrides=words)
+    assert (config.data.crop, config.seed) == ([0, 0, 64, 64], 5)
+
+
+def test_a_list_that_never_ends() -> None:
+    with pytest.raises(ConfigError, match=r"data\.crop: value is not YAML, got '\[0, 0'"):
+        load_config(overrides=["data.crop=[0,", "0", "seed=5"])
+
+
 def test_overrides_are_yaml() -> None:
     config = load_config(
         overrides=["data.crop=[0, 8, 128, 136]", "observe.psf={type: box, size: 4}", "solver.rate.lr=1e-3", "seed=5"]
@@ -113,7 +131,8 @@ def test_digest_is_of_what_decides_the_numbers() -> None:
     assert load_config(overrides=["seed=9"]).digest() != base.digest()
     for elsewhere in ("runtime.device=cpu", "runtime.threads=1", "evaluate.interval=7", "evaluate.images=1"):
         assert load_config(overrides=[elsewhere]).digest() == base.digest()
-    for other in ("evaluate.convention=dian", "runtime.dtype=float64", "warm_up.srf.lr=0.5", "observe.known_srf=true"):
+    numbers = ("runtime.dtype=float64", "runtime.precision=bf16", "warm_up.srf.lr=0.5")
+    for other in ("evaluate.convention=dian", "observe.known_srf=true", *numbers):
         assert load_config(overrides=[other]).digest() != base.digest()
 
 

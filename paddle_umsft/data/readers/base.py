@@ -125,7 +125,11 @@ def guarded(
     except UmsftError:
         raise
     except Exception as error:  # readers raise anything from KeyError to zlib.error on damaged files
-        first_line = f"{type(error).__name__}: {error}".split("\n")[0]
+        # What went wrong first: "see previous exception" tells nothing.
+        reason: BaseException = error
+        while reason.__cause__ is not None:
+            reason = reason.__cause__
+        first_line = f"{type(reason).__name__}: {reason}".split("\n")[0]
         article = "a"
         if kind[0] in "aeiouAEIOU":
             article = "an"

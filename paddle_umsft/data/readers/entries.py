@@ -9,6 +9,9 @@ import numpy as np
 
 from paddle_umsft.data.facts import FileFacts
 
+# Rows, columns, bands.
+IMAGE_AXES = 3
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -34,7 +37,12 @@ class Entry:
 
     @property
     def axes(self) -> int:
-        """Number of axes, where a MATLAB row, column or single number counts as a vector, not as a table."""
+        """Number of axes, where a MATLAB row, column or single number counts as a vector, not as a table.
+
+        Axes of one number are none where there are more than an image has: a batch of one, a single time.
+        """
         if len(self.shape) == 2 and min(self.shape) == 1:
             return 1
+        if len(self.shape) > IMAGE_AXES:
+            return len([length for length in self.shape if length != 1])
         return len(self.shape)

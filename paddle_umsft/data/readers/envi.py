@@ -317,6 +317,7 @@ def _load(
     upright = layout.upright(stored)
     if window is not None:
         rows, columns = within(window, (layout.lines, layout.samples), data)
-        upright = upright[rows, columns]
+        # A copy: what stays mapped cannot be written to, nor its file replaced on some systems.
+        upright = np.array(upright[rows, columns])
     # In one block, bands last, in the machine's own byte order.
     return np.ascontiguousarray(upright, dtype=layout.dtype.newbyteorder("="))

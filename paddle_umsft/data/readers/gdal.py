@@ -124,6 +124,9 @@ def _all_of(
         items,
         file.name,
     )
+    gcps, _ = source.gcps
+    if gcps and source.transform.is_identity:
+        notes += (f"{file.name}: ground control points are not used; gdalwarp makes a grid of them",)
     if len(numbers) < source.count:
         notes += (f"{file.name}: its alpha channel is a mask, no band",)
     scale = np.asarray(source.scales, float)[places]

@@ -24,7 +24,7 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 # netCDF 3 and before.
 CLASSIC_MAGIC = b"CDF"
 # Attributes that name the number which means "no data".
-FILL_ATTRIBUTES = ("_FillValue", "missing_value", "NoData_value", "nodata")
+FILL_ATTRIBUTES = ("_FillValue", "missing_value", "NoData_value", "nodata", "Data_Ignore_Value")
 
 
 def read_hdf5(file: Path, request: Request) -> RawArray:

@@ -11,7 +11,7 @@ import numpy as np
 from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.ground import Georeference
 from paddle_umsft.data.readers.base import guarded
-from paddle_umsft.data.readers.entries import Entry
+from paddle_umsft.data.readers.entries import IMAGE_AXES, Entry
 
 # What a list of band centres is called beside a cube.
 WAVELENGTH_KEYS = ("wavelengths_nm", "wavelength_nm", "wavelengths", "wavelength")
@@ -37,8 +37,6 @@ EPSG_KEY = "epsg"
 WKT_KEY = "crs_wkt"
 NO_DATA_KEYS = ("no_data", "nodata")
 UNITS_KEY = "units"
-# An image has at least so many axes: a list beside it is told from its rows.
-IMAGE_AXES = 3
 
 
 def known_beside(

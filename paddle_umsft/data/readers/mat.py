@@ -13,9 +13,8 @@ from typing import Any, Callable
 import numpy as np
 
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
-from paddle_umsft.data.readers.entries import Entry
+from paddle_umsft.data.readers.entries import IMAGE_AXES, Entry
 from paddle_umsft.data.readers.hdf5 import HDF5_MAGIC, hdf5_entries, hdf5_loader, hdf5_part_loader
-from paddle_umsft.data.readers.lists_beside import IMAGE_AXES
 from paddle_umsft.data.readers.mat5 import Variable, is_level5, list_variables
 from paddle_umsft.data.readers.named import read_named
 from paddle_umsft.data.readers.room import check_room

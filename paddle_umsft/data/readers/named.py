@@ -11,8 +11,8 @@ import numpy as np
 from paddle_umsft.data.axis_names import axis_roles
 from paddle_umsft.data.layout import UNCLEAR, guess_layout, guess_note
 from paddle_umsft.data.readers.base import RawArray, Request, Window, guarded
-from paddle_umsft.data.readers.entries import Entry
-from paddle_umsft.data.readers.lists_beside import IMAGE_AXES, WAVELENGTH_KEYS, known_beside
+from paddle_umsft.data.readers.entries import IMAGE_AXES, Entry
+from paddle_umsft.data.readers.lists_beside import WAVELENGTH_KEYS, known_beside
 from paddle_umsft.data.readers.windows import as_part, within
 from paddle_umsft.errors import DataError
 
@@ -42,7 +42,10 @@ def read_named(
             entries,
             request,
         )
-    elif key not in entries:
+    # HDF5's paths may begin with a slash.
+    elif key.lstrip("/") in entries:
+        key = key.lstrip("/")
+    else:
         raise DataError(
             f"no key {key!r}",
             where=file,

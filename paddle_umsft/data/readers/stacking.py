@@ -119,7 +119,29 @@ def stack_files(
             file,
         )
 
-    return stack_bands(files, names, read_repeated)
+    found = stack_bands(files, names, read_repeated)
+    return _masked_by_size(found, sizes)
+
+
+def _masked_by_size(found: RawArray, sizes: Sequence[tuple[int, int]]) -> RawArray:
+    """Mask where all bands of one pixel size hold the no-data value 0: their files were cut alike, and end there.
+
+    In a single band 0 may be dark ground; and the bands of the other size may well go on.
+
+    Args:
+        found: The stack.
+        sizes: Rows and columns of each band's file.
+    """
+    if found.facts.no_data != 0:
+        return found
+    held = np.ones(found.values.shape[:2], bool)
+    if found.mask is not None:
+        held = found.mask
+    for size in set(sizes):
+        bands = [band for band, other in enumerate(sizes) if other == size]
+        empty = (found.values[:, :, bands] == 0).all(axis=2)
+        held = held & ~empty
+    return replace(found, mask=held)
 
 
 def _size_of(found: RawArray) -> tuple[int, int]:

@@ -14,6 +14,7 @@ import tifffile
 from odd_files import BANDS, COLUMNS, NM, ROWS, TRANSFORM, WIDTHS, Odd, braces, check, check_part, envi, geotiff, image
 
 from paddle_umsft.config.data import DataConfig
+from paddle_umsft.data.listing import list_scenes
 from paddle_umsft.data.reading import ImagePair, read_pair, read_scene
 from paddle_umsft.errors import DataError
 
@@ -112,6 +113,21 @@ def extra_alpha(folder: Path) -> Path:
     return folder / "x.tif"
 
 
+def batch(folder: Path) -> Path:
+    with h5py.File(folder / "x.h5", "w") as file:
+        file["cube"] = image()[None, :, :, :, None]
+        file["wavelength"] = NM
+    return folder / "x.h5"
+
+
+def control_points(folder: Path) -> Path:
+    points = [rasterio.control.GroundControlPoint(row, 0, 5e5, 5.8e6 - 10 * row) for row in (0, 8, 16)]
+    size = {"height": ROWS, "width": COLUMNS, "count": BANDS, "dtype": "int16"}
+    with rasterio.open(folder / "x.tif", "w", driver="GTiff", crs="EPSG:32633", gcps=points, **size) as target:
+        target.write(np.moveaxis(image(), -1, 0))
+    return folder / "x.tif"
+
+
 def longer(folder: Path) -> Path:
     path = envi()(folder)
     with path.with_suffix(".img").open("ab") as stream:
@@ -137,6 +153,10 @@ FILES = [
     ),
     Odd("a cube in a struct", struct, wavelengths=NM, facts={"fwhm_nm": WIDTHS}),
     Odd("strings and dates beside the cube", strings_and_dates, wavelengths=NM),
+    Odd("a batch of one", npy(image()[None]), note="axes of length 1"),
+    Odd("a batch of one in HDF5", batch, wavelengths=NM, note="axes of length 1"),
+    Odd("a path with a slash", labelled, wavelengths=NM, settings={"key": "/radiance"}),
+    Odd("ground control points", control_points, note="gdalwarp"),
     Odd("columns first", npy(np.asfortranarray(image()))),
     Odd("highest byte first", npy(image().astype(">i2"))),
     Odd("ImageJ's channels", imagej, image(np.uint16)),
@@ -164,7 +184,7 @@ FILES = [
 @pytest.mark.parametrize("odd", FILES, ids=lambda odd: odd.name)
 def test_odd_files(odd: Odd, tmp_path: Path) -> None:
     path = odd.write(tmp_path)
-    check(odd, read_scene(DataConfig(path=str(path), normalise="none")))
+    check(odd, read_scene(DataConfig(path=str(path), normalise="none", **odd.settings)))
     check_part(odd, path)
 
 
@@ -191,6 +211,15 @@ def test_what_is_no_image(tmp_path: Path, name: str, write: Callable[[Path], Non
     with pytest.raises(DataError, match=fact) as caught:
         read_scene(DataConfig(path=str(tmp_path / name)))
     assert "damaged" not in str(caught.value)
+
+
+def test_a_mosaic_without_its_parts(tmp_path: Path) -> None:
+    """What is missing is named: the mosaic itself is sound."""
+    source = '<SimpleSource><SourceFilename relativeToVRT="1">gone.tif</SourceFilename></SimpleSource>'
+    band = f'<VRTRasterBand dataType="Int16" band="1">{source}</VRTRasterBand>'
+    (tmp_path / "x.vrt").write_text(f'<VRTDataset rasterXSize="8" rasterYSize="6">{band}</VRTDataset>')
+    with pytest.raises(DataError, match=r"gone\.tif"):
+        read_scene(DataConfig(path=str(tmp_path / "x.vrt")))
 
 
 def test_a_spectral_library_is_no_image(tmp_path: Path) -> None:
@@ -238,6 +267,30 @@ def test_bands_of_two_pixel_sizes_as_one_msi(tmp_path: Path) -> None:
     assert found.msi_facts is not None
     assert found.msi_facts.ground.transform == (10, 0, 500000, 0, -10, 5800000)
     assert any("B11.tif: each pixel repeated 2 x 2" in note for note in found.meta["notes"])
+
+
+def test_where_bands_of_one_size_end(tmp_path: Path) -> None:
+    """No data is 0: in the two fine bands the last row, in the coarse one the first column; a dark pixel is none."""
+    fine, coarse = HIGH[:, :, :2].copy(), HIGH[::2, ::2, 2:].copy()
+    fine[-1] = 0
+    fine[5, 6, 0] = 0
+    coarse[:, 0] = 0
+    files = [band_file(tmp_path / f"B{band}.tif", fine[:, :, band : band + 1], 10.0) for band in (0, 1)]
+    files.append(band_file(tmp_path / "B11.tif", coarse, 20.0))
+    for file in files:
+        with rasterio.open(file, "r+") as target:
+            target.nodata = 0
+    found = pair(tmp_path, files)
+    rows, columns = np.mgrid[: HIGH.shape[0], : HIGH.shape[1]]
+    assert found.mask_msi is not None
+    np.testing.assert_array_equal(found.mask_msi, (rows < HIGH.shape[0] - 1) & (columns > 1))
+
+
+def test_a_pattern_is_called_by_its_folder(tmp_path: Path) -> None:
+    for band in (0, 1, 2):
+        band_file(tmp_path / f"B{band}.tif", LOW[:, :, band : band + 1], 40.0)
+    settings = DataConfig(lr_hsi=str(tmp_path / "B*.tif"), hr_msi=band_file(tmp_path / "high.tif", HIGH, 10.0))
+    assert list_scenes(settings)[0].name == tmp_path.name
 
 
 def test_a_band_of_another_place_is_refused(tmp_path: Path) -> None:
@@ -310,3 +363,25 @@ def test_colour_profiles(tmp_path: Path, name: str, made: str, label: str) -> No
     told = [note for note in notes if "colour profile" in note]
     assert len(told) == bool(label)
     assert all(label in note for note in told)
+
+
+def test_bands_in_files_of_their_own(tmp_path: Path) -> None:
+    low = np.random.RandomState(9).randint(1, 6000, (9, 12, 9))
+    np.save(tmp_path / "low.npy", low)
+    folder = tmp_path / "msi"
+    folder.mkdir()
+    bands = [np.random.RandomState(seed).randint(1, 6000, (18, 24)).astype(np.uint16) for seed in range(3)]
+    for number, band in zip((2, 3, 10), bands):
+        tifffile.imwrite(folder / f"band_{number}.tif", band)
+    listed = [str(folder / f"band_{number}.tif") for number in (2, 3, 10)]
+    for named in (str(folder), str(folder / "band_*.tif"), listed):
+        settings = DataConfig(lr_hsi=str(tmp_path / "low.npy"), hr_msi=named, normalise="none")
+        assert len(list_scenes(settings)) == 1
+        images = read_pair(settings)
+        np.testing.assert_array_equal(images.hr_msi, np.stack(bands, axis=2))
+        assert any("band_2.tif, band_3.tif, band_10.tif" in note for note in images.meta["notes"])
+    tifffile.imwrite(folder / "band_11.tif", bands[0][:4])
+    with pytest.raises(DataError, match=r"band_11\.tif.*as band_2\.tif"):
+        read_pair(DataConfig(lr_hsi=str(tmp_path / "low.npy"), hr_msi=str(folder)))
+    with pytest.raises(DataError, match="no image there"):
+        read_pair(DataConfig(lr_hsi=str(tmp_path / "low.npy"), hr_msi=str(tmp_path / "x*.tif")))
