@@ -14,7 +14,7 @@ from typing import Any
 
 from paddle_umsft.machine.environment import import_paddle, prepare_environment
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.2.0"
 
 prepare_environment()
 
@@ -22,6 +22,7 @@ _EXPORTS = {
     "read_scene": "paddle_umsft.api",
     "read_pair": "paddle_umsft.api",
     "simulate": "paddle_umsft.api",
+    "find_scenes": "paddle_umsft.data.archives",
     "fuse": "paddle_umsft.api",
     "evaluate": "paddle_umsft.metrics",
     "run": "paddle_umsft.runs.run",

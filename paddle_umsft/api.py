@@ -36,6 +36,8 @@ from paddle_umsft.data.validity import usual_fill
 from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.methods.table import METHODS, find_method, run_method
 
+# What `fuse` takes where nothing is said: that of fast.yml, a good picture in seconds.
+DEFAULT_METHOD = "subspace"
 # A file or folder, or several files of one band each.
 Named = Union[str, Path, Sequence[Union[str, Path]]]
 
@@ -57,7 +59,8 @@ def read_scene(source: Union[str, Path, Config], **data: Any) -> Scene:
         (32, 48, 31)
     """
     if isinstance(source, Config):
-        settings = source.data.model_copy(update=data)
+        content = {**source.data.model_dump(exclude_unset=True), **data}
+        settings = make_config({"data": content}, where="read_scene").data
     else:
         settings = make_config({"data": {"path": str(source), **data}}, where="read_scene").data
     return reading.read_scene(settings)
@@ -79,18 +82,24 @@ def read_pair(lr_hsi: Named, hr_msi: Named, *, observe: Optional[Mapping[str, An
         ConfigError: A key or value that the sections do not know.
         DataError: Missing, unreadable or unusable data, or sizes that do not agree.
     """
-    named = {"lr_hsi": _as_text(lr_hsi), "hr_msi": _as_text(hr_msi)}
+    named = {"lr_hsi": _as_text(lr_hsi, "lr_hsi"), "hr_msi": _as_text(hr_msi, "hr_msi")}
     content = {"data": {**named, **data}, "observe": dict(observe or {})}
     config = make_config(content, where="read_pair")
     images = reading.read_pair(config.data)
     return pair_from_files(images, config.observe)
 
 
-def _as_text(named: Named) -> Union[str, list[str]]:
-    """Return the names of files as a configuration has them."""
+def _as_text(named: Named, where: str) -> Union[str, list[str]]:
+    """Return the names of files as a configuration has them.
+
+    Raises:
+        ConfigError: They are no names.
+    """
     if isinstance(named, (str, Path)):
         return str(named)
-    return [str(name) for name in named]
+    if isinstance(named, Sequence) and all(isinstance(name, (str, Path)) for name in named):
+        return [str(name) for name in named]
+    raise ConfigError("no name of a file", where=where, expected="a path or a list of them", got=repr(named)[:60])
 
 
 def simulate(scene: Scene, config: Optional[Config] = None, *, seed: int = 1, **observe: Any) -> Case:
@@ -158,7 +167,8 @@ def fuse(
         mask_hsi: (h, w), True where the LR-HSI holds data; what lies under False may be anything, NaN too, and
             reaches no other pixel. None: all of it is data.
         mask_msi: (H, W), the same for the HR-MSI.
-        config: A `Config`, or the name of a configuration file; None: the published settings.
+        config: A `Config`, or the name of a configuration file; None: method `subspace`, as `fast.yml` has it. The
+            published network by name: `published.yml`, or `method="umsft"`.
         overrides: `key.sub=value` on top of a named configuration.
         method: Instead of the configuration's.
         weights: File of weights that a trained method starts from: a published checkpoint or a `model.pdparams`.
@@ -328,12 +338,14 @@ def _settings(
     if isinstance(config, Config):
         if overrides:
             raise ConfigError("overrides go with a configuration's name", where="overrides", hint="change the Config")
-        return load_config(None, chosen).model_copy(
-            update={**dict(config), **{key: value for key, value in instead.items() if value is not None}}
-        )
+        checked = load_config(None, chosen)
+        changed = {key: getattr(checked, key) for key, value in instead.items() if value is not None}
+        return config.model_copy(update=changed)
     if config is not None and not isinstance(config, (str, Path)):
         expected, got = "a Config or the name of one", repr(config)[:60]
         raise ConfigError("configuration", where="config", expected=expected, got=got)
+    if config is None:
+        overrides = [f"method={DEFAULT_METHOD}", *overrides]
     return load_config(config, [*overrides, *chosen])
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 # Likeness from which on a name is worth suggesting.
 SIMILAR_NAME = 0.5
+# Letters of what is no name that a message shows.
+SHOWN_NAME = 80
 
 
 class UmsftError(Exception):
@@ -80,7 +82,7 @@ class ConversionError(DataError):
 
 def unknown_name(
     what: str,
-    name: str,
+    name: Any,
     known: Iterable[str],
     *,
     where: str,
@@ -89,13 +91,13 @@ def unknown_name(
 
     Args:
         what: What it should be a name of, such as `method`.
-        name: What the user wrote.
+        name: What the user wrote, which may be no text at all.
         known: All names of the table.
         where: The setting or option that it stands in.
     """
     names = list(known)
     listed = ", ".join(names)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=SIMILAR_NAME)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=SIMILAR_NAME)
     hint = None
     if near:
         hint = f"did you mean {near[0]}?"
@@ -103,6 +105,6 @@ def unknown_name(
         f"unknown {what}",
         where=where,
         expected=f"one of {listed}",
-        got=repr(name),
+        got=repr(name)[:SHOWN_NAME],
         hint=hint,
     )

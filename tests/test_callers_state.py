@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import subprocess
 import sys
 import threading
+import warnings
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,9 @@ from paddle_umsft.errors import ConfigError, DataError, UmsftError
 # Of images of noise and two steps nothing good can come, which `fuse` says; here it is about all else.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 SMALL = ["warm_up.iterations=1", "solver.iterations=2", "network.width=4", "network.skip=2"]
+SMALL_UHNTC = [
+    *["uhntc.warm_up.iterations=1", "uhntc.warm_up.joint_iterations=1", "uhntc.warm_up.rank=3", "uhntc.iterations=1"],
+]
 RNG = np.random.RandomState(0)
 LR_HSI, HR_MSI = RNG.rand(16, 17, 4).astype(np.float32), RNG.rand(128, 136, 2).astype(np.float32)
 
@@ -76,7 +81,7 @@ def test_static_mode_is_refused() -> None:
     paddle.enable_static()
     try:
         with pytest.raises(ConfigError, match="static mode"):
-            fuse(LR_HSI, HR_MSI, overrides=SMALL)
+            fuse(LR_HSI, HR_MSI, method="umsft", overrides=SMALL)
     finally:
         paddle.disable_static()
 
@@ -104,6 +109,20 @@ def test_odd_cameras_are_one_line() -> None:
         fuse(LR_HSI, HR_MSI, method="gsa", srf=np.full((2, 4), 1e300))
 
 
+@pytest.mark.parametrize("method", ["gsa", "sfim", "cnmf", "subspace"])
+@pytest.mark.parametrize("brightness", [1.0, 1e4])
+def test_an_object_that_moved_between_the_images_overflows_nothing(method: str, brightness: float) -> None:
+    """All warnings but verdicts are errors here: the sums of squares of what does not fit must hold it."""
+    seen, sharp = np.full((64, 72, 4), 0.3), np.full((64, 72, 4), 0.3)
+    seen += 0.1 * np.random.RandomState(1).rand(8, 9, 4).repeat(8, 0).repeat(8, 1)
+    sharp[:] = seen
+    seen[8:24, 8:24] = brightness * np.linspace(1, 0.2, 4)
+    sharp[40:56, 32:48] = brightness * np.linspace(1, 0.2, 4)
+    low = seen.reshape(8, 8, 9, 8, 4).mean(axis=(1, 3)).astype(np.float32)
+    high = (sharp @ np.array([[0.7, 0.3, 0, 0], [0, 0, 0.4, 0.6]]).T).astype(np.float32)
+    assert np.isfinite(fuse(low, high, method=method).fused).all()
+
+
 @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "PADDLE_TRAINER_ID"])
 def test_variables_that_end_a_process_are_one_line(name: str) -> None:
     value = {"PADDLE_TRAINER_ID": "x"}.get(name, "999999")
@@ -114,3 +133,43 @@ def test_variables_that_end_a_process_are_one_line(name: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert name in done.stdout
     assert done.stdout.count("\n") == 1
+
+
+# Every method, small: what children of a process that has fused already, and four threads of it, come to.
+QUICK = {"gsa": [], "subspace": [], "cnmf": [], "ensemble": [], "umsft": SMALL, "uhntc": SMALL_UHNTC}
+
+
+def fused_with(method: str) -> tuple[bytes, tuple[str, ...]]:
+    result = fuse(LR_HSI, HR_MSI, method=method, overrides=QUICK[method])
+    return result.fused.tobytes(), result.notes
+
+
+def put_fused(queue: Any, method: str) -> None:
+    warnings.simplefilter("ignore")
+    queue.put(fused_with(method))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("method", QUICK)
+def test_threads_and_children_give_the_same_bits_or_say_that_they_cannot(method: str) -> None:
+    expected, _ = fused_with(method)
+    found: list[bytes] = []
+    threads = [threading.Thread(target=lambda: found.append(fused_with(method)[0])) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [bits == expected for bits in found] == [True] * 4
+    for kind in ("fork", "spawn"):
+        context = multiprocessing.get_context(kind)
+        queue = context.Queue()
+        children = [context.Process(target=put_fused, args=(queue, method)) for _ in range(2)]
+        for child in children:
+            child.start()
+        answers = [queue.get(timeout=120) for _ in children]
+        for child in children:
+            child.join(30)
+        for bits, notes in answers:
+            said = any("in a forked process" in note for note in notes)
+            assert bits == expected or (kind == "fork" and said), kind

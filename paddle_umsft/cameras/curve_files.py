@@ -1,6 +1,7 @@
 """Tables of spectral responses as makers and agencies publish them, read into curves over wavelength.
 
-Two kinds: one line per wavelength with a column per band, and one line per band with its centre and width (FWHM).
+Two kinds: one line per wavelength with a column per band, and one line per band with its centre and width (FWHM), or
+with the wavelengths between which it lies.
 Separated by commas, semicolons, tabs or blanks, with or without quotes, header words or comments; in nanometres or
 micrometres, rising or falling; as shares or in per cent.
 """
@@ -18,6 +19,7 @@ from paddle_umsft.cameras.curves import Curves, gaussian_curves
 from paddle_umsft.cameras.text_tables import QUOTES, SHAPE_HINT, WAVELENGTH_NAME, TextTable, read_cells
 from paddle_umsft.config.data import SHORTEST_NM
 from paddle_umsft.data.checks import check_finite
+from paddle_umsft.data.readers.seeming import check_is_data
 from paddle_umsft.data.wavelengths import NM_PER_MICROMETRE
 from paddle_umsft.errors import DataError
 
@@ -25,6 +27,11 @@ SUFFIXES = (".csv", ".txt", ".tsv", ".dat")
 MICROMETRE_NAME = re.compile(r"[uµμ]m\b|micro", re.IGNORECASE)
 CENTRE_NAME = re.compile(r"cent(er|re|ral)|wave|lambda|peak", re.IGNORECASE)
 WIDTH_NAME = re.compile(r"fwhm|width|full.?width", re.IGNORECASE)
+# Ends of a band: words of their own, not parts of "luminance" or "maximum response".
+LOWER_NAME = re.compile(r"(?:^|[\W_])(?:min|lower|from|start)(?:$|[\W_])", re.IGNORECASE)
+UPPER_NAME = re.compile(r"(?:^|[\W_])(?:max|upper|to|end)(?:$|[\W_])", re.IGNORECASE)
+# A unit behind a band's name: "red (%)", "B4 [-]".
+UNIT_OF_NAME = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\s*$")
 # Measured curves go a little below zero where nothing is seen; more is no response.
 BELOW_ZERO = 0.02
 # From here on a rising column of numbers can be nothing but nanometres: responses go to 1, or to 100 per cent.
@@ -71,6 +78,8 @@ def read_curves(file: Path, where: str) -> Union[Curves, np.ndarray]:
     Raises:
         DataError: No table of numbers, negative responses, or a wavelength twice.
     """
+    # A web page or a pointer holds no numbers either, but that is not what is wrong with it.
+    check_is_data(file)
     text = read_cells(file)
     if not text.rows:
         raise DataError("no numbers in it", where=where, hint=SHAPE_HINT)
@@ -82,7 +91,13 @@ def read_curves(file: Path, where: str) -> Union[Curves, np.ndarray]:
     centre = _first(names, CENTRE_NAME, but=width)
     if width is not None and centre is not None:
         return _from_bands(text, names, centre, width, where)
+    lower = _first(names, LOWER_NAME)
+    upper = _first(names, UPPER_NAME)
     column = _first(names, WAVELENGTH_NAME)
+    # A table over wavelength may have a band that is called "max".
+    is_over_wavelength = column is not None and column not in (lower, upper)
+    if lower is not None and upper is not None and not is_over_wavelength:
+        return _from_limits(text, names, lower, upper, where)
     table = text.numbers(where)
     if column is None:
         return table
@@ -94,10 +109,18 @@ def read_curves(file: Path, where: str) -> Union[Curves, np.ndarray]:
     return make_curves(
         table[:, column],
         table[:, others].T,
-        tuple(names[place] for place in others),
+        _without_units([names[place] for place in others]),
         where,
         is_micrometres=is_micrometres,
     )
+
+
+def _without_units(names: list[str]) -> tuple[str, ...]:
+    """Return names of bands without the units behind them, as far as they stay different."""
+    plain = [UNIT_OF_NAME.sub("", name) for name in names]
+    if all(plain) and len(set(plain)) == len(plain):
+        return tuple(plain)
+    return tuple(names)
 
 
 def _first(
@@ -256,6 +279,55 @@ def _from_bands(
     """Return Gaussians from a table with a line per band."""
     centres = text.column(centre, where)
     widths = text.column(width, where)
+    # Widths may be in nm where centres are in micrometres, and the other way round.
+    if MICROMETRE_NAME.search(names[width]) or widths.max() < NARROWEST_NM:
+        widths = widths * NM_PER_MICROMETRE
+    if MICROMETRE_NAME.search(names[centre]) or centres.max() < SHORTEST_NM:
+        centres = centres * NM_PER_MICROMETRE
+    bands = _band_names(text, names, (centre, width))
+    return _gaussians(bands, centres, widths, where)
+
+
+def _from_limits(
+    text: TextTable,
+    names: list[str],
+    lower: int,
+    upper: int,
+    where: str,
+) -> Curves:
+    """Return Gaussians from a table of band limits: the centre half-way, their distance the width at half maximum."""
+    first = text.column(lower, where)
+    last = text.column(upper, where)
+    if MICROMETRE_NAME.search(names[lower]) or last.max() < SHORTEST_NM:
+        first = first * NM_PER_MICROMETRE
+        last = last * NM_PER_MICROMETRE
+    bands = _band_names(text, names, (lower, upper))
+    return _gaussians(bands, (first + last) / 2, last - first, where)
+
+
+def _band_names(
+    text: TextTable,
+    names: list[str],
+    taken: tuple[int, int],
+) -> tuple[str, ...]:
+    """Return the names of the bands, one a line: those of the first column that holds no numbers of theirs."""
+    for place in range(len(names)):
+        if place not in taken:
+            return tuple(row[place] for row in text.rows)
+    return tuple(f"band{number}" for number in range(1, len(text.rows) + 1))
+
+
+def _gaussians(
+    bands: tuple[str, ...],
+    centres: np.ndarray,
+    widths: np.ndarray,
+    where: str,
+) -> Curves:
+    """Return Gaussians of checked centres and widths in nm.
+
+    Raises:
+        DataError: One of them is not above zero.
+    """
     if min(centres.min(), widths.min()) <= 0:
         raise DataError(
             "centres and widths",
@@ -263,14 +335,4 @@ def _from_bands(
             expected="numbers above zero",
             hint=SHAPE_HINT,
         )
-    if MICROMETRE_NAME.search(names[centre]) or centres.max() < SHORTEST_NM:
-        centres = centres * NM_PER_MICROMETRE
-    if MICROMETRE_NAME.search(names[width]) or widths.max() < NARROWEST_NM:
-        widths = widths * NM_PER_MICROMETRE
-    bands = [f"band{number}" for number in range(1, len(text.rows) + 1)]
-    for place in range(len(names)):
-        # The first column that is neither is the bands' names.
-        if place not in (centre, width):
-            bands = [row[place] for row in text.rows]
-            break
-    return gaussian_curves(tuple(bands), centres, widths)
+    return gaussian_curves(bands, centres, widths)

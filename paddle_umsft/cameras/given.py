@@ -12,6 +12,7 @@ from paddle_umsft.cameras.observe import settings_facts
 from paddle_umsft.cameras.psf import build_psf
 from paddle_umsft.cameras.response import Srf
 from paddle_umsft.cameras.srf import build_srf, widths_of
+from paddle_umsft.cameras.told import with_told_camera
 from paddle_umsft.config.data import ObserveConfig
 from paddle_umsft.data.checks import check_counted, check_cube, check_grids, check_srf, check_supports
 from paddle_umsft.data.facts import FileFacts
@@ -112,6 +113,8 @@ def pair(
     srf = None
     known_srf = None
     if observe.known_srf:
+        observe, told = with_told_camera(observe, msi_facts)
+        notes += told
         made = build_srf(observe, bands, wavelengths_nm, band_order, widths_of(hsi_facts))
         hr_msi = _seen_bands(hr_msi, made, observe.srf)
         check_srf(made.values, bands, f"SRF {observe.srf}", msi_bands=hr_msi.shape[2])

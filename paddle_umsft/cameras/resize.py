@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import numpy as np
 from scipy import sparse
 
@@ -28,11 +30,14 @@ def _stretch(
     values: np.ndarray,
     scale: int,
     a: float,
+    lines: Optional[np.ndarray] = None,
 ) -> np.ndarray:
-    """Interpolate along the first axis: (n, ...) to (n * scale, ...)."""
+    """Interpolate along the first axis: (n, ...) to (n * scale, ...), or to some of these lines only."""
     length = values.shape[0]
+    if lines is None:
+        lines = np.arange(length * scale)
     # align_corners = False: pixel centres lie at (i + 1/2); the edge pixel is repeated outwards.
-    centres = np.arange(length * scale) + 0.5
+    centres = lines + 0.5
     position = centres / scale - 0.5
     left = np.floor(position)
     left = left.astype(int)
@@ -52,6 +57,8 @@ def bicubic_upsample(
     lr_hsi: np.ndarray,
     scale: int,
     a: float = PYTORCH_A,
+    *,
+    rows: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """Return the bicubic interpolation by a whole factor, as PyTorch's `interpolate` with align_corners false.
 
@@ -59,9 +66,10 @@ def bicubic_upsample(
         lr_hsi: (h, w, C).
         scale: Whole factor s.
         a: Parameter of the kernel.
+        rows: HR rows that are wanted; None: all.
 
     Returns:
-        (h * s, w * s, C) float32.
+        (h * s, w * s, C) float32; (rows, w * s, C) where only some are wanted.
 
     References:
         R. Keys, "Cubic convolution interpolation for digital image processing", IEEE TASSP 29(6), 1981.
@@ -69,8 +77,8 @@ def bicubic_upsample(
     image = np.asarray(lr_hsi)
     if image.dtype != np.float32:
         image = image.astype(np.float64)
-    for _ in (0, 1):
-        image = _stretch(image, scale, a)
+    for lines in (rows, None):
+        image = _stretch(image, scale, a, lines)
         # The second time the columns come first, and then the rows again.
         image = image.swapaxes(0, 1)
     return np.ascontiguousarray(image, dtype=np.float32)

@@ -18,9 +18,9 @@ from scipy import sparse
 
 # HR pixels of a chunk: fewer make small products, with more of them a chunk is seen by LR pixels far apart.
 CHUNK = 64
-# Shapes below this part of the strongest one are left out: an error of some 1e-4 of what is seen, as `NEGLIGIBLE` in
-# `spatial.py` has it.
-LEAST_SHAPE = 5e-4
+# Shapes below this part of the strongest one are left out. Windows of a picture find shapes of their own, and must see
+# what the whole does: 5e-4 would save no time that can be measured and set them apart by 1e-4.
+LEAST_SHAPE = 1e-6
 
 MakeRows = Callable[[np.ndarray], np.ndarray]
 

@@ -19,6 +19,9 @@ from paddle_umsft.cameras.row_by_row import MakeRows, RowByRow
 
 # LR rows of a dense block: fewer make small products, more hold more zeros.
 BLOCK = 8
+# Dense matrices hold a zero for every HR pixel of a line that an LR pixel does not see: along lines longer than this
+# they cost more than the pairs one by one, and their memory grows with the square of the length.
+LONGEST_DENSE = 1024
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,22 @@ class Pair:
 
     rows: sparse.csr_matrix
     columns: sparse.csr_matrix
+
+
+def _cut(
+    pairs: Sequence[Pair],
+    lr_rows: np.ndarray,
+    hr_rows: np.ndarray,
+) -> list[Pair]:
+    """The pairs between some LR rows and some HR rows; what they see of others is left out."""
+    made = []
+    for pair in pairs:
+        pair = Pair(
+            rows=pair.rows[lr_rows][:, hr_rows],
+            columns=pair.columns,
+        )
+        made.append(pair)
+    return made
 
 
 def _as_lines(image: np.ndarray) -> np.ndarray:
@@ -65,6 +84,10 @@ class SparsePairs:
         self.pairs = pairs
         self.h, self.height = pairs[0].rows.shape
         self.w, self.width = pairs[0].columns.shape
+
+    def cut(self, lr_rows: np.ndarray, hr_rows: np.ndarray) -> SparsePairs:
+        """The same between some rows only: indices of LR and of HR rows."""
+        return SparsePairs(_cut(self.pairs, lr_rows, hr_rows))
 
     def forward(self, hr: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (h, w, C)."""
@@ -156,6 +179,10 @@ class DensePairs:
         self.row_blocks = _blocks(row_maps)
         self.column_blocks = _blocks(column_maps)
 
+    def cut(self, lr_rows: np.ndarray, hr_rows: np.ndarray) -> DensePairs:
+        """The same between some rows only: indices of LR and of HR rows."""
+        return DensePairs(_cut(self.pairs, lr_rows, hr_rows))
+
     def forward(self, hr: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (h, w, C)."""
         bands = hr.shape[2]
@@ -212,6 +239,7 @@ Pairs = Union[SparsePairs, DensePairs]
 
 def as_pairs(made: list[Pair]) -> Pairs:
     """Return the kernels in the form that is faster for so many of them."""
-    if len(made) > 1:
+    longest = max(made[0].rows.shape[1], made[0].columns.shape[1])
+    if len(made) > 1 and longest <= LONGEST_DENSE:
         return DensePairs(made)
     return SparsePairs(made)

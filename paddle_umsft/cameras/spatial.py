@@ -158,6 +158,15 @@ class SpatialDegradation:
         """(h, w, C) interpolated to (h * s, w * s, C), each value in the middle of its LR pixel."""
         return bicubic_upsample(lr, self.scale)
 
+    def enlarge_rows(self, lr: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The same for some HR rows only: (h, w, C) to (rows, w * s, C)."""
+        return bicubic_upsample(lr, self.scale, rows=rows)
+
+    def pairs_for(self, shape: tuple[int, int]) -> Pairs:
+        """The separable kernels between all LR and all HR pixels of an (H, W) picture, for float32."""
+        height, width = shape
+        return self._pairs(height, width, np.dtype(np.float32))
+
     def forward(self, hr: np.ndarray) -> np.ndarray:
         """Degrade a cube.
 

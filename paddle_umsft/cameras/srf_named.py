@@ -1,4 +1,4 @@
-"""Cameras known by name: the Nikon D700, satellites' sensors, and a made-up one with uniform bands.
+"""Cameras known by name: the Nikon D700, satellites' sensors and spectrometers, and a made-up one with uniform bands.
 
 The Nikon D700 table is used as published, not normalised (rows sum to 1.09, 0.80 and 0.99: every CAVE paper of this
 family has it so); the others have rows that sum to 1.
@@ -64,6 +64,11 @@ SENSORS: dict[str, Sensor] = {
     "worldview2": Sensor(label="WorldView-2", table="worldview2.csv", default=_WORLDVIEW_DEFAULT),
     "worldview3": Sensor(label="WorldView-3", table="worldview3.csv", default=_WORLDVIEW_DEFAULT),
     "superdove": Sensor(label="SuperDove", table="superdove.csv"),
+    # Imaging spectrometers: all their bands, as one takes another's scene for its own.
+    "enmap": Sensor(label="EnMAP", table="enmap.csv"),
+    "prisma": Sensor(label="PRISMA", table="prisma.csv"),
+    "emit": Sensor(label="EMIT", table="emit.csv"),
+    "desis": Sensor(label="DESIS", table="desis.csv"),
     "ali": Sensor(label="ALI", table="ali.csv", default=_ALI_DEFAULT),
 }
 

@@ -16,7 +16,16 @@ COMMENT_SIGNS = "#%!/ "
 QUOTES = " \"'"
 # Tried in this order: a comma may be a decimal sign where semicolons or tabs separate.
 SEPARATORS = (";", "\t", ",")
-WAVELENGTH_NAME = re.compile(r"wave|^wl|_wl\b|sr_wl|lambda|λ|^nm$|^um$|^µm$|^μm$", re.IGNORECASE)
+# In the languages that tables at hand come in.
+WAVELENGTH_NAME = re.compile(
+    r"wave|^wl|_wl\b|sr_wl|lambda|λ|^nm$|^um$|^µm$|^μm$|wellenl|longueur|longitud|lunghezza|波长",
+    re.IGNORECASE,
+)
+# What stands in a cell where nothing was measured; a unit behind a number.
+NOTHING = ("", "-", "--", "nan", "na", "n/a", "null")
+UNIT_BEHIND = re.compile(r"\s*(%|nm|um|µm|μm)\s*$", re.IGNORECASE)
+# "Unicode text" of spreadsheets begins so.
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 SHAPE_HINT = "wanted: a header line and a wavelength in its first column, such as wavelength_nm,B2,B3"
 
 
@@ -59,10 +68,11 @@ class TextTable:
 
 
 def read_cells(file: Path) -> TextTable:
-    """Split a text file into cells; the header is the last line before the first one of numbers.
+    """Split a text file into cells; the header is the last line before the first one of numbers, or one that names a
+    wavelength: units may stand in a line below.
 
     Args:
-        file: Text in UTF-8, or in Latin-1.
+        file: Text in UTF-8 or UTF-16, or in Latin-1.
     """
     lines = _lines(file)
     plain = [line for line in lines if not line.startswith(COMMENTS)]
@@ -75,7 +85,7 @@ def read_cells(file: Path) -> TextTable:
     data = rows[start:]
     header = None
     if start > 0:
-        header = rows[start - 1]
+        header = _names_in(rows[:start])
     elif comments and data:
         # Some make the header a comment, the last of them.
         last = comments[-1].lstrip(COMMENT_SIGNS)
@@ -95,12 +105,30 @@ def _lines(file: Path) -> list[str]:
     """Return the lines of a file that are not empty."""
     # Spreadsheets put a byte-order mark in front; others write in their country's own encoding.
     content = file.read_bytes()
+    if content.startswith(UTF16_MARKS):
+        text = content.decode("utf-16", errors="replace")
+        return _not_empty(text)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")
+    return _not_empty(text)
+
+
+def _not_empty(text: str) -> list[str]:
+    """Return the lines of a text that are not empty."""
     stripped = [line.strip() for line in text.splitlines()]
     return [line for line in stripped if line]
+
+
+def _names_in(head: list[list[str]]) -> list[str]:
+    """Return the names of the columns out of the lines before the first one of numbers."""
+    for row in reversed(head):
+        # A title says "wavelength" too, in a single cell.
+        is_named = any(WAVELENGTH_NAME.search(cell) for cell in row)
+        if is_named and len(row) == len(head[-1]):
+            return row
+    return head[-1]
 
 
 def _padded(row: list[str], width: int) -> list[str]:
@@ -137,7 +165,7 @@ def _is_header(row: list[str]) -> bool:
 def _is_number(cell: str) -> bool:
     """Return whether a cell is a number, with a decimal point or comma, perhaps in per cent."""
     try:
-        float(cell.rstrip("% ").replace(",", "."))
+        float(UNIT_BEHIND.sub("", cell).replace(",", "."))
     except ValueError:
         return False
     return True
@@ -145,8 +173,8 @@ def _is_number(cell: str) -> bool:
 
 def _number(cell: str, separator: Optional[str], where: str) -> float:
     """Return a cell's number; an empty one says that nothing is seen there."""
-    stripped = cell.rstrip("% ")
-    if not stripped or stripped == "-":
+    stripped = UNIT_BEHIND.sub("", cell)
+    if stripped.strip().lower() in NOTHING:
         return 0.0
     if separator != ",":
         stripped = stripped.replace(",", ".")

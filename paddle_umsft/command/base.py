@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from paddle_umsft.errors import StoppedError, UmsftError
+from paddle_umsft.machine.paddle_build import INSTALL_HINT
 
 DONE = 0
+MISTAKE = UmsftError.exit_code
 BAD_USAGE = 2
 BAD_DATA = 3
 INTERRUPTED = StoppedError.exit_code
-INSTALL_HINT = "install first: pip install -r requirements-cpu.txt (or requirements.txt)"
 EXIT_CODES = (
-    "Exit codes: 0 done, 2 bad usage or configuration, 3 missing or bad data, 130 interrupted, 143 ended (SIGTERM)."
+    "Exit codes: 0 done, 1 a mistake of the program, 2 bad usage or configuration, 3 missing or bad data, "
+    "130 interrupted, 143 ended (SIGTERM)."
 )
 
 
@@ -94,7 +96,7 @@ def run_command(
 
 
 def guarded(command: Command, arguments: argparse.Namespace) -> int:
-    """Run a subcommand; whatever goes wrong on purpose becomes one line and its exit code.
+    """Run a subcommand; whatever goes wrong becomes one line and its exit code.
 
     Args:
         command: The subcommand.
@@ -105,7 +107,10 @@ def guarded(command: Command, arguments: argparse.Namespace) -> int:
         from paddle_umsft.machine.screen import screen_may_close
 
         screen_may_close()
-        return command.run(arguments)
+        from paddle_umsft.machine.failures import in_one_line
+
+        with in_one_line(command.name, way_out="free space or mend the path"):
+            return command.run(arguments)
     except (KeyboardInterrupt, StoppedError) as stop:
         print(f"interrupted; {arguments.interrupted}".removesuffix("; "), file=sys.stderr)
         # Of a batch system's end, 143.
@@ -118,11 +123,23 @@ def guarded(command: Command, arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         # One of ours that is missing is a mistake of ours.
         if error.name is None or error.name.startswith("paddle_umsft"):
-            raise
+            return _mistaken(error, arguments)
         if arguments.debug:
             traceback.print_exc()
         print(f"error: {error}; {INSTALL_HINT}", file=sys.stderr)
         return BAD_USAGE
+    except Exception as error:
+        return _mistaken(error, arguments)
+
+
+def _mistaken(error: Exception, arguments: argparse.Namespace) -> int:
+    """Say in one line that the program is at fault; `--debug` shows where."""
+    from paddle_umsft.machine.failures import as_own_error
+
+    if arguments.debug:
+        traceback.print_exc()
+    print(f"error: {as_own_error(error)}", file=sys.stderr)
+    return MISTAKE
 
 
 def _needs_arguments(parser: argparse.ArgumentParser) -> bool:

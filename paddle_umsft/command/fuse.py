@@ -126,7 +126,9 @@ def _fuse_one(
     from paddle_umsft.machine.failures import in_one_line
     from paddle_umsft.methods.table import run_method
     from paddle_umsft.runs.folder import made_by
+    from paddle_umsft.runs.large_run import fuse_to_file
     from paddle_umsft.runs.scene import case_lines, make_case
+    from paddle_umsft.runs.strip_plan import goes_by_strips
     from paddle_umsft.runs.writers.beside import write_beside
     from paddle_umsft.runs.writers.product import make_product
     from paddle_umsft.runs.writers.table import FORMATS, settled_format, write_product
@@ -138,6 +140,12 @@ def _fuse_one(
         case = make_case(entry, config)
         if not arguments.quiet:
             print("\n".join(case_lines(case, config)))
+        if goes_by_strips(case.observation, config):
+            settled, _ = settled_format(format, case.observation)
+            if target is None:
+                target = folder / f"{entry.name}{FORMATS[settled].suffix}"
+            fuse_to_file(entry, case.observation, config, target, settled, quiet=arguments.quiet)
+            return
         on_record = None
         if not arguments.quiet:
             on_record = _say_step

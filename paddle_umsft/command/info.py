@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Optional
 
 from paddle_umsft.command.base import DONE, Command
 from paddle_umsft.command.grounds import system_text
+from paddle_umsft.command.middle import with_middle
+from paddle_umsft.command.odd_bands import drowned_lines
 from paddle_umsft.errors import UmsftError
 
 if TYPE_CHECKING:
@@ -64,7 +66,8 @@ def _read(file: str, arguments: argparse.Namespace) -> Scene:
     overrides = [f"data.path={file}", "data.normalise=none", *arguments.set]
     if arguments.key is not None:
         overrides.append(f"data.key={arguments.key}")
-    return read_scene(load_config(None, overrides).data)
+    settings = load_config(None, overrides).data
+    return read_scene(with_middle(settings))
 
 
 def contents(path: Path) -> Iterator[str]:
@@ -140,6 +143,7 @@ def scene_lines(scene: Scene, *, every_band: bool = False) -> Iterator[str]:
     yield _wavelength_line(scene)
     if scene.facts is not None:
         yield from fact_lines(scene.facts)
+    yield from drowned_lines(scene)
     for note in scene.notes:
         yield f"note       {note}"
     if every_band:

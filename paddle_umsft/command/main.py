@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from paddle_umsft.command.base import BAD_USAGE, DONE, Command, run_command
+from paddle_umsft.command.camera import CAMERA
 from paddle_umsft.command.check import CHECK
 from paddle_umsft.command.convert import CONVERT
 from paddle_umsft.command.evaluate import EVALUATE
@@ -19,7 +20,7 @@ from paddle_umsft.errors import unknown_name
 PROGRAM = "umsft"
 # In the order of the work: what is there, does it fit, fuse it, judge it.
 COMMANDS: dict[str, Command] = {
-    command.name: command for command in (INFO, CHECK, FUSE, TRAIN, EVALUATE, SIMULATE, CONVERT)
+    command.name: command for command in (INFO, CHECK, FUSE, TRAIN, EVALUATE, SIMULATE, CONVERT, CAMERA)
 }
 
 

@@ -13,7 +13,7 @@ from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.cameras.spectral import SpectralDegradation
 from paddle_umsft.compare.found import FoundResult, find_all_results, group_names
 from paddle_umsft.compare.hints import check_upright, hints
-from paddle_umsft.compare.settings import Settings, changed_data
+from paddle_umsft.compare.settings import Settings, changed_data, option_for_layout
 from paddle_umsft.compare.truths import Truths
 from paddle_umsft.config.data import DataConfig
 from paddle_umsft.data.masks import judged_pixels
@@ -68,12 +68,17 @@ def read_result(found: FoundResult, settings: Settings) -> Scene:
         "normalise": settings.result_normalise,
         "layout": layout,
     }
+    name = str(found.file)  # serves the messages
     # Of bare numbers zeros and constant bands are the method's own, and count.
     if found.file.suffix.lower() in BARE_SUFFIXES:
-        changes["no_data"] = "none"
-        changes["bad_bands"] = "none"
-    data = changed_data(DataConfig(), changes, option_prefix="--result-")
-    return read_scene(data, str(found.file))  # the name serves the messages
+        bare = {**changes, "no_data": "none", "bad_bands": "none"}
+        with option_for_layout():
+            scene = read_scene(changed_data(DataConfig(), bare, option_prefix="--result-"), name)
+        # What names a number for "no data", in a header beside it or in an array of its own, is no bare one.
+        if scene.facts is None or scene.facts.no_data is None:
+            return scene
+    with option_for_layout():
+        return read_scene(changed_data(DataConfig(), changes, option_prefix="--result-"), name)
 
 
 def score(

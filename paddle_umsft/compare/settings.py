@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, Optional
 
 from pydantic import ValidationError
 
 from paddle_umsft.config.data import DataConfig
-from paddle_umsft.errors import ConfigError
+from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.metrics import CONVENTIONS
 
 # Normalisations that have a name; any other is the number to divide by.
 _NAMED_DIVISORS = ("max", "dtype", "none")
 _LONGEST_VALUE = 80  # letters of a wrong value that a message repeats
+# What an error says that others than this tool's users are to set.
+LAYOUT_SETTING = "data.layout="
 # How pydantic begins the message of a check of our own.
 _PYDANTIC_PREFIX = "Value error, "
+
+
+@contextmanager
+def option_for_layout() -> Iterator[None]:
+    """Name the option of this tool where an error names the setting that others are given by."""
+    try:
+        yield
+    except DataError as error:
+        if LAYOUT_SETTING not in str(error):
+            raise
+        raise DataError(str(error).replace(LAYOUT_SETTING, "--layout ")) from error
 
 
 @dataclass

@@ -9,7 +9,7 @@ import numpy as np
 from paddle_umsft.cameras.observe import crop_to_scale, crop_to_whole
 from paddle_umsft.cameras.psf import build_psf
 from paddle_umsft.compare.found import FoundResult
-from paddle_umsft.compare.settings import Settings, changed_data
+from paddle_umsft.compare.settings import Settings, changed_data, option_for_layout
 from paddle_umsft.config.data import DEFAULT_SCALE
 from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
@@ -17,7 +17,7 @@ from paddle_umsft.data.checks import next_whole
 from paddle_umsft.data.listing import SceneEntry, list_scenes
 from paddle_umsft.data.reading import read_scene
 from paddle_umsft.data.scene import Case, Observation
-from paddle_umsft.errors import ConfigError, DataError
+from paddle_umsft.errors import ConfigError, DataError, UmsftError
 from paddle_umsft.runs.scene import make_case
 
 _NAMES_SHOWN = 8  # of the scenes that there are, where the one asked for is not among them
@@ -100,10 +100,31 @@ class Truths:
         key = f"{observed} {entry.settings!r} {config.observe!r} {config.seed}"
         if self._kept_case is None or self._kept_key != key:
             self._check_scale_is_known(config, found)
-            case = make_case(entry, config) if observed else _truth_only(entry, config)
+            with option_for_layout():
+                case = self._observed(entry, config, found) if observed else _truth_only(entry, config)
             self._kept_case = case
             self._kept_key = key
         return self._kept_case
+
+    def _observed(self, entry: SceneEntry, config: Config, found: FoundResult) -> Case:
+        """Return a truth with its simulated observation.
+
+        Raises:
+            ConfigError: Nobody said which MSI is to be simulated, and the usual one does not see these bands.
+        """
+        try:
+            return make_case(entry, config)
+        except UmsftError as error:
+            settings = self.settings
+            said = [override for override in settings.overrides if override.startswith("observe.srf")]
+            if said or settings.config is not None or found.config is not None or "observe.srf" not in str(error):
+                raise
+            raise ConfigError(
+                "which MSI it was fused with is not known",
+                where="--without-truth",
+                got=str(error),
+                hint="-o observe.srf=NAME_OR_FILE says it, uniform that any will do; or name the run's folder",
+            ) from None
 
     def _observing_config(self, found: Optional[FoundResult]) -> Config:
         """Return the configuration of the observation: the one asked for, the run's own or the defaults.

@@ -65,6 +65,8 @@ class DataConfig(Section):
             are set aside, and both images show the same ground.
         bad_bands: "auto": bands that the file's own list (`bbl`) calls bad, or that are dead, are left out; "none": all
             are kept; or a list of bands (from 0) and half-open ranges [a, b) that are left out.
+        detector: Of two spectrometers that overlap (EnMAP, PRISMA) whose bands stay there: "both", sorted by
+            wavelength; "vnir", those of the one at shorter wavelengths; or "swir".
         no_data: "auto": pixels without data by the file's mask, its no-data value, NaN, or zeros along the edge are
             masked; "none": they are values like others; or the number that means "no data".
         mask_hsi: File (.npy, .npz, .mat, .tif, .png ...) of one number a pixel of the HSI, or of the scene that `path`
@@ -89,6 +91,7 @@ class DataConfig(Section):
     hr_normalise: Optional[Union[Literal["max", "dtype", "none"], float]] = None
     coordinates: Literal["auto", "none"] = "auto"
     bad_bands: Union[Literal["auto", "none"], list[Union[int, tuple[int, int]]]] = "auto"
+    detector: Literal["both", "vnir", "swir"] = "both"
     no_data: Union[Literal["auto", "none"], float] = "auto"
     mask_hsi: Optional[str] = None
     mask_msi: Optional[str] = None
@@ -98,6 +101,14 @@ class DataConfig(Section):
     def is_pair(self) -> bool:
         """Return whether a given pair is to be read instead of a scene."""
         return self.lr_hsi is not None
+
+    @property
+    def window(self) -> Optional[tuple[int, int, int, int]]:
+        """Return the crop as top, left, height and width, or None."""
+        if self.crop is None:
+            return None
+        top, left, height, width = self.crop
+        return top, left, height, width
 
     @field_validator("normalise", mode="before")
     @classmethod

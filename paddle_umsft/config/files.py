@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Union
 
-import yaml
-
+from paddle_umsft.config.yaml_text import parse_yaml
 from paddle_umsft.errors import ConfigError
 
 SUFFIX = ".yml"
@@ -20,14 +19,21 @@ SIMILAR_NAME = 0.4
 
 def config_folders() -> list[Path]:
     """Return where a bare name is looked up: here, ./configs, and the configs that came with the package."""
+    return [Path("."), Path("configs"), *shipped_folders()]
+
+
+def shipped_folders() -> list[Path]:
+    """Return where the presets may lie: in a checkout beside the package, in a wheel inside it."""
     package = Path(__file__).resolve().parent.parent
-    return [
-        Path("."),
-        Path("configs"),
-        # In a checkout the configs lie beside the package, in a wheel inside it.
-        package.parent / "configs",
-        package / "configs",
-    ]
+    return [package.parent / "configs", package / "configs"]
+
+
+def shipped_names() -> list[str]:
+    """Return the names of the presets, with their endings."""
+    names: set[str] = set()
+    for folder in shipped_folders():
+        names.update(found.name for found in folder.glob(f"*{SUFFIX}"))
+    return sorted(names)
 
 
 def find_config(name: Union[str, Path]) -> Path:
@@ -107,8 +113,8 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     """Read one file, bases unread."""
     try:
         text = path.read_text(encoding="utf-8")
-        content = yaml.safe_load(text)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        content, _ = parse_yaml(text)
+    except (OSError, ValueError) as error:
         raise ConfigError("cannot be read as YAML", where=path.name, got=str(error)) from None
     # An empty file says nothing against the defaults.
     if content is None:
@@ -124,7 +130,7 @@ def _read_mapping(path: Path) -> dict[str, Any]:
 
 
 def _base_path(path: Path, base: Any) -> Path:
-    """Return the file that a base names, beside the one that names it."""
+    """Return the file that a base names: beside the one that names it, or a preset of the package."""
     if not isinstance(base, str):
         raise ConfigError(
             BASE_KEY,
@@ -132,14 +138,22 @@ def _base_path(path: Path, base: Any) -> Path:
             expected="a file's name or a list of them",
             got=repr(base),
         )
-    found = path.parent / base
-    if not os.path.isfile(found):
-        raise ConfigError(
-            f"its {BASE_KEY} does not exist",
-            where=path.name,
-            got=base,
-        )
-    return found
+    beside = path.parent / base
+    if os.path.isfile(beside):
+        return beside
+    # A preset can be built upon from anywhere, and is not beside whoever does it.
+    if len(Path(base).parts) == 1:
+        for folder in shipped_folders():
+            shipped = folder / base
+            if os.path.isfile(shipped) and shipped.resolve() != path:
+                return shipped
+    presets = ", ".join(shipped_names())
+    raise ConfigError(
+        f"its {BASE_KEY} does not exist",
+        where=path.name,
+        expected=f"a file beside it, or one of {presets}",
+        got=base,
+    )
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

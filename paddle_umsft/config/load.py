@@ -10,7 +10,7 @@ from typing import Any, Optional, Union
 from pydantic import BaseModel, ValidationError
 
 from paddle_umsft.config.files import find_config, read_yaml
-from paddle_umsft.config.overrides import override_value, set_value, split_override
+from paddle_umsft.config.overrides import joined, override_value, set_value, split_override
 from paddle_umsft.config.run import Config, config_class
 from paddle_umsft.errors import ConfigError
 
@@ -50,7 +50,7 @@ def load_config(
         content = read_yaml(found)
         where = found.name
         name = found.stem
-    for override in listed_overrides(overrides):
+    for override in joined(listed_overrides(overrides)):
         _apply_override(content, override)
     config = make_config(content, where=where)
     # A run is called after its configuration where nothing else is said.

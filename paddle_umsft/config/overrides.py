@@ -4,13 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
+from paddle_umsft.config.yaml_text import parse_yaml
 from paddle_umsft.errors import ConfigError
 
 # What YAML reads as nothing at all.
 NULLS = ("", "~", "null", "Null", "NULL")
 QUOTES = ("'", '"')
+# Letters of a wrong value that a message shows.
+SHOWN_TEXT = 200
+
+
+def joined(words: list[str]) -> list[str]:
+    """Put together what a shell took apart: `data.crop=[0, 0, 64, 64]` without quotes comes as four words.
+
+    Args:
+        words: Overrides; one that opens more brackets than it closes goes on with the words that follow, as long as
+            these are no overrides themselves.
+    """
+    whole: list[str] = []
+    for word in words:
+        goes_on = bool(whole) and _is_open(whole[-1]) and "=" not in word
+        if goes_on:
+            whole[-1] = f"{whole[-1]} {word}"
+        else:
+            whole.append(word)
+    return whole
+
+
+def _is_open(override: str) -> bool:
+    """Return whether a value begins a list or a mapping that it does not end."""
+    _, _, value = override.partition("=")
+    if not value.startswith(("[", "{")):
+        return False
+    opened = value.count("[") + value.count("{")
+    closed = value.count("]") + value.count("}")
+    return opened > closed
 
 
 def split_override(override: str) -> tuple[list[str], str]:
@@ -54,14 +82,11 @@ def override_value(
     if is_text and not is_null and not stripped.startswith(QUOTES):
         return stripped
     try:
-        node = yaml.compose(text, yaml.SafeLoader)
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError("value is not YAML", where=f"-o {key}", got=repr(text)) from None
+        value, end = parse_yaml(text)
+    except ValueError:
+        got = repr(text[:SHOWN_TEXT])
+        raise ConfigError("value is not YAML", where=f"-o {key}", got=got) from None
     # What YAML has not read of the text can only be a comment.
-    end = 0
-    if node is not None:
-        end = node.end_mark.index
     rest = text[end:].strip()
     if rest:
         raise ConfigError(

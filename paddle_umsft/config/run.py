@@ -50,6 +50,8 @@ class OutputConfig(Section):
             the HSI's own units, on the MSI's ground; "auto": tif for a given pair with coordinates, else npy.
         checkpoint_every: Iterations between checkpoints; 0: none but the one at an interrupt.
         keep: How many checkpoints stay.
+        log_every: Iterations of a trained method between lines on where it is; one a minute comes at least; 0: none.
+        live: Whether a notebook shows curves and picture while a trained method runs, at `evaluate.images`.
         visualdl: Whether a VisualDL log is written.
         figures: Whether pictures and report.html are written.
         clip: Whether values of the result below zero are set to zero; else they are data, and their share is told.
@@ -61,6 +63,8 @@ class OutputConfig(Section):
     format: Literal["auto", "npy", "mat", "tif", "envi", "nc"] = "auto"
     checkpoint_every: int = Field(default=100, ge=0)
     keep: int = Field(default=2, ge=1)
+    log_every: int = Field(default=50, ge=0)
+    live: bool = False
     visualdl: bool = True
     figures: bool = True
     clip: bool = False
@@ -118,7 +122,7 @@ class Config(Section):
         aside: dict[str, Any] = {
             "output": outside,
             "evaluate": {"interval", "images"},
-            "runtime": {"device", "threads"},
+            "runtime": {"device", "threads", "memory"},
             "data": places,
         }
         # Compared leaf by leaf: a section with one changed key is not kept whole.

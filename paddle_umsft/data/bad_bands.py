@@ -8,6 +8,7 @@ from typing import Optional, Union
 
 import numpy as np
 
+from paddle_umsft.data.detectors import BOTH, find_overlap, left_out_by
 from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.errors import ConfigError, DataError
 
@@ -38,6 +39,8 @@ def keep_bands(
     where: str,
     *,
     is_spectral: bool,
+    detector: str = BOTH,
+    unplaced: Sequence[int] = (),
 ) -> KeptBands:
     """Find the bands that can be used.
 
@@ -49,12 +52,17 @@ def keep_bands(
         where: What the image is called in notes and messages.
         is_spectral: A hyperspectral image: bands that are one number everywhere are left out too. Of few bands each
             has its place in an SRF, and only those without any data are.
+        detector: Of two spectrometers that overlap, whose bands stay there: "vnir", "swir" or "both".
+        unplaced: Bands without a wavelength in a file that has one for the others: nobody knows what they show.
 
     Raises:
         ConfigError: A listed band is not in the file.
         DataError: No band would stay.
     """
-    if setting == "none":
+    overlap = None
+    if is_spectral:
+        overlap = find_overlap(facts.bands.wavelengths_nm)
+    if setting == "none" and not unplaced and (overlap is None or detector == BOTH):
         return KeptBands(places=None)
     count = values.shape[2]
     good = np.ones(count, bool)
@@ -68,6 +76,16 @@ def keep_bands(
         good[fresh] = False
         notes.append(f"{where}: left out {named_bands(fresh)}: {reason}")
 
+    leave_out(unplaced, "no wavelength in its file's list")
+    if overlap is not None and detector == BOTH:
+        notes.append(
+            f"{where}: {overlap.span}: the bands of both are kept, sorted by wavelength; data.detector=vnir or swir "
+            "keeps those of one"
+        )
+    elif overlap is not None:
+        leave_out(left_out_by(overlap, detector), f"{overlap.span}, data.detector={detector}")
+    if setting == "none":
+        return _kept(good, notes)
     if isinstance(setting, str):
         if facts.bands.good is not None:
             leave_out(np.flatnonzero(~facts.bands.good), "bad bands by the file's own list (bbl)")
@@ -84,8 +102,6 @@ def keep_bands(
             ),
             "dead, one number in all pixels",
         )
-    if good.all():
-        return KeptBands(places=None)
     if not good.any():
         # An image of one number is another matter, and has a message of its own.
         if facts.bands.good is None and isinstance(setting, str):
@@ -96,7 +112,14 @@ def keep_bands(
             got="; ".join(notes),
             hint="data.bad_bands=none keeps all of them",
         )
-    places = tuple(int(band) for band in np.flatnonzero(good))
+    return _kept(good, notes)
+
+
+def _kept(good: np.ndarray, notes: list[str]) -> KeptBands:
+    """Return the bands that are good, with what was said of the others."""
+    places: Optional[tuple[int, ...]] = None
+    if not good.all():
+        places = tuple(int(band) for band in np.flatnonzero(good))
     return KeptBands(places=places, notes=tuple(notes))
 
 

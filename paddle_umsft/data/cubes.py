@@ -8,18 +8,19 @@ from typing import Optional
 import numpy as np
 
 from paddle_umsft.config.data import DataConfig
-from paddle_umsft.data.bad_bands import keep_bands
 from paddle_umsft.data.checks import check_axes, check_numeric
 from paddle_umsft.data.facts import BandFacts, FileFacts
-from paddle_umsft.data.layout import sort_bands, to_hwc, wavelengths_for
-from paddle_umsft.data.readers.base import RawArray
-from paddle_umsft.data.validity import valid_pixels
+from paddle_umsft.data.layout import guess_note, to_hwc
+from paddle_umsft.data.readers.base import RawArray, Request, Window
+from paddle_umsft.data.readers.windows import within
 from paddle_umsft.data.wavelengths import in_nm
 
-# Top, left, height, width.
-Window = tuple[int, int, int, int]
+# Rows, columns, bands.
+IMAGE_AXES = 3
 # data.wavelengths_nm may be [first, last]: from three numbers on it counts the bands.
 ENDS_OF_A_RANGE = 2
+# Wavelengths as near to each other as this differ by rounding.
+SAME_NM = 1.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Cube:
         mask: (H, W) bool, True where a pixel holds data; None: everywhere.
         band_order: Of each band its place in the file, where bands were sorted or left out; None: they were not.
         is_photograph: A camera's picture: zeros along its edge are black, and data.
+        window: The reader read this part alone; None: all of the image.
+        size: Rows and columns of the whole image, where a part was read.
     """
 
     values: np.ndarray
@@ -45,6 +48,16 @@ class Cube:
     mask: Optional[np.ndarray] = None
     band_order: Optional[tuple[int, ...]] = None
     is_photograph: bool = False
+    window: Optional[Window] = None
+    size: Optional[tuple[int, int]] = None
+
+    @property
+    def whole_size(self) -> tuple[int, int]:
+        """Return rows and columns of the whole image, also where a part was read."""
+        if self.size is not None:
+            return self.size
+        height, width = self.values.shape[:2]
+        return height, width
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,33 @@ class Role:
     layout: str
     axes: tuple[int, ...]
     is_spectral: bool
+
+    def request(
+        self,
+        key: Optional[str],
+        layout: str,
+        settings: DataConfig,
+    ) -> Request:
+        """Return what a reader is asked.
+
+        Args:
+            key: Name of the array, or None.
+            layout: "hwc", "chw" or "auto".
+            settings: Section `data`: its wavelengths.
+        """
+        return Request(
+            key=key,
+            axes=self.axes,
+            option=self.option,
+            layout=layout,
+            bands=_configured_bands(settings, self),
+        )
+
+
+SCENE = Role(option="data.key", layout="data.layout", axes=(3,), is_spectral=True)
+LR_HSI = Role(option="data.lr_key", layout="data.lr_layout", axes=(3,), is_spectral=True)
+# A panchromatic image has two axes.
+HR_MSI = Role(option="data.hr_key", layout="data.hr_layout", axes=(3, 2), is_spectral=False)
 
 
 def upright(
@@ -89,6 +129,10 @@ def upright(
         where = f"{file_name} key {found.key}"
         source = f"{file_name}:{found.key}"
     values = check_numeric(found.values, where)
+    notes = found.notes
+    if values.ndim > IMAGE_AXES and np.squeeze(values).ndim == IMAGE_AXES:
+        notes += (f"{where} {values.shape}: axes of length 1 are left out",)
+        values = np.squeeze(values)
     # A picture is rows, columns, bands by its kind, a panchromatic image gets its band axis here: nothing to infer.
     if found.is_upright:
         layout = "hwc"
@@ -108,13 +152,11 @@ def upright(
         is_stacked=found.is_stacked,
         key=role.layout,
     )  # (H, W, C)
-    notes = found.notes
-    # A guess is told: a cube on its side fuses without a word otherwise.
     if layout == "auto":
-        read_as = "bands, rows, columns"
+        guessed = "chw"
         if cube is values:
-            read_as = "rows, columns, bands"
-        notes += (f"{where} {values.shape}: read as {read_as} ({role.layout}: auto)",)
+            guessed = "hwc"
+        notes += (guess_note(where, values.shape, guessed, role.layout),)
     if key and not found.key:
         notes += (
             f"{file_name}: {role.option}={key} has no meaning, there is one array in the file and it has no name",
@@ -124,8 +166,9 @@ def upright(
         cube.shape[2],
         where,
     )
-    # Wavelengths that are configured go before those of the file.
+    # Wavelengths that are configured go before those of the file, and that is said.
     if role.is_spectral and settings.wavelengths_nm is not None:
+        notes += _overruled(bands.wavelengths_nm, settings.wavelengths_nm, where)
         bands = replace(bands, wavelengths_nm=None)
     elif role.is_spectral:
         notes += converted
@@ -147,6 +190,35 @@ def upright(
         ),
         mask=found.mask,
         is_photograph=found.is_photograph,
+        window=found.window,
+        size=found.size,
+    )
+
+
+def _overruled(
+    own: Optional[np.ndarray],
+    configured: list[float],
+    where: str,
+) -> tuple[str, ...]:
+    """Return a note where a file's own wavelengths are others than the configured ones.
+
+    Args:
+        own: (C,) nm, as the file says; None: it says nothing.
+        configured: [first, last], or one number per band.
+        where: The file.
+    """
+    if own is None or own.size == 0:
+        return ()
+    told = np.asarray(configured, dtype=np.float64)
+    known = own
+    if told.size == ENDS_OF_A_RANGE:
+        known = np.array([own.min(), own.max()])
+        told = np.sort(told)
+    if told.shape == known.shape and np.allclose(told, known, rtol=0, atol=SAME_NM):
+        return ()
+    return (
+        f"{where}: its own wavelengths, {own.min():g}...{own.max():g} nm, are overruled by "
+        f"data.wavelengths_nm, {told.min():g}...{told.max():g} nm",
     )
 
 
@@ -194,11 +266,21 @@ def _of_length(bands: BandFacts, count: int) -> BandFacts:
         bands,
         count=count,
         names=names,
-        fwhm_nm=kept(bands.fwhm_nm),
+        fwhm_nm=_real_widths(kept(bands.fwhm_nm)),
         good=kept(bands.good),
         scale=kept(bands.scale),
         offset=kept(bands.offset),
     )
+
+
+def _real_widths(widths: Optional[np.ndarray]) -> Optional[np.ndarray]:
+    """Return widths, not a number where a file has 0 or -1 because it knows none; None where it knows none at all."""
+    if widths is None:
+        return None
+    real = np.where(widths > 0, widths, np.nan)
+    if np.isnan(real).all():
+        return None
+    return real
 
 
 def known_bands(
@@ -209,9 +291,9 @@ def known_bands(
     """Return the number of bands that a list of wavelengths tells, configured or found; None without one."""
     if not role.is_spectral:
         return None
-    configured = settings.wavelengths_nm
-    if configured is not None and len(configured) > ENDS_OF_A_RANGE:
-        return len(configured)
+    configured = _configured_bands(settings, role)
+    if configured is not None:
+        return configured
     if found.wavelengths is not None:
         return len(found.wavelengths)
     if found.facts.bands.wavelengths_nm is not None:
@@ -219,140 +301,40 @@ def known_bands(
     return None
 
 
-def used_bands(
+def _configured_bands(settings: DataConfig, role: Role) -> Optional[int]:
+    """Return the number of bands that configured wavelengths tell; None where they do not."""
+    configured = settings.wavelengths_nm
+    if role.is_spectral and configured is not None and len(configured) > ENDS_OF_A_RANGE:
+        return len(configured)
+    return None
+
+
+def cut_to(
     cube: Cube,
-    settings: DataConfig,
-    name: str,
-    *,
-    is_spectral: bool,
+    window: Optional[Window],
+    where: str,
 ) -> Cube:
-    """Leave out bands that cannot be used, and put the others in ascending order of wavelength.
+    """Cut a cube with its mask and its place; as it came without a window, or where its reader has cut it already.
 
     Args:
-        cube: As in the file.
-        settings: Section `data`: `wavelengths_nm`, `bad_bands`.
-        name: What it is called in notes and messages.
-        is_spectral: It is the hyperspectral image.
+        cube: As it was read.
+        window: Top, left, height, width; None: nothing is cut.
+        where: What it is called in a message.
+
+    Raises:
+        DataError: The window reaches beyond the image.
     """
-    count = cube.values.shape[2]
-    wavelengths = None
-    if is_spectral:
-        wavelengths = wavelengths_for(
-            count,
-            settings.wavelengths_nm,
-            cube.wavelengths_nm,
-            name,
-        )
-    bands = replace(cube.facts.bands, count=count)
-    if wavelengths is not None:
-        bands = replace(bands, wavelengths_nm=wavelengths)
-    facts = replace(cube.facts, bands=bands)
-    # Bad bands are judged in the file's order, before anything is sorted.
-    kept = keep_bands(
-        cube.values,
-        facts,
-        settings.bad_bands,
-        name,
-        is_spectral=is_spectral,
-    )
-    values = cube.values
-    if kept.places is not None:
-        values = values[:, :, list(kept.places)]
-        if wavelengths is not None:
-            wavelengths = wavelengths[list(kept.places)]
-    sorted_bands = sort_bands(values, wavelengths)
-    places = kept.places or tuple(range(count))
-    order = sorted_bands.order
-    # Of each band its place in the file: what sorting says is among the bands that stayed.
-    if order is not None:
-        places = tuple(places[band] for band in order)
-    if kept.places is not None or order is not None:
-        facts = replace(facts, order=places)
-    return replace(
-        cube,
-        values=sorted_bands.cube,
-        wavelengths_nm=sorted_bands.wavelengths_nm,
-        notes=cube.notes + kept.notes + sorted_bands.notes,
-        facts=facts,
-        band_order=facts.order,
-    )
-
-
-def cut_to(cube: Cube, window: Optional[Window]) -> Cube:
-    """Cut a cube to (top, left, height, width), with its mask and its place; as it came without a window."""
-    if window is None:
+    if window is None or cube.window is not None:
         return cube
-    top, left, height, width = window
-    part = (slice(top, top + height), slice(left, left + width))
+    rows, columns = within(window, cube.whole_size, where)
     mask = cube.mask
     if mask is not None:
-        mask = mask[part]
-    rows, columns = cube.values.shape[:2]
-    note = (
-        f"{cube.source}: cut from {rows}x{columns} to {height}x{width} at row {top}, column {left}: "
-        "the ground that both images show"
-    )
+        mask = mask[rows, columns]
     return replace(
         cube,
-        values=cube.values[part],
+        values=cube.values[rows, columns],
         mask=mask,
-        facts=cube.facts.with_ground(cube.facts.ground.cut(top, left)),
-        notes=(*cube.notes, note),
+        facts=cube.facts.with_ground(cube.facts.ground.cut(rows.start, columns.start)),
+        window=window,
+        size=cube.whole_size,
     )
-
-
-def used_values(
-    cube: Cube,
-    settings: DataConfig,
-    name: str,
-) -> Cube:
-    """Find the pixels that hold data, and bring the numbers to one scale where each band has its own.
-
-    Args:
-        cube: With the bands that are used.
-        settings: Section `data`: `no_data`.
-        name: What it is called in notes and messages.
-    """
-    mask, notes = valid_pixels(
-        cube.values,
-        cube.facts,
-        cube.mask,
-        settings.no_data,
-        name,
-        looks_for_zeros=not cube.is_photograph,
-    )
-    # No data was looked for in the stored numbers: what it means is said of those.
-    values = cube.values
-    facts = cube.facts
-    scale, offset = _scaling(facts)
-    if scale is not None and offset is not None:
-        values = values * scale + offset
-        facts = replace(facts, is_scaled=True)
-        notes += (f"{name}: stored numbers times scale plus offset, as its file says",)
-    return replace(
-        cube,
-        values=values,
-        mask=mask,
-        facts=facts,
-        notes=cube.notes + notes,
-    )
-
-
-def _scaling(facts: FileFacts) -> tuple[Optional[np.ndarray], Optional[np.ndarray]]:
-    """Return (C,) scale and offset of the bands that are used, or None twice where stored numbers serve as well.
-
-    One factor for all bands changes nothing that a normalisation does not undo, and numbers stay those of the file.
-    """
-    bands = facts.bands
-    scale = bands.scale
-    offset = bands.offset
-    if scale is None:
-        scale = np.ones(bands.count)
-    if offset is None:
-        offset = np.zeros(bands.count)
-    if facts.order is not None:
-        scale = scale[list(facts.order)]
-        offset = offset[list(facts.order)]
-    if np.all(scale == scale[0]) and not offset.any():
-        return None, None
-    return scale, offset

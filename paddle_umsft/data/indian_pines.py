@@ -38,7 +38,7 @@ def read_indian_pines() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
         raise DataError(
             "this scene comes with the package tensorly",
             where="Indian Pines",
-            hint="pip install tensorly",
+            hint="pip install tensorly (the extra demo)",
         ) from error
     data = load_indian_pines()
     cube = np.asarray(data["tensor"])

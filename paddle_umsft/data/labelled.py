@@ -11,25 +11,10 @@ from typing import Any, Optional
 
 import numpy as np
 
+from paddle_umsft.data.axis_names import axis_roles
 from paddle_umsft.data.wavelengths import from_names, in_nm
 from paddle_umsft.errors import DataError
 
-# What axes are called by rioxarray, by readers of products, and by hand.
-ROW_NAMES = ("y", "row", "rows", "line", "lines", "lat", "latitude", "northing", "along_track", "downtrack")
-COLUMN_NAMES = (
-    "x",
-    "column",
-    "columns",
-    "col",
-    "cols",
-    "sample",
-    "samples",
-    "lon",
-    "longitude",
-    "easting",
-    "crosstrack",
-)
-BAND_NAMES = ("band", "bands", "wavelength", "wavelengths", "channel", "channels", "wl", "bnd", "spectral", "lambda")
 WAVELENGTH_NAMES = ("wavelength", "wavelengths", "wavelength_nm", "wavelengths_nm", "center_wavelength", "wl", "lambda")
 
 
@@ -87,24 +72,8 @@ def read_labelled(array: Any, where: str) -> Labelled:
 def _axes(array: Any, where: str) -> tuple[str, str, str]:
     """Return the names of rows, columns and bands."""
     names = [str(name) for name in array.dims]
-    found = []
-    for known in (ROW_NAMES, COLUMN_NAMES, BAND_NAMES):
-        match = [name for name in names if name.lower() in known]
-        # Two axes of one kind tell as little as none.
-        only = ""
-        if len(match) == 1:
-            only = match[0]
-        found.append(only)
-    rows, columns, bands = found
-    told = [name for name in found if name]
-    # One axis that is left over is the one that is missing.
-    if len(names) == 3 and len(told) == 2:
-        rest = next(name for name in names if name not in told)
-        rows, columns, bands = (name or rest for name in found)
-        told.append(rest)
-    is_image = len(names) in (2, 3)
-    is_told = len(told) == len(names)
-    if not (is_image and is_told and rows and columns):
+    told = axis_roles(names)
+    if told is None:
         wanted = ("y", "x", "band")
         renamed = [f"{name!r}: {new!r}" for name, new in zip(names, wanted)]
         example = ", ".join(renamed)
@@ -115,7 +84,7 @@ def _axes(array: Any, where: str) -> tuple[str, str, str]:
             got=", ".join(names),
             hint=f"name them: {where}.rename({{{example}}})",
         )
-    return rows, columns, bands
+    return told
 
 
 def _wavelengths(array: Any, bands: str, where: str) -> Optional[np.ndarray]:

@@ -87,6 +87,26 @@ def guess_layout(shape: tuple[int, ...], wavelengths: Optional[int]) -> str:
     return UNCLEAR
 
 
+def guess_note(
+    where: str,
+    shape: tuple[int, ...],
+    layout: str,
+    key: str,
+) -> str:
+    """Return how axes were guessed: a cube on its side fuses without a word otherwise.
+
+    Args:
+        where: What the array is called.
+        shape: As stored.
+        layout: "hwc" or "chw", as it was read.
+        key: Config key that decides instead.
+    """
+    read_as = "rows, columns, bands"
+    if layout == "chw":
+        read_as = "bands, rows, columns"
+    return f"{where} {shape}: read as {read_as} ({key}: auto)"
+
+
 @dataclass(frozen=True)
 class OpenAxes:
     """The axes of one image of a pair, as far as they are known.
@@ -210,6 +230,8 @@ def wavelengths_for(
     configured: Optional[list[float]],
     found: Optional[np.ndarray],
     where: str,
+    *,
+    unplaced: tuple[int, ...] = (),
 ) -> Optional[np.ndarray]:
     """Return (C,) band centres in nm: the configured ones, else those found in the file, else None.
 
@@ -218,6 +240,7 @@ def wavelengths_for(
         configured: [first, last] or one number per band.
         found: Wavelengths from the file, in nm.
         where: What the cube is called in a message.
+        unplaced: Bands for which the file has none: not a number is returned for these.
 
     Raises:
         DataError: Neither two numbers nor one per band; or not positive and finite; or two bands share one.
@@ -234,7 +257,11 @@ def wavelengths_for(
             got=f"{len(found)} in the file",
             hint="set data.wavelengths_nm",
         )
-    return check_wavelengths(found, bands, f"{where}: wavelengths in the file")
+    placed = np.ones(bands, bool)
+    placed[list(unplaced)] = False
+    nm = np.full(bands, np.nan)
+    nm[placed] = check_wavelengths(found[placed], int(placed.sum()), f"{where}: wavelengths in the file")
+    return nm
 
 
 def _configured(

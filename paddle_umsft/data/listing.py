@@ -11,7 +11,8 @@ from paddle_umsft.config.data import BUILT_IN, DEMO_PATH, DataConfig
 from paddle_umsft.data.natural import natural
 from paddle_umsft.data.pairing import pairs_in
 from paddle_umsft.data.readers.base import require_file
-from paddle_umsft.data.readers.many import require_image
+from paddle_umsft.data.readers.envi_header import describes_array
+from paddle_umsft.data.readers.many import PATTERN_LETTERS, require_image
 from paddle_umsft.data.readers.table import folder_format, folder_labels, product_format, scene_suffixes
 from paddle_umsft.errors import ConfigError, DataError
 
@@ -102,7 +103,11 @@ def pair_name(settings: DataConfig) -> str:
     first = settings.lr_hsi
     if isinstance(first, list):
         first = first[0]
-    return clean_name(Path(str(first)).stem)
+    path = Path(str(first))
+    # A pattern is no name: the folder of the bands has one.
+    if any(letter in path.name for letter in PATTERN_LETTERS) and not path.exists():
+        return clean_name(path.resolve().parent.name)
+    return clean_name(path.stem)
 
 
 def clean_name(name: str) -> str:
@@ -135,25 +140,13 @@ def _built_in(settings: DataConfig, path: str) -> SceneEntry:
 
 def _in_folder(settings: DataConfig, folder: Path) -> list[SceneEntry]:
     """Return the scenes of a folder of many."""
-    items = sorted(folder.iterdir(), key=lambda item: natural(item.name))
-    # (path, short name) of everything that is a scene.
-    found = []
-    for item in items:
-        if item.name.startswith("."):
-            continue
-        short = _short_name(item)
-        if short is not None:
-            found.append((item, clean_name(short)))
+    found = _scenes_in(folder)
     if not found:
-        got = "none of these"
-        if not items:
-            got = "an empty folder"
-        raise DataError(
-            "no scene in the folder",
-            where=folder,
-            expected=f"{', '.join(folder_labels())} or files of kind {', '.join(scene_suffixes())}",
-            got=got,
-        )
+        below = [item for item in sorted(folder.rglob("*")) if item.is_dir() and _scenes_in(item)]
+        # A data set that was unpacked into a folder of its own.
+        if len(below) == 1:
+            return _in_folder(settings, below[0])
+        raise _no_scene(folder, below)
     shorts = [short for _, short in found]
     entries = []
     taken: set[str] = set()
@@ -166,6 +159,46 @@ def _in_folder(settings: DataConfig, folder: Path) -> list[SceneEntry]:
         only = settings.model_copy(update={"path": str(item)})
         entries.append(SceneEntry(name=name, settings=only))
     return entries
+
+
+def _scenes_in(folder: Path) -> list[tuple[Path, str]]:
+    """Return (path, short name) of everything in a folder that is a scene."""
+    found = []
+    for item in sorted(folder.iterdir(), key=lambda item: natural(item.name)):
+        # What systems and archives hide is none, "__MACOSX" for instance.
+        if item.name.startswith((".", "__")):
+            continue
+        short = _short_name(item)
+        if short is not None:
+            found.append((item, clean_name(short)))
+    return found
+
+
+def _no_scene(folder: Path, below: list[Path]) -> DataError:
+    """Return the error for a folder without scenes, with what is in it instead.
+
+    Args:
+        folder: The folder.
+        below: Its subfolders that have some.
+    """
+    packed = [item.name for item in sorted(folder.rglob("*.zip"))]
+    hint = None
+    got = "none of these"
+    if below:
+        got = "subfolders with scenes: " + ", ".join(str(item.relative_to(folder)) for item in below)
+        hint = "name one of them"
+    elif packed:
+        got = f"packed: {', '.join(packed)}"
+        hint = "unpack it first; on AI Studio, python tools/aistudio.py does"
+    elif not any(folder.iterdir()):
+        got = "an empty folder"
+    return DataError(
+        "no scene in the folder",
+        where=folder,
+        expected=f"{', '.join(folder_labels())} or files of kind {', '.join(scene_suffixes())}",
+        got=got,
+        hint=hint,
+    )
 
 
 def _free_name(name: str, taken: set[str]) -> str:
@@ -182,7 +215,7 @@ def _free_name(name: str, taken: set[str]) -> str:
 def _short_name(item: Path) -> Optional[str]:
     """Return a scene's short name; None for what is no scene."""
     if not item.is_dir():
-        if item.suffix.lower() in scene_suffixes():
+        if item.suffix.lower() in scene_suffixes() and not describes_array(item):
             return item.stem
         return None
     return _folder_name(item)

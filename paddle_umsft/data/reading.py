@@ -9,24 +9,28 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from paddle_umsft.config.data import DEMO_PATH, INDIAN_PINES_PATH, DataConfig
+from paddle_umsft.data.both import read_both
 from paddle_umsft.data.checks import check_cube, to_float32
-from paddle_umsft.data.cubes import Cube, Role, Window, cut_to, known_bands, upright, used_bands, used_values
+from paddle_umsft.data.cubes import SCENE, Cube, cut_to, upright
 from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.indian_pines import read_indian_pines
-from paddle_umsft.data.layout import OpenAxes, divisor_of, pair_layouts
+from paddle_umsft.data.layout import divisor_of
 from paddle_umsft.data.listing import list_scenes, pair_name
 from paddle_umsft.data.masks import check_mask, filled
-from paddle_umsft.data.placing import common_windows, grid_of_files
-from paddle_umsft.data.readers.base import Request
+from paddle_umsft.data.placing import grid_of_files
+from paddle_umsft.data.readers.base import Request, Window
 from paddle_umsft.data.readers.many import image_name, read_image
 from paddle_umsft.data.readers.table import read_array
 from paddle_umsft.data.scene import Scene
 from paddle_umsft.data.synthetic import dead_leaves_scene
+from paddle_umsft.data.used import used_bands, used_values
 from paddle_umsft.errors import ConfigError, DataError
 
 # Of a folder of scenes taken for one, a message names this many.
 SHOWN_SCENES = 8
+# Values that are divided at a time: 64 MB of float64.
+DIVIDED_AT_ONCE = 2**23
 
 
 @dataclass(frozen=True)
@@ -58,10 +62,6 @@ class ImagePair:
     grid: Optional[HsiGrid] = None
 
 
-_SCENE = Role(option="data.key", layout="data.layout", axes=(3,), is_spectral=True)
-_LR_HSI = Role(option="data.lr_key", layout="data.lr_layout", axes=(3,), is_spectral=True)
-# A panchromatic image has two axes.
-_HR_MSI = Role(option="data.hr_key", layout="data.hr_layout", axes=(3, 2), is_spectral=False)
 # A picture of a mask may have three bands that say the same.
 _MASK_AXES = (2, 3)
 
@@ -103,19 +103,21 @@ def read_scene(settings: DataConfig, name: Optional[str] = None) -> Scene:
     name = name or only.name
     settings = only.settings
     raw = _read_source(settings)
-    in_order = used_bands(raw, settings, name, is_spectral=True)
-    given = _read_mask(settings.mask_hsi, in_order.values, "data.mask_hsi")
+    given = _read_mask(settings.mask_hsi, raw.whole_size, "data.mask_hsi")
     # Cut before anything is computed: a crop of a whole scene is to cost no more than itself.
-    cropped, crop_notes = _cropped(in_order, settings.crop, name)
-    if given is not None:
-        given = _crop(given, settings.crop, name)[0]
-    used = used_values(cropped, settings, name)
+    window = settings.window
+    cropped = cut_to(raw, window, name)
+    given = _cut_mask(given, window)
+    in_order = used_bands(cropped, settings, name, is_spectral=True)
+    used = used_values(in_order, settings, name)
     mask = _both_masks(used.mask, given)
     if mask is not None:
         check_mask(mask, used.values.shape, f"{name}: what holds data")
     whole = _without_masked(used.values, mask, name)
     cube, divisor = _normalise(whole, settings.normalise, name)
-    notes = used.notes + crop_notes
+    notes = used.notes
+    if window is not None:
+        notes += (_crop_note(window, raw.whole_size),)
     below = int((cube < 0).sum())
     if below > 0:
         notes += (f"{below} values below zero are kept",)
@@ -159,18 +161,13 @@ def read_pair(settings: DataConfig) -> ImagePair:
             hint="crop the files beforehand",
         )
     name = pair_name(settings)
-    low, high = _read_both(settings)
+    low, high = read_both(settings)
+    given_hsi = _read_mask(settings.mask_hsi, low.whole_size, "data.mask_hsi")
+    given_msi = _read_mask(settings.mask_msi, high.whole_size, "data.mask_msi")
+    given_hsi = _cut_mask(given_hsi, low.window)
+    given_msi = _cut_mask(given_msi, high.window)
     low = used_bands(low, settings, f"{name}: LR-HSI", is_spectral=True)
     high = used_bands(high, settings, f"{name}: HR-MSI", is_spectral=False)
-    given_hsi = _read_mask(settings.mask_hsi, low.values, "data.mask_hsi")
-    given_msi = _read_mask(settings.mask_msi, high.values, "data.mask_msi")
-    # A tile of a satellite is a hundred times the ground of most HSIs: cut before anything is computed.
-    if settings.coordinates == "auto":
-        windows = common_windows(low.facts, high.facts, low.values.shape, high.values.shape)
-        low = cut_to(low, windows.of_hsi)
-        high = cut_to(high, windows.of_msi)
-        given_hsi = _cut_mask(given_hsi, windows.of_hsi)
-        given_msi = _cut_mask(given_msi, windows.of_msi)
     low = used_values(low, settings, f"{name}: LR-HSI")
     high = used_values(high, settings, f"{name}: HR-MSI")
     mask_hsi = _both_masks(low.mask, given_hsi)
@@ -241,14 +238,14 @@ def _cut_mask(
 
 def _read_mask(
     path: Optional[str],
-    image: np.ndarray,
+    size: tuple[int, int],
     option: str,
 ) -> Optional[np.ndarray]:
     """Read the mask of an image.
 
     Args:
         path: Its file; None: there is none.
-        image: (H, W, C) whose mask it is.
+        size: Rows and columns of the image whose mask it is, as they are in its file.
         option: Config key of the file, named in a message.
 
     Returns:
@@ -257,7 +254,7 @@ def _read_mask(
     if path is None:
         return None
     found = read_array(path, Request(axes=_MASK_AXES, option=option))
-    return check_mask(found.values, image.shape, f"{option} ({Path(path).name})")
+    return check_mask(found.values, size, f"{option} ({Path(path).name})")
 
 
 def _without_masked(
@@ -290,82 +287,23 @@ def _read_source(settings: DataConfig) -> Cube:
             source=path,
             notes=notes,
         )
-    found = read_image(path, Request(key=settings.key, axes=_SCENE.axes, option=_SCENE.option))
+    request = SCENE.request(settings.key, settings.layout, settings)
+    found = read_image(path, replace(request, window=settings.window))
     return upright(
         found,
         Path(path).name,
         settings,
-        _SCENE,
+        SCENE,
         layout=settings.layout,
         key=settings.key,
     )
 
 
-def _read_both(settings: DataConfig) -> tuple[Cube, Cube]:
-    """Read the two images of a pair as they are in their files, upright."""
-    low = read_image(settings.lr_hsi, Request(key=settings.lr_key, axes=_LR_HSI.axes, option=_LR_HSI.option))
-    high = read_image(settings.hr_msi, Request(key=settings.hr_key, axes=_HR_MSI.axes, option=_HR_MSI.option))
-    lr_layout, hr_layout, notes = pair_layouts(
-        OpenAxes.of(low, settings.lr_layout or settings.layout, known_bands(low, settings, _LR_HSI)),
-        OpenAxes.of(high, settings.hr_layout or settings.layout, None),
-    )
-    low_cube = upright(
-        low,
-        image_name(settings.lr_hsi),
-        settings,
-        _LR_HSI,
-        layout=lr_layout,
-        key=settings.lr_key,
-    )
-    high_cube = upright(
-        high,
-        image_name(settings.hr_msi),
-        settings,
-        _HR_MSI,
-        layout=hr_layout,
-        key=settings.hr_key,
-    )
-    return replace(low_cube, notes=low_cube.notes + notes), high_cube
-
-
-def _cropped(
-    cube: Cube,
-    crop: Optional[list[int]],
-    where: str,
-) -> tuple[Cube, tuple[str, ...]]:
-    """Cut a cube with its mask and its place, and say so in a note."""
-    if crop is None:
-        return cube, ()
-    values, notes = _crop(cube.values, crop, where)
-    mask = cube.mask
-    if mask is not None:
-        mask = _crop(mask, crop, where)[0]
-    top, left = crop[:2]
-    facts = cube.facts.with_ground(cube.facts.ground.cut(top, left))
-    return replace(cube, values=values, mask=mask, facts=facts), notes
-
-
-def _crop(
-    cube: np.ndarray,
-    crop: Optional[list[int]],
-    where: str,
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Cut [top, left, height, width] out of a cube, and say so in a note."""
-    if crop is None:
-        return cube, ()
-    top, left, height, width = crop
-    bottom = top + height
-    right = left + width
-    rows, columns = cube.shape[:2]
-    if bottom > rows or right > columns:
-        raise DataError(
-            "data.crop",
-            where=where,
-            expected=f"[top, left, height, width] within {rows}x{columns}",
-            got=crop,
-        )
-    note = f"cropped to rows {top}...{bottom - 1}, columns {left}...{right - 1} of {rows}x{columns}"
-    return cube[top:bottom, left:right], (note,)
+def _crop_note(window: Window, size: tuple[int, int]) -> str:
+    """Return what a crop left of an image."""
+    top, left, height, width = window
+    rows, columns = size
+    return f"cropped to rows {top}...{top + height - 1}, columns {left}...{left + width - 1} of {rows}x{columns}"
 
 
 def _normalise(
@@ -376,6 +314,17 @@ def _normalise(
     """Check and divide: (H, W, C) float32 in one block of memory, and the divisor."""
     check_cube(cube, where)
     divisor = divisor_of(cube, normalise, where)
-    # Divided in float64: a 16-bit integer has no exact quotient in float32, and is to be rounded once only.
-    divided = cube.astype(np.float64) / divisor
-    return to_float32(divided, where), divisor
+    if cube.size <= DIVIDED_AT_ONCE:
+        return to_float32(_divided(cube, divisor), where), divisor
+    # A large scene a few rows at a time: it is never there in float64.
+    single = np.empty(cube.shape, dtype=np.float32)
+    step = max(1, DIVIDED_AT_ONCE * len(cube) // cube.size)
+    with np.errstate(over="ignore", under="ignore"):
+        for top in range(0, len(cube), step):
+            single[top : top + step] = _divided(cube[top : top + step], divisor)
+    return to_float32(single, where), divisor
+
+
+def _divided(cube: np.ndarray, divisor: float) -> np.ndarray:
+    """Divide in float64: a 16-bit integer has no exact quotient in float32, and is to be rounded once only."""
+    return cube.astype(np.float64) / divisor

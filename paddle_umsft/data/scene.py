@@ -157,6 +157,8 @@ class FusionResult:
             all of it.
         held_out: (h, w, C) what the method's own prediction misses at LR pixels left out of its fits, NaN at those that
             it does not use; None: it has none.
+        doubted: (H, W) how little the method trusts the MSI's pixels: 0 as they are, 1 where they show nothing of the
+            scene (masked, dead, saturated); None: it trusts all of them, or knows of no such thing.
         trust: How far to trust the cube, see docs/trust.md; None: nobody has judged it yet.
     """
 
@@ -173,6 +175,7 @@ class FusionResult:
     valid: Optional[np.ndarray] = None
     area: Optional[tuple[int, int, int, int]] = None
     held_out: Optional[np.ndarray] = None
+    doubted: Optional[np.ndarray] = None
     trust: Optional[Trust] = None
 
     @property

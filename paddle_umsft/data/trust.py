@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Optional
 
 import numpy as np
 
@@ -83,24 +83,28 @@ class ExpectedError:
     """Expected error of every value of a fused cube, kept as the few factors that it is made of.
 
     The square of the error at pixel p in band k is the sum of
-    `floor[k]^2`, the noise of both images;
-    `hidden[k]^2 * pattern`, detail that the MSI does not tell, `pattern` the geometric mean of what detail the MSI
-    shows around p, `shown[p]^2`, and of the light there, `(fused[p, k] / light[k])^2`;
+    `floor[k]^2`, the noise of both images, and errors that are anywhere;
+    `hidden[k]^2 * pattern`, detail that the MSI does not tell, `pattern` the product of how fine the detail is that the
+    MSI shows around p, `shown[p]`, how hard the LR pixel i over p is, `hard[i, k]`, and the light in p, see `lit`;
     `(unmet[p] @ weights[:, k])^2`, what the MSI shows and the cube does not;
-    `coarse[i, k]`, what the LR pixel i over p shows and the cube does not, and what only the cube shows.
+    `coarse[i, k]`, what the LR pixel i shows and the cube does not, and what only the cube shows;
+    `doubted[p] * unseen[k]^2 * lit`, where the MSI shows nothing of the scene.
 
     Attributes:
         fused: (H, W, C) the cube itself, no copy.
         floor: (C,).
         hidden: (C,).
         light: (C,) root mean square of the cube.
-        shown: (H, W).
+        shown: (H, W) factor on squares.
+        hard: (h, w, C) factor on squares.
         unmet: (H, W, M).
         weights: (M, C).
         coarse: (h, w, C) squares.
         scale: H / h.
         interpolated: Root mean square of the error to expect of interpolation alone.
         bands: (C,) root mean square of the expected error over the pixels.
+        unseen: (C,) error where the MSI shows nothing of the scene.
+        doubted: (H, W) how little the MSI's pixels are trusted; None: all are.
     """
 
     fused: np.ndarray
@@ -108,12 +112,15 @@ class ExpectedError:
     hidden: np.ndarray
     light: np.ndarray
     shown: np.ndarray
+    hard: np.ndarray
     unmet: np.ndarray
     weights: np.ndarray
     coarse: np.ndarray
     scale: int
     interpolated: float
     bands: np.ndarray
+    unseen: np.ndarray
+    doubted: Optional[np.ndarray] = None
 
     def cube(self) -> np.ndarray:
         """(H, W, C) float32 expected errors, in the units of the cube."""
@@ -136,17 +143,30 @@ class ExpectedError:
 
     def _squares(self, top: int, bottom: int) -> np.ndarray:
         """(bottom - top, W, C) float32 expected squares."""
-        cube = self.fused[top:bottom]
-        squares = pattern_of(cube, self.light, self.shown[top:bottom])
-        squares *= np.square(self.hidden).astype(np.float32)
+        rows = slice(top, bottom)
+        lr_rows = slice(top // self.scale, bottom // self.scale)
+        squares = lit(self.fused[rows], self.light)  # (rows, W, C)
+        unseen: Optional[np.ndarray] = None
+        if self.doubted is not None and self.doubted[rows].any():
+            unseen = squares * np.square(self.unseen).astype(np.float32)
+            unseen *= self.doubted[rows, :, None]
+        squares *= self.shown[rows, :, None]
+        hard = self.hard[lr_rows] * np.square(self.hidden).astype(np.float32)  # (h, w, C)
+        blocks = self._blocks(squares)
+        blocks *= hard[:, None, :, None, :]
+        blocks += self.coarse[lr_rows, None, :, None, :]
         squares += np.square(self.floor).astype(np.float32)
-        met = self.unmet[top:bottom] @ self.weights.astype(np.float32)  # (rows, W, C)
+        met = self.unmet[rows] @ self.weights.astype(np.float32)  # (rows, W, C)
         squares += np.square(met, out=met)
-        coarse = self.coarse[top // self.scale : bottom // self.scale]
-        _, width, bands = squares.shape
-        blocks = squares.reshape(len(coarse), self.scale, width // self.scale, self.scale, bands)
-        blocks += coarse[:, None, :, None, :]
+        if unseen is not None:
+            squares += unseen
         return squares
+
+    def _blocks(self, image: np.ndarray) -> np.ndarray:
+        """(h, s, w, s, C) the LR pixels' blocks of (H, W, C), no copy."""
+        height, width, bands = image.shape
+        scale = self.scale
+        return image.reshape(height // scale, scale, width // scale, scale, bands)
 
 
 def strips_of(shape: tuple[int, ...], scale: int) -> Iterator[tuple[int, int]]:
@@ -162,21 +182,21 @@ def strips_of(shape: tuple[int, ...], scale: int) -> Iterator[tuple[int, int]]:
         yield top, min(top + step, height)
 
 
-def pattern_of(cube: np.ndarray, light: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """(rows, W, C) float32, where detail that nobody saw is likely: where detail is seen, and light.
+def lit(cube: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """(rows, W, C) float32 factor on squares of errors: they are larger in light, about 1 where it is as usual.
 
     Args:
         cube: (rows, W, C) of the fused cube.
-        light: (C,) see `ExpectedError`.
-        shown: (rows, W) the same.
+        light: (C,) root mean square of the whole cube.
     """
     inverse = 1.0 / np.where(light > 0, light, 1.0)
-    pattern = cube * inverse.astype(np.float32)
-    np.square(pattern, out=pattern)
-    pattern += np.float32(LEAST_LIGHT)
-    np.sqrt(pattern, out=pattern)
-    pattern *= shown[:, :, None]
-    return np.asarray(pattern)
+    factor = cube * inverse.astype(np.float32)
+    np.square(factor, out=factor)
+    factor += np.float32(LEAST_LIGHT)
+    # A fourth root is two square roots, and these are fast.
+    np.sqrt(factor, out=factor)
+    np.sqrt(factor, out=factor)
+    return np.asarray(factor)
 
 
 @dataclass(frozen=True)

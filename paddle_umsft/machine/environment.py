@@ -7,19 +7,29 @@ the user has set is overridden. This module itself imports neither Paddle nor Nu
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import os
+import shutil
+import signal
 import sys
+import tempfile
+import threading
 import warnings
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 from paddle_umsft.errors import ConfigError
+from paddle_umsft.machine.paddle_build import both_packages, check_paddle_is_there, not_loaded
 
 # OpenMP makes as many threads as it is told to, and ends the process where the system has no more.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 MOST_THREADS = 1024
+HOME = "HOME"
+# Folder in the home that Paddle makes.
+PADDLE_CACHE = Path("~/.cache/paddle")
 CPUINFO = Path("/proc/cpuinfo")
 CGROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _prepared = False  # whether the environment was set before Paddle was loaded
@@ -27,6 +37,8 @@ VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "MKL_DEBUG_CPU_TYPE")
 # Values of MKL_DEBUG_CPU_TYPE: the code paths that MKL takes on Intel's processors with these instructions.
 MKL_AVX2 = "5"
 MKL_AVX512 = "7"
+# What Linux calls the instructions for bf16: products of tiles (Intel), and of pairs of numbers (Intel and AMD).
+BF16_FLAGS = ("amx_bf16", "avx512_bf16")
 
 
 def _text_of(path: Path) -> str:
@@ -126,6 +138,19 @@ def default_threads() -> int:
     return max(1, cores)
 
 
+def has_bf16_instructions(cpuinfo: str | None = None) -> bool:
+    """Whether the first processor says that it multiplies bf16 numbers; False where the system does not tell.
+
+    Args:
+        cpuinfo: Text of /proc/cpuinfo, read from there by default.
+    """
+    if cpuinfo is None:
+        cpuinfo = _text_of(CPUINFO)
+    first, *_ = cpuinfo.split("\n\n")
+    flags = _fields(first).get("flags", "").split()
+    return any(name in flags for name in BF16_FLAGS)
+
+
 def mkl_code_path(cpuinfo: str | None = None) -> str | None:
     """Value for MKL_DEBUG_CPU_TYPE: 7 on AMD with AVX-512, 5 on AMD with AVX2, None elsewhere.
 
@@ -183,28 +208,68 @@ def check_thread_variables() -> None:
 def import_paddle() -> None:
     """Import Paddle without its advice on OMP_NUM_THREADS and on a compiler cache, which nobody asked for.
 
+    Two builds of it in one folder are said where they can be loaded all the same: what they compute is not known.
+
     Raises:
         ConfigError: Paddle is not installed or cannot be loaded, or a thread variable would end the process.
     """
     check_thread_variables()
+    comes_now = "paddle" not in sys.modules
+    if comes_now:
+        check_paddle_is_there()
     prepare_environment()
     said = io.StringIO()
-    with contextlib.redirect_stderr(said), warnings.catch_warnings():
+    quiet = contextlib.redirect_stderr(said)
+    with _home_that_takes_files(), _end_of_the_caller_kept(), quiet, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="No ccache found")
         try:
             import_module("paddle")
         # Paddle also reads variables of a launch while it is imported, and raises whatever it meets there.
         except Exception as error:
-            raise ConfigError(
-                "Paddle cannot be imported",
-                where="paddle",
-                got=error,
-                hint="pip install -r requirements-cpu.txt (or requirements.txt); "
-                "-c fast.yml and -c best.yml do without",
-            ) from error
+            raise not_loaded(error) from error
+    doubt = both_packages()
+    if comes_now and doubt is not None:
+        print(f"warning: {doubt}", file=sys.stderr)
     for line in said.getvalue().splitlines():
         if "OMP_NUM_THREADS" not in line:
             print(line, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _home_that_takes_files() -> Iterator[None]:
+    """Give Paddle, which makes folders while it is imported, another home where the user's own takes none."""
+    before = os.environ.get(HOME)
+    try:
+        PADDLE_CACHE.expanduser().mkdir(parents=True, exist_ok=True)
+    # No such user, a disk that is full or read-only, a home that is no folder.
+    except (OSError, RuntimeError):
+        with contextlib.suppress(OSError):
+            instead = tempfile.mkdtemp(prefix="paddle_umsft_home_")
+            atexit.register(shutil.rmtree, instead, ignore_errors=True)
+            os.environ[HOME] = instead
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(HOME, None)
+        else:
+            os.environ[HOME] = before
+
+
+@contextlib.contextmanager
+def _end_of_the_caller_kept() -> Iterator[None]:
+    """Keep what SIGTERM does in this process: Paddle puts a report of its own in its place when it is imported."""
+    # Signals are the main thread's.
+    if "paddle" in sys.modules or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        # Of a handler that is not Python's, Python does not know which it is.
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 def thread_facts() -> str:

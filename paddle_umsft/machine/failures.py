@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from paddle_umsft.errors import DataError
+from paddle_umsft.errors import DataError, UmsftError
 
 # Paddle raises MemoryError on CPUs ("(ResourceExhausted) Fail to alloc memory of ..."); CUDA's own errors come as
 # OSError or RuntimeError. An address that is wrong ("illegal memory access") is no lack of memory.
@@ -24,12 +24,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     return _OUT_OF_MEMORY.search(str(error)) is not None
 
 
+# The way out of what the system refuses in a run.
+RUN_HINT = "free space or mend the path, then go on with --resume"
+
+
 @contextmanager
-def in_one_line(where: str) -> Iterator[None]:
+def in_one_line(where: str, *, way_out: str = RUN_HINT) -> Iterator[None]:
     """Turn what the machine refuses into an error of one line; mistakes in the program stay what they are.
 
     Args:
-        where: The scene at work.
+        where: The scene at work, or the command.
+        way_out: Of what the system refuses.
 
     Raises:
         DataError: Memory ran out, a file cannot be read or written, or a matrix cannot be solved.
@@ -41,12 +46,13 @@ def in_one_line(where: str) -> Iterator[None]:
             raise DataError(
                 "out of memory",
                 where=where,
-                hint="runtime.recompute=true, a smaller data.crop, or method: subspace (fast.yml)",
+                hint="runtime.recompute=true, a smaller data.crop, or method: subspace (fast.yml), which goes strip by "
+                "strip where runtime.memory says what is free",
             ) from error
         if isinstance(error, OSError):
             hint = None
             if error.errno is not None:  # it comes from the system, not from a library that borrows the name
-                hint = "free space or mend the path, then go on with --resume"
+                hint = way_out
             raise DataError(
                 "the system refused",
                 where=where,
@@ -61,3 +67,18 @@ def in_one_line(where: str) -> Iterator[None]:
                 hint="are there bands without any light, or all alike?",
             ) from error
         raise
+
+
+def as_own_error(failure: Exception) -> UmsftError:
+    """Return any failure as an error of one line; the house's own ones stay what they are.
+
+    Args:
+        failure: What was raised, by a library or by a mistake of the program.
+    """
+    if isinstance(failure, UmsftError):
+        return failure
+    return UmsftError(
+        "a mistake of the program",
+        got=f"{type(failure).__name__}: {failure}",
+        hint="--debug shows where; please report it",
+    )

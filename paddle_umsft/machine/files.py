@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from paddle_umsft.errors import DataError
+from paddle_umsft.machine.tables import harmless
 
 
 def write_whole(
@@ -67,6 +68,9 @@ def write_text(
 ) -> None:
     """Write text as UTF-8, whole or not at all; line ends stay as they are, on every system.
 
+    Of a file's name that is no UTF-8 Python makes halves of characters. They are written as JSON and YAML write them,
+    and are read back as they were.
+
     Args:
         path: Where it ends up.
         text: What to write.
@@ -76,7 +80,7 @@ def write_text(
     Raises:
         DataError: It cannot be written.
     """
-    content = text.encode("utf-8")
+    content = text.encode("utf-8", "backslashreplace")
     write_whole(path, lambda temporary: temporary.write_bytes(content), error=error, hint=hint)
 
 
@@ -134,8 +138,9 @@ def write_csv(
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, columns)
-    writer.writeheader()
-    writer.writerows(rows)
+    writer.writerow({column: harmless(column) for column in columns})
+    for row in rows:
+        writer.writerow({column: harmless(cell) for column, cell in row.items()})
     write_text(path, text.getvalue(), error=error, hint=hint)
 
 

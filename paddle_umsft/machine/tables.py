@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from typing import Any
 
 # What LaTeX has no letter for; tabulate escapes the letters that LaTeX gives a meaning of its own.
 _LATEX_SIGNS = {
@@ -13,6 +14,25 @@ _LATEX_SIGNS = {
     "∞": r"$\infty$",
     "–": "--",
 }
+
+# A spreadsheet takes a cell that begins so for a formula, and this sign before it for words.
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+_WORDS_FOLLOW = "'"
+
+
+def harmless(cell: Any) -> Any:
+    """Return a cell of comma-separated values that no spreadsheet computes; numbers stay.
+
+    Args:
+        cell: A number, a text, which may come from a file's name or from a folder that somebody sent, or nothing.
+    """
+    if not isinstance(cell, str) or not cell.startswith(_FORMULA_SIGNS):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return _WORDS_FOLLOW + cell
+    return cell
 
 
 class TextTable:
@@ -44,8 +64,8 @@ class TextTable:
         """Return comma separated values."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(self.head)
-        writer.writerows(self.lines)
+        for line in (self.head, *self.lines):
+            writer.writerow([harmless(cell) for cell in line])
         return out.getvalue()
 
     def markdown(self) -> str:

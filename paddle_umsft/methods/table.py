@@ -29,6 +29,7 @@ from paddle_umsft.preparation.aligned import MASKED, Back, for_grids
 from paddle_umsft.preparation.below_zero import note_below_zero
 from paddle_umsft.preparation.hot import without_hot
 from paddle_umsft.preparation.same_bands import with_bands_once
+from paddle_umsft.preparation.units import note_other_units
 from paddle_umsft.trust.judge import Examined, judged
 
 # Five halvings in the deepest hourglass of uHNTC must leave more than one pixel.
@@ -82,6 +83,8 @@ class Method:
         weights_key: Setting that names a file of weights to start from; None: it has no weights.
         iterations_key: Setting that says how many steps it takes, 0 for the weights as they are; None: it has none.
         prepares: Whether it examines the pair itself; the others are given a pair on plain grids.
+        by_strips: Module with `learn`, `keep`, `taken_up` of a method that can work on a scene strip by strip, see
+            `subspace/by_strips.py`; None: it needs all of it at once.
     """
 
     fuse: Source
@@ -93,6 +96,7 @@ class Method:
     weights_key: Optional[str] = None
     iterations_key: Optional[str] = None
     prepares: bool = False
+    by_strips: Optional[str] = None
 
 
 METHODS: dict[str, Method] = {
@@ -118,6 +122,7 @@ METHODS: dict[str, Method] = {
         fuse="paddle_umsft.methods.subspace.method:fuse_subspace",
         settings=_subspace_input,
         prepares=True,
+        by_strips="paddle_umsft.methods.subspace.by_strips",
     ),
     "ensemble": Method(
         fuse="paddle_umsft.methods.subspace.ensemble:fuse_ensemble",
@@ -137,7 +142,8 @@ def find_method(name: str) -> Method:
     Raises:
         ConfigError: There is none of that name; the nearest known one is suggested.
     """
-    if name not in METHODS:
+    # A list, which a dict cannot look up, is no name either.
+    if not isinstance(name, str) or name not in METHODS:
         raise unknown_name("method", name, METHODS, where="method")
     return METHODS[name]
 
@@ -214,6 +220,9 @@ def input_of(observation: Observation, config: Config) -> Input:
     observation = without_masked(observation)
     clip = config.output.clip
     told = masked_notes(observation)
+    told += note_other_units(observation)
+    if config.runtime.device == "gpu" and not method.needs_paddle:
+        told += (f"runtime.device=gpu (--device gpu) does nothing: method {config.method} computes on the CPU",)
     observation, hot_notes = _without_hot(observation, config)
     told += tuple(hot_notes)
     if not method.needs_paddle:
@@ -242,6 +251,7 @@ def input_of(observation: Observation, config: Config) -> Input:
         srf=gridded.srf,
         border=gridded.border,
         trusted=gridded.trusted,
+        doubted=gridded.doubted,
     )
     return Input(
         observation=gridded.observation,

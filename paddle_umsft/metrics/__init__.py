@@ -47,7 +47,8 @@ def find_convention(name: str, *, where: str = "convention") -> Convention:
     Raises:
         ConfigError: There is none of that name; the nearest known one is suggested.
     """
-    if name not in CONVENTIONS:
+    # A list, which a dict cannot look up, is no name either.
+    if not isinstance(name, str) or name not in CONVENTIONS:
         raise unknown_name("convention", name, CONVENTIONS, where=where)
     return CONVENTIONS[name]
 

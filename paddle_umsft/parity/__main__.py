@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from paddle_umsft.errors import ConfigError, UmsftError
-from paddle_umsft.machine.environment import prepare_environment, thread_facts
+from paddle_umsft.machine.environment import import_paddle, thread_facts
 from paddle_umsft.machine.screen import screen_may_close
 
 # Steps of AdamW that the golden files have.
@@ -74,8 +74,7 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         print("\n".join(f"{case.name}: {case.describe()}" for case in cases))
         return 0
-    prepare_environment()
-    warnings.filterwarnings("ignore", message="No ccache found")  # Paddle's, about a compiler nobody asked for
+    import_paddle()  # quietly, and with an error of one line where there is none
     warnings.filterwarnings("ignore", message="When training, we now always track")  # as published: batch statistics
     import paddle
 

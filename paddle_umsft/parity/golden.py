@@ -24,9 +24,9 @@ from paddle_umsft.parity.fill_model import fill_by_name
 from paddle_umsft.parity.reference import SEAMS, GoldenCase
 from paddle_umsft.parity.rows import (
     Outcome,
-    Row,
     adamw_losses,
     compare_gradients,
+    compare_names,
     compare_number,
     compare_seam,
     compare_single,
@@ -38,7 +38,6 @@ from paddle_umsft.weights import names
 from paddle_umsft.weights.mapping import to_published_layout
 
 RANK = 3  # of the spectral subspace, as published; the compared losses do without it
-NOTED = 3  # so many names fit into a row's note
 
 
 def check_case(
@@ -151,17 +150,7 @@ def _compare_names(outcome: Outcome, model: FusionModel) -> None:
         without_effect = key.endswith(".num_batches_tracked") or names.is_dead(key)
         if key not in ours and not without_effect:
             wrong.append(key)
-    note = ", ".join(wrong[:NOTED])
-    if not wrong:
-        note = f"{len(ours)} of {len(listed)}; the others are counters and layers without effect"
-    row = Row(
-        group="names",
-        name="state_dict",
-        difference=float(len(wrong)),
-        limit=0.0,
-        note=note,
-    )
-    outcome.rows.append(row)
+    compare_names(outcome, wrong, len(ours), "counters and layers without effect")
 
 
 def _compare_training(

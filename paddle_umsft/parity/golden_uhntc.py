@@ -15,9 +15,9 @@ from paddle_umsft.parity.fill_model import fill_by_name
 from paddle_umsft.parity.reference import SEAMS, GoldenCase
 from paddle_umsft.parity.rows import (
     Outcome,
-    Row,
     adamw_losses,
     compare_gradients,
+    compare_names,
     compare_number,
     compare_seam,
     compare_single,
@@ -25,8 +25,6 @@ from paddle_umsft.parity.rows import (
 )
 from paddle_umsft.parity.tolerances import TOLERANCES
 from paddle_umsft.weights import names, names_uhntc
-
-NOTED = 3  # so many names fit into a row's note
 
 
 def check_double(outcome: Outcome, steps: int) -> None:
@@ -128,17 +126,7 @@ def _compare_names(outcome: Outcome, network: UHNTC) -> None:
         without_effect = key.endswith(".num_batches_tracked") or names_uhntc.is_unused(key)
         if key not in ours and not without_effect:
             wrong.append(key)
-    note = ", ".join(wrong[:NOTED])
-    if not wrong:
-        note = f"{len(published)} of {len(listed)}; the others are counters and attentions without effect"
-    row = Row(
-        group="names",
-        name="state_dict",
-        difference=float(len(wrong)),
-        limit=0.0,
-        note=note,
-    )
-    outcome.rows.append(row)
+    compare_names(outcome, wrong, len(published), "counters and attentions without effect")
 
 
 def _gradients(case: GoldenCase, network: UHNTC) -> dict[str, Optional[np.ndarray]]:

@@ -238,6 +238,34 @@ def _gradient_rows(
     return rows
 
 
+def compare_names(
+    outcome: Outcome,
+    wrong: Sequence[str],
+    right: int,
+    others: str,
+) -> None:
+    """Note how our tensors' published names and shapes stand against the published list.
+
+    Args:
+        outcome: Of a case whose file holds the list.
+        wrong: Names that differ in shape, or that only one side has.
+        right: How many of ours were compared.
+        others: What the rest of the list is.
+    """
+    listed = outcome.case.shapes or {}
+    note = ", ".join(wrong[:NOTED])
+    if not wrong:
+        note = f"{right} of {len(listed)}; the others are {others}"
+    row = Row(
+        group="names",
+        name="state_dict",
+        difference=float(len(wrong)),
+        limit=0.0,
+        note=note,
+    )
+    outcome.rows.append(row)
+
+
 def compare_single(outcome: Outcome, fused: np.ndarray) -> None:
     """The float32 output, (B, C, H, W)."""
     wanted = outcome.case.arrays.get(COMMON_SEAM)

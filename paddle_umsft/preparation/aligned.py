@@ -55,6 +55,7 @@ class Gridded:
         srf: (M, C); None: there are too few pixels to tell, or nobody has looked.
         border: What lies beyond the picture.
         trusted: (h, w) LR pixels that show the scene as it is; None: all.
+        doubted: (H, W) how little the MSI's pixels are trusted; None: all are.
         back: Brings a result to the pixels of the MSI that was given; None: it lies there.
     """
 
@@ -65,6 +66,7 @@ class Gridded:
     srf: Optional[np.ndarray] = None
     border: Border = "wrap"
     trusted: Optional[np.ndarray] = None
+    doubted: Optional[np.ndarray] = None
     back: Optional[Back] = None
 
 
@@ -213,11 +215,15 @@ def for_grids(
     if prepared.placement is not None and prepared.layout is None:
         moved = _moved(trusted[:, :, None].astype(np.float64), prepared.placement, "constant")
         trusted = moved[:, :, 0] > ALL_TRUSTED
+    doubted: Optional[np.ndarray] = None
+    if prepared.layout is None:
+        doubted = prepared.doubted
     gridded = Gridded(
         observation=_with_border(on_the_grid(prepared), degradations),
         notes=tuple(notes),
         found=prepared.found,
         trusted=trusted,
+        doubted=doubted,
         back=back,
     )
     gridded = _told(gridded, degradations)

@@ -49,6 +49,13 @@ class Prepared:
     found: dict[str, object] = field(default_factory=dict)
 
     @property
+    def doubted(self) -> Optional[np.ndarray]:
+        """(H, W) float32, how little the MSI's pixels are trusted, 0 to 1; None: all are as they were."""
+        if np.all(self.msi_trust == 1):
+            return None
+        return np.asarray(1.0 - self.msi_trust, dtype=np.float32)
+
+    @property
     def on_the_hsi(self) -> Observation:
         """The pair with the MSI where the HSI's grid says: what a PSF can be fitted on."""
         if self.placement is None:

@@ -1,4 +1,4 @@
-"""What watches a run: evaluation, progress bar, history file, checkpoints."""
+"""What watches a run: evaluation, progress bar, history file, checkpoints. The lines it says are in `progress.py`."""
 
 from __future__ import annotations
 
@@ -6,28 +6,23 @@ import csv
 import io
 import os
 import sys
-import time
+import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Optional
-
-from tqdm import tqdm
+from typing import Any
 
 from paddle_umsft.data.masks import judged_pixels
 from paddle_umsft.data.records import POSITION_KEYS, Record
 from paddle_umsft.errors import CheckpointError, DataError
 from paddle_umsft.machine.files import write_csv
 from paddle_umsft.machine.plain_files import open_plain
-from paddle_umsft.methods.networks.trained import main_stage, steps_done, steps_total
+from paddle_umsft.methods.networks.trained import steps_done, steps_total
 from paddle_umsft.metrics import evaluate
 from paddle_umsft.metrics.figures import words_of
 from paddle_umsft.runs.checkpoint import latest_checkpoint, save_checkpoint
 from paddle_umsft.runs.folder import HISTORY, OUTPUT_HINT
+from paddle_umsft.runs.progress import SHOWN_FIGURE
 from paddle_umsft.runs.watching import Callback, SceneRun
-
-SHOWN_FIGURE = "PSNR"  # that of the metrics that stands beside the progress bar
-PACE_STEPS = 3  # steps of the fusion that are timed before the time left is told
-WHOLE_SECONDS = 100  # up to so many seconds are told in seconds, more in minutes
 
 
 class Evaluation(Callback):
@@ -45,15 +40,18 @@ class Evaluation(Callback):
 
 
 class Progress(Callback):
-    """A bar with the loss and a figure, and a line on the time left once the fusion's pace is known."""
+    """A bar with the loss and a figure, as a notebook or a terminal shows one."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
-        self._bar: Optional[tqdm[Any]] = None
+        self._bar: Any = None
         self._figure = ""
-        self._fusion_started: Optional[tuple[int, float]] = None
 
     def on_start(self, run: SceneRun) -> None:
+        with warnings.catch_warnings():
+            # A notebook without ipywidgets gets a bar of letters; nobody need be told.
+            warnings.simplefilter("ignore")
+            from tqdm.auto import tqdm
         self._bar = tqdm(
             total=steps_total(run.method),
             initial=steps_done(run.method),
@@ -73,31 +71,15 @@ class Progress(Callback):
         words = f"{record['stage']} loss {record['loss']:.4g} {self._figure}"
         self._bar.set_postfix_str(words.rstrip(), refresh=False)
         self._bar.update()
-        if run.in_main_stage():
-            self._tell_time_left(record, run)
 
-    def _tell_time_left(self, record: Record, run: SceneRun) -> None:
-        """Say it once, a few steps into the fusion."""
-        now = time.perf_counter()
-        if self._fusion_started is None:
-            self._fusion_started = (record["iteration"], now)
-            return
-        first, started = self._fusion_started
-        if record["iteration"] == first + PACE_STEPS:
-            pace = (now - started) / PACE_STEPS
-            steps_left = main_stage(run.method).iterations - record["iteration"]
-            run.log.info("%.2f s per iteration, about %s left", pace, _duration(pace * steps_left))
+    def clear(self) -> None:
+        """Take the bar off the screen's line for what is said now; it comes back with the next step."""
+        if self._bar is not None:
+            self._bar.clear()
 
     def on_end(self, run: SceneRun) -> None:
         if self._bar is not None:
             self._bar.close()
-
-
-def _duration(seconds: float) -> str:
-    """`80 s` or `7 min`."""
-    if seconds < WHOLE_SECONDS:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min"
 
 
 class History(Callback):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -15,7 +16,7 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data.facts import BandFacts
 from paddle_umsft.data.scene import Case, FusionResult, Observation
 from paddle_umsft.errors import CheckpointError, ConfigError, DataError
-from paddle_umsft.machine.files import write_csv, write_text, write_whole
+from paddle_umsft.machine.files import plain, write_csv, write_json, write_text, write_whole
 from paddle_umsft.machine.plain_files import is_own_folder, is_plain, read_json, seal_of
 from paddle_umsft.runs.summary import mean_row, scene_rows
 from paddle_umsft.runs.writers.product import Product, make_product
@@ -27,7 +28,7 @@ SUMMARY = "summary.csv"
 HISTORY = "history.csv"
 LOG = "log.txt"
 CHECKPOINT_STATE = "state.json"
-SEAL = "seal"  # of state.json: the sum of all else that stands in it
+SEAL = "seal"  # of state.json and metrics.json: the sum of all else that stands in them
 EARLIER_FORMAT = 1  # of checkpoints, before there was a seal
 # The way out of whatever cannot be written within a run.
 OUTPUT_HINT = "choose another --output"
@@ -170,12 +171,56 @@ def write_history(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
     write_csv(folder / HISTORY, columns, history, hint=OUTPUT_HINT)
 
 
+def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
+    """Write metrics.json under a seal: the scene is finished from then on.
+
+    Args:
+        folder: The scene's.
+        metrics: Its content.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    content = plain(metrics)
+    content[SEAL] = seal_of(content)
+    write_json(folder / METRICS, content, hint=OUTPUT_HINT)
+
+
 def read_metrics(folder: Path) -> Optional[dict[str, Any]]:
-    """metrics.json of a finished scene; None if the scene is not finished."""
+    """metrics.json of a finished scene, its seal broken off; None if the scene is not finished, or it was altered.
+
+    Somebody else may have written it, seal included: whatever tables and pages take from it is what it should be.
+    """
     try:
-        return read_json(folder / METRICS)
+        metrics = read_json(folder / METRICS)
     except (OSError, ValueError):
         return None
+    # Earlier versions wrote none.
+    if SEAL in metrics and metrics.pop(SEAL) != seal_of(metrics):
+        return None
+    if not _is_sound(metrics):
+        return None
+    return metrics
+
+
+def _is_sound(metrics: Mapping[str, Any]) -> bool:
+    """Whether the figures are numbers by names, and the names of method and convention are words."""
+    for name in ("method", "convention"):
+        if not isinstance(metrics.get(name, ""), str):
+            return False
+    # A scene without a truth has none of both.
+    for name in ("fused", "bicubic"):
+        figures = metrics.get(name, {})
+        if not isinstance(figures, dict) or not all(map(_is_figure, figures.values())):
+            return False
+    return _is_figure(metrics.get("seconds"))
+
+
+def _is_figure(value: Any) -> bool:
+    """Whether a value is a number that a float can hold, or null, as JSON has no infinity."""
+    if value is None or isinstance(value, float):
+        return True
+    return isinstance(value, int) and abs(value) <= sys.float_info.max
 
 
 def list_checkpoints(folder: Path) -> list[Path]:

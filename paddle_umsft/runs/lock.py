@@ -53,6 +53,32 @@ def only_run_in(folder: Path, rank: int, size: int) -> Iterator[None]:
             os.close(handle)  # which lets go
 
 
+@contextmanager
+def hold_if_free(folder: Path, name: str) -> Iterator[bool]:
+    """Hold a piece of work for this process, if nobody else does; say whether it is held.
+
+    Where a file system knows no locks two processes may do the same work, with the same result.
+
+    Args:
+        folder: Where the lock lies.
+        name: Of the piece.
+    """
+    handle = _open(folder, name)
+    try:
+        yield _locked(handle, shared=False)
+    finally:
+        os.close(handle)  # which lets go
+
+
+def is_at_work(folder: Path, rank: int) -> bool:
+    """Whether the process of that rank holds its lock in a run's folder."""
+    name = f"{LOCK}_{rank}"
+    if not (folder / name).exists():
+        return False
+    with hold_if_free(folder, name) as is_free:
+        return not is_free
+
+
 def _open(folder: Path, name: str) -> int:
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:

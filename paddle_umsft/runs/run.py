@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,8 @@ from paddle_umsft.config.load import load_config
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.listing import SceneEntry, list_scenes
 from paddle_umsft.errors import CheckpointError, ConfigError, StoppedError, UmsftError
-from paddle_umsft.machine.failures import in_one_line
+from paddle_umsft.machine.failures import as_own_error, in_one_line
+from paddle_umsft.machine.paddle_build import check_paddle_is_there
 from paddle_umsft.machine.plain_files import is_plain
 from paddle_umsft.methods.table import find_method
 from paddle_umsft.metrics import find_convention
@@ -31,31 +32,16 @@ from paddle_umsft.runs.folder import (
     scene_folders,
     write_summary,
 )
+from paddle_umsft.runs.helping import help_others
 from paddle_umsft.runs.lock import only_run_in
 from paddle_umsft.runs.log import LOGGER
+from paddle_umsft.runs.progress import scene_line
 from paddle_umsft.runs.report import write_run_report
+from paddle_umsft.runs.run_share import share_of_work, threads_shared
 from paddle_umsft.runs.scene import SceneOutcome, fuse_scene
 from paddle_umsft.runs.shown import only_a_warning
 from paddle_umsft.runs.stopping import termination_is_heard
 from paddle_umsft.runs.writers.table import check_format
-
-# What paddle.distributed.launch tells each of its processes.
-RANK_VARIABLE = "PADDLE_TRAINER_ID"
-SIZE_VARIABLE = "PADDLE_TRAINERS_NUM"
-
-
-def share_of_work() -> tuple[int, int]:
-    """(rank, size) of this process among those started by paddle.distributed.launch; (0, 1) alone."""
-    rank = os.environ.get(RANK_VARIABLE, "0")
-    size = os.environ.get(SIZE_VARIABLE, "1")
-    where = f"{RANK_VARIABLE}, {SIZE_VARIABLE}"
-    try:
-        share = int(rank), max(int(size), 1)
-    except ValueError:
-        raise ConfigError("not numbers", where=where, got=f"{rank}, {size}") from None
-    if not 0 <= share[0] < share[1]:
-        raise ConfigError("no such share of the work", where=where, expected="0 <= rank < size", got=f"{rank}, {size}")
-    return share
 
 
 def fuse_all(
@@ -67,7 +53,7 @@ def fuse_all(
 ) -> list[SceneOutcome]:
     """Fuse every scene of a run, one after another; one that fails does not stop the others.
 
-    Under paddle.distributed.launch each process takes every size-th scene.
+    Under paddle.distributed.launch each process takes every size-th scene, and then helps with strips of large ones.
 
     Args:
         config: All settings.
@@ -83,8 +69,10 @@ def fuse_all(
     """
     entries = list_scenes(config.data)
     rank, size = share_of_work()
-    with termination_is_heard(), only_run_in(folder, rank, size):
-        return _fuse_share(entries, config, folder, quiet=quiet, debug=debug)
+    with termination_is_heard(), only_run_in(folder, rank, size), threads_shared():
+        outcomes = _fuse_share(entries, config, folder, quiet=quiet, debug=debug)
+        help_others(entries, config, folder, debug=debug)
+    return outcomes
 
 
 def _fuse_share(
@@ -103,7 +91,12 @@ def _fuse_share(
         keep_configuration(folder, config)
     outcomes: list[SceneOutcome] = []
     unwritten: Optional[UmsftError] = None
-    for entry in entries[rank::size]:
+    share = entries[rank::size]
+    seconds: list[float] = []
+    for place, entry in enumerate(share, start=1):
+        if len(share) > 1:
+            print(scene_line(place, len(share), entry.name, seconds))
+        started = time.perf_counter()
         try:
             with in_one_line(entry.name):
                 outcome = fuse_scene(entry, config, folder / entry.name, quiet=quiet, debug=debug)
@@ -116,11 +109,12 @@ def _fuse_share(
                 raise
             if debug:
                 traceback.print_exc()
-            error = _of_one_line(failure)
+            error = as_own_error(failure)
             print(f"{entry.name} failed: {error}", file=sys.stderr)
             outcome = SceneOutcome(entry.name, error=error)
         outcomes.append(outcome)
         if not outcome.skipped:
+            seconds.append(time.perf_counter() - started)
             unwritten = _overview_refused(folder, config, outcomes)
     if outcomes and all(outcome.skipped for outcome in outcomes):
         # Once for all that were finished before: after each of them it would read all others once more.
@@ -128,17 +122,6 @@ def _fuse_share(
     if unwritten is not None:
         raise unwritten
     return outcomes
-
-
-def _of_one_line(failure: Exception) -> UmsftError:
-    """Return any failure of a scene as one line: one odd scene does not end a folder of them."""
-    if isinstance(failure, UmsftError):
-        return failure
-    return UmsftError(
-        "a mistake of the program",
-        got=f"{type(failure).__name__}: {failure}",
-        hint="--debug shows where; please report it",
-    )
 
 
 def _overview_refused(folder: Path, config: Config, outcomes: Sequence[SceneOutcome]) -> Optional[UmsftError]:
@@ -172,10 +155,11 @@ def check_names(config: Config) -> None:
     """Check what a configuration names out of a table, before anything is read or made.
 
     Raises:
-        ConfigError: No such method, convention or PSF, the nearest known one is suggested; or a file that needs a
-            package which is not installed.
+        ConfigError: No such method, convention or PSF, the nearest known one is suggested; or a file or a method that
+            needs a package which is not installed.
     """
-    find_method(config.method)
+    if find_method(config.method).needs_paddle:
+        check_paddle_is_there()
     find_convention(config.evaluate.convention, where="evaluate.convention")
     check_psf_type(config.observe.psf)
     check_format(config.output.format)

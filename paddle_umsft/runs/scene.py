@@ -16,12 +16,11 @@ from paddle_umsft.data.reading import read_pair, read_scene
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import UmsftError
 from paddle_umsft.machine.environment import import_paddle
-from paddle_umsft.machine.files import write_json
+from paddle_umsft.machine.plain_files import is_plain
 from paddle_umsft.methods.table import find_method, run_method
 from paddle_umsft.runs.assess import assess, result_table
 from paddle_umsft.runs.folder import (
     METRICS,
-    OUTPUT_HINT,
     check_configuration,
     check_own_folder,
     keep_configuration,
@@ -29,11 +28,14 @@ from paddle_umsft.runs.folder import (
     read_metrics,
     save_arrays,
     write_history,
+    write_metrics,
 )
 from paddle_umsft.runs.inputs import Facts, check_same_input, input_facts, keep_input, kept_input
+from paddle_umsft.runs.large_run import check_given, fuse_and_write_large
 from paddle_umsft.runs.log import logging_to
 from paddle_umsft.runs.results import FILES, damage, result_sums
 from paddle_umsft.runs.shown import close_curves, open_curves, show_finished
+from paddle_umsft.runs.strip_plan import goes_by_strips
 from paddle_umsft.runs.trust import log_verdict, save_expected_error, weighed_by_truth, with_verdict
 from paddle_umsft.runs.writers.table import settled_format
 
@@ -143,6 +145,8 @@ def fuse_scene(
     finished = read_metrics(folder)
     seen = _input_of(entry, config, folder, is_finished=finished is not None)
     damaged = None
+    if finished is None and is_plain(folder / METRICS):
+        damaged = f"{METRICS} is not what was written"
     if finished is not None:
         damaged = damage(folder, finished, config)
         if damaged is None:
@@ -154,6 +158,9 @@ def fuse_scene(
     case = make_case(entry, config)
     method = find_method(config.method)
     check_minimum_size(case.observation.shape, method.smallest)
+    by_strips = goes_by_strips(case.observation, config)
+    if by_strips:
+        check_given(case)
     with logging_to(folder, debug) as log:
         keep_configuration(folder, config)
         keep_input(folder, seen)
@@ -161,7 +168,17 @@ def fuse_scene(
             log.warning("finished before, but %s: made again", damaged)
         for line in case_lines(case, config):
             log.info("%s", line)
-        metrics = _fuse_and_write(case, config, folder, log, quiet)
+        if by_strips:
+            made = fuse_and_write_large(case.observation, config, folder, seen, log)
+            if made is None:
+                return SceneOutcome(
+                    name=entry.name,
+                    metrics=read_metrics(folder),
+                    skipped=True,
+                )
+            metrics = made
+        else:
+            metrics = _fuse_and_write(case, config, folder, log, quiet)
         for line in result_table(metrics):
             log.info("%s", line)
         log.info("results    %s", folder)
@@ -217,7 +234,7 @@ def _fuse_and_write(
             save_expected_error(folder, case.observation, result, format)
         # What comes after this can no longer cost the scene: it is finished.
         metrics[FILES] = result_sums(folder)
-        write_json(folder / METRICS, metrics, hint=OUTPUT_HINT)
+        write_metrics(folder, metrics)
         show_finished(case, result, metrics, config, folder, log, writer)
     finally:
         close_curves(writer, log)

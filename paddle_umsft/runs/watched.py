@@ -11,6 +11,8 @@ from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.methods.table import find_method, input_of, surroundings
 from paddle_umsft.runs.callbacks import Checkpoints, Evaluation, History, Progress
 from paddle_umsft.runs.checkpoint import save_checkpoint
+from paddle_umsft.runs.live import LiveView
+from paddle_umsft.runs.progress import ProgressLines
 from paddle_umsft.runs.resuming import start_or_resume
 from paddle_umsft.runs.shown import Harmless
 from paddle_umsft.runs.stopping import stop_between_steps
@@ -56,7 +58,9 @@ def _callbacks(history: History, writer: Any, quiet: bool) -> list[Callback]:
         from paddle_umsft.runs.visualdl import VisualDl
 
         callbacks.append(Harmless(VisualDl(writer), "curves"))
-    callbacks += [Checkpoints(), Progress(quiet)]
+    bar = Progress(quiet)
+    callbacks += [Checkpoints(), bar, ProgressLines(bar.clear)]
+    callbacks.append(Harmless(LiveView(lambda: history.records), "picture in the notebook"))
     return callbacks
 
 

@@ -59,5 +59,6 @@ class Ground:
             shown=map_coordinates(expected.shown, places, order=1, mode="nearest"),
             unmet=np.stack(unmet, axis=2),
             coarse=expected.coarse[owner[..., 0], owner[..., 1]],
+            hard=expected.hard[owner[..., 0], owner[..., 1]],
             scale=1,
         )

@@ -16,7 +16,8 @@ from paddle_umsft.data.trust import Reason, Trust, Verdict
 from paddle_umsft.preparation.noise import band_noise
 from paddle_umsft.preparation.srf_fit import fit_srf
 from paddle_umsft.trust.apart import Ground
-from paddle_umsft.trust.expected import Evidence, expected_error, fine_differences
+from paddle_umsft.trust.evidence import Evidence, fine_differences
+from paddle_umsft.trust.expected import expected_error
 from paddle_umsft.trust.linear import common_share, linear_view, noise_behind
 from paddle_umsft.trust.reasons import (
     about_agreement,
@@ -43,6 +44,7 @@ class Examined:
         srf: (M, C); None: not known.
         border: What lies beyond the picture.
         trusted: (h, w) LR pixels that show the scene as it is; None: all.
+        doubted: (H, W) how little the MSI's pixels are trusted, 0 to 1; None: all are.
     """
 
     found: Mapping[str, Any] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Examined:
     srf: Optional[np.ndarray] = None
     border: Any = "wrap"
     trusted: Optional[np.ndarray] = None
+    doubted: Optional[np.ndarray] = None
 
 
 def examined_by(result: FusionResult) -> Examined:
@@ -59,6 +62,7 @@ def examined_by(result: FusionResult) -> Examined:
         psf=result.psf,
         srf=result.srf,
         border=result.extras.get("border", "wrap"),
+        doubted=result.doubted,
     )
 
 
@@ -134,12 +138,14 @@ def _evidence(
     if ground is not None:
         pair, result = ground.brought(pair, result)
         used = np.ones(pair.lr_hsi.shape[:2], dtype=bool)
+    inside = used.copy()
     if pair.mask_hsi is not None:
         used &= pair.mask_hsi
     if examined.trusted is not None:
         used &= examined.trusted
     if result.held_out is not None:
         used &= np.isfinite(result.held_out).all(axis=2)
+    lost = inside & ~used
     if used.sum() < LEAST_USED * used.size:
         used[:] = True
     srf = examined.srf
@@ -153,7 +159,6 @@ def _evidence(
     held_out: Optional[np.ndarray] = None
     if result.held_out is not None:
         held_out = np.where(used[:, :, None], result.held_out, np.nan)
-    fine = fine_differences(pair.hr_msi)
     evidence = Evidence(
         lr_hsi=pair.lr_hsi,
         hr_msi=pair.hr_msi,
@@ -165,11 +170,22 @@ def _evidence(
         linear=linear_view(pair.lr_hsi, lr_msi, used),
         used=used,
         hsi_noise=band_noise(pair.lr_hsi[used]),
-        msi_noise=np.minimum(fine[0], behind),
-        fine=fine,
+        msi_noise=np.minimum(fine_differences(pair.hr_msi), behind),
         held_out=held_out,
+        lost=lost,
+        doubted=_doubted(pair, examined),
     )
     return evidence, share
+
+
+def _doubted(pair: Observation, examined: Examined) -> Optional[np.ndarray]:
+    """(H, W) how little the MSI's pixels are trusted, by what was found, else by the mask; None: all are."""
+    doubted = examined.doubted
+    if doubted is None and pair.mask_msi is not None:
+        doubted = (~pair.mask_msi).astype(np.float32)
+    if doubted is None or doubted.shape != pair.hr_msi.shape[:2]:
+        return None
+    return doubted
 
 
 def _given_back(seen: Evidence) -> float:

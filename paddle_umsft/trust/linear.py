@@ -69,10 +69,13 @@ def left_out_residuals(
     return weights, residuals / freedom[:, None]
 
 
-def with_ones(pixels: np.ndarray) -> np.ndarray:
-    """(n, D + 1) a column of ones added, for the constant."""
-    ones = np.ones((len(pixels), 1))
-    return np.concatenate([pixels, ones], axis=1)
+def with_constant(pixels: np.ndarray) -> np.ndarray:
+    """(n, D + 1) a constant column added, as large as the pixels are, so that no unit makes it look like rounding."""
+    level = np.sqrt(np.mean(np.square(pixels)))
+    if not level > 0:
+        level = 1.0
+    constant = np.full((len(pixels), 1), level)
+    return np.concatenate([pixels, constant], axis=1)
 
 
 def explained_share(
@@ -115,7 +118,7 @@ def linear_view(
         ones = np.ones((count, 1))
         _, residuals = left_out_residuals(ones, targets)
     else:
-        design = with_ones(inputs)
+        design = with_constant(inputs)
         fitted, residuals = left_out_residuals(design, targets)
         weights[:] = fitted[:-1]
     left_out = np.full(lr_hsi.shape, np.nan)
@@ -152,7 +155,7 @@ def common_share(
     left, values, _ = np.linalg.svd(centred, full_matrices=False)
     kept = min(most, MOST_COMPONENTS, len(values))
     components = left[:, :kept] * values[:kept]
-    design = with_ones(components)
+    design = with_constant(components)
     _, missed = left_out_residuals(design, targets)
     residuals[used] = missed
     in_quarters = left_out_by_parts(design, targets, quarters(used.shape)[used])

@@ -52,7 +52,7 @@ def test_every_table_names_its_source_and_gives_its_usual_bands(name: str) -> No
     head = (TABLES / sensor.table).read_text(encoding="utf-8").splitlines()[:3]
     assert head[1].startswith("# source: ")
     assert head[2].startswith("# terms: ")
-    srf = sensor_srf(name, np.arange(390.0, 2500.0, 8.0))
+    srf = sensor_srf(name, np.arange(365.0, 2530.0, 8.0))
     assert srf.names == (sensor.default or bands_of(name).names)
     np.testing.assert_allclose(srf.values.sum(axis=1), 1.0)
 

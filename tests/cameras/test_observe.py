@@ -39,9 +39,7 @@ def test_published_simulation_pixel_by_pixel(scale: int) -> None:
     weights /= weights.sum()
     assert seen.lr_hsi.shape == (24 // scale, 40 // scale, 31)
     for i, j, c in itertools.product(range(24 // scale), range(40 // scale), (0, 17, 30)):
-        value = sum(
-            weights[u, v] * truth[i * scale + u, j * scale + v, c] for u in range(scale) for v in range(scale)
-        )
+        value = sum(weights[u, v] * truth[i * scale + u, j * scale + v, c] for u in range(scale) for v in range(scale))
         assert seen.lr_hsi[i, j, c] == pytest.approx(value, abs=1e-6)
     srf = nikon_d700(31).values
     assert seen.hr_msi[7, 33, 1] == pytest.approx(sum(srf[1, c] * truth[7, 33, c] for c in range(31)), abs=1e-6)

@@ -88,7 +88,7 @@ def test_float32_stays() -> None:
 def test_reference_psf_is_half_a_pixel_off_for_even_sizes() -> None:
     for size, offsets in ((8, range(-4, 4)), (9, range(-4, 5)), (4, range(-2, 2)), (32, range(-16, 16))):
         sigma = float(size // 1.5)
-        line = np.exp(-np.array(offsets, float) ** 2 / (2 * sigma**2))
+        line = np.exp(-(np.array(offsets, float) ** 2) / (2 * sigma**2))
         np.testing.assert_allclose(reference_psf(size, sigma), np.outer(line, line) / line.sum() ** 2, rtol=1e-12)
     np.testing.assert_array_equal(build_psf(PsfConfig(), 8), reference_psf(8, 5.0))
     np.testing.assert_array_equal(build_psf(PsfConfig(sigma=0.866 * 8), 8), reference_psf(8, 0.866 * 8))

@@ -34,6 +34,21 @@ def test_base_is_merged_key_by_key(tmp_path: Path) -> None:
     assert (config.solver.iterations, config.solver.joint_lr, config.seed) == (9, 0.5, 3)
 
 
+def test_a_preset_is_a_base_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deep").mkdir()
+    mine = tmp_path / "deep" / "mine.yml"
+    mine.write_text("_base_: cave.yml\nseed: 3\n")
+    config = load_config(mine)
+    assert (config.method, config.observe.scale, config.seed) == ("umsft", 32, 3)
+    # What lies beside the file goes before what the package has.
+    (tmp_path / "deep" / "cave.yml").write_text("method: gsa\n")
+    assert load_config(mine).method == "gsa"
+    mine.write_text("_base_: nowhere.yml\n")
+    with pytest.raises(ConfigError, match=r"mine\.yml: its _base_ does not exist.*fast\.yml.*got nowhere\.yml"):
+        load_config(mine)
+
+
 @pytest.mark.parametrize("base", ["5", "[5]", "null", "[base.yml, null]", "{a: b}"])
 def test_a_base_that_is_no_name(tmp_path: Path, base: str) -> None:
     (tmp_path / "base.yml").write_text("seed: 3\n")
@@ -46,6 +61,24 @@ def test_a_base_that_is_no_name(tmp_path: Path, base: str) -> None:
 def test_a_name_that_is_none(name: str) -> None:
     with pytest.raises(ConfigError, match="no such configuration"):
         load_config(name)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data.crop=[0,", "0,", "64,", "64]", "seed=5"],
+        ["seed=5", "data.crop=[0,", "0,64,", "64]"],
+        ["data.crop=[0, 0, 64, 64]", "seed=5"],
+    ],
+)
+def test_a_list_that_a_shell_took_apart(words: list[str]) -> None:
+    config = load_config(overrides=words)
+    assert (config.data.crop, config.seed) == ([0, 0, 64, 64], 5)
+
+
+def test_a_list_that_never_ends() -> None:
+    with pytest.raises(ConfigError, match=r"data\.crop: value is not YAML, got '\[0, 0'"):
+        load_config(overrides=["data.crop=[0,", "0", "seed=5"])
 
 
 def test_overrides_are_yaml() -> None:
@@ -98,7 +131,8 @@ def test_digest_is_of_what_decides_the_numbers() -> None:
     assert load_config(overrides=["seed=9"]).digest() != base.digest()
     for elsewhere in ("runtime.device=cpu", "runtime.threads=1", "evaluate.interval=7", "evaluate.images=1"):
         assert load_config(overrides=[elsewhere]).digest() == base.digest()
-    for other in ("evaluate.convention=dian", "runtime.dtype=float64", "warm_up.srf.lr=0.5", "observe.known_srf=true"):
+    numbers = ("runtime.dtype=float64", "runtime.precision=bf16", "warm_up.srf.lr=0.5")
+    for other in ("evaluate.convention=dian", "observe.known_srf=true", *numbers):
         assert load_config(overrides=[other]).digest() != base.digest()
 
 
@@ -192,3 +226,31 @@ def test_a_file_or_a_list_of_files() -> None:
     config = load_config(None, ["data.lr_hsi=my pairs, #1/a: b.tif", "data.hr_msi=[b2.tif, b3.tif]"])
     assert config.data.lr_hsi == "my pairs, #1/a: b.tif"
     assert config.data.hr_msi == ["b2.tif", "b3.tif"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 5000,
+        "{a: " * 5000,
+        "&a [*a]",
+        "["
+        + "".join(f"&{c} [*{b}, *{b}, *{b}, *{b}], " for b, c in zip("abcdefghijklmnopqrst", "bcdefghijklmnopqrstu"))
+        + "]",
+        "!!timestamp x",
+        "2026-13-45",
+        "!!int x",
+        "!!binary a",
+        "!!python/object/apply:os.getcwd []",
+    ],
+    ids=range(9),
+)
+def test_yaml_that_is_more_than_data_is_one_line(tmp_path: Path, text: str) -> None:
+    if text.startswith("[&b"):
+        text = text.replace("[&b", "[&a 1, &b", 1)
+    file = tmp_path / "odd.yml"
+    file.write_text(f"observe: {text}\n", encoding="utf-8")
+    for read in (lambda: load_config(file), lambda: load_config(None, [f"observe.supports={text}"])):
+        with pytest.raises(ConfigError) as caught:
+            read()
+        assert len(str(caught.value)) < 1000

@@ -125,6 +125,20 @@ def test_two_readings_are_refused_and_resolved(tmp_path: Path) -> None:
     assert read_scene(by_length).hr_hsi.shape == (24, 21, 20)
 
 
+def test_wavelengths_of_a_file_are_not_overruled_in_silence(tmp_path: Path) -> None:
+    nm = np.linspace(450, 900, 7)
+    path = write(tmp_path / "a.npz", hsi=cube(), wavelength_nm=nm)
+
+    def told(configured: list[float]) -> list[str]:
+        notes = read_scene(DataConfig(path=path, layout="hwc", wavelengths_nm=configured)).notes
+        return [note for note in notes if "overruled" in note]
+
+    (note,) = told([400, 700])
+    assert "its own wavelengths, 450...900 nm, are overruled by data.wavelengths_nm, 400...700 nm" in note
+    assert told([450, 900]) == told(list(nm + 0.5)) == []
+    assert len(told(list(nm + 5))) == 1
+
+
 def test_wavelengths_beside_the_cube(tmp_path: Path) -> None:
     raw = cube()
     nm = np.array([400, 410, 420, 450, 440, 430, 460.0])
@@ -152,7 +166,7 @@ def test_micrometres_beside_the_cube(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("nm", "fact"),
     [
-        ([400, np.nan, 420, 430, 440, 450, 460], "nan"),
+        ([-400, 410, 420, 430, 440, 450, 460], "positive"),
         ([400, 410, 410, 430, 440, 450, 460], "2 bands at 410 nm"),
         ([4e-7, 4.1e-7, 4.2e-7, 4.3e-7, 4.4e-7, 4.5e-7, 4.6e-7], "nanometres"),
     ],

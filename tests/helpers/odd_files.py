@@ -36,6 +36,8 @@ def with_hole(dtype: Any = np.int16, fill: float = NO_DATA) -> np.ndarray:
 
 
 HOLE = [(2, 3), (15, 20)]
+# Top, left, height, width of a part with one pixel of the hole.
+PART = (1, 2, 13, 17)
 
 
 @dataclass
@@ -185,3 +187,26 @@ def read(odd: Odd, folder: Path) -> Scene:
     if odd.name == "pages":
         settings["layout"] = "auto"
     return read_scene(DataConfig(path=str(odd.write(folder)), **settings))
+
+
+def check_part(odd: Odd, path: Path) -> None:
+    """A crop is the whole, cut: whether the reader read no more than that or all of it."""
+    whole = read_scene(DataConfig(path=str(path), normalise="none", **odd.settings))
+    part = read_scene(DataConfig(path=str(path), normalise="none", crop=list(PART), **odd.settings))
+    top, left, height, width = PART
+    cut = (slice(top, top + height), slice(left, left + width))
+    assert whole.facts is not None
+    assert part.facts is not None
+    np.testing.assert_array_equal(part.wavelengths_nm, whole.wavelengths_nm)
+    assert part.facts.order == whole.facts.order
+    assert part.facts.ground.transform == whole.facts.ground.cut(top, left).transform
+    shown = np.ones((height, width), bool)
+    if whole.mask_hsi is not None:
+        shown = whole.mask_hsi[cut]
+    # Where all of a part is valid it needs no mask.
+    held = np.ones((height, width), bool)
+    if part.mask_hsi is not None:
+        held = part.mask_hsi
+    np.testing.assert_array_equal(held, shown)
+    # What lies under a mask is filled from other places.
+    np.testing.assert_array_equal(part.hr_hsi[shown], whole.hr_hsi[cut][shown])

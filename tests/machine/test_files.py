@@ -99,3 +99,10 @@ def test_csv_is_read_back_as_written(tmp_path: Path) -> None:
         assert list(csv.DictReader(file)) == [{"scene": 'a, "b"\nc', "PSNR": "30.25"}, {"scene": "d", "PSNR": ""}]
     with pytest.raises(ValueError, match="SAM"):
         write_csv(tmp_path / "a.csv", ["scene"], [{"scene": "e", "SAM": 1.0}])
+
+
+def test_csv_has_no_formulas(tmp_path: Path) -> None:
+    """Neither from a scene's name nor from a metric's, which may come out of a folder that somebody sent."""
+    write_csv(tmp_path / "a.csv", ["scene", "@PSNR"], [{"scene": "=1+1", "@PSNR": -3.5}])
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [["scene", "'@PSNR"], ["'=1+1", "-3.5"]]

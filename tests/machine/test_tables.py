@@ -15,6 +15,12 @@ def test_csv_comes_back() -> None:
     assert list(csv.reader(io.StringIO(TABLE.csv()))) == [["file", "SAM (°)"], *CELLS]
 
 
+def test_no_cell_is_a_formula_and_numbers_stay() -> None:
+    odd = ["=1+1", "+cmd", "-2+3", "@a", "\tx", "-1.50", "+3", "-inf", "a=1", ""]
+    (row,) = csv.reader(io.StringIO(TextTable([""] * len(odd), [odd], words=1).csv().partition("\n")[2]))
+    assert row == ["'=1+1", "'+cmd", "'-2+3", "'@a", "'\tx", "-1.50", "+3", "-inf", "a=1", ""]
+
+
 def test_text_is_lined_up_and_nothing_is_taken_for_a_number() -> None:
     head, rule, *lines = TABLE.text().splitlines()
     assert set(rule) == {"-", " "}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from paddle_umsft.data.listing import clean_name
 from paddle_umsft.errors import DataError
 from paddle_umsft.methods.table import METHODS, Method
 from paddle_umsft.runs.lock import only_run_in
+from paddle_umsft.runs.stopping import Terminated, termination_is_heard
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "flipped", "link"])
@@ -55,12 +58,57 @@ def test_a_result_of_an_old_run_without_sums_must_be_there(tmp_path: Path) -> No
     run = bicubic_run(tmp_path)
     metrics = json.loads((run / "0" / "metrics.json").read_text())
     assert set(metrics["files"]) >= {"fused.npy", "true_psf.npy", "true_srf.npy"}
-    del metrics["files"]
+    del metrics["files"], metrics["seal"]
     (run / "0" / "metrics.json").write_text(json.dumps(metrics))
     assert train("--resume", str(run)) == 0
     (run / "0" / "fused.npy").unlink()
     assert train("--resume", str(run)) == 0
     assert (run / "0" / "fused.npy").is_file()
+
+
+@pytest.mark.parametrize("damage", ["figure", "seal", "no json"])
+def test_figures_changed_by_hand_are_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    run = bicubic_run(tmp_path, count=2)
+    path = run / "0" / "metrics.json"
+    good = path.read_text()
+    summary = (run / "summary.csv").read_text()
+    content = json.loads(good)
+    if damage == "figure":
+        content["fused"]["PSNR"] += 10
+    elif damage == "seal":
+        content["seal"] = "0" * 64
+    path.write_text("{" * (damage == "no json") + json.dumps(content))
+    capsys.readouterr()
+    assert train("--resume", str(run)) == 0
+    told = capsys.readouterr().out
+    assert "finished before, but metrics.json is not what was written: made again" in told
+    assert "1: finished before, skipped" in told
+    assert json.loads(path.read_text())["fused"] == json.loads(good)["fused"]
+    again = [row.rsplit(",", 1)[0] for row in (run / "summary.csv").read_text().splitlines()]
+    assert again == [row.rsplit(",", 1)[0] for row in summary.splitlines()]  # all but the seconds
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [{"fused": "x"}, {"fused": {"=1+1": 3.0}}, {"fused": {"PSNR": 10**400}}, {"method": ["a"]}, {"seconds": {}}],
+    ids=["text", "formula", "huge", "list", "dict"],
+)
+def test_a_run_folder_of_somebody_who_knows_of_the_seal_harms_no_table(tmp_path: Path, forged: dict[str, Any]) -> None:
+    run = bicubic_run(tmp_path, count=2)
+    path = run / "0" / "metrics.json"
+    content = {**json.loads(path.read_text()), **forged}
+    del content["seal"]
+    content["seal"] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps(content))
+    # A folder's name, too, becomes a cell.
+    shutil.copytree(run / "1", run / "=1+cmd")
+    assert train("--resume", str(run)) == 0
+    with (run / "summary.csv").open(newline="", encoding="utf-8") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert "'=1+cmd" in cells
+    assert not any(cell.startswith(("=", "+", "@")) for cell in cells)
 
 
 def test_data_that_were_replaced_are_refused_and_put_back_are_not(
@@ -150,6 +198,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from paddle_umsft.runs.lock import only_run_in
+from paddle_umsft.runs.stopping import Terminated, termination_is_heard
 with only_run_in(Path(sys.argv[1]), 0, 1):
     print("held", flush=True)
     time.sleep(60)
@@ -297,3 +346,27 @@ def test_links_and_pipes_in_a_run_folder_are_not_followed(tmp_path: Path, capsys
     (run / "0").symlink_to(tmp_path / "kept")
     assert train("--resume", str(run)) == 3
     assert "a link or a file of that name" in one_line_error(capsys)
+
+
+class StopsInItsFinaliser:
+    """A stop falls into code of which Python drops what is raised there."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(1000):
+            pass
+
+
+def work_after_a_finaliser() -> None:
+    StopsInItsFinaliser()
+    for _ in range(500):
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends itself a signal")
+def test_a_stop_in_a_finaliser_is_not_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    hook = sys.unraisablehook
+    with pytest.raises(Terminated), termination_is_heard():
+        work_after_a_finaliser()
+    assert sys.unraisablehook is hook
+    assert "Traceback" not in capsys.readouterr().err

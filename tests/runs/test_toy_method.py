@@ -199,9 +199,7 @@ def test_a_baseline_a_convention_and_a_psf_are_a_row_each(
     ) -> dict[str, float]:
         return {"PSNR": float(np.abs(reference - fused).max())}
 
-    def no_bands(
-        reference: np.ndarray, fused: np.ndarray, *, valid: Optional[np.ndarray]
-    ) -> dict[str, np.ndarray]:
+    def no_bands(reference: np.ndarray, fused: np.ndarray, *, valid: Optional[np.ndarray]) -> dict[str, np.ndarray]:
         return {}
 
     monkeypatch.setitem(METHODS, "mean", Method(fuse=fuse_mean, is_baseline=True))

@@ -108,7 +108,7 @@ def test_what_the_machine_refuses_is_one_line(
 
 
 def test_mistakes_in_the_program_are_not_taken_for_a_lack_of_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from paddle_umsft.runs import watched as umsft_run
 
@@ -116,8 +116,14 @@ def test_mistakes_in_the_program_are_not_taken_for_a_lack_of_memory(
         raise RuntimeError("CUDA error(700), an illegal memory access was encountered.")
 
     monkeypatch.setattr(umsft_run, "fuse_watched", broken)
-    with pytest.raises(RuntimeError, match="illegal"):
-        train("-c", "demo_umsft.yml", "-o", *TINY, "output.visualdl=false", "--output", str(tmp_path))
+    argv = ["-c", "demo_umsft.yml", "-o", *TINY, "output.visualdl=false", "--output", str(tmp_path)]
+    assert train(*argv) == 1
+    line = one_line_error(capsys)
+    assert line.startswith("error: a mistake of the program, got RuntimeError: CUDA error(700)")
+    assert "--debug shows where" in line
+    # Where it happened is for who looks for it.
+    assert train(*argv, "--debug") == 1
+    assert "in broken" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

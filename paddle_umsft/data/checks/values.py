@@ -223,5 +223,5 @@ def check_wavelengths(
     if len(values) < bands:
         most = int(counts.argmax())
         got = f"{counts[most]} bands at {values[most]:g} nm"
-        raise refusal("one wavelength per band, no two alike", got)
+        raise refusal("one wavelength per band, no two alike", got, "data.wavelengths_nm goes before those of a file")
     return nm

@@ -24,7 +24,10 @@ GOOD_ITEMS = ("bbl", "good", "bad_band_multiplier")
 # The IMAGERY domain has its unit in its names.
 IMAGERY_CENTRE = "central_wavelength_um"
 IMAGERY_WIDTH = "fwhm_um"
-MICROMETRES = "um"
+NANOMETRES = "nm"
+# Items of a file that hold the time it was taken, in lower case, the most exact first; and what took it.
+TIME_ITEMS = ("acquisitiondatetime", "acquisition_datetime", "start_time", "acquisition time", "tifftag_datetime")
+SENSOR_ITEM = "sensor"
 
 
 @dataclass
@@ -103,7 +106,8 @@ def _centres(bands: Sequence[BandItems], of_the_file: Mapping[str, str]) -> tupl
     """Return the band centres as they stand somewhere, and their unit."""
     imagery = _numbers([band.imagery.get(IMAGERY_CENTRE) for band in bands])
     if imagery is not None:
-        return imagery, MICROMETRES
+        # Micrometres by their very name: nothing to tell.
+        return imagery * NM_PER_MICROMETRE, NANOMETRES
     found = _first_of(
         bands,
         of_the_file,

@@ -11,6 +11,11 @@ import numpy as np
 from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.errors import DataError, UmsftError
 
+# Top, left, height, width, in pixels of the image as it is read: upright.
+Window = tuple[int, int, int, int]
+# A part without a pixel: asks for what a file says of its image, and its size, before any of it is read.
+GLANCE: Window = (0, 0, 0, 0)
+
 # A message is one line: a foreign reader's own words are cut to this length.
 SHOWN_REASON = 160
 
@@ -23,11 +28,18 @@ class Request:
         key: Name of the array, where the format has names; None: the only one that fits.
         axes: Numbers of axes that fit, the preferred one first; used only where no key is given.
         option: Config key that `key` came from, named in a message.
+        window: The part that is wanted; None: all of it. A reader that can reads no more than that and says so in
+            `RawArray.window`; any other reads the whole, and whoever asked cuts.
+        layout: Order of the axes where a file does not tell it, "hwc", "chw" or "auto": only so can a part be found.
+        bands: Number of bands, if known beforehand; tells the order of the axes too.
     """
 
     key: Optional[str] = None
     axes: tuple[int, ...] = (3,)
     option: str = "data.key"
+    window: Optional[Window] = None
+    layout: str = "auto"
+    bands: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,8 @@ class RawArray:
         facts: What the file says beside the numbers; its bands' wavelengths go before `wavelengths`.
         mask: (rows, columns) bool by the file's own mask, True where there is a value; None: it has none.
         notes: How something in the file was taken, a line each.
+        window: `values` are this part of the image, upright; None: they are all of it.
+        size: Rows and columns of the whole image, where a part was read.
     """
 
     values: np.ndarray
@@ -58,6 +72,8 @@ class RawArray:
     facts: FileFacts = field(default_factory=FileFacts)
     mask: Optional[np.ndarray] = None
     notes: tuple[str, ...] = ()
+    window: Optional[Window] = None
+    size: Optional[tuple[int, int]] = None
 
 
 # Of a file that exists, the array that was asked for.
@@ -109,7 +125,11 @@ def guarded(
     except UmsftError:
         raise
     except Exception as error:  # readers raise anything from KeyError to zlib.error on damaged files
-        first_line = f"{type(error).__name__}: {error}".split("\n")[0]
+        # What went wrong first: "see previous exception" tells nothing.
+        reason: BaseException = error
+        while reason.__cause__ is not None:
+            reason = reason.__cause__
+        first_line = f"{type(reason).__name__}: {reason}".split("\n")[0]
         article = "a"
         if kind[0] in "aeiouAEIOU":
             article = "an"

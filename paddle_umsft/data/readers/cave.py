@@ -22,8 +22,10 @@ FIRST_NM = 400.0
 LAST_NM = 700.0
 BAND_FILE = re.compile(r"^(?P<stem>.+)_(?P<band>\d{2})\.png$", re.IGNORECASE)
 FOLDER_ENDING = "_ms"
-# One picture named ..._01.png may be anything; from two on it is a scene, complete or not.
+# One picture named ..._01.png may be anything. In a folder of CAVE's naming two are a scene, complete or not; in any
+# other folder more than half of the bands: B_09, B_10 and B_11 may as well be those of a satellite.
 FEWEST_PICTURES = 2
+FEWEST_ELSEWHERE = 16
 
 
 def is_cave(folder: Path) -> bool:
@@ -87,7 +89,10 @@ def read_cave(folder: Path) -> RawArray:
 def _find_folder(folder: Path) -> Optional[Path]:
     """Return the folder that holds the band pictures: the one given, or one of the same name inside it."""
     for candidate in (folder, folder / folder.name):
-        if candidate.is_dir() and len(_band_files(candidate)) >= FEWEST_PICTURES:
+        fewest = FEWEST_ELSEWHERE
+        if candidate.resolve().name.endswith(FOLDER_ENDING):
+            fewest = FEWEST_PICTURES
+        if candidate.is_dir() and len(_band_files(candidate)) >= fewest:
             return candidate
     return None
 

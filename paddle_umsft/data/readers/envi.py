@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.data.readers.base import RawArray, Request, guarded
+from paddle_umsft.data.readers.base import RawArray, Request, Window, guarded
 from paddle_umsft.data.readers.envi_header import HEADER_SUFFIX, facts_of, find_data, find_header, parse_header
 from paddle_umsft.data.readers.gdal import if_gdal_knows
+from paddle_umsft.data.readers.room import check_room
+from paddle_umsft.data.readers.windows import as_part, within
 from paddle_umsft.errors import DataError
 
 # ENVI's numbers of its types; 6 and 9 are complex.
@@ -81,7 +85,7 @@ def read_envi(file: Path, request: Request) -> RawArray:
 
     Args:
         file: The header or the data file.
-        request: Not used: an image has no name.
+        request: Its window; an image has no name.
 
     Raises:
         DataError: No header, no data, or the two do not fit.
@@ -106,7 +110,9 @@ def read_envi(file: Path, request: Request) -> RawArray:
         header = beside
         data = file
         fields = parse_header(header)
+    _refuse_library(fields, header)
     layout, notes = _layout_of(fields, header)
+    notes += _more_than_said(data, layout)
     facts, told = facts_of(
         fields,
         header,
@@ -116,13 +122,40 @@ def read_envi(file: Path, request: Request) -> RawArray:
     values = guarded(
         data,
         "ENVI image",
-        lambda: _load(data, layout),
+        lambda: _load(data, layout, request.window),
     )
-    return RawArray(
+    found = RawArray(
         values=values,
         is_upright=True,
         facts=facts,
         notes=notes + told,
+    )
+    return as_part(found, request.window, (layout.lines, layout.samples))
+
+
+def _refuse_library(fields: dict[str, str], header: Path) -> None:
+    """Refuse spectra without an image: a library has one a row, its bands along the columns.
+
+    Raises:
+        DataError: It is one.
+    """
+    if "spectral library" in fields.get("file type", "").lower():
+        raise DataError(
+            "a spectral library",
+            where=header,
+            expected="an image",
+            got=f"file type = {fields['file type']}",
+        )
+
+
+def _more_than_said(data: Path, layout: _Layout) -> tuple[str, ...]:
+    """Return a note where a data file is longer than its header promises: a number in the header may be wrong."""
+    rest = data.stat().st_size - layout.offset - layout.bytes
+    if layout.is_packed or rest <= 0:
+        return ()
+    return (
+        f"{data.name}: {rest} bytes more than {layout.lines}x{layout.samples}x{layout.bands} {layout.dtype.name}: are "
+        "lines, samples, bands and data type of its header right?",
     )
 
 
@@ -211,7 +244,8 @@ def _whole(
     smallest: int = 1,
 ) -> int:
     """Return a whole number of the header."""
-    text = fields.get(name, "")
+    # "16.0" is how some programs write a count.
+    text = fields.get(name, "").removesuffix(".0")
     if text.isdigit() and int(text) >= smallest:
         return int(text)
     raise DataError(
@@ -222,14 +256,28 @@ def _whole(
     )
 
 
-def _load(data: Path, layout: _Layout) -> np.ndarray:
+def _load(
+    data: Path,
+    layout: _Layout,
+    window: Optional[Window],
+) -> np.ndarray:
     """Read the numbers as (H, W, C) in the machine's own byte order.
+
+    Args:
+        data: The file of numbers.
+        layout: How they lie in it.
+        window: The part that is wanted; None: all of it.
 
     Raises:
         DataError: The file holds less than the header promises.
     """
+    size = (layout.lines, layout.samples, layout.bands)
     if layout.is_packed:
-        packed = gzip.decompress(data.read_bytes()[layout.offset :])
+        check_room(data, size, layout.dtype)
+        behind = io.BytesIO(data.read_bytes()[layout.offset :])
+        # No more than the header promises: zeros pack a thousand to one.
+        with gzip.GzipFile(fileobj=behind) as stream:
+            packed = stream.read(layout.bytes)
         found = len(packed)
     else:
         packed = b""
@@ -249,13 +297,27 @@ def _load(data: Path, layout: _Layout) -> np.ndarray:
             layout.dtype,
             count,
         )
-    else:
+    elif window is None:
+        check_room(data, size, layout.dtype)
         stored = np.fromfile(
             data,
             layout.dtype,
             count,
             offset=layout.offset,
         )
-    # In one block, bands last, in the machine's own byte order.
+    else:
+        # Stays on the disk but for the pages that the window touches.
+        stored = np.memmap(
+            data,
+            layout.dtype,
+            mode="r",
+            offset=layout.offset,
+            shape=(count,),
+        )
     upright = layout.upright(stored)
+    if window is not None:
+        rows, columns = within(window, (layout.lines, layout.samples), data)
+        # A copy: what stays mapped cannot be written to, nor its file replaced on some systems.
+        upright = np.array(upright[rows, columns])
+    # In one block, bands last, in the machine's own byte order.
     return np.ascontiguousarray(upright, dtype=layout.dtype.newbyteorder("="))

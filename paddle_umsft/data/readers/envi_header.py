@@ -19,6 +19,8 @@ from paddle_umsft.data.wavelengths import from_names, in_nm
 from paddle_umsft.errors import DataError
 
 HEADER_SUFFIX = ".hdr"
+# A .npy is raw numbers behind a head of its own: `header offset` says how long that is.
+ARRAY_HEADER = ".npy.hdr"
 # The data file's usual endings, those that ENVI itself looks for first; "" is ENVI's own custom.
 DATA_SUFFIXES = ("", ".img", ".dat", ".raw", ".bsq", ".bil", ".bip", ".bin", ".sli")
 MAGIC = "ENVI"
@@ -40,6 +42,11 @@ def find_header(data: Path) -> Optional[Path]:
             if header != data and header.is_file() and is_envi(header):
                 return header
     return None
+
+
+def describes_array(file: Path) -> bool:
+    """Return whether a file is the header of a .npy, by its name: it says more of that file, and is no image itself."""
+    return file.name.lower().endswith(ARRAY_HEADER)
 
 
 def find_data(header: Path) -> Path:
@@ -278,16 +285,24 @@ def ground_of(fields: dict[str, str]) -> Georeference:
     wkt = " ".join(fields.get("coordinate system string", "").split())
     entries = listed(fields, "map info")
     return Georeference(
-        transform=_transform_of(entries),
+        transform=_transform_of(entries, has_system=bool(wkt)),
         crs_wkt=wkt,
         epsg=_epsg_of(entries),
         map_info=" ".join(map_info.split()),
     )
 
 
-def _transform_of(entries: Sequence[str]) -> Optional[Affine]:
-    """Return the six numbers of `map info`, whose reference pixel is counted from 1 at its outer corner."""
-    if len(entries) < MAP_FIELDS or entries[0].lower().startswith("arbitrary"):
+def _transform_of(entries: Sequence[str], *, has_system: bool) -> Optional[Affine]:
+    """Return the six numbers of `map info`, whose reference pixel is counted from 1 at its outer corner.
+
+    Args:
+        entries: Of `map info`.
+        has_system: The header names the coordinate system besides: "arbitrary" then means one that ENVI
+            has no word for.
+    """
+    if len(entries) < MAP_FIELDS:
+        return None
+    if entries[0].lower().startswith("arbitrary") and not has_system:
         return None
     try:
         column, row, x, y, width, height = (float(entry) for entry in entries[1:MAP_FIELDS])

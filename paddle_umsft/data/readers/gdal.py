@@ -12,12 +12,12 @@ import numpy as np
 
 from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.ground import Georeference
-from paddle_umsft.data.readers.band_metadata import BandItems, band_facts
-from paddle_umsft.data.readers.base import RawArray, Request, guarded
+from paddle_umsft.data.readers.band_metadata import SENSOR_ITEM, TIME_ITEMS, BandItems, band_facts
+from paddle_umsft.data.readers.base import GLANCE, RawArray, Request, Window, guarded
+from paddle_umsft.data.readers.room import check_room
+from paddle_umsft.data.readers.windows import OutsideImage, as_part, within
 from paddle_umsft.errors import DataError
 
-# Items of a file that hold the time it was taken, in lower case, the most exact first.
-TIME_ITEMS = ("acquisitiondatetime", "acquisition_datetime", "start_time", "acquisition time", "tifftag_datetime")
 # What GDAL calls a band that says where the others hold data.
 ALPHA = "alpha"
 
@@ -33,6 +33,8 @@ def if_gdal_knows(file: Path, request: Request) -> Optional[RawArray]:
         return None
     try:
         return read_with_gdal(file, request)
+    except OutsideImage:
+        raise
     except DataError:
         return None
 
@@ -42,7 +44,7 @@ def read_with_gdal(file: Path, request: Request) -> RawArray:
 
     Args:
         file: A file of a kind that GDAL knows.
-        request: Not used: an image has no name.
+        request: Its window; an image has no name.
 
     Raises:
         DataError: rasterio is not installed, or the file cannot be read.
@@ -56,13 +58,13 @@ def read_with_gdal(file: Path, request: Request) -> RawArray:
     found = guarded(
         file,
         "GDAL raster",
-        lambda: _read(file),
+        lambda: _read(file, request.window),
     )
     assert isinstance(found, RawArray)
     return found
 
 
-def _read(file: Path) -> RawArray:
+def _read(file: Path, window: Optional[Window]) -> RawArray:
     """Read the file by rasterio."""
     import rasterio
 
@@ -70,11 +72,15 @@ def _read(file: Path) -> RawArray:
         # A picture without a place is an ordinary thing here.
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(file) as source:
-            return _all_of(source, file)
+            return _all_of(source, file, window)
 
 
-def _all_of(source: Any, file: Path) -> RawArray:
-    """Read values, mask and facts of an open file."""
+def _all_of(
+    source: Any,
+    file: Path,
+    window: Optional[Window],
+) -> RawArray:
+    """Read values, mask and facts of an open file, or of a part of it."""
     if source.count == 0:
         raise DataError(
             "holds several images, each under a name of its own",
@@ -87,8 +93,18 @@ def _all_of(source: Any, file: Path) -> RawArray:
     # A file of nothing but alpha bands has its colours misnamed.
     if not numbers:
         numbers = list(source.indexes)
+    part = None
+    if window is not None:
+        part = _ranges(within(window, (source.height, source.width), file))
     # GDAL counts bands from 1, and has them first.
-    stack = source.read(numbers)  # (C, H, W)
+    if window == GLANCE:
+        stack = np.empty((len(numbers), 0, 0), source.dtypes[0])
+    else:
+        size = [source.height, source.width]
+        if part is not None:
+            size = [stop - start for start, stop in part]
+        check_room(file, (len(numbers), *size), source.dtypes[0])
+        stack = source.read(numbers, window=part)  # (C, H, W)
     values = np.ascontiguousarray(
         np.moveaxis(
             stack,
@@ -96,15 +112,21 @@ def _all_of(source: Any, file: Path) -> RawArray:
             -1,
         )
     )  # (H, W, C)
-    mask = _own_mask(source, kinds)
+    mask = None
+    if window != GLANCE:
+        mask = _own_mask(source, kinds, part)
     places = [number - 1 for number in numbers]
     bands = [_items_of(source, number) for number in numbers]
-    items = {name.lower(): text for name, text in source.tags().items()}
+    tags = {**source.tags(ns="IMAGERY"), **source.tags()}
+    items = {name.lower(): text for name, text in tags.items()}
     known, notes = band_facts(
         bands,
         items,
         file.name,
     )
+    gcps, _ = source.gcps
+    if gcps and source.transform.is_identity:
+        notes += (f"{file.name}: ground control points are not used; gdalwarp makes a grid of them",)
     if len(numbers) < source.count:
         notes += (f"{file.name}: its alpha channel is a mask, no band",)
     scale = np.asarray(source.scales, float)[places]
@@ -121,14 +143,21 @@ def _all_of(source: Any, file: Path) -> RawArray:
         units=next((unit for unit in source.units if unit), ""),
         dtype=str(values.dtype),
         acquired=time,
+        sensor=items.get(SENSOR_ITEM, ""),
     )
-    return RawArray(
+    found = RawArray(
         values=values,
         is_upright=True,
         facts=facts,
         mask=mask,
         notes=notes,
     )
+    return as_part(found, window, (source.height, source.width))
+
+
+def _ranges(part: tuple[slice, slice]) -> tuple[tuple[int, int], ...]:
+    """Return a window as rasterio has it: rows from and to, columns from and to."""
+    return tuple((side.start, side.stop) for side in part)
 
 
 def _with_scale(
@@ -151,7 +180,11 @@ def _no_data_of(value: Optional[float]) -> Optional[float]:
     return float(value)
 
 
-def _own_mask(source: Any, kinds: list[str]) -> Optional[np.ndarray]:
+def _own_mask(
+    source: Any,
+    kinds: list[str],
+    part: Any,
+) -> Optional[np.ndarray]:
     """Return the mask by an alpha channel or a mask band, True where there is data; None without either.
 
     A no-data value is looked for in the numbers themselves: what it means depends on the bands that are used.
@@ -159,10 +192,10 @@ def _own_mask(source: Any, kinds: list[str]) -> Optional[np.ndarray]:
     from rasterio.enums import MaskFlags
 
     if ALPHA in kinds and len(kinds) > 1:
-        return np.asarray(source.read(kinds.index(ALPHA) + 1) > 0)
+        return np.asarray(source.read(kinds.index(ALPHA) + 1, window=part) > 0)
     flags = source.mask_flag_enums[0]
     if MaskFlags.per_dataset in flags and MaskFlags.nodata not in flags:
-        return np.asarray(source.read_masks(1) > 0)
+        return np.asarray(source.read_masks(1, window=part) > 0)
     return None
 
 

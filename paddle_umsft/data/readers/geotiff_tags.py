@@ -15,7 +15,7 @@ import numpy as np
 
 from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.ground import Affine, Georeference
-from paddle_umsft.data.readers.band_metadata import BandItems, band_facts
+from paddle_umsft.data.readers.band_metadata import SENSOR_ITEM, TIME_ITEMS, BandItems, band_facts
 
 PIXEL_SCALE = 33550
 TIE_POINTS = 33922
@@ -89,13 +89,15 @@ def facts_by_tags(
         known = replace(known, scale=scale)
     if np.any(offset != 0):
         known = replace(known, offset=offset)
+    time = next((items[name] for name in TIME_ITEMS if items.get(name)), "")
     facts = FileFacts(
         ground=_ground_of(page),
         bands=known,
         no_data=_no_data_of(page),
         units=units,
         dtype=dtype.name,
-        acquired=items.get("start_time", "") or str(_value(page, DATE_TIME) or ""),
+        acquired=time or str(_value(page, DATE_TIME) or ""),
+        sensor=items.get(SENSOR_ITEM, ""),
     )
     return facts, notes
 

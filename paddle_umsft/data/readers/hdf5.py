@@ -14,14 +14,17 @@ import numpy as np
 
 from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
-from paddle_umsft.data.readers.named import Entry, read_named
+from paddle_umsft.data.readers.conventions import NamedFile, by_conventions, text
+from paddle_umsft.data.readers.entries import Entry
+from paddle_umsft.data.readers.named import read_named
+from paddle_umsft.data.readers.room import check_room
 
 # HDF5's first bytes; a block of the user's own may stand before them, of 512 bytes or a power of two times that.
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 # netCDF 3 and before.
 CLASSIC_MAGIC = b"CDF"
 # Attributes that name the number which means "no data".
-FILL_ATTRIBUTES = ("_FillValue", "missing_value", "NoData_value", "nodata")
+FILL_ATTRIBUTES = ("_FillValue", "missing_value", "NoData_value", "nodata", "Data_Ignore_Value")
 
 
 def read_hdf5(file: Path, request: Request) -> RawArray:
@@ -33,20 +36,102 @@ def read_hdf5(file: Path, request: Request) -> RawArray:
     with file.open("rb") as stream:
         head = stream.read(len(CLASSIC_MAGIC))
     listing = hdf5_entries
+    add_facts = _facts_by_conventions
     kind = "HDF5 file"
     if head == CLASSIC_MAGIC:
         listing = _classic_entries
+        add_facts = _classic_facts
         kind = "netCDF file"
     entries = guarded(
         file,
         kind,
         lambda: listing(file),
     )
-    return read_named(
+    found = read_named(
         file,
         entries,
         request,
     )
+    facts = guarded(
+        file,
+        kind,
+        lambda: add_facts(
+            file,
+            found,
+            entries,
+        ),
+    )
+    return replace(found, facts=facts)
+
+
+def _facts_by_conventions(
+    file: Path,
+    found: RawArray,
+    entries: dict[str, Entry],
+) -> FileFacts:
+    """Return what an HDF5 file says of an image by netCDF's conventions."""
+    import h5py
+
+    with h5py.File(file, "r") as handle:
+        # Only what was listed: a name in an attribute could lead into another file.
+        def attributes_of(name: str) -> dict[str, Any]:
+            if name not in entries:
+                return {}
+            return dict(handle[name].attrs)
+
+        def numbers_of(name: str) -> Optional[np.ndarray]:
+            if name not in entries or len(entries[name].shape) != 1:
+                return None
+            return np.asarray(handle[name][()])
+
+        about = NamedFile(
+            attributes=dict(handle.attrs),
+            of=attributes_of,
+            load=numbers_of,
+        )
+        return by_conventions(
+            found.facts,
+            about,
+            found.key,
+            entries[found.key].dims,
+        )
+
+
+def _classic_facts(
+    file: Path,
+    found: RawArray,
+    entries: dict[str, Entry],
+) -> FileFacts:
+    """Return what a netCDF file that is not HDF5 says of an image by the conventions."""
+    from scipy.io import netcdf_file
+
+    with netcdf_file(
+        str(file),
+        "r",
+        mmap=False,
+    ) as handle:
+
+        def attributes_of(name: str) -> dict[str, Any]:
+            if name not in entries:
+                return {}
+            return dict(vars(handle.variables[name])["_attributes"])
+
+        def numbers_of(name: str) -> Optional[np.ndarray]:
+            if name not in entries or len(entries[name].shape) != 1:
+                return None
+            return np.array(handle.variables[name].data)
+
+        about = NamedFile(
+            attributes=dict(vars(handle)["_attributes"]),
+            of=attributes_of,
+            load=numbers_of,
+        )
+        return by_conventions(
+            found.facts,
+            about,
+            found.key,
+            entries[found.key].dims,
+        )
 
 
 def hdf5_entries(file: Path) -> dict[str, Entry]:
@@ -63,6 +148,8 @@ def hdf5_entries(file: Path) -> dict[str, Entry]:
             shape=tuple(item.shape),
             kind=str(item.dtype),
             load=hdf5_loader(file, name),
+            load_part=hdf5_part_loader(file, name),
+            dims=_axis_names(item),
             is_numeric=item.dtype.kind in "iuf",
             facts=_facts_of(dict(item.attrs), item.dtype),
         )
@@ -73,6 +160,20 @@ def hdf5_entries(file: Path) -> dict[str, Entry]:
     return entries
 
 
+def _axis_names(item: Any) -> tuple[str, ...]:
+    """Return the names of an array's axes: its own labels, or those of the scales that belong to them; () without."""
+    names = []
+    for axis in item.dims:
+        name = axis.label
+        if not name and len(axis) > 0:
+            name = axis[0].name.rpartition("/")[2]
+        names.append(name)
+    # One that has no name could be any.
+    if not all(names):
+        return ()
+    return tuple(names)
+
+
 def hdf5_loader(file: Path, name: str) -> Callable[[], np.ndarray]:
     """Return what loads one array."""
 
@@ -80,7 +181,24 @@ def hdf5_loader(file: Path, name: str) -> Callable[[], np.ndarray]:
         import h5py
 
         with h5py.File(file, "r") as handle:
-            return np.asarray(handle[name][()])
+            stored = handle[name]
+            check_room(file, stored.shape, stored.dtype)
+            return np.asarray(stored[()])
+
+    return load
+
+
+def hdf5_part_loader(file: Path, name: str) -> Callable[[tuple[slice, ...]], np.ndarray]:
+    """Return what loads a part of one array, and reads no more than that."""
+
+    def load(part: tuple[slice, ...]) -> np.ndarray:
+        import h5py
+
+        with h5py.File(file, "r") as handle:
+            stored = handle[name]
+            wanted = [len(range(*cut.indices(length))) for cut, length in zip(part, stored.shape)]
+            check_room(file, wanted, stored.dtype)
+            return np.asarray(stored[part])
 
     return load
 
@@ -103,6 +221,7 @@ def _classic_entries(file: Path) -> dict[str, Entry]:
                 shape=values.shape,
                 kind=str(values.dtype),
                 load=_held(values),
+                dims=tuple(variable.dimensions),
                 is_numeric=values.dtype.kind in "iuf",
                 facts=_facts_of(vars(variable)["_attributes"], values.dtype),
             )
@@ -127,13 +246,10 @@ def _facts_of(attributes: dict[str, Any], dtype: np.dtype) -> FileFacts:
         bands = replace(bands, scale=np.array([scale]))
     if offset is not None:
         bands = replace(bands, offset=np.array([offset]))
-    units = attributes.get("units", "")
-    if isinstance(units, bytes):
-        units = units.decode("utf-8", errors="replace")
     return FileFacts(
         bands=bands,
         no_data=no_data,
-        units=str(units),
+        units=text(attributes.get("units", "")),
         dtype=dtype.name,
     )
 

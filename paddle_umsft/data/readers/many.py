@@ -9,7 +9,7 @@ from typing import Optional, Union
 
 from paddle_umsft.data.natural import natural
 from paddle_umsft.data.readers.base import RawArray, Request, require_file
-from paddle_umsft.data.readers.stacking import stack_bands
+from paddle_umsft.data.readers.stacking import stack_files
 from paddle_umsft.data.readers.table import (
     FILE_FORMATS,
     folder_format,
@@ -19,6 +19,7 @@ from paddle_umsft.data.readers.table import (
     read_array,
     suffixes_of,
 )
+from paddle_umsft.data.readers.windows import placed
 from paddle_umsft.errors import DataError
 
 # One name, or one a band.
@@ -46,7 +47,10 @@ def read_image(named: Optional[Named], request: Request) -> RawArray:
     Args:
         named: A file; a folder that is an image as a whole; or files of one band each: a list of them, a pattern with
             `*`, or their folder.
-        request: Which array of it.
+        request: Which array of it, and which part.
+
+    Returns:
+        The image; a part only where its reader can read one (`RawArray.window`).
 
     Raises:
         DataError: Missing, not readable, or bands that do not fit each other.
@@ -54,16 +58,11 @@ def read_image(named: Optional[Named], request: Request) -> RawArray:
     files = _band_files(named)
     # Each file is one band: whichever of its arrays has two axes, or one band more.
     if files is not None:
-        names = [file.stem for file in files]
-        band_request = Request(
-            key=request.key,
-            axes=(2, 3),
-            option=request.option,
-        )
-        found = stack_bands(
+        band_request = replace(request, axes=(2, 3))
+        found = stack_files(
             files,
-            names,
-            lambda file: read_array(file, band_request),
+            band_request,
+            read_array,
         )
         listed = ", ".join(file.name for file in files)
         return _with_note(found, f"{len(files)} files as bands, in this order: {listed}")
@@ -72,7 +71,7 @@ def read_image(named: Optional[Named], request: Request) -> RawArray:
         return read_array(path, request)
     product = product_format(path)
     if product is not None:
-        return product.read(path, request)
+        return placed(product.read(path, request))
     whole = folder_format(path)
     assert whole is not None
     return whole.read(path)

@@ -13,9 +13,11 @@ from typing import Any, Callable
 import numpy as np
 
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
-from paddle_umsft.data.readers.hdf5 import HDF5_MAGIC, hdf5_entries, hdf5_loader
+from paddle_umsft.data.readers.entries import IMAGE_AXES, Entry
+from paddle_umsft.data.readers.hdf5 import HDF5_MAGIC, hdf5_entries, hdf5_loader, hdf5_part_loader
 from paddle_umsft.data.readers.mat5 import Variable, is_level5, list_variables
-from paddle_umsft.data.readers.named import Entry, read_named
+from paddle_umsft.data.readers.named import read_named
+from paddle_umsft.data.readers.room import check_room
 
 # A v7.3 file is HDF5 behind a 512-byte MATLAB header; bare HDF5 under the name .mat occurs as well.
 MATLAB_HEADER_BYTES = 512
@@ -24,6 +26,9 @@ MATLAB_HEADER = b"MATLAB"
 MATLAB_CLASS = "MATLAB_class"
 # Where it keeps what cells and objects refer to.
 INTERNAL = "#"
+# A struct that is no array of structs.
+STRUCT = "struct"
+SINGLE = (1, 1)
 # MATLAB's names of its real numeric classes, as `whosmat` lists them.
 NUMERIC_CLASSES = (
     "double",
@@ -108,20 +113,49 @@ def _variables(file: Path) -> dict[str, Entry]:
         entries[variable.name] = Entry(
             shape=variable.shape,
             kind=variable.kind,
-            load=_loader(file, variable.name),
+            load=_loader(file, variable),
             is_numeric=variable.kind in NUMERIC_CLASSES,
+        )
+    # Only where no variable is an image itself: to look into a struct it has to be loaded.
+    if not any(entry.is_numeric and entry.axes == IMAGE_AXES for entry in entries.values()):
+        for variable in listed:
+            if variable.kind == STRUCT and variable.shape == SINGLE:
+                entries.update(_fields(file, variable.name))
+    return entries
+
+
+def _fields(file: Path, name: str) -> dict[str, Entry]:
+    """List the arrays of a struct by their paths, `data/cube`."""
+    loaded = _loader(file, Variable(name, SINGLE, STRUCT))()
+    record = loaded[0, 0]
+    entries = {}
+    for field in loaded.dtype.names or ():
+        values = np.asarray(record[field])
+        entries[f"{name}/{field}"] = Entry(
+            shape=values.shape,
+            kind=str(values.dtype),
+            load=_held(values),
+            is_numeric=values.dtype.kind in "iuf",
         )
     return entries
 
 
-def _loader(file: Path, name: str) -> Callable[[], np.ndarray]:
+def _held(values: np.ndarray) -> Callable[[], np.ndarray]:
+    """Return what hands out an array that is loaded already."""
+    return lambda: values
+
+
+def _loader(file: Path, variable: Variable) -> Callable[[], np.ndarray]:
     """Return what loads one variable."""
 
     def load() -> np.ndarray:
         import scipy.io
 
-        found = scipy.io.loadmat(str(file), variable_names=[name])
-        return np.asarray(found[name])
+        # MATLAB's names of its numbers are NumPy's as well.
+        if variable.kind in NUMERIC_CLASSES:
+            check_room(file, variable.shape, variable.kind)
+        found = scipy.io.loadmat(str(file), variable_names=[variable.name])
+        return np.asarray(found[variable.name])
 
     return load
 
@@ -139,14 +173,20 @@ def _hdf5_entries(file: Path) -> dict[str, Entry]:
                 continue
             item = handle[name]
             shape = entry.shape
+            dims = entry.dims
             load = entry.load
+            load_part = entry.load_part
             if is_reversed:
                 shape = shape[::-1]
+                dims = dims[::-1]
                 load = _reversed_loader(file, name)
+                load_part = _reversed_part_loader(file, name)
             entries[name] = replace(
                 entry,
                 shape=shape,
                 load=load,
+                load_part=load_part,
+                dims=dims,
                 is_numeric=_is_numeric_dataset(item),
             )
     return entries
@@ -167,5 +207,15 @@ def _reversed_loader(file: Path, name: str) -> Callable[[], np.ndarray]:
 
     def load() -> np.ndarray:
         return np.asarray(load_stored().T)
+
+    return load
+
+
+def _reversed_part_loader(file: Path, name: str) -> Callable[[tuple[slice, ...]], np.ndarray]:
+    """Return what loads a part of one array of MATLAB's."""
+    load_stored = hdf5_part_loader(file, name)
+
+    def load(part: tuple[slice, ...]) -> np.ndarray:
+        return np.asarray(load_stored(part[::-1]).T)
 
     return load

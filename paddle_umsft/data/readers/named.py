@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.data.facts import FileFacts
-from paddle_umsft.data.readers.base import RawArray, Request, guarded
+from paddle_umsft.data.axis_names import axis_roles
+from paddle_umsft.data.layout import UNCLEAR, guess_layout, guess_note
+from paddle_umsft.data.readers.base import RawArray, Request, Window, guarded
+from paddle_umsft.data.readers.entries import IMAGE_AXES, Entry
+from paddle_umsft.data.readers.lists_beside import WAVELENGTH_KEYS, known_beside
+from paddle_umsft.data.readers.windows import as_part, within
 from paddle_umsft.errors import DataError
 
-# What a list of band centres is called beside a cube.
-WAVELENGTH_KEYS = ("wavelengths_nm", "wavelength_nm", "wavelengths", "wavelength")
-# Shorter names for the same thing, in lower case, where the list is as long as the cube has bands.
-SHORT_KEYS = ("wl", "wls", "wave", "waves", "wavelen", "lambda", "lambdas", "lam", "wvl", "wavelength_um", "bands_nm")
-# Full widths at half maximum, and the bad-band list, of the same length.
-WIDTH_KEYS = ("fwhm", "fwhm_nm", "fwhms")
-GOOD_KEYS = ("bbl", "good_wavelengths")
-# An image has at least so many axes: a list beside it is told from its rows.
-IMAGE_AXES = 3
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One named array of a file, not yet loaded.
-
-    Attributes:
-        shape: Its shape, axes as their author had them.
-        kind: Its type as the format names it, for messages.
-        load: Loads it.
-        is_numeric: Integers or real numbers; text, structs and the like cannot be an image.
-        facts: What the format says of this array beside its numbers.
-    """
-
-    shape: tuple[int, ...]
-    kind: str
-    load: Callable[[], np.ndarray]
-    is_numeric: bool = True
-    facts: FileFacts = field(default_factory=FileFacts)
-
-    @property
-    def axes(self) -> int:
-        """Number of axes, where a MATLAB row, column or single number counts as a vector, not as a table."""
-        if len(self.shape) == 2 and min(self.shape) == 1:
-            return 1
-        return len(self.shape)
+# Of rows, columns and bands their places in an array.
+ORDERS = {"hwc": (0, 1, 2), "chw": (1, 2, 0)}
 
 
 def read_named(
@@ -59,7 +30,7 @@ def read_named(
     Args:
         file: The file, for messages.
         entries: Name -> array.
-        request: Its key; without one, the only array that fits is taken.
+        request: Its key; without one, the only array that fits is taken. Its window.
 
     Raises:
         DataError: Unknown key, no array that fits, or several.
@@ -71,86 +42,123 @@ def read_named(
             entries,
             request,
         )
-    elif key not in entries:
+    # HDF5's paths may begin with a slash.
+    elif key.lstrip("/") in entries:
+        key = key.lstrip("/")
+    else:
         raise DataError(
             f"no key {key!r}",
             where=file,
             got=_listing(entries),
         )
+    wavelengths, facts, notes = known_beside(
+        file,
+        entries,
+        key,
+    )
+    found = RawArray(
+        values=np.zeros(0),
+        key=key,
+        wavelengths=wavelengths,
+        facts=facts,
+        notes=notes,
+    )
+    known = request.bands
+    if known is None and wavelengths is not None:
+        known = len(wavelengths)
+    entry = entries[key]
+    order, told = _axis_order(
+        file,
+        entry,
+        key,
+        replace(request, bands=known),
+    )
+    found = replace(found, notes=(*found.notes, *told))
+    if order is not None:
+        return _upright(
+            file,
+            entry,
+            order,
+            request.window,
+            found,
+        )
     values = guarded(
         file,
         "array",
-        entries[key].load,
+        entry.load,
     )
-    wavelengths = _wavelengths_beside(
-        file,
-        entries,
-        key,
-    )
-    notes: tuple[str, ...] = ()
-    if wavelengths is None:
-        name, wavelengths = _list_beside(
-            file,
-            entries,
-            key,
-            SHORT_KEYS,
-        )
-        if wavelengths is not None:
-            notes = (f"{file.name}: {name} beside {key} taken as its wavelengths",)
-    # Of the same length as the bands, or they are something else.
-    _, widths = _list_beside(
-        file,
-        entries,
-        key,
-        WIDTH_KEYS,
-    )
-    _, good = _list_beside(
-        file,
-        entries,
-        key,
-        GOOD_KEYS,
-    )
-    own = entries[key].facts
-    bands = replace(own.bands, fwhm_nm=widths)
-    if good is not None:
-        bands = replace(bands, good=good != 0)
-    return RawArray(
-        values=np.asarray(values),
-        key=key,
-        wavelengths=wavelengths,
-        facts=replace(own, bands=bands),
-        notes=notes,
-    )
+    return replace(found, values=np.asarray(values))
 
 
-def _list_beside(
+def _axis_order(
     file: Path,
-    entries: dict[str, Entry],
+    entry: Entry,
     key: str,
-    names: tuple[str, ...],
-) -> tuple[str, Optional[np.ndarray]]:
-    """Return name and numbers of a list that is as long as one end of an image, in the image's own group or above it.
+    request: Request,
+) -> tuple[Optional[tuple[int, ...]], tuple[str, ...]]:
+    """Return which axes of an array are rows, columns and bands, and a note; None where that is decided later.
+
+    The names of the axes decide. Without names it is decided here only where a part is wanted, which cannot be found
+    else.
+    """
+    names = axis_roles(entry.dims)
+    if names is not None:
+        order = tuple(entry.dims.index(name) for name in names if name)
+        stored = ", ".join(entry.dims)
+        return order, (f"{file.name} key {key}: axes {stored} by their names",)
+    if request.window is None or entry.load_part is None or len(entry.shape) != IMAGE_AXES:
+        return None, ()
+    layout = request.layout
+    notes: tuple[str, ...] = ()
+    if layout == "auto":
+        layout = guess_layout(entry.shape, request.bands)
+        option = request.option.replace("key", "layout")
+        notes = (guess_note(f"{file.name} key {key}", entry.shape, layout, option),)
+    if layout == UNCLEAR:
+        return None, ()
+    return ORDERS[layout], notes
+
+
+def _upright(
+    file: Path,
+    entry: Entry,
+    order: tuple[int, ...],
+    window: Optional[Window],
+    found: RawArray,
+) -> RawArray:
+    """Load an array, or a part of it, as rows, columns and bands.
 
     Args:
         file: The file, for messages.
-        entries: Name -> array.
-        key: The image.
-        names: What the list may be called, in lower case.
+        entry: The array.
+        order: Of rows, columns and bands (of a single band: without the last) their places in the array.
+        window: The part that is wanted; None: all of it.
+        found: What is known of the array.
     """
-    shape = entries[key].shape
-    if len(shape) < IMAGE_AXES:
-        return "", None
-    for name, entry in entries.items():
-        last = name.rpartition("/")[2].lower()
-        is_list = entry.is_numeric and entry.axes == 1 and name != key
-        if is_list and last in names and max(entry.shape) in (shape[0], shape[-1]):
-            listed = guarded(
-                file,
-                "array",
-                entry.load,
-            )
-            return name, np.ravel(listed).astype(np.float64)
-    return "", None
+    size = (entry.shape[order[0]], entry.shape[order[1]])
+    load = entry.load
+    load_part = entry.load_part
+    # What can only be loaded whole is cut by whoever asked.
+    if load_part is None:
+        window = None
+    elif window is not None:
+        rows, columns = within(window, size, file)
+        part = [slice(None)] * len(order)
+        part[order[0]] = rows
+        part[order[1]] = columns
+
+        def load_window() -> np.ndarray:
+            return load_part(tuple(part))
+
+        load = load_window
+    stored = guarded(
+        file,
+        "array",
+        load,
+    )
+    values = np.transpose(stored, order)  # (H, W) or (H, W, C)
+    whole = replace(found, values=values, is_upright=True)
+    return as_part(whole, window, size)
 
 
 def _only_fitting(
@@ -196,31 +204,6 @@ def _with_axes(entries: dict[str, Entry], axes: int) -> list[str]:
             continue
         fitting.append(name)
     return fitting
-
-
-def _wavelengths_beside(
-    file: Path,
-    entries: dict[str, Entry],
-    key: str,
-) -> Optional[np.ndarray]:
-    """Return the list of wavelengths that stands beside an array, as (C,) float64, or None."""
-    # Of several in a file of groups the one nearest by path, which is listed with it, comes first.
-    group = key.rpartition("/")[0]
-    names = sorted(entries, key=lambda name: not name.startswith(group))
-    for wanted in WAVELENGTH_KEYS:
-        for name in names:
-            entry = entries[name]
-            is_called_so = name.rpartition("/")[2].lower() == wanted
-            # A single number is no list: MATLAB writes one as 1x1. Nor is a cube of one wavelength a pixel.
-            is_list = entry.is_numeric and entry.axes == 1 and max(entry.shape, default=0) > 1
-            if is_called_so and is_list and name != key:
-                listed = guarded(
-                    file,
-                    "array",
-                    entry.load,
-                )
-                return np.ravel(listed).astype(np.float64)
-    return None
 
 
 def _listing(entries: dict[str, Entry]) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import IO, Any, Callable
+from typing import Callable
 
 import numpy as np
 
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
-from paddle_umsft.data.readers.named import Entry, read_named
+from paddle_umsft.data.readers.entries import Entry
+from paddle_umsft.data.readers.named import read_named
+from paddle_umsft.data.readers.npy import npy_head
+from paddle_umsft.data.readers.room import check_room
 
 MEMBER_SUFFIX = ".npy"
 
@@ -32,32 +35,22 @@ def _entries(file: Path) -> dict[str, Entry]:
             if not member.endswith(MEMBER_SUFFIX):
                 continue
             with archive.open(member) as stream:
-                shape, dtype = _header(stream)
+                shape, dtype = npy_head(stream)
             name = member[: -len(MEMBER_SUFFIX)]
             entries[name] = Entry(
                 shape=shape,
                 kind=str(dtype),
-                load=_loader(file, name),
+                load=_loader(file, name, shape, dtype),
                 is_numeric=dtype.kind in "iuf",
             )
     return entries
 
 
-def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], Any]:
-    """Read shape and type of an array from the head of its .npy."""
-    version = np.lib.format.read_magic(stream)
-    # Version 1.0 counts the header's length in two bytes; later ones, for long headers, in four.
-    if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    else:
-        shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
-    return shape, dtype
-
-
-def _loader(file: Path, name: str) -> Callable[[], np.ndarray]:
+def _loader(file: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> Callable[[], np.ndarray]:
     """Return what loads one array."""
 
     def load() -> np.ndarray:
+        check_room(file, shape, dtype)
         with np.load(file, allow_pickle=False) as archive:
             return np.asarray(archive[name])
 

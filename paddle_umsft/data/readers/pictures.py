@@ -1,17 +1,29 @@
-"""Pictures by OpenCV: .png, .jpg, .bmp, in the depth that they have in the file, upright, their alpha a mask."""
+"""Pictures: .png, .jpg, .bmp, in the depth that they have in the file, upright, their alpha a mask.
+
+By imagecodecs and Pillow, whose wheels bring all they need: OpenCV's wants a graphics library of the system, and two of
+its packages in one environment lie over each other.
+"""
 
 from __future__ import annotations
 
+import io
 import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 from paddle_umsft.data.readers.base import RawArray, Request
+from paddle_umsft.data.readers.profiles import profile_note, profile_of
+from paddle_umsft.data.readers.room import check_room
 from paddle_umsft.data.readers.turning import turned
 from paddle_umsft.errors import DataError
 
-CHANNELS_WITH_ALPHA = 4
+# Grey and alpha, and the three colours and alpha.
+CHANNELS_WITH_ALPHA = (2, 4)
+PNG = b"\x89PNG"
+PNG_SIZE = struct.Struct(">IIB")
+PNG_SIZE_AT = 16
 # The tag stands in the first segment of a JPEG, which has this length at most.
 HEAD_BYTES = 65536
 JPEG = b"\xff\xd8"
@@ -27,16 +39,15 @@ def read_picture(file: Path, request: Request) -> RawArray:
     Raises:
         DataError: Not readable.
     """
-    stored = read_unchanged(file)
-    picture = stored
+    picture = read_unchanged(file)
     mask = None
     notes: tuple[str, ...] = ()
-    if stored.ndim == 3:
-        # OpenCV has B, G, R(, alpha): from the third channel back to the first.
-        picture = np.ascontiguousarray(stored[:, :, 2::-1])
-    if stored.ndim == 3 and stored.shape[2] == CHANNELS_WITH_ALPHA:
-        mask = stored[:, :, -1] > 0
+    if picture.ndim == 3 and picture.shape[2] in CHANNELS_WITH_ALPHA:
+        mask = picture[:, :, -1] > 0
+        picture = np.ascontiguousarray(picture[:, :, :-1])
         notes = (f"{file.name}: its alpha channel is a mask, no band",)
+    profile = profile_of(file.read_bytes())
+    notes += profile_note(profile, file.name)
     found = RawArray(
         values=picture,
         is_upright=True,
@@ -92,23 +103,65 @@ def orientation_of(file: Path) -> int:
 
 
 def read_unchanged(file: Path) -> np.ndarray:
-    """Read a picture with the depth and the channels that it has in the file (OpenCV's order B, G, R, alpha).
+    """Read a picture with the depth and the channels that it has in the file: grey or R, G, B, and alpha.
 
     Raises:
         DataError: Not readable.
     """
-    import cv2
-
-    # Through memory: cv2.imread cannot open paths with letters outside the Windows code page.
-    data = np.frombuffer(file.read_bytes(), np.uint8)
-    picture = None
-    # OpenCV raises on an empty buffer instead of returning None.
-    if data.size > 0:
-        picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    if picture is None:
+    content = file.read_bytes()
+    if content.startswith(PNG):
+        _check_room_for_png(file, content)
+    try:
+        return _decoded(content)
+    # Either library has its own kinds of error for what is damaged.
+    except Exception as error:
         raise DataError(
             "cannot be read as a picture",
             where=file,
+            got=error,
             hint="is it damaged or cut short?",
-        )
-    return np.asarray(picture)
+        ) from None
+
+
+def _check_room_for_png(file: Path, content: bytes) -> None:
+    """Ask for memory by a PNG's head: a plain one packs a thousand to one.
+
+    References:
+        PNG (ISO/IEC 15948), 11.2.2: width, height, bits a sample, kind of colour.
+    """
+    # A shorter one is damaged, which its reader says.
+    if len(content) < PNG_SIZE.size + PNG_SIZE_AT:
+        return
+    width, height, bits = PNG_SIZE.unpack_from(content, PNG_SIZE_AT)
+    most_samples = max(CHANNELS_WITH_ALPHA)
+    check_room(file, (height, width, most_samples), f"u{max(1, bits // 8)}")
+
+
+def _decoded(content: bytes) -> np.ndarray:
+    """Return the picture that a file's content is."""
+    import imagecodecs
+
+    if content.startswith(PNG):
+        # Pillow would cut colours of 16 bits down to 8.
+        return np.asarray(imagecodecs.png_decode(content))
+    if content.startswith(JPEG):
+        picture = np.asarray(imagecodecs.jpeg8_decode(content))
+        is_of_inks = picture.ndim == 3 and picture.shape[2] == 4
+        if not is_of_inks:
+            return picture
+    return _decoded_by_pillow(content)
+
+
+def _decoded_by_pillow(content: bytes) -> np.ndarray:
+    """Return a picture of another kind, its palette or its inks (CMYK) as colours."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        # Pillow takes a large picture for an attack; whoever names it wants it.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        opened = Image.open(io.BytesIO(content))
+        if opened.mode in ("P", "CMYK"):
+            opened = opened.convert("RGB")
+        if opened.mode == "1":
+            opened = opened.convert("L")
+        return np.asarray(opened)

@@ -14,6 +14,32 @@ WEB_PAGES = (b"<!doctype html", b"<html")
 ERROR_PAGES = (b"<?xml",)
 HDF4 = b"\x0e\x03\x13\x01"
 ZIP = b"PK\x03\x04"
+# What people save or attach beside data.
+DOCUMENTS = (
+    (b"%PDF", "a PDF document"),
+    (b"Rar!", "a RAR archive"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"SQLite format 3", "an SQLite database"),
+)
+# Formats that no text is; the bytes that text is made of.
+BINARY_SUFFIXES = (
+    ".mat",
+    ".npy",
+    ".npz",
+    ".tif",
+    ".tiff",
+    ".h5",
+    ".hdf5",
+    ".he5",
+    ".nc",
+    ".nc4",
+    ".png",
+    ".jpg",
+    ".jp2",
+)
+TEXT_BYTES = bytes([9, 10, 13, *range(32, 127)])
+SHOWN_TEXT = 60
+MATLAB = b"MATLAB"
 GZIP = b"\x1f\x8b"
 # Formats that are XML, zip or gzip themselves, or may be.
 XML_SUFFIXES = (".xml", ".vrt")
@@ -76,6 +102,23 @@ def check_is_data(file: Path) -> None:
             "a zip archive",
             where=file,
             hint="unzip it, and give what is in it",
+        )
+    for signature, label in DOCUMENTS:
+        if head.startswith(signature):
+            raise DataError(
+                f"{label} under the name of a data file",
+                where=file,
+                hint="give the data themselves",
+            )
+    is_text = not head.translate(None, TEXT_BYTES)
+    # MATLAB's own files begin with a line of text, which other programs fill up with blanks.
+    if suffix in BINARY_SUFFIXES and is_text and not head.startswith(MATLAB):
+        first_line = head.decode("ascii").strip().split("\n")[0]
+        raise DataError(
+            "a text under the name of a data file",
+            where=file,
+            got=repr(first_line[:SHOWN_TEXT]),
+            hint="most likely a server's answer or a list of values: open it in an editor",
         )
     if head.startswith(GZIP) and suffix in GZIP_SUFFIXES:
         raise DataError(

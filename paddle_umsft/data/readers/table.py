@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Optional, Union
 
 from paddle_umsft.data.readers.base import RawArray, Reader, Request, require_file
 from paddle_umsft.data.readers.cave import cave_name, is_cave, read_cave
+from paddle_umsft.data.readers.content import suffix_by_content
 from paddle_umsft.data.readers.envi import read_envi
-from paddle_umsft.data.readers.envi_header import find_header
+from paddle_umsft.data.readers.envi_header import describes_array, find_header
 from paddle_umsft.data.readers.gdal import if_gdal_knows, read_with_gdal
 from paddle_umsft.data.readers.hdf5 import read_hdf5
 from paddle_umsft.data.readers.mat import read_mat
@@ -25,6 +26,8 @@ from paddle_umsft.data.readers.products.sentinel2 import is_sentinel2, read_sent
 from paddle_umsft.data.readers.seeming import check_is_data
 from paddle_umsft.data.readers.text import read_text
 from paddle_umsft.data.readers.tiff import read_tiff
+from paddle_umsft.data.readers.turning import is_upside_down, north_up
+from paddle_umsft.data.readers.windows import placed
 from paddle_umsft.errors import DataError
 
 
@@ -146,7 +149,12 @@ def image_files(folder: Path) -> list[Path]:
     found = []
     for file in sorted(folder.iterdir()):
         is_hidden = file.name.startswith(".")
-        if is_hidden or not file.is_file() or file.suffix.lower() not in suffixes_of(FILE_FORMATS):
+        if (
+            is_hidden
+            or describes_array(file)
+            or not file.is_file()
+            or file.suffix.lower() not in suffixes_of(FILE_FORMATS)
+        ):
             continue
         if file.suffix.lower() in ENVI_DATA_SUFFIXES and find_header(file) is not None:
             continue
@@ -155,16 +163,26 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def read_array(path: Union[str, Path], request: Request) -> RawArray:
-    """Read one array.
+    """Read one array, or a part of it.
 
     Args:
         path: A file of `FILE_FORMATS`.
-        request: Which array of it.
+        request: Which array of it, and which part.
+
+    Returns:
+        The array; a part only where its reader can read one (`RawArray.window`), on the ground where it lies.
 
     Raises:
         DataError: No such file, unknown kind, not readable, unknown key, no array that fits, or several.
     """
-    return _read(require_file(path), request, FILE_FORMATS)
+    file = require_file(path)
+    found = _read(file, request, FILE_FORMATS)
+    if is_upside_down(found):
+        # A part means the image as it is read: it can be found only in the whole that was turned.
+        if found.window is not None:
+            found = _read(file, replace(request, window=None), FILE_FORMATS)
+        found = north_up(found, file.name)
+    return placed(found)
 
 
 def read_table(
@@ -209,23 +227,38 @@ def _read(
     if product is not None:
         return product.read(file, request)
     suffix = file.suffix.lower()
-    for row in formats:
-        if suffix in row.suffixes:
-            return row.read(file, request)
+    own = _row_of(suffix, formats)
+    by_content = suffix_by_content(file)
+    if by_content is not None:
+        other = _row_of(by_content, FILE_FORMATS)
+        if other is not None and other is not own:
+            found = other.read(file, request)
+            note = f"{file.name}: by its content a {by_content} file, and read as one"
+            return replace(found, notes=(note, *found.notes))
+    if own is not None:
+        return own.read(file, request)
     # ENVI's data files may have any name.
     if find_header(file) is not None:
         return read_envi(file, request)
     # A table of three columns is a grid of points to GDAL, but no image.
     if suffix not in suffixes_of(TABLE_FORMATS):
-        other = if_gdal_knows(file, request)
-        if other is not None:
-            return other
+        by_gdal = if_gdal_knows(file, request)
+        if by_gdal is not None:
+            return by_gdal
     raise DataError(
         "unknown kind of file",
         where=file,
         expected=", ".join(suffixes_of(formats)),
         got=suffix or "no suffix",
     )
+
+
+def _row_of(suffix: str, formats: tuple[FileFormat, ...]) -> Optional[FileFormat]:
+    """Return the format of files with an ending, or None."""
+    for row in formats:
+        if suffix in row.suffixes:
+            return row
+    return None
 
 
 def product_format(path: Path) -> Optional[ProductFormat]:

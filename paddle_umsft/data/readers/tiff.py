@@ -15,6 +15,8 @@ from paddle_umsft.data.facts import BandFacts
 from paddle_umsft.data.readers.base import RawArray, Request, guarded
 from paddle_umsft.data.readers.gdal import has_rasterio, if_gdal_knows
 from paddle_umsft.data.readers.geotiff_tags import facts_by_tags
+from paddle_umsft.data.readers.profiles import profile_note
+from paddle_umsft.data.readers.room import check_room
 from paddle_umsft.data.readers.turning import turned
 from paddle_umsft.errors import DataError
 
@@ -26,6 +28,7 @@ SINGLE_BAND = "YX"
 ALPHA_SAMPLES = (1, 2)
 EXTRA_SAMPLES = 338
 ORIENTATION = 274
+PROFILE = 34675
 # Kinds of pages by the bits of their tag: smaller copies, and masks.
 REDUCED_OR_MASK = 1 | 4
 # What the numbers stand for: light turned over, colours of a table.
@@ -45,6 +48,7 @@ class _Head:
         photometric: What the numbers stand for, by the tag's numbers.
         largest: The largest number that a sample can be, 0 for real numbers.
         colours: (numbers, 3) uint8 colours of a palette, or None.
+        profile: Its colour profile, b"" if it has none.
     """
 
     pages: int
@@ -53,6 +57,7 @@ class _Head:
     photometric: int
     largest: int
     colours: Optional[np.ndarray]
+    profile: bytes
 
 
 def read_tiff(file: Path, request: Request) -> RawArray:
@@ -68,6 +73,9 @@ def read_tiff(file: Path, request: Request) -> RawArray:
         lambda: _head_of(file),
     )
     assert isinstance(head, _Head)
+    # What is turned afterwards is read whole: its window means the upright image.
+    if head.orientation != 1:
+        request = replace(request, window=None)
     found = None
     if head.pages == 1 and has_rasterio():
         # GDAL does not know every kind of numbers; tifffile may.
@@ -84,6 +92,7 @@ def read_tiff(file: Path, request: Request) -> RawArray:
         head,
         file,
     )
+    found = replace(found, notes=found.notes + profile_note(head.profile, file.name))
     # A place on the ground goes before the way a camera was held.
     if found.facts.ground.is_known or head.orientation == 1:
         return found
@@ -109,6 +118,7 @@ def _head_of(file: Path) -> _Head:
             photometric=int(first.photometric),
             largest=_largest_of(first),
             colours=_colours_of(first),
+            profile=bytes(first.tags.valueof(PROFILE, default=b"")),
         )
 
 
@@ -214,6 +224,7 @@ def _by_tifffile(file: Path) -> RawArray:
 
     with _strict_tifffile(), tifffile.TiffFile(str(file)) as tiff:
         series = tiff.series[0]
+        check_room(file, series.shape, series.dtype)
         values = np.asarray(series.asarray())
         axes = series.axes
         page: Any = tiff.pages[0]

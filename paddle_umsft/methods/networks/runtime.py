@@ -11,8 +11,9 @@ import paddle
 
 from paddle_umsft.config.runtime import RuntimeConfig
 from paddle_umsft.errors import ConfigError
+from paddle_umsft.machine.paddle_build import cpu_build_on_gpu_machine, no_code_for_gpu, packages_line
 from paddle_umsft.machine.versions import versions as versions
-from paddle_umsft.methods.networks.ops import set_cudnn, set_mode, set_recompute, set_threads
+from paddle_umsft.methods.networks.ops import set_cudnn, set_mode, set_precision, set_recompute, set_threads
 
 # Numbers held at once for every HR pixel, and for every pixel of every band; fitted, see `estimated_memory_mb`.
 MEMORY_VALUES_PER_PIXEL = 4200.0
@@ -27,22 +28,60 @@ def choose_device(wanted: str) -> str:
     """Resolve "auto", "cpu" or "gpu" to the place Paddle is to compute on.
 
     Raises:
-        ConfigError: If a GPU is asked for and Paddle has none.
+        ConfigError: If a GPU is asked for and Paddle has none, or Paddle has no code for the one that is there.
     """
-    has_gpu = paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+    is_gpu_build = paddle.device.is_compiled_with_cuda()
+    has_gpu = is_gpu_build and paddle.device.cuda.device_count() > 0
     if wanted == "gpu" and not has_gpu:
         build = ""
-        if not paddle.device.is_compiled_with_cuda():
+        if not is_gpu_build:
             build = " (a CPU build)"
         raise ConfigError(
             "no GPU that Paddle can use",
             where="runtime.device",
-            got=f"paddlepaddle {paddle.__version__}{build}",
-            hint="--device cpu, or install paddlepaddle-gpu",
+            got=f"{packages_line()}{build}",
+            hint=cpu_build_on_gpu_machine(is_gpu_build) or "--device cpu, or install paddlepaddle-gpu",
         )
     if has_gpu and wanted in ("auto", "gpu"):
+        check_gpu_code()
         return "gpu"
     return "cpu"
+
+
+def check_gpu_code() -> None:
+    """Check that Paddle's build can compute on the first GPU.
+
+    Raises:
+        ConfigError: It has no code for it, by its own list or by what comes of a first sum.
+    """
+    cuda = paddle.device.cuda
+    name = cuda.get_device_name(0)
+    lacking = no_code_for_gpu(paddle.version, cuda.get_device_capability(0), name)
+    if lacking is None:
+        try:
+            # Builds that do not list what they were compiled for are tried: 2 is what two ones make.
+            ones = paddle.ones([2]).cuda()
+            worked = float(ones.sum()) == 2.0
+        except (OSError, RuntimeError) as error:
+            worked = False
+            lacking = f"{packages_line()} cannot compute on {name}: {error}"
+        if not worked and lacking is None:
+            lacking = f"{packages_line()} computes nonsense on {name}"
+    if lacking is not None:
+        raise ConfigError(
+            "this GPU cannot be used",
+            where="runtime.device",
+            got=lacking,
+            hint="--device cpu goes on without it",
+        )
+
+
+def idle_gpu() -> tuple[str, ...]:
+    """Return a note where this machine has a GPU that Paddle's build cannot use; else none."""
+    note = cpu_build_on_gpu_machine(paddle.device.is_compiled_with_cuda())
+    if note is None:
+        return ()
+    return (note,)
 
 
 def place_and_seed(runtime: RuntimeConfig, seed: int) -> str:
@@ -50,12 +89,16 @@ def place_and_seed(runtime: RuntimeConfig, seed: int) -> str:
 
     Returns:
         "cpu" or "gpu".
+
+    Raises:
+        ConfigError: If what is asked for is not to be had on this machine.
     """
     device = choose_device(runtime.device)
     paddle.set_device(device)
     if device == "gpu":
         set_cudnn(deterministic=runtime.deterministic, search=not runtime.deterministic)
     set_mode(runtime.cpu_ops)
+    set_precision(runtime.precision)
     # `false` does not forbid it, but leaves it to the image's size: a large one must fit all the same.
     recompute = None
     if runtime.recompute:

@@ -18,11 +18,11 @@ from paddle_umsft.data.records import OnRecord, Record
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.machine.environment import thread_facts
+from paddle_umsft.methods.networks import ops
 from paddle_umsft.methods.networks.fusion_phases import PhasedFusion
 from paddle_umsft.methods.networks.model import FusionModel, state_problems
-from paddle_umsft.methods.networks.ops import active
 from paddle_umsft.methods.networks.psf_layers import KnownPsf
-from paddle_umsft.methods.networks.runtime import computing_in, place_and_seed
+from paddle_umsft.methods.networks.runtime import computing_in, idle_gpu, place_and_seed
 from paddle_umsft.methods.networks.spectral_subspace import spectral_subspace
 from paddle_umsft.methods.networks.warm_up import Images, Stage, warm_up_stages
 
@@ -145,6 +145,7 @@ class SceneSolver:
         is_applied: Whether there is no step to take: the model is applied as it stands.
         stages: The warm-up stages that apply, then the fusion.
         device: "cpu" or "gpu".
+        precision: "float32", "bf16" or "float64", of maps and weights.
         position: (stage index, iteration) of the next step.
         seconds: Time spent in steps so far.
     """
@@ -158,6 +159,9 @@ class SceneSolver:
         seed: int,
     ) -> None:
         self.device = place_and_seed(runtime, seed)
+        self.precision = ops.computes_in()
+        if runtime.dtype == "float64":
+            self.precision = runtime.dtype
         self.observation = observation
         self.recipe = recipe
         self.seed = seed
@@ -187,8 +191,9 @@ class SceneSolver:
             gigabytes = self.recipe.memory_mb / MB_PER_GB
             memory = f"; about {gigabytes:.1f} GB of memory"
         lines = [f"device     {self.device}{memory}"]
+        lines += [f"note       {note}" for note in idle_gpu()]
         if self.device == "cpu":
-            lines.append(f"operators  {active()}")
+            lines.append(f"operators  {ops.active()}")
             lines.append(f"threads    {thread_facts()}")
         steps = ", ".join(f"{stage.name} {stage.iterations}" for stage in self.stages)
         lines.append(f"steps      {steps}; seed {self.seed}")
@@ -259,15 +264,16 @@ class SceneSolver:
             history=history,
             method=self.recipe.method,
             seconds=seconds,
-            extras=self._border_facts(),
-            notes=self._notes(srf),
+            extras=self._facts(),
+            notes=self._notes(srf) + ops.notes(),
         )
 
-    def _border_facts(self) -> dict[str, Any]:
-        """What a known PSF saw beyond the image, for whoever degrades the result again."""
+    def _facts(self) -> dict[str, Any]:
+        """In what was computed, and what a known PSF saw beyond the image, for whoever degrades the result again."""
+        facts = {"precision": self.precision}
         if isinstance(self.model.spatial, KnownPsf):
-            return {"border": self.model.spatial.border}
-        return {}
+            facts["border"] = self.model.spatial.border
+        return facts
 
     def _notes(self, srf: np.ndarray) -> tuple[str, ...]:
         # A model that is applied as it stands: what it lacks explains more than what came out.

@@ -10,6 +10,7 @@ References:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
@@ -105,11 +106,47 @@ def blend(
     Returns:
         `fused`; as it was, if there are too few LR pixels to tell.
     """
+    move = find_blend(lr_hsi, hr_msi, operator, map_left_out, lr_trust, kept)
+    if move is not None:
+        move.apply(fused, hr_msi)
+    return fused
+
+
+@dataclass(frozen=True)
+class Blend:
+    """How far each band moves, and where to.
+
+    Attributes:
+        share: (C,) the map's, float32.
+        slopes: (M, C) float32 of the linear mix, times its share.
+        offsets: (C,) float32, likewise.
+    """
+
+    share: np.ndarray
+    slopes: np.ndarray
+    offsets: np.ndarray
+
+    def apply(self, fused: np.ndarray, hr_msi: np.ndarray) -> None:
+        """Move a cube (H, W, C), in place; any rows of it with those of the MSI."""
+        fused *= self.share
+        fused += hr_msi.astype(np.float32) @ self.slopes
+        fused += self.offsets
+
+
+def find_blend(
+    lr_hsi: np.ndarray,
+    hr_msi: np.ndarray,
+    operator: SpatialDegradation,
+    map_left_out: np.ndarray,
+    lr_trust: Optional[np.ndarray] = None,
+    kept: Optional[np.ndarray] = None,
+) -> Optional[Blend]:
+    """What `blend` does to a cube; None: nothing, there are too few LR pixels to tell."""
     if kept is None:
         kept = np.ones(lr_hsi.shape[:2], dtype=bool)
     unknowns = hr_msi.shape[2] + 1
     if kept.sum() < PIXELS_PER_WEIGHT * unknowns:
-        return fused
+        return None
     trust: Optional[np.ndarray] = None
     if lr_trust is not None:
         trust = np.sqrt(lr_trust[kept]).reshape(-1, 1)
@@ -117,9 +154,8 @@ def blend(
     weights, constants, left_out = linear_bands(lr_hsi, hr_msi, operator, trust, kept)
     share = shares(map_left_out, left_out).astype(np.float32)  # (C,)
     linear_share = 1 - share
-    slopes = (linear_share * weights).astype(np.float32)  # (M, C)
-    offsets = (linear_share * constants).astype(np.float32)  # (C,)
-    fused *= share
-    fused += hr_msi.astype(np.float32) @ slopes
-    fused += offsets
-    return fused
+    return Blend(
+        share=share,
+        slopes=(linear_share * weights).astype(np.float32),
+        offsets=(linear_share * constants).astype(np.float32),
+    )

@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import Optional
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Optional
 
 import numpy as np
 
@@ -27,7 +27,6 @@ from paddle_umsft.methods.subspace.method import (
     held_out_rmse,
     map_spectra,
     recorder,
-    single_map,
     to_cube,
 )
 from paddle_umsft.methods.subspace.outcome import choices_on, finished
@@ -177,10 +176,101 @@ def _refine(
     return agreed, True
 
 
-def _band_rmse(ground: Ground, left_out: np.ndarray) -> np.ndarray:
-    """(C,) root mean square per band of (n, K) leave-one-out residuals."""
-    in_bands = left_out @ ground.basis.T  # (n, C)
-    return np.asarray(np.sqrt(np.mean(in_bands**2, axis=0)))
+def _refined(
+    ground: Ground,
+    coeffs: np.ndarray,
+    limit: float,
+    settings: EnsembleInput,
+) -> tuple[np.ndarray, list[bool]]:
+    """Rounds of refinement until one is not accepted; the coefficients, and whether each round was accepted."""
+    accepted: list[bool] = []
+    if refine_radius(settings.ensemble, ground.operator.scale) == 0:
+        return coeffs, accepted
+    for _ in range(settings.ensemble.refine_rounds):
+        coeffs, is_better = _refine(ground, coeffs, limit, settings)
+        accepted.append(is_better)
+        if not is_better:
+            break
+    return coeffs, accepted
+
+
+@dataclass
+class _Fused:
+    """What the ensemble makes of a ground.
+
+    Attributes:
+        cube: (H, W, C) in the units of the input.
+        left_out: (n, K) leave-one-out residuals of the map it comes from.
+        extras: The choices that were made.
+    """
+
+    cube: np.ndarray
+    left_out: np.ndarray
+    extras: dict[str, Any]
+
+
+def _all_steps(
+    ground: Ground,
+    base: np.ndarray,
+    base_left_out: np.ndarray,
+    settings: EnsembleInput,
+    seed: int,
+    record: Callable[..., None],
+) -> _Fused:
+    """From a ground and the base, what a single map says, to the cube.
+
+    Args:
+        ground: See `Ground`.
+        base: (H, W, K) coefficients that `method: subspace` would take. They stay until something better is proven.
+        base_left_out: (n, K) leave-one-out residuals of that map.
+        settings: The sections `ensemble`, `subspace` and `preparation`.
+        seed: Draws length scales and features.
+        record: Notes a stage.
+    """
+    bands = ground.lr_hsi.shape[2]
+    base_error = held_out_rmse(base_left_out, bands)
+    record("base", loss=base_error * ground.level)
+    mean, mean_left_out = ensemble(ground, settings.ensemble, seed)
+    error = held_out_rmse(mean_left_out, bands)
+    kept = error <= base_error
+    record("ensemble", loss=error * ground.level, kept=kept)
+    if kept:
+        prior, left_out = mean, mean_left_out
+    else:
+        prior, left_out = base, base_left_out
+    coeffs, _ = agree(ground, prior, settings.subspace)
+    coeffs, rounds = _refined(ground, coeffs, min(error, base_error), settings)
+    for accepted in rounds:
+        record("refine", loss=0.0, kept=accepted)
+    extras = {
+        "base_held_out_rmse": base_error * ground.level,
+        "ensemble_held_out_rmse": error * ground.level,
+        "ensemble_kept": kept,
+        "refined": sum(rounds),
+    }
+    cube = to_cube(ground, coeffs, settings.subspace, left_out)
+    return _Fused(cube, left_out, extras)
+
+
+def _base(ground: Ground, settings: EnsembleInput, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a single map's (H, W, K) coefficients and its (n, K) leave-one-out residuals."""
+    count = max(settings.subspace.map_features, 1)
+    coeffs, fit, axes = map_spectra(ground, [Kernel()], [count], np.random.default_rng(seed))
+    return coeffs, fit.left_out @ axes.T
+
+
+def _nothing_recorded(stage: str, **values: Any) -> None:
+    """Note nothing: a trial is no stage of the fusion."""
+
+
+def _trial(settings: EnsembleInput, seed: int) -> Callable[[Ground], np.ndarray]:
+    """The very same steps, from a ground to a cube, for a trial one step coarser."""
+
+    def fuse(ground: Ground) -> np.ndarray:
+        base, base_left_out = _base(ground, settings, seed)
+        return _all_steps(ground, base, base_left_out, settings, seed, _nothing_recorded).cube
+
+    return fuse
 
 
 def fuse_ensemble(
@@ -210,55 +300,22 @@ def fuse_ensemble(
     max_rank = max(members.max_rank, settings.subspace.max_rank)
     subspace = settings.subspace.model_copy(update={"max_rank": max_rank})
     settings = replace(settings, subspace=subspace)
-    bands = observation.bands
     ground = lay_ground(observation, subspace, settings.preparation)
     record("estimate", loss=ground.degradations.residual, rank=ground.rank)
 
-    # The base: what `method: subspace` would take. It stays in hand until something better is proven.
-    count = max(subspace.map_features, 1)
-    base, fit, axes = map_spectra(ground, [Kernel()], [count], np.random.default_rng(seed))
+    base, base_left_out = _base(ground, settings, seed)
     if ground.band_operators is not None:
         ground = with_sharper_bands(ground, base)
-        base, fit, axes = map_spectra(ground, [Kernel()], [count], np.random.default_rng(seed))
-    base_left_out = fit.left_out @ axes.T
-    base_error = held_out_rmse(base_left_out, bands)
-    record("base", loss=base_error * ground.level)
-
-    mean, mean_left_out = ensemble(ground, members, seed)
-    error = held_out_rmse(mean_left_out, bands)
-    kept = error <= base_error
-    record("ensemble", loss=error * ground.level, kept=kept)
-    if kept:
-        prior, left_out = mean, mean_left_out
-    else:
-        prior, left_out = base, base_left_out
-    coeffs, _ = agree(ground, prior, subspace)
-
-    rounds = members.refine_rounds
-    if refine_radius(members, observation.scale) == 0:
-        rounds = 0
-    refined = 0
-    for _ in range(rounds):
-        coeffs, accepted = _refine(ground, coeffs, min(error, base_error), settings)
-        record("refine", loss=0.0, kept=accepted)
-        if not accepted:
-            break
-        refined += 1
-
-    extras = choices_on(ground)
-    extras["base_held_out_rmse"] = base_error * ground.level
-    extras["ensemble_held_out_rmse"] = error * ground.level
-    extras["ensemble_kept"] = kept
-    extras["refined"] = refined
-    fused = to_cube(ground, coeffs, subspace, left_out)
+        base, base_left_out = _base(ground, settings, seed)
+    made = _all_steps(ground, base, base_left_out, settings, seed, record)
+    extras = {**choices_on(ground), **made.extras}
     if subspace.stack:
-        better = _band_rmse(ground, left_out) / np.maximum(_band_rmse(ground, base_left_out), TINY)
-        plain_share = stack(ground, fused, single_map(subspace, seed), np.minimum(better, 1.0))
+        plain_share = stack(ground, made.cube, _trial(settings, seed))
         extras["plain_share"] = plain_share.round(SHARE_DIGITS).tolist()
     return finished(
         ground,
-        fused,
-        left_out,
+        made.cube,
+        made.left_out,
         history=history,
         method="ensemble",
         seconds=time.perf_counter() - started,

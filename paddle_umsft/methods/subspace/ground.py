@@ -16,9 +16,9 @@ from paddle_umsft.methods.subspace.map_features import PixelInputs
 from paddle_umsft.methods.subspace.rank import choose_rank
 from paddle_umsft.preparation.band_widths import BandOperators, linearly_alike
 from paddle_umsft.preparation.below_zero import is_light, lifted
+from paddle_umsft.preparation.block import examine_block
 from paddle_umsft.preparation.border_equations import variance_ratio
 from paddle_umsft.preparation.estimate import Degradations, operator_of
-from paddle_umsft.preparation.examine import examine
 from paddle_umsft.preparation.noise import pixel_noise
 from paddle_umsft.preparation.outside import without_outside
 from paddle_umsft.preparation.prepared import Prepared
@@ -29,6 +29,8 @@ OUTSIDE_DOUBT = 30.0
 ALL_INSIDE = 0.99
 # Added to the covariance of the MSI, relative to its mean variance: bands that copy each other can be inverted.
 COVARIANCE_RIDGE = 1e-9
+# Spectra that the subspace and the noise are found from, at most: far more than there are bands.
+MOST_SPECTRA = 2**17
 TINY = 1e-30
 
 
@@ -46,7 +48,7 @@ class Ground:
         rank: K.
         basis: (C, K) orthonormal spectral basis.
         msi_noise: Noise standard deviation of the MSI, relative to `level`.
-        hsi_noise: The same for the LR-HSI, mean over bands.
+        band_noise: (C,) the same for every band of the LR-HSI.
         clash: What PSF(MSI) and SRF(LR-HSI) differ by, noise or not: root mean square per coefficient of the spectrum
             that it stands for, relative to `level`.
         lift: (C, M) linear estimate of a spectrum from its MSI pixel.
@@ -65,7 +67,7 @@ class Ground:
     rank: int
     basis: np.ndarray
     msi_noise: float
-    hsi_noise: float
+    band_noise: np.ndarray
     clash: float
     lift: np.ndarray
     inputs: PixelInputs
@@ -78,6 +80,11 @@ class Ground:
     def kept(self) -> np.ndarray:
         """(h, w) LR pixels that the result has to agree with."""
         return self.prepared.use_trust
+
+    @property
+    def hsi_noise(self) -> float:
+        """Noise standard deviation of the LR-HSI, root mean square over bands, relative to `level`."""
+        return float(np.sqrt(np.mean(self.band_noise**2)))
 
     @property
     def pixel(self) -> float:
@@ -143,10 +150,22 @@ def linear_lift(
     return np.asarray(lift)
 
 
+def some_of(kept: np.ndarray) -> np.ndarray:
+    """(h, w) of the pixels kept all, or of a large picture evenly spread ones: a subspace needs no more."""
+    step = -(-int(kept.sum()) // MOST_SPECTRA)
+    if step <= 1:
+        return kept
+    chosen = np.zeros_like(kept)
+    chosen.ravel()[np.flatnonzero(kept)[::step]] = True
+    return chosen
+
+
 def lay_ground(
     observation: Observation,
     settings: SubspaceSettings,
     preparation: PreparationSettings,
+    *,
+    in_windows: bool = False,
 ) -> Ground:
     """Prepare the pair; find degradations, subspace, noise and the linear estimate.
 
@@ -154,6 +173,7 @@ def lay_ground(
         observation: The image pair.
         settings: See `SubspaceSettings`.
         preparation: What may be found in the pair and undone.
+        in_windows: Whether the inputs of the map are to be made window by window: here they are left out.
 
     Returns:
         What both methods build on.
@@ -162,7 +182,7 @@ def lay_ground(
         DataError: See `check_observation` and `estimate`.
     """
     check_observation(observation)
-    prepared, degradations = examine(observation, settings, preparation)
+    prepared, degradations = examine_block(observation, settings, preparation)
     observation = prepared.observation
     kept = prepared.use_trust
     level = float(np.sqrt(np.mean(np.square(observation.lr_hsi[kept], dtype=np.float64))))
@@ -179,7 +199,7 @@ def lay_ground(
         trust = trust * kept.ravel()
         lr_hsi = linearly_alike(recorded, hr_msi, band_operators, trust).astype(np.float32)
 
-    pixels = lr_hsi[kept].astype(np.float64)  # (n, C)
+    pixels = lr_hsi[some_of(kept)].astype(np.float64)  # (n, C)
     count, bands = pixels.shape
     rank, band_noise = choose_rank(pixels, settings.max_rank, least=observation.msi_bands)
     if settings.rank is not None:
@@ -200,9 +220,13 @@ def lay_ground(
     whole = kept & (inside > ALL_INSIDE)
     if not whole.any():
         whole = kept
-    spectra = apart[whole] @ lift.T  # (n, C)
+    spectra = apart[some_of(whole)] @ lift.T  # (n, C)
     if degradations.border == "reflect":
         lr_hsi = without_outside(lr_hsi, lr_msi, degradations.srf, lift, inside)
+    if in_windows:
+        inputs = PixelInputs.none_of(hr_msi.shape)
+    else:
+        inputs = PixelInputs.of(lifted(hr_msi))
     return Ground(
         lr_hsi=lr_hsi,
         hr_msi=hr_msi,
@@ -212,10 +236,10 @@ def lay_ground(
         rank=rank,
         basis=basis,
         msi_noise=float(msi_noise),
-        hsi_noise=float(np.sqrt(np.mean(band_noise**2))),
+        band_noise=band_noise,
         clash=float(np.sqrt(np.sum(spectra**2) / (len(spectra) * rank))),
         lift=lift.astype(np.float32),
-        inputs=PixelInputs.of(lifted(hr_msi)),
+        inputs=inputs,
         recorded=recorded,
         inside=inside,
         prepared=prepared,

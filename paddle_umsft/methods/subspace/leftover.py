@@ -70,15 +70,30 @@ def add_leftover(
     Returns:
         `fused`, still not below the floor, and as sharp as before: what is added has no detail finer than an LR pixel.
     """
-    leftover = lr_hsi - operator.forward(fused)  # (h, w, C)
+    leftover = signal_of(lr_hsi - operator.forward(fused), lr_trust)
+    if np.any(leftover):
+        fused += operator.enlarge(leftover)
+        np.maximum(fused, floor, out=fused)
+    return fused
+
+
+def signal_of(
+    leftover: np.ndarray,
+    lr_trust: Optional[np.ndarray] = None,
+) -> np.ndarray:
+    """The part of a residual that is smooth enough to be signal.
+
+    Args:
+        leftover: (h, w, C), changed in place.
+        lr_trust: (h, w) weights of the LR pixels; None: all alike.
+
+    Returns:
+        (h, w, C) float32.
+    """
     if lr_trust is not None:
         # What is no part of the scene must not decide what is signal.
         leftover[lr_trust == 0] = 0.0
     leftover *= share_of_signal(leftover)
     if lr_trust is not None:
         leftover *= lr_trust[..., None]
-    if np.any(leftover):
-        smooth = leftover.astype(np.float32)
-        fused += operator.enlarge(smooth)
-        np.maximum(fused, floor, out=fused)
-    return fused
+    return leftover.astype(np.float32)

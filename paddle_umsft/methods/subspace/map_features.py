@@ -12,7 +12,10 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
+from typing import Optional
 
 import numpy as np
 
@@ -21,6 +24,8 @@ from paddle_umsft.cameras.spatial import SpatialDegradation
 
 # The surround's brightness changes less from place to place than its colour tells: it counts half as much.
 SURROUND_BRIGHTNESS = 2
+# A pixel's own colour and brightness come first among its coordinates.
+OWN_LOOKS = 2
 # A cosine's phase is drawn from one whole turn.
 TURN = 2 * np.pi
 # Features made at a time: a quarter of a megabyte of float32, which a core's own cache holds beside what is read.
@@ -71,12 +76,16 @@ class PixelInputs:
         brightness: (H, W) mean over MSI bands.
         level: Mean brightness, a positive number.
         surround: One (H, W, M) blurred MSI per neighbourhood; empty: the surround does not count.
+        rows: Of a window of a picture, its rows there; None: it is the whole picture.
+        height: H of the whole picture, if it is a window.
     """
 
     hr_msi: np.ndarray
     brightness: np.ndarray
     level: float
     surround: list[np.ndarray] = field(default_factory=list)
+    rows: Optional[np.ndarray] = None
+    height: int = 0
 
     @classmethod
     def of(
@@ -107,6 +116,18 @@ class PixelInputs:
             surround=around,
         )
 
+    @classmethod
+    def none_of(cls, shape: tuple[int, ...]) -> PixelInputs:
+        """No pixel of a picture (H, W, M), whose windows are made one by one."""
+        height, width, bands = shape
+        return cls(
+            hr_msi=np.zeros((0, width, bands), dtype=np.float32),
+            brightness=np.zeros((0, width), dtype=np.float32),
+            level=TINY_LEVEL,
+            rows=np.arange(0),
+            height=height,
+        )
+
 
 def _chromaticity(msi: np.ndarray, floor: float) -> np.ndarray:
     """Bands over their mean, pulled to 0 in the dark; (H, W, 0) for one band, which has no colour."""
@@ -125,84 +146,109 @@ def _log_brightness(brightness: np.ndarray, floor: float) -> np.ndarray:
     return np.expand_dims(logarithm, axis=2)
 
 
-def _scaled(values: np.ndarray, length: float) -> np.ndarray:
+@dataclass(frozen=True)
+class Spread:
+    """What coordinates are centred by and divided by: of the whole picture, whichever part of it is looked at.
+
+    Attributes:
+        mean: (1, 1, channels).
+        deviation: Common standard deviation.
+    """
+
+    mean: np.ndarray
+    deviation: float
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Spread:
+        """That of (H, W, channels)."""
+        if values.shape[2] == 0:
+            return cls(np.zeros((1, 1, 0), dtype=np.float32), 0.0)
+        mean = values.mean(axis=(0, 1), keepdims=True)  # (1, 1, channels)
+        centred = values - mean
+        variance = np.mean(centred**2)
+        return cls(mean, float(np.sqrt(variance)))
+
+
+def _scaled(values: np.ndarray, length: float, spread: Spread) -> np.ndarray:
     """Centre, divide by the common standard deviation and the length scale.
 
     All channels are divided by one number: a distance of 1 afterwards is one length scale (r / l in GPML's kernels).
     """
-    channels = values.shape[2]
-    if channels == 0:
+    if values.shape[2] == 0:
         return values
-    mean = values.mean(axis=(0, 1), keepdims=True)  # (1, 1, channels)
-    centred = values - mean
-    variance = np.mean(centred**2)
-    spread = float(np.sqrt(variance))
-    unit = (spread + TINY_SPREAD) * length
+    centred = values - spread.mean
+    unit = (spread.deviation + TINY_SPREAD) * length
     return np.asarray(centred / unit, dtype=np.float32)
 
 
-def _places(
-    height: int,
-    width: int,
-    length: float,
-) -> np.ndarray:
+def _places(inputs: PixelInputs, length: float) -> np.ndarray:
     """Row and column of every HR pixel in length scales, (H, W, 2); the longer side is 1 / `length` long."""
+    height, width = inputs.brightness.shape
+    rows = np.arange(height)
+    if inputs.rows is not None:
+        rows = inputs.rows
+        height = inputs.height
     longer = max(height, width)
-    grid = np.mgrid[:height, :width]  # (2, H, W)
+    down, across = np.meshgrid(rows, np.arange(width), indexing="ij")
+    grid = np.stack([down, across])  # (2, H, W)
     shares = grid.astype(np.float32) / longer
     places = np.stack(tuple(shares), axis=2)  # (H, W, 2)
     return np.asarray(places / np.float32(length))
 
 
-def _look(
-    msi: np.ndarray,
-    brightness: np.ndarray,
-    floor: float,
-    *,
-    colour: float,
-    light: float,
-) -> list[np.ndarray]:
-    """Coordinates of an MSI: its chromaticity (H, W, M) and its logarithmic brightness (H, W, 1), in length scales."""
-    chromaticity = _chromaticity(msi, floor)
-    logarithm = _log_brightness(brightness, floor)
-    return [
-        _scaled(chromaticity, colour),
-        _scaled(logarithm, light),
-    ]
-
-
-def kernel_inputs(inputs: PixelInputs, kernel: Kernel) -> np.ndarray:
-    """The points x between which the kernel measures its distances.
+def looks(inputs: PixelInputs, kernel: Kernel) -> list[tuple[np.ndarray, float]]:
+    """What pixels look like, before it is scaled: coordinates of the MSI, then of its surround, with length scales.
 
     Args:
         inputs: Prepared MSI.
         kernel: Length scales.
 
     Returns:
+        Of each image its chromaticity (H, W, M) and its logarithmic brightness (H, W, 1).
+    """
+    floor = kernel.floor * inputs.level
+    found = [
+        (_chromaticity(inputs.hr_msi, floor), kernel.colour),
+        (_log_brightness(inputs.brightness, floor), kernel.brightness),
+    ]
+    if np.isfinite(kernel.surround):
+        for around in inputs.surround:
+            found.append((_chromaticity(around, floor), kernel.surround))
+            light = SURROUND_BRIGHTNESS * kernel.surround
+            found.append((_log_brightness(around.mean(axis=2), floor), light))
+    return found
+
+
+def spreads_of(inputs: PixelInputs, kernel: Kernel) -> list[Spread]:
+    """What the coordinates of a whole picture are scaled by, in the order of `looks`."""
+    return [Spread.of(values) for values, _ in looks(inputs, kernel)]
+
+
+def kernel_inputs(
+    inputs: PixelInputs,
+    kernel: Kernel,
+    spreads: Optional[Sequence[Spread]] = None,
+) -> np.ndarray:
+    """The points x between which the kernel measures its distances.
+
+    Args:
+        inputs: Prepared MSI.
+        kernel: Length scales.
+        spreads: See `spreads_of`; None: those of these very inputs.
+
+    Returns:
         (H, W, d) float32, every coordinate in units of its own length scale (one l per input: the automatic relevance
         determination of GPML, section 5.1).
     """
-    floor = kernel.floor * inputs.level
-    parts = _look(
-        inputs.hr_msi,
-        inputs.brightness,
-        floor,
-        colour=kernel.colour,
-        light=kernel.brightness,
-    )
+    found = looks(inputs, kernel)
+    if spreads is None:
+        spreads = [Spread.of(values) for values, _ in found]
+    parts = []
+    for (values, length), spread in zip(found, spreads):
+        parts.append(_scaled(values, length, spread))
     if np.isfinite(kernel.place):
-        height, width = inputs.brightness.shape
-        places = _places(height, width, kernel.place)
-        parts.append(places)
-    if np.isfinite(kernel.surround):
-        for around in inputs.surround:
-            parts += _look(
-                around,
-                around.mean(axis=2),
-                floor,
-                colour=kernel.surround,
-                light=SURROUND_BRIGHTNESS * kernel.surround,
-            )
+        # After the pixel's own look, before its surround's.
+        parts.insert(OWN_LOOKS, _places(inputs, kernel.place))
     points = np.concatenate(parts, axis=2)  # (H, W, d)
     return points.astype(np.float32)
 
@@ -218,6 +264,7 @@ class Features:
         kernel: Length scales.
         count: Number of features D.
         rng: Source of the frequencies.
+        spreads: Of the whole picture, where the inputs are a window of it; None: of the inputs.
     """
 
     def __init__(
@@ -226,9 +273,12 @@ class Features:
         kernel: Kernel,
         count: int,
         rng: np.random.Generator,
+        spreads: Optional[Sequence[Spread]] = None,
     ) -> None:
         self.count = count
-        self.points = kernel_inputs(inputs, kernel)  # (H, W, d)
+        self.kernel = kernel
+        self.spreads = spreads
+        self.points = kernel_inputs(inputs, kernel, spreads)  # (H, W, d)
         dimension = self.points.shape[2]
         # Bochner's theorem (GPML, section 4.2.1): a stationary kernel is the Fourier transform of a density, and
         # frequencies omega drawn from that density give the kernel back on average. That of the squared exponential is
@@ -242,15 +292,50 @@ class Features:
         # A random phase makes the cosine alone enough: its mean over the phase is that of cosine and sine together.
         phases = rng.uniform(0, TURN, count)
         self.phases = phases.astype(np.float32)  # (D,)
+        self.amplitude = self._amplitude(inputs)  # (H, W)
+
+    @classmethod
+    def kept(
+        cls,
+        kernel: Kernel,
+        frequencies: np.ndarray,
+        phases: np.ndarray,
+        spreads: Sequence[Spread],
+    ) -> Features:
+        """Features that were drawn before, of no pixel yet: `on` gives them some.
+
+        Args:
+            kernel: Length scales.
+            frequencies: (d, D) float32.
+            phases: (D,) float32.
+            spreads: Of the whole picture.
+        """
+        features = cls.__new__(cls)
+        features.kernel = kernel
+        features.count = len(phases)
+        features.frequencies = frequencies
+        features.phases = phases
+        features.spreads = spreads
+        return features
+
+    def _amplitude(self, inputs: PixelInputs) -> np.ndarray:
+        """(H, W) a(p) times what makes the cosines' mean square one."""
         # A process times a known function a(p) has the covariance a(p) k a(q) (GPML, section 4.2.4): brighter pixels
         # have proportionally larger spectra, and the map only has to know their shape.
         light = np.maximum(inputs.brightness, 0.0)
         relative = light / inputs.level
-        shading = relative**kernel.power
+        shading = relative**self.kernel.power
         shading = shading.astype(np.float32)
         # The mean of a squared cosine is one half.
-        height = np.sqrt(2.0 * kernel.weight / count)
-        self.amplitude = np.float32(height) * shading  # (H, W)
+        height = np.sqrt(2.0 * self.kernel.weight / self.count)
+        return np.asarray(np.float32(height) * shading)
+
+    def on(self, inputs: PixelInputs) -> Features:
+        """The same features of another window of the picture; both need the spreads of the whole."""
+        moved = copy(self)
+        moved.points = kernel_inputs(inputs, self.kernel, self.spreads)
+        moved.amplitude = self._amplitude(inputs)
+        return moved
 
     def rows(self, index: np.ndarray) -> np.ndarray:
         """(len(index), W, D) features of some HR rows."""

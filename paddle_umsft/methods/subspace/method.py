@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
 import numpy as np
@@ -43,6 +44,80 @@ TINY_VARIANCE = 1e-12
 SHARE_DIGITS = 3
 
 
+def linear_coeffs(ground: Ground) -> np.ndarray:
+    """(H, W, K) coefficients of the linear estimate of every spectrum from its MSI pixel."""
+    basis = ground.basis.astype(np.float32)
+    lift = ground.lift.T @ basis  # (M, K)
+    return np.asarray(ground.hr_msi @ lift)
+
+
+@dataclass(frozen=True)
+class FittedOn:
+    """What a map is fitted on: n LR pixels of a picture, or of a part of it.
+
+    Attributes:
+        missing: (n, K) float64 what the linear estimate misses.
+        blurred: (n, D) features behind the PSF.
+        trust: (n,) weights.
+    """
+
+    missing: np.ndarray
+    blurred: np.ndarray
+    trust: np.ndarray
+
+
+def to_fit_on(
+    ground: Ground,
+    coeffs: np.ndarray,
+    features: list[Features],
+    gamma: float,
+) -> FittedOn:
+    """Gather what the LR pixels say of the map.
+
+    Args:
+        ground: See `Ground`; a picture or a window of one.
+        coeffs: (H, W, K) the linear estimate.
+        features: Of its pixels.
+        gamma: LR pixels weigh brightness to the power -2 gamma.
+    """
+    operator = ground.operator
+    basis = ground.basis.astype(np.float32)
+    missing = ground.lr_hsi @ basis - operator.forward(coeffs)  # (h, w, K)
+    kept = ground.kept
+    blurred = np.concatenate([part.blurred(operator)[kept.ravel()] for part in features], axis=1)  # (n, D)
+    seen_brightness = operator.forward(ground.inputs.brightness[..., None])  # (h, w, 1)
+    brightness = seen_brightness[kept].ravel() / ground.inputs.level
+    trust = (np.maximum(brightness, 0.0) + DARKEST) ** -gamma
+    trust = trust * np.sqrt(fit_weights(ground)[kept])
+    return FittedOn(
+        missing=missing[kept].astype(np.float64),
+        blurred=blurred,
+        trust=trust,
+    )
+
+
+def fit_on(
+    seen: FittedOn,
+    caution: float,
+) -> tuple[np.ndarray, MapFit, np.ndarray]:
+    """Fit a map.
+
+    Args:
+        seen: What it is fitted on.
+        caution: Factor on the likeliest ridge.
+
+    Returns:
+        (D, K) weights, the fit, and the (K, K) rotation of its columns.
+    """
+    # What the linear estimate misses, turned to its principal axes: each gets a ridge of its own.
+    _, vectors = np.linalg.eigh(seen.missing.T @ seen.missing)
+    axes = vectors[:, ::-1]  # (K, K), the largest first
+    targets = seen.missing @ axes
+    fit = fit_map(seen.blurred, targets, seen.trust, caution=caution)
+    weights = (fit.weights @ axes.T).astype(np.float32)  # (D, K), axes turned back
+    return weights, fit, axes
+
+
 def map_spectra(
     ground: Ground,
     kernels: list[Kernel],
@@ -65,35 +140,17 @@ def map_spectra(
     Returns:
         (H, W, K) coefficients, the fit, and the (K, K) rotation of its columns.
     """
-    operator = ground.operator
-    basis = ground.basis.astype(np.float32)
-    lift = ground.lift.T @ basis  # (M, K)
-    coeffs: np.ndarray = ground.hr_msi @ lift  # (H, W, K)
-
-    # What the linear estimate misses, turned to its principal axes: each gets a ridge of its own.
-    missing = ground.lr_hsi @ basis - operator.forward(coeffs)  # (h, w, K)
-    kept = ground.kept
-    flat = missing[kept].astype(np.float64)  # (n, K)
-    _, vectors = np.linalg.eigh(flat.T @ flat)
-    axes = vectors[:, ::-1]  # (K, K), the largest first
-    targets = flat @ axes
-
+    coeffs = linear_coeffs(ground)
     features = []
     for kernel, count in zip(kernels, counts):
         features.append(Features(ground.inputs, kernel, count, rng))
-    blurred = np.concatenate([part.blurred(operator)[kept.ravel()] for part in features], axis=1)  # (n, D)
-    seen_brightness = operator.forward(ground.inputs.brightness[..., None])  # (h, w, 1)
-    brightness = seen_brightness[kept].ravel() / ground.inputs.level
-    trust = (np.maximum(brightness, 0.0) + DARKEST) ** -gamma
-    trust = trust * np.sqrt(fit_weights(ground)[kept])
-    fit = fit_map(blurred, targets, trust, caution=caution)
-
-    weights = (fit.weights @ axes.T).astype(np.float32)  # (D, K), axes turned back
-    _add_map(coeffs, features, weights)
+    seen = to_fit_on(ground, coeffs, features, gamma)
+    weights, fit, axes = fit_on(seen, caution)
+    add_map(coeffs, features, weights)
     return coeffs, fit, axes
 
 
-def _add_map(
+def add_map(
     coeffs: np.ndarray,
     features: list[Features],
     weights: np.ndarray,
@@ -127,34 +184,74 @@ def agree(
     Returns:
         (H, W, K) coefficients and the solver's relative residuals.
     """
-    basis = ground.basis
-    lr_coeffs = (ground.lr_hsi @ basis).astype(np.float32)  # (h, w, K)
+    lr_coeffs = (ground.lr_hsi @ ground.basis).astype(np.float32)  # (h, w, K)
     misfit = lr_coeffs - ground.operator.forward(prior)
+    problem = problem_of(
+        ground,
+        prior,
+        settings,
+        weights=image_weights(ground, misfit[ground.kept]),
+        edges=edge_weights(ground.hr_msi, settings.edge),
+    )
+    return problem.solve(settings.iterations)
+
+
+def image_weights(ground: Ground, misfit: np.ndarray) -> tuple[float, float]:
+    """How far each image may pull the coefficients away from the map.
+
+    Args:
+        ground: See `Ground`.
+        misfit: (n, K) what the map misses at LR pixels.
+
+    Returns:
+        Weights of the LR-HSI and of the MSI.
+    """
     # Prior variance per LR pixel over itself and the error variances: how far the data may pull. Where the images
     # contradict each other neither can be kept to the last digit: behind a wide PSF that would leave rings.
-    variance = float(np.mean(misfit[ground.kept].astype(np.float64) ** 2)) + TINY_VARIANCE
+    variance = float(np.mean(misfit.astype(np.float64) ** 2)) + TINY_VARIANCE
     lr_error = ground.hsi_noise**2 + CLASH_WEIGHT * ground.clash**2
     msi_error = ground.msi_noise**2 + ground.clash**2
     lr_weight = variance / (variance + lr_error)
     msi_weight = MSI_WEIGHT * variance / (variance + MSI_WEIGHT * msi_error)
+    return lr_weight, msi_weight
+
+
+def problem_of(
+    ground: Ground,
+    prior: np.ndarray,
+    settings: SubspaceSettings,
+    *,
+    weights: tuple[float, float],
+    edges: tuple[np.ndarray, np.ndarray],
+) -> CoefficientProblem:
+    """The convex problem of a picture, or of a window of one.
+
+    Args:
+        ground: See `Ground`.
+        prior: (H, W, K) coefficients.
+        settings: Smoothness.
+        weights: Of the LR-HSI and of the MSI, see `image_weights`.
+        edges: See `edge_weights`.
+    """
+    basis = ground.basis
+    lr_weight, msi_weight = weights
     msi_trust: Optional[np.ndarray] = None
     if not np.all(ground.prepared.msi_trust == 1):
         msi_trust = ground.prepared.msi_trust
-    problem = CoefficientProblem(
+    return CoefficientProblem(
         operator=ground.operator,
         mix=ground.degradations.srf @ basis,
-        lr_coeffs=lr_coeffs,
+        lr_coeffs=(ground.lr_hsi @ basis).astype(np.float32),  # (h, w, K)
         hr_msi=ground.hr_msi,
         prior=prior,
         lr_weight=lr_weight,
         msi_weight=msi_weight,
         smoothness=np.full(ground.rank, settings.smoothness),
-        edges=edge_weights(ground.hr_msi, settings.edge),
+        edges=edges,
         pull=np.full(ground.rank, PULL),
         lr_trust=lr_weights(ground),
         msi_trust=msi_trust,
     )
-    return problem.solve(settings.iterations)
 
 
 def held_out_rmse(left_out: np.ndarray, bands: int) -> float:

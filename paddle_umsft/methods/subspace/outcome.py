@@ -134,6 +134,9 @@ def finished(
         if placement is not None:
             # In pixels of the MSI, no longer of the whole ratio.
             psf = turned_with(psf, placement)
+    doubted: Optional[np.ndarray] = None
+    if layout is None:
+        doubted = ground.prepared.doubted
     held_out: Optional[np.ndarray] = None
     if left_out is not None:
         held_out = held_out_image(ground, left_out)
@@ -147,6 +150,7 @@ def finished(
         degrade=degrade,
         area=area,
         held_out=held_out,
+        doubted=doubted,
         **more,
     )
 

@@ -39,18 +39,24 @@ TINY_LEVEL = 1e-12
 TINY_NORM = 1e-30
 
 
-def edge_weights(hr_msi: np.ndarray, edge: float) -> tuple[np.ndarray, np.ndarray]:
+def edge_weights(
+    hr_msi: np.ndarray,
+    edge: float,
+    brightness: Optional[float] = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Weights of the differences to the next row and the next column, 1 in flat areas.
 
     Args:
         hr_msi: (H, W, M).
         edge: Gradient, relative to the mean brightness, at which the weight is one half.
+        brightness: Of the whole picture, where this is a window of it; None: that of these very pixels.
 
     Returns:
         Two (H, W, 1) float32 arrays; the last row and column, whose neighbour would wrap around, are 0.
     """
-    magnitude = np.abs(hr_msi)
-    brightness = float(np.mean(magnitude))
+    if brightness is None:
+        magnitude = np.abs(hr_msi)
+        brightness = float(np.mean(magnitude))
     level = edge * (brightness + TINY_LEVEL)
     rows = _weights_along(hr_msi, axis=0, level=level)
     columns = _weights_along(hr_msi, axis=1, level=level)

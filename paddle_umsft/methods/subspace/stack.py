@@ -15,7 +15,7 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Callable, Optional
 
 import numpy as np
@@ -31,11 +31,16 @@ from paddle_umsft.preparation.prepared import untouched
 
 # The LR-HSI is degraded by so much once more.
 STEP = 2
+# The mean of so many LR pixels is one of the coarser LR-HSI: their noise shrinks to one part of it in variance.
+CELL_PIXELS = STEP * STEP
+NOISE_SEED = 0
 # Fewer pixels than this in the coarser LR-HSI, per MSI band and besides, tell nothing.
 PIXELS_PER_BAND = 4
 LEAST_PIXELS = 12
 # With so many, half of what they say is believed: a map learns more from four times as many than a linear mix does.
 HALF_BELIEVED = 32
+# A trial looks at so many LR pixels at most, a block in the middle of the picture: more tell nothing new.
+MOST_JUDGED = 2**18
 # Dark spectra count by what their errors are of their brightness, down to this share of the mean brightness.
 DARKEST = 0.05
 
@@ -45,7 +50,47 @@ def _cells(image: np.ndarray) -> np.ndarray:
     height, width, bands = image.shape
     rows, columns = height // STEP, width // STEP
     cells = image.reshape(rows, STEP, columns, STEP, bands).swapaxes(1, 2)
-    return np.asarray(cells.reshape(rows, columns, STEP * STEP, bands))
+    return np.asarray(cells.reshape(rows, columns, CELL_PIXELS, bands))
+
+
+def _noise_again(ground: Ground, lr_hsi: np.ndarray, hr_msi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give both images of the coarser pair the noise that averaging took from them.
+
+    A linear mix carries the MSI's noise into every band, the own steps subdue it: without it the mix would look better
+    than it is.
+
+    Args:
+        ground: Tells the noise of the pair as it was recorded.
+        lr_hsi: (h', w', C) means of cells of the LR-HSI.
+        hr_msi: (h, w, M) MSI as LR pixels see it.
+
+    Returns:
+        Both as float32.
+    """
+    random = np.random.default_rng(NOISE_SEED)
+    left_by_psf = float(np.sum(ground.degradations.psf**2))
+    lost_of_msi = ground.msi_noise * np.sqrt(max(1.0 - left_by_psf, 0.0))
+    lost_of_hsi = ground.band_noise * np.sqrt(1.0 - 1.0 / CELL_PIXELS)  # (C,)
+    noisy_msi = hr_msi + lost_of_msi * random.standard_normal(hr_msi.shape)
+    noisy_hsi = lr_hsi + lost_of_hsi * random.standard_normal(lr_hsi.shape)
+    return noisy_hsi.astype(np.float32), noisy_msi.astype(np.float32)
+
+
+def judged_block(lr_shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of the LR pixels that a trial looks at: an even number of both, of most pictures all.
+
+    Args:
+        lr_shape: (h, w).
+    """
+    height, width = lr_shape
+    shrink = min(1.0, (MOST_JUDGED / (height * width)) ** 0.5)
+    block = []
+    for length in (height, width):
+        wanted = int(length * shrink) // STEP * STEP
+        # An even number of pixels before it, too: cells of all trials are the same.
+        first = (length - wanted) // (2 * STEP) * STEP
+        block.append(slice(first, first + wanted))
+    return block[0], block[1]
 
 
 def coarser(ground: Ground) -> Optional[Ground]:
@@ -57,16 +102,16 @@ def coarser(ground: Ground) -> Optional[Ground]:
     Returns:
         The same with another pair, level 1; None where too few pixels would be left.
     """
-    height, width = (length // STEP * STEP for length in ground.lr_hsi.shape[:2])
+    block = judged_block(ground.lr_hsi.shape[:2])
     bands = ground.hr_msi.shape[2]
-    kept = ground.kept[:height, :width]
+    kept = ground.kept[block]
     usable = np.all(_cells(kept[..., None]), axis=(2, 3))
     if usable.sum() < max(LEAST_PIXELS, PIXELS_PER_BAND * bands):
         return None
-    fine_hsi = ground.lr_hsi[:height, :width]
-    lr_hsi = np.ascontiguousarray(_cells(fine_hsi).mean(axis=2))
-    seen = ground.operator.forward(ground.hr_msi)[:height, :width]  # (h, w, M)
-    hr_msi = np.ascontiguousarray(seen, dtype=np.float32)
+    fine_hsi = ground.lr_hsi[block]
+    mean_hsi = _cells(fine_hsi).mean(axis=2)
+    seen = ground.operator.forward(ground.hr_msi)[block]  # (h, w, M)
+    lr_hsi, hr_msi = _noise_again(ground, mean_hsi, seen)
     pair = Observation(
         lr_hsi=lr_hsi,
         hr_msi=hr_msi,
@@ -88,25 +133,73 @@ def coarser(ground: Ground) -> Optional[Ground]:
     )
 
 
-def plain_cube(ground: Ground) -> np.ndarray:
-    """(H, W, C) linear mix of the MSI for every band, and what it leaves of the LR-HSI interpolated, over `level`."""
+@dataclass(frozen=True)
+class Plain:
+    """Plain hypersharpening of a pair.
+
+    Attributes:
+        slopes: (M, C) float32.
+        constants: (C,) float32.
+        left: (h, w, C) float32 what the linear mix leaves of the LR-HSI.
+    """
+
+    slopes: np.ndarray
+    constants: np.ndarray
+    left: np.ndarray
+
+    def cube(
+        self,
+        operator: SpatialDegradation,
+        hr_msi: np.ndarray,
+        rows: Optional[np.ndarray] = None,
+    ) -> np.ndarray:
+        """(H, W, C) linear mix of the MSI for every band, and what it leaves of the LR-HSI interpolated, over `level`.
+
+        Args:
+            operator: Of the whole picture.
+            hr_msi: (H, W, M), or some of its rows.
+            rows: Which; None: all.
+        """
+        if rows is None:
+            cube = operator.enlarge(self.left)
+        else:
+            cube = operator.enlarge_rows(self.left, rows)
+        cube += hr_msi.astype(np.float32) @ self.slopes
+        cube += self.constants
+        return np.asarray(cube)
+
+
+def plain_of(ground: Ground, fitted: Optional[np.ndarray] = None) -> Plain:
+    """Fit plain hypersharpening.
+
+    Args:
+        ground: See `Ground`.
+        fitted: (h, w) LR pixels that the linear mix is fitted on; None: all that are kept.
+    """
     kept = ground.kept
-    trust = np.sqrt(fit_weights(ground)[kept]).reshape(-1, 1)
-    weights, constants, _ = linear_bands(ground.lr_hsi, ground.hr_msi, ground.operator, trust, kept)
+    if fitted is None:
+        fitted = kept
+    trust = np.sqrt(fit_weights(ground)[fitted]).reshape(-1, 1)
+    weights, constants, _ = linear_bands(ground.lr_hsi, ground.hr_msi, ground.operator, trust, fitted)
     slopes = weights.astype(np.float32)
     seen = ground.operator.forward(ground.hr_msi)
     left = ground.lr_hsi - (seen @ slopes + constants.astype(np.float32))  # (h, w, C)
     left[~kept] = 0.0
-    cube = ground.operator.enlarge(left.astype(np.float32))
-    cube += ground.hr_msi.astype(np.float32) @ slopes
-    cube += constants.astype(np.float32)
-    return np.asarray(cube)
+    return Plain(
+        slopes=slopes,
+        constants=constants.astype(np.float32),
+        left=left.astype(np.float32),
+    )
+
+
+def plain_cube(ground: Ground) -> np.ndarray:
+    """(H, W, C) plain hypersharpening, over `level`."""
+    return plain_of(ground).cube(ground.operator, ground.hr_msi)
 
 
 def own_shares(
     ground: Ground,
     fuse: Callable[[Ground], np.ndarray],
-    better: np.ndarray,
 ) -> np.ndarray:
     """The own result's share of each band, (C,), judged one step coarser; all of it where nothing can be told.
 
@@ -115,15 +208,14 @@ def own_shares(
     Args:
         ground: See `Ground`.
         fuse: The own steps, from a ground to its cube.
-        better: (C,) what the result errs by over what these steps alone do.
     """
     coarse = coarser(ground)
     if coarse is None:
         return np.ones(ground.lr_hsi.shape[2])
-    height, width = coarse.hr_msi.shape[:2]
-    judged = ground.kept[:height, :width]
-    truth = ground.lr_hsi[:height, :width][judged].astype(np.float64)  # (n, C)
-    own = better * (fuse(coarse)[judged] - truth)
+    block = judged_block(ground.lr_hsi.shape[:2])
+    judged = ground.kept[block]
+    truth = ground.lr_hsi[block][judged].astype(np.float64)  # (n, C)
+    own = fuse(coarse)[judged] - truth
     plain = plain_cube(coarse)[judged] - truth
     brightness = np.linalg.norm(truth, axis=1, keepdims=True)
     brightness = brightness + DARKEST * brightness.mean()
@@ -137,29 +229,44 @@ def stack(
     ground: Ground,
     fused: np.ndarray,
     fuse: Callable[[Ground], np.ndarray],
-    better: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """Move each band towards the plain cube, as far as the pair one step coarser asks for it.
 
     Args:
         ground: See `Ground`.
         fused: (H, W, C), changed in place.
-        fuse: The steps that `fused` was made by, from a ground to its cube, or simpler ones.
-        better: (C,) what `fused` errs by over what these steps alone do; None: it is they.
+        fuse: The steps that `fused` was made by, from a ground to its cube.
 
     Returns:
         (C,) share of the plain cube in each band of `fused`.
     """
     bands = fused.shape[2]
-    if better is None:
-        better = np.ones(bands)
-    share = own_shares(ground, fuse, better)
+    share = own_shares(ground, fuse)
     if np.all(share == 1):
         return np.zeros(bands)
-    other = plain_cube(ground)
-    other *= np.float32(ground.level)
+    mix_with(fused, plain_cube(ground), share, level=ground.level, floor=ground.floor)
+    return 1.0 - share
+
+
+def mix_with(
+    fused: np.ndarray,
+    other: np.ndarray,
+    share: np.ndarray,
+    *,
+    level: float,
+    floor: float,
+) -> None:
+    """Move a cube towards the plain one.
+
+    Args:
+        fused: (H, W, C) in the units of the input, changed in place.
+        other: (H, W, C) over `level`, changed too.
+        share: (C,) of the own result in each band.
+        level: See `Ground`.
+        floor: Smallest value of the result, over `level`.
+    """
+    other *= np.float32(level)
     kept_share = share.astype(np.float32)
     fused *= kept_share
     fused += (1 - kept_share) * other
-    np.maximum(fused, np.float32(ground.floor * ground.level), out=fused)
-    return 1.0 - share
+    np.maximum(fused, np.float32(floor * level), out=fused)

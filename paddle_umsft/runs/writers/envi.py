@@ -64,18 +64,29 @@ def write_envi(path: Path, product: Product, hint: Optional[str] = None) -> list
     return [path, data]
 
 
-def header_text(product: Product) -> str:
-    """Return the header of a product."""
+def header_text(
+    product: Product,
+    *,
+    interleave: str = "bsq",
+    offset: int = 0,
+) -> str:
+    """Return the header of a product.
+
+    Args:
+        product: What is written.
+        interleave: Order of the numbers in the data file, "bsq" or "bip".
+        offset: Bytes before the first of them.
+    """
     height, width, bands = product.values.shape
     fields: list[tuple[str, str]] = [
         ("description", _braced([product.history or "fused"])),
         ("samples", str(width)),
         ("lines", str(height)),
         ("bands", str(bands)),
-        ("header offset", "0"),
+        ("header offset", str(offset)),
         ("file type", "ENVI Standard"),
         ("data type", str(TYPE_CODES[product.values.dtype.name])),
-        ("interleave", "bsq"),
+        ("interleave", interleave),
         ("byte order", "0"),
     ]
     if product.no_data is not None:
@@ -161,7 +172,7 @@ def _map_info(ground: Georeference) -> str:
     # A turned image: counter-clockwise from the east, degrees.
     angle = math.degrees(math.atan2(column_y, column_x))
     if angle != 0.0:
-        parts.append(f"rotation={angle:.10g}")
+        parts.append(f"rotation={angle:.15g}")
     return ", ".join(parts)
 
 

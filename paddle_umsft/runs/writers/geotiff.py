@@ -51,8 +51,34 @@ def write_geotiff(path: Path, product: Product) -> None:
         OSError: It cannot be written.
     """
     check_rasterio()
+    from rasterio.errors import RasterioError
+
+    try:
+        with opened(path, product) as file:
+            for place in range(product.values.shape[2]):
+                file.write(product.values[:, :, place], place + 1)
+            describe(file, product)
+    except RasterioError as error:
+        raise OSError(str(error)) from error
+    finally:
+        without_aside(path)
+
+
+def without_aside(path: Path) -> None:
+    """Remove what GDAL leaves beside a TIFF: all that is written here fits into the TIFF."""
+    path.with_name(path.name + ".aux.xml").unlink(missing_ok=True)
+
+
+def opened(path: Path, product: Product, tile_rows: int = TILE) -> Any:
+    """Open a GeoTIFF of a product's size and kind for writing.
+
+    Args:
+        path: Ends in .tif.
+        product: Its values may be none yet: only their shape and type count.
+        tile_rows: Rows of a tile, a multiple of 16.
+    """
     import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+    from rasterio.errors import NotGeoreferencedWarning
 
     height, width, bands = product.values.shape
     profile: dict[str, Any] = {
@@ -64,7 +90,7 @@ def write_geotiff(path: Path, product: Product) -> None:
         "nodata": product.no_data,
         "tiled": True,
         "blockxsize": TILE,
-        "blockysize": TILE,
+        "blockysize": tile_rows,
         # Every reader since 1992 knows it; ZSTD is smaller, and unknown to many.
         "compress": "deflate",
         "predictor": _predictor(product.values.dtype),
@@ -77,19 +103,10 @@ def write_geotiff(path: Path, product: Product) -> None:
     system = crs_of(product)
     if system is not None:
         profile["crs"] = system
-    try:
-        with warnings.catch_warnings():
-            # A pair without coordinates may be wanted as TIFF all the same.
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, "w", **profile) as file:
-                for place in range(bands):
-                    file.write(product.values[:, :, place], place + 1)
-                _describe(file, product)
-    except RasterioError as error:
-        raise OSError(str(error)) from error
-    finally:
-        # GDAL leaves what a TIFF cannot hold in a file of its own; all that is written here fits into the TIFF.
-        path.with_name(path.name + ".aux.xml").unlink(missing_ok=True)
+    with warnings.catch_warnings():
+        # A pair without coordinates may be wanted as TIFF all the same.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(path, "w", **profile)
 
 
 def crs_of(product: Product) -> Any:
@@ -116,7 +133,7 @@ def _predictor(kind: np.dtype) -> int:
     return PREDICTOR_INTEGERS
 
 
-def _describe(file: Any, product: Product) -> None:
+def describe(file: Any, product: Product) -> None:
     """Write what is known of the image and of each band."""
     file.update_tags(**_image_tags(product))
     if product.acquired:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 import numpy as np
@@ -125,6 +125,15 @@ def make_product(
         sensor=facts.sensor,
         history=history,
     )
+
+
+def with_no_data(observation: Observation) -> Observation:
+    """An observation whose results have a number for "no value here", whether this part of them needs one or not."""
+    facts = observation.hsi_facts or FileFacts()
+    if facts.no_data is not None:
+        return observation
+    kind = np.dtype(_stored_type(facts.dtype))
+    return replace(observation, hsi_facts=replace(facts, no_data=_usual_no_data(kind)))
 
 
 def _unscaled(

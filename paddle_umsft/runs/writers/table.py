@@ -23,13 +23,15 @@ class WrittenFormat:
     Attributes:
         suffix: Of the file that stands for the result.
         more_suffixes: Other endings that ask for it.
-        write: Writes a product; None: `write_envi`, which makes two files.
+        write: Writes a product into one file; None: `write_pair` does.
+        write_pair: Writes a product into two files, a header beside the numbers.
         check: Says early where something is missing.
         is_product: In the HSI's own units, with all facts. False: the normalised numbers, as a method works on them.
     """
 
     suffix: str
-    write: Optional[Callable[[Path, Product], None]]
+    write: Optional[Callable[[Path, Product], None]] = None
+    write_pair: Optional[Callable[[Path, Product, Optional[str]], list[Path]]] = None
     more_suffixes: tuple[str, ...] = ()
     check: Optional[Callable[[], None]] = None
     is_product: bool = True
@@ -38,10 +40,10 @@ class WrittenFormat:
 # The setting by which the format follows what came in.
 AUTO = "auto"
 FORMATS = {
-    "npy": WrittenFormat(suffix=".npy", write=write_npy, is_product=False),
+    "npy": WrittenFormat(suffix=".npy", write_pair=write_npy, is_product=False),
     "mat": WrittenFormat(suffix=".mat", write=write_mat, is_product=False),
     "tif": WrittenFormat(suffix=".tif", more_suffixes=(".tiff",), write=write_geotiff, check=check_rasterio),
-    "envi": WrittenFormat(suffix=".hdr", more_suffixes=(".img", ".dat"), write=None),
+    "envi": WrittenFormat(suffix=".hdr", more_suffixes=(".img", ".dat"), write_pair=write_envi),
     "nc": WrittenFormat(suffix=".nc", more_suffixes=(".nc4",), write=write_netcdf),
 }
 
@@ -125,11 +127,12 @@ def write_product(
         ConfigError: A package is missing.
         DataError: It cannot be written.
     """
-    write = FORMATS[format].write
-    if write is None:
-        return write_envi(path.with_suffix(".hdr"), product, hint)
-    # Bound to a name of its own: the type of `write` is narrowed here, not within a function.
-    writer = write
+    row = FORMATS[format]
+    if row.write_pair is not None:
+        return row.write_pair(path.with_suffix(row.suffix), product, hint)
+    # Bound to a name of its own: its type is narrowed here, not within a function.
+    writer = row.write
+    assert writer is not None
 
     def write_to(temporary: Path) -> None:
         writer(temporary, product)

@@ -26,6 +26,7 @@ from odd_files import (
     Odd,
     braces,
     check,
+    check_part,
     envi,
     geotiff,
     image,
@@ -303,6 +304,7 @@ OTHERS = [
 @pytest.mark.parametrize("odd", ENVI_FILES, ids=lambda odd: odd.name)
 def test_envi(odd: Odd, tmp_path: Path) -> None:
     check(odd, read(odd, tmp_path))
+    check_part(odd, odd.write(tmp_path))
 
 
 @pytest.mark.parametrize("by_gdal", [True, False], ids=["gdal", "tifffile"])
@@ -314,11 +316,13 @@ def test_geotiff(odd: Odd, by_gdal: bool, tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr(tiff, "has_rasterio", lambda: False)
         monkeypatch.setattr(gdal, "has_rasterio", lambda: False)
     check(odd, read_scene(DataConfig(path=str(path), normalise="none")))
+    check_part(odd, path)
 
 
 @pytest.mark.parametrize("odd", OTHERS, ids=lambda odd: odd.name)
 def test_others(odd: Odd, tmp_path: Path) -> None:
     check(odd, read(odd, tmp_path))
+    check_part(odd, odd.write(tmp_path))
 
 
 def test_a_mask_band(tmp_path: Path) -> None:

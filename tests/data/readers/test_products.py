@@ -13,15 +13,20 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from odd_files import Odd, check_part
 
 from paddle_umsft.config.data import DataConfig
 from paddle_umsft.data.facts import FileFacts
 from paddle_umsft.data.listing import list_scenes
+from paddle_umsft.data.readers.base import GLANCE, Request
+from paddle_umsft.data.readers.many import read_image
 from paddle_umsft.data.reading import read_pair, read_scene
 from paddle_umsft.data.scene import Scene
 from paddle_umsft.errors import ConfigError, DataError
 
 H, W = 18, 24
+# A crop is the whole, cut, of whatever is read.
+PRODUCT = Odd("a product", Path)
 
 
 def stored(bands: int, dtype: Any = np.uint16, shape: tuple[int, int] = (H, W), seed: int = 0) -> np.ndarray:
@@ -107,6 +112,24 @@ def test_enmap(tmp_path: Path, given: str, desis: bool) -> None:
     assert (facts.acquired, facts.no_data, facts.is_scaled) == ("2022-07-24T10:45:26Z", -32768, True)
     assert any("905...980 nm" in note for note in scene.notes)
     np.testing.assert_array_equal(facts.bands.fwhm_nm, np.full(6, 7.5))
+    check_part(PRODUCT, tmp_path / names[given])
+
+
+@pytest.mark.parametrize(("detector", "kept"), [("both", [0, 3, 1, 4, 2]), ("vnir", [0, 1, 2]), ("swir", [0, 3, 4])])
+def test_whose_bands_stay_where_detectors_overlap(tmp_path: Path, detector: str, kept: list[int]) -> None:
+    """905...980 nm is seen by both; band 6, at 1500 nm, holds nothing."""
+    cube = enmap(tmp_path)
+    scene = read(tmp_path, detector=detector)
+    np.testing.assert_array_equal(scene.wavelengths_nm, NM[kept])
+    # One factor for all bands is carried, not applied.
+    factor = GAINS if facts_of(scene).is_scaled else np.ones(6)
+    np.testing.assert_allclose(scene.hr_hsi[3:], (cube * factor)[3:, :, kept], rtol=1e-6)
+    told = [note for note in scene.notes if "two spectrometers overlap at 905...980 nm" in note]
+    assert len(told) == 1
+    assert f"data.detector={detector}" in told[0] or detector == "both"
+    # All bands are kept but for the choice of detector.
+    whole = read(tmp_path, detector=detector, bad_bands="none", no_data="none")
+    np.testing.assert_array_equal(whole.wavelengths_nm, [*NM[kept], 1500])
 
 
 def test_enmap_in_parts(tmp_path: Path) -> None:
@@ -189,6 +212,7 @@ def test_prisma(tmp_path: Path, middles: bool) -> None:
     assert (facts.ground.epsg, facts.acquired) == (32632, "2020-11-07T10:14:04")
     assert facts.bands.fwhm_nm is not None
     np.testing.assert_array_equal(facts.bands.fwhm_nm[list(facts.order or ())], [10, 11, 12, 13, 14])
+    check_part(PRODUCT, path)
 
 
 def test_prisma_with_its_own_panchromatic_image(tmp_path: Path) -> None:
@@ -234,6 +258,7 @@ def test_emit(tmp_path: Path) -> None:
     np.testing.assert_array_equal(scene.mask_hsi, np.pad(np.ones((H, W), bool), 1))
     assert (facts.ground.transform, facts.ground.epsg) == ((0.0005, 0, 10, 0, -0.0005, 50), 4326)
     assert facts.left_out() == [2]
+    check_part(PRODUCT, path)
     raw = read(path, key="raw", layout="hwc")
     np.testing.assert_array_equal(raw.hr_hsi, cube[:, :, [0, 1, 3, 4]])
     assert not facts_of(raw).ground.is_known
@@ -276,12 +301,16 @@ def sentinel2(folder: Path, *, baseline: str = "05.09", offset: int = -1000) -> 
         '<BOA_QUANTIFICATION_VALUE unit="none">10000</BOA_QUANTIFICATION_VALUE></QUANTIFICATION_VALUES_LIST>'
         f"{listed}<Spectral_Information_List>{spectral}</Spectral_Information_List></Product_Image_Characteristics></n1:General_Info></n1:Level-2A_User_Product>"
     )
+    sizes = "".join(
+        f'<Size resolution="{pixel}"><NROWS>{10 * H // pixel}</NROWS><NCOLS>{10 * W // pixel}</NCOLS></Size>'
+        for pixel in (10, 20)
+    )
     positions = "".join(
         f'<Geoposition resolution="{pixel}"><ULX>300000</ULX><ULY>5900040</ULY></Geoposition>' for pixel in (10, 20, 60)
     )
     (granule / "MTD_TL.xml").write_text(
         '<n1:Level-2A_Tile_ID xmlns:n1="x"><n1:Geometric_Info><Tile_Geocoding><HORIZONTAL_CS_CODE>EPSG:32633'
-        f"</HORIZONTAL_CS_CODE>{positions}</Tile_Geocoding></n1:Geometric_Info></n1:Level-2A_Tile_ID>"
+        f"</HORIZONTAL_CS_CODE>{sizes}{positions}</Tile_Geocoding></n1:Geometric_Info></n1:Level-2A_Tile_ID>"
     )
     return product, bands
 
@@ -309,6 +338,8 @@ def test_sentinel2(tmp_path: Path, baseline: str, offset: int, word: str) -> Non
     assert (facts.ground.transform, facts.ground.epsg) == ((10, 0, 300000, 0, -10, 5900040), 32633)
     assert (facts.sensor, facts.acquired[:10]) == ("Sentinel-2A", "2023-01-15")
     assert len([note for note in scene.notes if word in note and baseline in note]) == 1
+    check_part(PRODUCT, product)
+    assert read_image(str(product), Request(window=GLANCE)).size == (H, W)
 
 
 def test_sentinel2_by_resolution(tmp_path: Path) -> None:
@@ -347,31 +378,7 @@ def test_landsat(tmp_path: Path) -> None:
     np.testing.assert_array_equal(scene.mask_hsi[0], np.arange(W) >= 5)
     facts = facts_of(scene)
     assert (facts.sensor, facts.acquired) == ("LANDSAT_9", "2022-07-24T10:02:31Z")
+    check_part(PRODUCT, tmp_path)
     (tmp_path / f"{stem}_SR_B4.TIF").unlink()
     with pytest.raises(DataError, match="SR_B4"):
         read(tmp_path)
-
-
-# Several files of one band each -------------------------------------------------------------------------------------
-
-
-def test_bands_in_files_of_their_own(tmp_path: Path) -> None:
-    low = stored(9, shape=(H // 2, W // 2))
-    np.save(tmp_path / "low.npy", low)
-    folder = tmp_path / "msi"
-    folder.mkdir()
-    bands = [stored(1, seed=number)[:, :, 0] for number in range(3)]
-    for number, band in zip((2, 3, 10), bands):
-        tifffile.imwrite(folder / f"band_{number}.tif", band)
-    listed = [str(folder / f"band_{number}.tif") for number in (2, 3, 10)]
-    for named in (str(folder), str(folder / "band_*.tif"), listed):
-        settings = DataConfig(lr_hsi=str(tmp_path / "low.npy"), hr_msi=named, normalise="none")
-        assert len(list_scenes(settings)) == 1
-        images = read_pair(settings)
-        np.testing.assert_array_equal(images.hr_msi, np.stack(bands, axis=2))
-        assert any("band_2.tif, band_3.tif, band_10.tif" in note for note in images.meta["notes"])
-    tifffile.imwrite(folder / "band_11.tif", bands[0][:4])
-    with pytest.raises(DataError, match=r"band_11\.tif.*as band_2\.tif"):
-        read_pair(DataConfig(lr_hsi=str(tmp_path / "low.npy"), hr_msi=str(folder)))
-    with pytest.raises(DataError, match="no image there"):
-        read_pair(DataConfig(lr_hsi=str(tmp_path / "low.npy"), hr_msi=str(tmp_path / "x*.tif")))

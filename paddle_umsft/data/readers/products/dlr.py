@@ -57,17 +57,13 @@ def read_dlr_product(path: Path, request: Request) -> RawArray:
     # The GeoTIFF knows where it lies, the metadata all that concerns the bands.
     found = read_tiff(image, request)
     root = read_xml(metadata)
-    facts, notes = _facts(
+    facts = _facts(
         root,
         found.facts,
         found.values.shape[-1],
         metadata,
     )
-    return replace(
-        found,
-        facts=facts,
-        notes=found.notes + notes,
-    )
+    return replace(found, facts=facts)
 
 
 def _find_metadata(path: Path) -> Optional[Path]:
@@ -123,7 +119,7 @@ def _facts(
     known: FileFacts,
     count: int,
     metadata: Path,
-) -> tuple[FileFacts, tuple[str, ...]]:
+) -> FileFacts:
     """Add what the metadata say to what the GeoTIFF says."""
     # Other parts of the file have elements of the same names.
     described = elements(root, CHARACTERISATION)
@@ -149,20 +145,12 @@ def _facts(
         scale=_numbers(part, GAINS),
         offset=_numbers(part, OFFSETS),
     )
-    notes: tuple[str, ...] = ()
     # Channels that are not expected are filled with the background value, or noise.
     expected = _expected_channels(root)
     if expected:
         good = np.zeros(count, bool)
         good[[number - 1 for number in expected if number <= count]] = True
         bands = replace(bands, good=good)
-    falls = np.flatnonzero(np.diff(centres) < 0)
-    if falls.size > 0:
-        place = int(falls[0])
-        notes = (
-            f"two detectors overlap at {centres[place + 1]:g}...{centres[place]:g} nm: the bands of both are kept, "
-            "sorted by wavelength; data.bad_bands leaves out those of one",
-        )
     no_data = _numbers(root, (BACKGROUND,))
     facts = replace(known, bands=bands)
     if no_data is not None:
@@ -172,7 +160,7 @@ def _facts(
         units="reflectance",
         acquired=text_of(root, START) or known.acquired,
         sensor=text_of(root, MISSION),
-    ), notes
+    )
 
 
 def _numbers(root: ElementTree.Element, names: tuple[str, ...]) -> Optional[np.ndarray]:

@@ -8,14 +8,15 @@ References:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
 from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.ground import Georeference
-from paddle_umsft.data.readers.base import RawArray, Request, guarded
+from paddle_umsft.data.readers.base import RawArray, Request, Window, guarded
 from paddle_umsft.data.readers.hdf5 import read_hdf5
+from paddle_umsft.data.readers.windows import as_part, within
 
 IMAGE = "reflectance"
 BANDS = "sensor_band_parameters"
@@ -45,7 +46,8 @@ def read_emit(path: Path, request: Request) -> RawArray:
 
     Args:
         path: The .nc file.
-        request: Its key: None, `raw` for the image as the sensor saw it, or the path of any array in the file.
+        request: Its window, and its key: None, `raw` for the image as the sensor saw it, or the path of any array in
+            the file.
 
     Raises:
         DataError: Not readable.
@@ -55,18 +57,26 @@ def read_emit(path: Path, request: Request) -> RawArray:
     found = guarded(
         path,
         "EMIT product",
-        lambda: _read(path, request.key is None),
+        lambda: _read(
+            path,
+            request.key is None,
+            request.window,
+        ),
     )
     assert isinstance(found, RawArray)
     return found
 
 
-def _read(path: Path, is_mapped: bool) -> RawArray:
-    """Read an open product."""
+def _read(
+    path: Path,
+    is_mapped: bool,
+    window: Optional[Window],
+) -> RawArray:
+    """Read a product, or a part of it."""
     import h5py
 
     with h5py.File(path, "r") as file:
-        stored = file[IMAGE][()]  # (downtrack, crosstrack, C)
+        stored = file[IMAGE]  # (downtrack, crosstrack, C)
         group = file[BANDS]
         good = None
         if "good_wavelengths" in group:
@@ -79,10 +89,21 @@ def _read(path: Path, is_mapped: bool) -> RawArray:
         )
         ground = Georeference()
         # As the sensor saw it an image has no grid on the ground.
-        values = stored
+        size = stored.shape[:2]
         if is_mapped:
-            values = _on_map(stored, file)
+            size = file[LOOKUP].shape
             ground = _ground(file)
+        rows, columns = slice(0, size[0]), slice(0, size[1])
+        if window is not None:
+            rows, columns = within(window, size, path)
+        if is_mapped:
+            values = _on_map(
+                file,
+                rows,
+                columns,
+            )
+        else:
+            values = stored[rows, columns]
         facts = FileFacts(
             ground=ground,
             bands=bands,
@@ -95,26 +116,36 @@ def _read(path: Path, is_mapped: bool) -> RawArray:
     note = "as the sensor saw it, not on a map (data.key: raw)"
     if is_mapped:
         note = "put on the map by the product's own table (GLT), nearest pixel"
-    return RawArray(
+    found = RawArray(
         values=values,
         is_upright=True,
         facts=facts,
         notes=(f"{path.name}: {note}",),
     )
+    return as_part(found, window, size)
 
 
-def _on_map(stored: np.ndarray, file: Any) -> np.ndarray:
-    """Return (H, W, C) of the map's grid."""
-    columns = np.asarray(file["location/glt_x"][()], int)
-    rows = np.asarray(file["location/glt_y"][()], int)
+def _on_map(
+    file: Any,
+    map_rows: slice,
+    map_columns: slice,
+) -> np.ndarray:
+    """Return (H, W, C) of a part of the map's grid."""
+    columns = np.asarray(file["location/glt_x"][map_rows, map_columns], int)
+    rows = np.asarray(file["location/glt_y"][map_rows, map_columns], int)
     is_seen = (columns > 0) & (rows > 0)
+    stored = file[IMAGE]
     mapped = np.full(
         (*rows.shape, stored.shape[2]),
         NO_DATA,
         stored.dtype,
     )
-    # Counted from 1.
-    mapped[is_seen] = stored[rows[is_seen] - 1, columns[is_seen] - 1]
+    if not is_seen.any():
+        return mapped
+    # Counted from 1. Only the lines that the part shows are read: the map is turned against the track.
+    first = rows[is_seen].min() - 1
+    lines = stored[first : rows.max()]
+    mapped[is_seen] = lines[rows[is_seen] - 1 - first, columns[is_seen] - 1]
     return mapped
 
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.ground import Georeference
-from paddle_umsft.data.readers.base import RawArray, Request, guarded
+from paddle_umsft.data.readers.base import RawArray, Request, Window, guarded
 from paddle_umsft.data.readers.hdf5 import read_hdf5
+from paddle_umsft.data.readers.windows import as_part, within
 from paddle_umsft.errors import DataError
 
 SWATHS = "HDFEOS/SWATHS"
@@ -31,6 +32,8 @@ STEPS = 65535.0
 INVALID = 1
 # A band that is invalid in more pixels than this share is bad itself.
 BAD_SHARE = 0.1
+# Lines of the error matrix that are looked at together: the whole of it is as large as the image.
+LINES_AT_ONCE = 64
 # Metres of a pixel; the corners' distance tells whether they are those of pixels or of their middles.
 PIXEL_M = {"HCO": 30.0, "PCO": 5.0}
 HALF = 0.5
@@ -47,6 +50,7 @@ class _Part:
         scale: (C,).
         offset: (C,).
         invalid: (H, W, C) bool by the error matrix, or None.
+        invalid_share: (C,) of the pixels of the whole image, or None.
     """
 
     values: np.ndarray
@@ -55,6 +59,7 @@ class _Part:
     scale: np.ndarray
     offset: np.ndarray
     invalid: Optional[np.ndarray]
+    invalid_share: Optional[np.ndarray]
 
 
 def is_prisma(path: Path) -> bool:
@@ -76,7 +81,8 @@ def read_prisma(path: Path, request: Request) -> RawArray:
 
     Args:
         path: The .he5 file.
-        request: Its key: None, `PAN`, or the path of any array in the file, which is then read as it stands.
+        request: Its window, and its key: None, `PAN`, or the path of any array in the file, which is then read as it
+            stands.
 
     Raises:
         DataError: Not readable, or without the swath that is wanted.
@@ -89,7 +95,11 @@ def read_prisma(path: Path, request: Request) -> RawArray:
     found = guarded(
         path,
         "PRISMA product",
-        lambda: _read(path, wants_pan),
+        lambda: _read(
+            path,
+            wants_pan,
+            request.window,
+        ),
     )
     assert isinstance(found, RawArray)
     return found
@@ -103,8 +113,12 @@ def _level_of(file: Any) -> Optional[str]:
     return None
 
 
-def _read(path: Path, wants_pan: bool) -> RawArray:
-    """Read an open product."""
+def _read(
+    path: Path,
+    wants_pan: bool,
+    window: Optional[Window],
+) -> RawArray:
+    """Read a product, or a part of it."""
     import h5py
 
     with h5py.File(path, "r") as file:
@@ -115,17 +129,34 @@ def _read(path: Path, wants_pan: bool) -> RawArray:
                 file,
                 level,
                 path,
+                window,
             )
-        return _hyperspectral(file, level)
+        return _hyperspectral(
+            file,
+            level,
+            path,
+            window,
+        )
 
 
-def _hyperspectral(file: Any, level: str) -> RawArray:
+def _hyperspectral(
+    file: Any,
+    level: str,
+    path: Path,
+    window: Optional[Window],
+) -> RawArray:
     """Join the cubes of the two spectrometers, bands in the file's order."""
+    lines, _, samples = file[f"{SWATHS}/PRS_{level}_HCO/Data Fields/VNIR_Cube"].shape
+    rows, columns = slice(0, lines), slice(0, samples)
+    if window is not None:
+        rows, columns = within(window, (lines, samples), path)
     parts = [
         _part(
             file,
             level,
             name,
+            rows,
+            columns,
         )
         for name in SPECTROMETERS
     ]
@@ -145,30 +176,33 @@ def _hyperspectral(file: Any, level: str) -> RawArray:
         file,
         level,
         bands,
-        values.shape[:2],
+        (lines, samples),
         "HCO",
     )
-    return RawArray(
+    found = RawArray(
         values=values,
         is_upright=True,
         facts=facts,
         mask=mask,
         notes=notes,
     )
+    return as_part(found, window, (lines, samples))
 
 
 def _part(
     file: Any,
     level: str,
     name: str,
+    rows: slice,
+    columns: slice,
 ) -> _Part:
-    """Read the cube of one spectrometer: (line, band, sample) in the file."""
+    """Read a part of the cube of one spectrometer: (line, band, sample) in the file."""
     fields = f"{SWATHS}/PRS_{level}_HCO/Data Fields"
     centres = np.ravel(file.attrs[f"List_Cw_{name}"]).astype(float)
     widths = np.ravel(file.attrs[f"List_Fwhm_{name}"]).astype(float)
     # A wavelength of 0 stands for a band that there is not.
     present = np.flatnonzero(centres > 0)
-    stored = file[f"{fields}/{name.upper()}_Cube"][()]
+    stored = file[f"{fields}/{name.upper()}_Cube"][rows, :, columns]
     values = np.moveaxis(
         stored,
         1,
@@ -180,16 +214,18 @@ def _part(
         name,
     )
     invalid = None
+    invalid_share = None
     matrix = f"{fields}/{name.upper()}_PIXEL_L2_ERR_MATRIX"
     if matrix in file:
         invalid = (
             np.moveaxis(
-                file[matrix][()],
+                file[matrix][rows, :, columns],
                 1,
                 2,
             )[:, :, present]
             == INVALID
         )
+        invalid_share = _invalid_share(file[matrix])[present]
     return _Part(
         values=values,
         centres=centres[present],
@@ -197,7 +233,18 @@ def _part(
         scale=np.full(present.size, scale),
         offset=np.full(present.size, offset),
         invalid=invalid,
+        invalid_share=invalid_share,
     )
+
+
+def _invalid_share(matrix: Any) -> np.ndarray:
+    """Return (C,) share of each band's pixels that are invalid, in the whole image: a part has the same bands."""
+    lines, bands, samples = matrix.shape
+    counted = np.zeros(bands)
+    for first in range(0, lines, LINES_AT_ONCE):
+        block = matrix[first : first + LINES_AT_ONCE]  # (lines, C, W)
+        counted += (block == INVALID).sum(axis=(0, 2))
+    return np.asarray(counted / (lines * samples))
 
 
 def _scale(
@@ -217,10 +264,11 @@ def _scale(
 def _by_errors(parts: list[_Part]) -> tuple[Optional[np.ndarray], Optional[np.ndarray], tuple[str, ...]]:
     """Return (H, W) mask and (C,) good bands by the error matrices, and a note."""
     found = [part.invalid for part in parts if part.invalid is not None]
+    shares = [part.invalid_share for part in parts if part.invalid_share is not None]
     if len(found) < len(parts):
         return None, None, ()
     invalid = np.concatenate(found, axis=2)
-    good = invalid.mean(axis=(0, 1)) <= BAD_SHARE
+    good = np.concatenate(shares) <= BAD_SHARE
     mask = np.asarray(~invalid[:, :, good].any(axis=2))
     notes: tuple[str, ...] = ()
     if not good.all():
@@ -232,8 +280,9 @@ def _panchromatic(
     file: Any,
     level: str,
     path: Path,
+    window: Optional[Window],
 ) -> RawArray:
-    """Read the panchromatic image."""
+    """Read the panchromatic image, or a part of it."""
     name = f"{SWATHS}/PRS_{level}_PCO/Data Fields/Cube"
     if name not in file:
         raise DataError(
@@ -241,7 +290,11 @@ def _panchromatic(
             where=path,
             expected=name,
         )
-    values = file[name][()][:, :, None]  # (H, W, 1)
+    size = file[name].shape
+    rows, columns = slice(0, size[0]), slice(0, size[1])
+    if window is not None:
+        rows, columns = within(window, size, path)
+    values = file[name][rows, columns][:, :, None]  # (H, W, 1)
     scale, offset = _scale(
         file,
         level,
@@ -253,17 +306,18 @@ def _panchromatic(
         scale=np.array([scale]),
         offset=np.array([offset]),
     )
-    return RawArray(
+    found = RawArray(
         values=values,
         is_upright=True,
         facts=_facts(
             file,
             level,
             bands,
-            values.shape[:2],
+            size,
             "PCO",
         ),
     )
+    return as_part(found, window, size)
 
 
 def _facts(

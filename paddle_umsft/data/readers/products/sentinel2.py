@@ -17,9 +17,10 @@ import numpy as np
 
 from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.ground import Georeference
-from paddle_umsft.data.readers.base import RawArray, Request, guarded
+from paddle_umsft.data.readers.base import GLANCE, RawArray, Request, guarded
 from paddle_umsft.data.readers.products.xml_text import elements, read_xml, text_of
 from paddle_umsft.data.readers.stacking import stack_bands
+from paddle_umsft.data.readers.windows import as_part, within
 from paddle_umsft.errors import ConfigError, DataError
 
 METADATA = "MTD_MSIL2A.xml"
@@ -60,8 +61,8 @@ def read_sentinel2(path: Path, request: Request) -> RawArray:
 
     Args:
         path: The .SAFE folder or its MTD_MSIL2A.xml.
-        request: Its key: None or `all` for ten bands on the grid of 10 m, `10m` or `20m` for those alone, each on their
-            own grid.
+        request: Its window, and its key: None or `all` for ten bands on the grid of 10 m, `10m` or `20m` for those
+            alone, each on their own grid.
 
     Raises:
         ConfigError: Another key.
@@ -88,7 +89,11 @@ def read_sentinel2(path: Path, request: Request) -> RawArray:
     )
     files = [_band_file(folder, band) for band in bands]
 
+    size = _size(tile, pixel)
+
     def read(file: Path) -> RawArray:
+        if request.window == GLANCE and size is not None:
+            return as_part(RawArray(values=np.empty((0, 0), np.uint16)), GLANCE, size)
         values = guarded(
             file,
             "JPEG 2000 file",
@@ -105,7 +110,12 @@ def read_sentinel2(path: Path, request: Request) -> RawArray:
                 2,
                 axis=1,
             )
-        return RawArray(values=values)
+        # A band is unpacked whole, but kept no longer than it takes to cut it: ten of a tile are 2.4 GB.
+        found_size = (values.shape[0], values.shape[1])
+        if request.window is not None:
+            rows, columns = within(request.window, found_size, file)
+            values = values[rows, columns].copy()
+        return as_part(RawArray(values=values), request.window, found_size)
 
     found = stack_bands(
         files,
@@ -247,6 +257,16 @@ def _offset_note(
     if baseline and float(baseline) >= FIRST_WITH_OFFSET:
         note += "; from 04.00 on one belongs there: was the file changed?"
     return note
+
+
+def _size(tile: ElementTree.Element, pixel: int) -> Optional[tuple[int, int]]:
+    """Return rows and columns of the tile in pixels of so many metres, or None where the file does not say."""
+    for listed in elements(tile, "Size"):
+        rows = text_of(listed, "NROWS")
+        columns = text_of(listed, "NCOLS")
+        if listed.get("resolution") == str(pixel) and rows and columns:
+            return int(rows), int(columns)
+    return None
 
 
 def _ground(tile: ElementTree.Element, pixel: int) -> Georeference:

@@ -1,0 +1,105 @@
+"""The two images of a pair, and of each no more than the ground that both show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Optional
+
+from paddle_umsft.config.data import DataConfig
+from paddle_umsft.data.cubes import HR_MSI, LR_HSI, Cube, cut_to, known_bands, upright
+from paddle_umsft.data.layout import OpenAxes, pair_layouts
+from paddle_umsft.data.placing import Windows, common_windows
+from paddle_umsft.data.readers.base import GLANCE, RawArray, Request
+from paddle_umsft.data.readers.many import Named, image_name, read_image
+
+
+def read_both(settings: DataConfig) -> tuple[Cube, Cube]:
+    """Read LR-HSI and HR-MSI as they are in their files, upright, cut to common ground where both name theirs.
+
+    A tile of a satellite is a hundred times the ground of most HSIs: both files are asked where they lie before any of
+    their pixels are read.
+
+    Args:
+        settings: Section `data`.
+
+    Raises:
+        DataError: Missing, unreadable or unusable data.
+    """
+    low_layout = settings.lr_layout or settings.layout
+    high_layout = settings.hr_layout or settings.layout
+    low_request = LR_HSI.request(settings.lr_key, low_layout, settings)
+    high_request = HR_MSI.request(settings.hr_key, high_layout, settings)
+    low = read_image(settings.lr_hsi, replace(low_request, window=GLANCE))
+    high = read_image(settings.hr_msi, replace(high_request, window=GLANCE))
+    windows = _windows(settings, low, high)
+    low = _after_glance(low, settings.lr_hsi, replace(low_request, window=windows.of_hsi))
+    high = _after_glance(high, settings.hr_msi, replace(high_request, window=windows.of_msi))
+    lr_layout, hr_layout, notes = pair_layouts(
+        OpenAxes.of(low, low_layout, known_bands(low, settings, LR_HSI)),
+        OpenAxes.of(high, high_layout, None),
+    )
+    low_cube = upright(
+        low,
+        image_name(settings.lr_hsi),
+        settings,
+        LR_HSI,
+        layout=lr_layout,
+        key=settings.lr_key,
+    )
+    high_cube = upright(
+        high,
+        image_name(settings.hr_msi),
+        settings,
+        HR_MSI,
+        layout=hr_layout,
+        key=settings.hr_key,
+    )
+    low_cube = replace(low_cube, notes=low_cube.notes + notes)
+    low_cube = cut_to(low_cube, windows.of_hsi, image_name(settings.lr_hsi))
+    high_cube = cut_to(high_cube, windows.of_msi, image_name(settings.hr_msi))
+    return _with_cut_note(low_cube), _with_cut_note(high_cube)
+
+
+def _windows(
+    settings: DataConfig,
+    low: RawArray,
+    high: RawArray,
+) -> Windows:
+    """Return what is wanted of the two images."""
+    if settings.coordinates != "auto":
+        return Windows()
+    return common_windows(
+        low.facts,
+        high.facts,
+        _size(low),
+        _size(high),
+    )
+
+
+def _size(found: RawArray) -> tuple[int, ...]:
+    """Return rows and columns of a file's image; one that names its ground is upright."""
+    return found.size or found.values.shape[:2]
+
+
+def _after_glance(
+    glanced: RawArray,
+    named: Optional[Named],
+    request: Request,
+) -> RawArray:
+    """Read what is wanted, if the glance has not read it all already."""
+    if glanced.window is None:
+        return glanced
+    return read_image(named, request)
+
+
+def _with_cut_note(cube: Cube) -> Cube:
+    """Say of a cube that it was cut, if it was."""
+    if cube.window is None:
+        return cube
+    rows, columns = cube.whole_size
+    top, left, height, width = cube.window
+    note = (
+        f"{cube.source}: cut from {rows}x{columns} to {height}x{width} at row {top}, column {left}: "
+        "the ground that both images show"
+    )
+    return replace(cube, notes=(*cube.notes, note))

@@ -1,0 +1,229 @@
+"""What was learned of a pair, on the disk: arrays in plain .npy and .npz files, numbers in JSON; nothing is pickled.
+
+Every process that works on strips of a scene reads the same, the one that has learned it, too: their strips fit
+together to the last bit, today or after a kill.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+
+from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.config.subspace import SubspaceInput
+from paddle_umsft.data.scene import Observation
+from paddle_umsft.machine.files import write_json
+from paddle_umsft.machine.plain_files import open_plain, read_json
+from paddle_umsft.methods.subspace.blend import Blend
+from paddle_umsft.methods.subspace.ground import Ground
+from paddle_umsft.methods.subspace.map_features import Features, Kernel, PixelInputs, Spread
+from paddle_umsft.methods.subspace.outcome import notes_on, plain_notes
+from paddle_umsft.methods.subspace.stack import Plain
+from paddle_umsft.methods.subspace.steps import Step
+from paddle_umsft.methods.subspace.strips import StripSolver
+from paddle_umsft.methods.subspace.whole_picture import Statistics
+from paddle_umsft.preparation.estimate import Degradations
+from paddle_umsft.preparation.prepared import Prepared
+
+SMALL = "learned.npz"
+FACTS = "learned.json"
+NUMBERS = ("level", "msi_noise", "clash")
+OF_DEGRADATIONS = ("psf_family", "supports", "residual", "agreement", "noise_bound", "border", "doubt")
+
+
+def keep(solver: StripSolver, folder: Path) -> None:
+    """Write all of it; the facts come last, and say that it is whole.
+
+    Args:
+        solver: What was learned.
+        folder: Where it goes; it is there.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    ground = solver.ground
+    statistics = solver.statistics
+    images = {
+        "hr_msi": ground.hr_msi,
+        "lr_hsi": ground.lr_hsi,
+        "recorded": ground.recorded,
+    }
+    arrays: dict[str, Any] = {
+        "psf": ground.degradations.psf,
+        "srf": ground.degradations.srf,
+        "basis": ground.basis,
+        "band_noise": ground.band_noise,
+        "lift": ground.lift,
+        "inside": ground.inside,
+        "use_trust": ground.prepared.use_trust,
+        "lowest": statistics.lowest,
+        "frequencies": solver.features.frequencies,
+        "phases": solver.features.phases,
+        "weights": solver.weights,
+        "image_weights": np.array(solver.image_weights),
+        "keeps": np.array([step.keep for step in solver.steps], dtype=np.float32),
+        "lengths": np.array([step.length for step in solver.steps], dtype=np.float32),
+        "share": solver.share,
+        "left_out": solver.left_out,
+        "fitted": solver.fitted,
+        "deviations": np.array([spread.deviation for spread in statistics.spreads]),
+    }
+    if not np.all(ground.prepared.msi_trust == 1):
+        arrays["msi_trust"] = ground.prepared.msi_trust
+    for place, spread in enumerate(statistics.spreads):
+        arrays[f"mean_{place}"] = spread.mean
+    if solver.blend is not None:
+        arrays["blend_share"] = solver.blend.share
+        arrays["blend_slopes"] = solver.blend.slopes
+        arrays["blend_offsets"] = solver.blend.offsets
+    if solver.plain is not None:
+        arrays["plain_slopes"] = solver.plain.slopes
+        arrays["plain_constants"] = solver.plain.constants
+        images["left"] = solver.plain.left
+    for name, image in images.items():
+        np.save(folder / f"{name}.npy", image)
+    np.savez(folder / SMALL, **arrays)
+    facts: dict[str, Any] = {
+        "scale": ground.operator.scale,
+        "numbers": {name: float(getattr(ground, name)) for name in NUMBERS},
+        "degradations": {name: getattr(ground.degradations, name) for name in OF_DEGRADATIONS},
+        "statistics": {
+            "height": statistics.height,
+            "level": statistics.level,
+            "magnitude": statistics.magnitude,
+            # Infinity is no JSON.
+            "floor": repr(float(statistics.floor)),
+        },
+        "extras": solver.extras,
+        "history": solver.history,
+        "notes": list(notes_on(ground) + plain_notes(solver.extras["plain_share"])),
+    }
+    # Doubles survive JSON to the last bit; infinity and the like do not, and no fact here is one but the two above.
+    facts["degradations"]["noise_bound"] = repr(float(ground.degradations.noise_bound))
+    write_json(folder / FACTS, facts)
+
+
+def is_kept(folder: Path) -> bool:
+    """Whether a folder holds all of it."""
+    return (folder / FACTS).is_file()
+
+
+def _array(path: Path) -> np.ndarray:
+    with open_plain(path) as file:
+        return np.asarray(np.load(file, allow_pickle=False))
+
+
+def taken_up(folder: Path, settings: SubspaceInput) -> StripSolver:
+    """Read what `keep` wrote.
+
+    Args:
+        folder: Where it is.
+        settings: The sections that it was learned with.
+
+    Raises:
+        OSError: A file is missing.
+        ValueError: A file is not what was written.
+    """
+    facts = read_json(folder / FACTS)
+    with open_plain(folder / SMALL) as file, np.load(file, allow_pickle=False) as content:
+        small = {name: content[name] for name in content.files}
+    hr_msi = _array(folder / "hr_msi.npy")
+    lr_hsi = _array(folder / "lr_hsi.npy")
+    told = dict(facts["degradations"])
+    told["noise_bound"] = float(told["noise_bound"])
+    degradations = Degradations(psf=small["psf"], srf=small["srf"], **told)
+    scale = int(facts["scale"])
+    msi_trust = small.get("msi_trust")
+    if msi_trust is None:
+        msi_trust = np.ones(hr_msi.shape[:2], dtype=np.float32)
+    trusted = small["use_trust"]
+    ground = Ground(
+        lr_hsi=lr_hsi,
+        hr_msi=hr_msi,
+        degradations=degradations,
+        operator=SpatialDegradation(small["psf"], scale, degradations.border),
+        rank=small["basis"].shape[1],
+        basis=small["basis"],
+        band_noise=small["band_noise"],
+        lift=small["lift"],
+        inputs=PixelInputs.none_of(hr_msi.shape),
+        # Only what is said of the pair needs it: see `recorded_rows`.
+        recorded=lr_hsi,
+        inside=small["inside"],
+        prepared=Prepared(
+            observation=Observation(lr_hsi=lr_hsi, hr_msi=hr_msi, scale=scale),
+            placement=None,
+            fit_trust=trusted,
+            use_trust=trusted,
+            own_trust=trusted,
+            msi_trust=msi_trust,
+        ),
+        **facts["numbers"],
+    )
+    return StripSolver(
+        ground=ground,
+        statistics=_statistics(small, facts["statistics"]),
+        settings=settings.subspace,
+        features=_features(small),
+        weights=small["weights"],
+        image_weights=(float(small["image_weights"][0]), float(small["image_weights"][1])),
+        steps=[Step(keep=keep, length=length) for keep, length in zip(small["keeps"], small["lengths"])],
+        blend=_blend(small),
+        share=small["share"],
+        plain=_plain(small, folder),
+        left_out=small["left_out"],
+        fitted=small["fitted"],
+        extras=facts["extras"],
+        history=facts["history"],
+        notes=tuple(facts["notes"]),
+    )
+
+
+def recorded_rows(folder: Path, rows: np.ndarray) -> np.ndarray:
+    """(n, w, C) some rows of the LR-HSI as it was recorded, over its level."""
+    whole = np.load(folder / "recorded.npy", mmap_mode="r", allow_pickle=False)
+    return np.array(whole[rows])
+
+
+def _spreads(small: dict[str, np.ndarray]) -> list[Spread]:
+    spreads = []
+    for place, deviation in enumerate(small["deviations"]):
+        spreads.append(Spread(mean=small[f"mean_{place}"], deviation=float(deviation)))
+    return spreads
+
+
+def _statistics(small: dict[str, np.ndarray], told: dict[str, Any]) -> Statistics:
+    return Statistics(
+        height=int(told["height"]),
+        lowest=small["lowest"],
+        level=float(told["level"]),
+        magnitude=float(told["magnitude"]),
+        spreads=_spreads(small),
+        floor=float(told["floor"]),
+    )
+
+
+def _features(small: dict[str, np.ndarray]) -> Features:
+    return Features.kept(Kernel(), small["frequencies"], small["phases"], _spreads(small))
+
+
+def _blend(small: dict[str, np.ndarray]) -> Optional[Blend]:
+    if "blend_share" not in small:
+        return None
+    return Blend(
+        share=small["blend_share"],
+        slopes=small["blend_slopes"],
+        offsets=small["blend_offsets"],
+    )
+
+
+def _plain(small: dict[str, np.ndarray], folder: Path) -> Optional[Plain]:
+    if "plain_slopes" not in small:
+        return None
+    return Plain(
+        slopes=small["plain_slopes"],
+        constants=small["plain_constants"],
+        left=_array(folder / "left.npy"),
+    )

@@ -1,0 +1,139 @@
+"""A sample of a scene that is worked on strip by strip, with what a judge of the result has to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paddle_umsft.cameras.windows import Window, WindowedDegradation, footprints
+from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.methods.subspace.kept import recorded_rows
+from paddle_umsft.methods.subspace.learn import blocks_of_rows
+from paddle_umsft.methods.subspace.outcome import MOSTLY_INSIDE
+from paddle_umsft.methods.subspace.strips import StripSolver
+
+# Values of a sample's cube at most: 128 MB of float32.
+MOST_VALUES = 2**25
+# Its HR pixels at most: so many tell as much of a scene as all of them.
+MOST_PIXELS = 2**20
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Blocks of rows from several places of a scene, one below the other.
+
+    Attributes:
+        pair: The pair there, with everything undone that was found.
+        result: The result there, not judged yet.
+        share: Of the scene.
+    """
+
+    pair: Observation
+    result: FusionResult
+    share: float
+
+
+def sample_of(
+    solver: StripSolver,
+    folder: Path,
+    read: Callable[[np.ndarray], np.ndarray],
+    observation: Observation,
+) -> Sample:
+    """Cut a sample out of a scene and its result; a small scene is its own sample.
+
+    Args:
+        solver: All strips solved, what is left over known.
+        folder: Where what was learned is kept.
+        read: HR rows -> their coefficients.
+        observation: The pair, for its facts.
+    """
+    ground = solver.ground
+    scale = solver.scale
+    height, width = solver.shape
+    lr_height = height // scale
+    pixels = min(MOST_PIXELS, MOST_VALUES // solver.bands)
+    wanted = lr_height
+    if height * width > pixels:
+        wanted = pixels // (width * scale)
+    blocks = blocks_of_rows(lr_height, wanted, lr_height)
+    lr_rows = np.concatenate([np.arange(*block) for block in blocks])
+    hr_rows = _hr_rows(lr_rows, scale)
+    cubes = []
+    windows = []
+    for first, end in blocks:
+        top, bottom = first * scale, end * scale
+        cubes.append(solver.cube(read(np.arange(top, bottom)), top, bottom))
+        windows.append(Window(np.arange(top, bottom), np.arange(first, end), solver.shape))
+
+    held_out = np.full(ground.lr_hsi.shape, np.nan, dtype=np.float32)
+    held_out[solver.fitted] = ground.level * (solver.left_out @ ground.basis.T)
+    held_out[ground.inside < MOSTLY_INSIDE] = np.nan
+    held_out[_sees_more(solver, windows)] = np.nan
+
+    def degrade(cube: np.ndarray) -> np.ndarray:
+        parts = []
+        top = 0
+        for window in windows:
+            bottom = top + len(window.hr_rows)
+            part = np.ascontiguousarray(cube[top:bottom])
+            parts.append(WindowedDegradation(ground.operator, window).forward(part))
+            top = bottom
+        return np.concatenate(parts)
+
+    masks: dict[str, Any] = {}
+    if observation.mask_hsi is not None:
+        masks["mask_hsi"] = observation.mask_hsi[lr_rows]
+    if observation.mask_msi is not None:
+        masks["mask_msi"] = observation.mask_msi[hr_rows]
+    level = np.float32(ground.level)
+    pair = Observation(
+        lr_hsi=recorded_rows(folder, lr_rows) * level,
+        hr_msi=ground.hr_msi[hr_rows] * level,
+        scale=scale,
+        name=observation.name,
+        supports=observation.supports,
+        psf=observation.psf,
+        srf=observation.srf,
+        wavelengths_nm=observation.wavelengths_nm,
+        meta=observation.meta,
+        **masks,
+    )
+    result = FusionResult(
+        fused=np.concatenate(cubes),
+        psf=ground.degradations.psf,
+        srf=ground.degradations.srf,
+        history=solver.history,
+        method="subspace",
+        extras=solver.extras,
+        notes=solver.notes,
+        pair=pair,
+        degrade=degrade,
+        held_out=held_out[lr_rows],
+    )
+    return Sample(
+        pair=pair,
+        result=result,
+        share=len(lr_rows) / lr_height,
+    )
+
+
+def _hr_rows(lr_rows: np.ndarray, scale: int) -> np.ndarray:
+    """The HR rows that some LR rows lie on."""
+    rows = lr_rows[:, None] * scale + np.arange(scale)[None, :]
+    return np.asarray(rows.ravel())
+
+
+def _sees_more(solver: StripSolver, windows: list[Window]) -> np.ndarray:
+    """(h,) LR rows that see more than the block they are in: blurred again, the sample is not what they saw."""
+    height = solver.shape[0]
+    seen = footprints(solver.ground.operator, solver.shape)
+    sees_more = np.zeros(seen.shape[0], dtype=bool)
+    for window in windows:
+        outside = np.ones(height, dtype=np.float32)
+        outside[window.hr_rows] = 0.0
+        sees_more[window.lr_rows] = (seen[window.lr_rows] @ outside) > 0
+    return sees_more

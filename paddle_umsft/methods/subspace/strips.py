@@ -1,0 +1,239 @@
+"""One problem solved strip by strip: what is learned of a pair is learned once, what pixels ask for is made row by row.
+
+Learned once, on LR pixels or on a sample of the picture (`learn.py`): PSF, SRF, subspace, noise, the map's weights, the
+lengths of the solver's steps, the shares of blend and plain hypersharpening. A strip of the picture, with a halo of
+rows that its footprints reach, then gives the coefficients that the whole picture would (`StripSolver.coeffs`); the
+cube follows pixel by pixel (`cube`), once what is left of the LR-HSI is known of all strips (`know_leftover`).
+
+All that is local comes out bit for bit as it does of the whole picture. The solver's steps reach as many footprints far
+as there are steps; the halo cuts off what lies beyond a few, which no longer changes anything by 1e-5 of the range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Optional
+
+import numpy as np
+
+from paddle_umsft.cameras.windows import Window, WindowedDegradation, window_around, window_below
+from paddle_umsft.config.subspace import SubspaceSettings
+from paddle_umsft.methods.subspace.blend import Blend
+from paddle_umsft.methods.subspace.ground import Ground, lr_weights
+from paddle_umsft.methods.subspace.leftover import signal_of
+from paddle_umsft.methods.subspace.map_features import Features
+from paddle_umsft.methods.subspace.method import add_map, linear_coeffs, problem_of
+from paddle_umsft.methods.subspace.solve import TOLERANCE, edge_weights
+from paddle_umsft.methods.subspace.stack import Plain, mix_with
+from paddle_umsft.methods.subspace.steps import Step, follow
+from paddle_umsft.methods.subspace.whole_picture import Statistics
+
+# Rows of a halo, in windows of the PSF: what lies further off changes a strip by less than 1e-5 of the range.
+HALO_WINDOWS = 3
+# The steps of a sample leave a strip's residual this many times as large as they should at most; else it takes its own.
+ASTRAY = 10.0
+
+
+@dataclass
+class StripSolver:
+    """A pair about which everything is known that is known once.
+
+    Attributes:
+        ground: See `Ground`; its map inputs are made per window.
+        statistics: Of the whole MSI.
+        settings: Section `subspace`.
+        features: Of the map, for any window.
+        weights: (D, K) of the map.
+        image_weights: Of the LR-HSI and of the MSI in the solver.
+        steps: Of the solver.
+        blend: How bands move towards the linear mix; None: they do not.
+        share: (C,) of the own result beside plain hypersharpening.
+        plain: That; None: it has no share.
+        left_out: (n, K) leave-one-out residuals at the fitted LR pixels.
+        fitted: (h, w) these.
+        extras: What was chosen and found.
+        history: What was recorded.
+        notes: What a user should know.
+        leftover: (h, w, C) float32 what is brought back of the LR-HSI, once it is known.
+    """
+
+    ground: Ground
+    statistics: Statistics
+    settings: SubspaceSettings
+    features: Features
+    weights: np.ndarray
+    image_weights: tuple[float, float]
+    steps: list[Step]
+    blend: Optional[Blend]
+    share: np.ndarray
+    plain: Optional[Plain]
+    left_out: np.ndarray
+    fitted: np.ndarray
+    extras: dict[str, Any]
+    history: list[dict[str, Any]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+    leftover: Optional[np.ndarray] = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W)."""
+        height, width = self.ground.hr_msi.shape[:2]
+        return height, width
+
+    @property
+    def scale(self) -> int:
+        """H / h."""
+        return self.ground.operator.scale
+
+    @property
+    def rank(self) -> int:
+        """K, channels of what a strip leaves."""
+        return self.ground.rank
+
+    @property
+    def bands(self) -> int:
+        """C, channels of the cube."""
+        return int(self.ground.lr_hsi.shape[2])
+
+    @property
+    def halo(self) -> int:
+        """HR rows that a strip needs on either side."""
+        return HALO_WINDOWS * (len(self.ground.operator.psf) + self.scale)
+
+    @property
+    def floor(self) -> float:
+        """Smallest value of the result over `level`."""
+        return self.statistics.floor
+
+    def coeffs(self, first: int, end: int) -> np.ndarray:
+        """Solve a strip.
+
+        Args:
+            first: Its first LR row.
+            end: The LR row after its last.
+
+        Returns:
+            (rows, W, K) float32 coefficients of its HR rows.
+        """
+        rows = (first * self.scale, end * self.scale)
+        window = window_around(self.ground.operator, self.shape, rows, self.halo)
+        part = window_of(self.ground, window, self.statistics)
+        prior = self.prior(part)
+        edges = edges_in(part, window, self.settings, self.statistics)
+        problem = problem_of(part, prior, self.settings, weights=self.image_weights, edges=edges)
+        solved, relative = follow(problem, self.steps)
+        if not relative < ASTRAY * TOLERANCE:
+            # The sample knew nothing of what is here.
+            solved, _ = problem.solve(self.settings.iterations)
+        # The strip within its window: a border that repeats the picture may have put other rows first.
+        top = int(np.flatnonzero(window.hr_rows == rows[0])[0])
+        return solved[top : top + rows[1] - rows[0]]
+
+    def prior(self, part: Ground) -> np.ndarray:
+        """(H, W, K) coefficients of a window as the map has them."""
+        prior = linear_coeffs(part)
+        add_map(prior, [self.features.on(part.inputs)], self.weights)
+        return prior
+
+    def _before_leftover(self, coeffs: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """(n, W, C) of some HR rows over `level`, without what is left over."""
+        cube = coeffs @ self.ground.basis.T.astype(np.float32)
+        if self.blend is not None:
+            self.blend.apply(cube, self.ground.hr_msi[rows])
+        np.maximum(cube, self.floor, out=cube)
+        return np.asarray(cube)
+
+    def know_leftover(
+        self,
+        read: Callable[[np.ndarray], np.ndarray],
+        step: int,
+    ) -> None:
+        """Find what all strips together leave of the LR-HSI.
+
+        Args:
+            read: HR rows -> (n, W, K) coefficients of these, whichever strips they come from.
+            step: LR rows at a time.
+        """
+        if not self.settings.leftover:
+            return
+        operator = self.ground.operator
+        leftover = np.empty_like(self.ground.lr_hsi)
+        for first in range(0, len(leftover), step):
+            end = min(first + step, len(leftover))
+            window = window_below(operator, self.shape, (first, end))
+            cube = self._before_leftover(read(window.hr_rows), window.hr_rows)
+            seen = WindowedDegradation(operator, window).forward(cube)
+            leftover[first:end] = self.ground.lr_hsi[first:end] - seen
+        signal = signal_of(leftover, lr_weights(self.ground))
+        if np.any(signal):
+            self.leftover = signal
+
+    def cube(
+        self,
+        coeffs: np.ndarray,
+        first: int,
+        end: int,
+    ) -> np.ndarray:
+        """The result's rows.
+
+        Args:
+            coeffs: (n, W, K) of these HR rows.
+            first: First HR row.
+            end: The HR row after the last.
+
+        Returns:
+            (n, W, C) float32 in the units of the input.
+        """
+        rows = np.arange(first, end)
+        operator = self.ground.operator
+        cube = self._before_leftover(coeffs, rows)
+        if self.leftover is not None:
+            cube += operator.enlarge_rows(self.leftover, rows)
+            np.maximum(cube, self.floor, out=cube)
+        cube *= np.float32(self.ground.level)
+        if self.plain is not None:
+            other = self.plain.cube(operator, self.ground.hr_msi[rows], rows)
+            mix_with(cube, other, self.share, level=self.ground.level, floor=self.floor)
+        return cube
+
+
+def window_of(
+    ground: Ground,
+    window: Window,
+    statistics: Statistics,
+) -> Ground:
+    """The ground of a window of the picture.
+
+    Args:
+        ground: Of the whole picture.
+        window: Which rows.
+        statistics: Of the whole MSI.
+    """
+    hr_msi = ground.hr_msi[window.hr_rows]
+    prepared = replace(
+        ground.prepared,
+        use_trust=ground.prepared.use_trust[window.lr_rows],
+        msi_trust=ground.prepared.msi_trust[window.hr_rows],
+    )
+    return replace(
+        ground,
+        lr_hsi=ground.lr_hsi[window.lr_rows],
+        hr_msi=hr_msi,
+        operator=WindowedDegradation(ground.operator, window),
+        inputs=statistics.inputs_of(hr_msi, window.hr_rows),
+        inside=ground.inside[window.lr_rows],
+        prepared=prepared,
+    )
+
+
+def edges_in(
+    part: Ground,
+    window: Window,
+    settings: SubspaceSettings,
+    statistics: Statistics,
+) -> tuple[np.ndarray, np.ndarray]:
+    """`edge_weights` of a window; the picture's last row has no next one, wherever it lies in the window."""
+    down, across = edge_weights(part.hr_msi, settings.edge, statistics.magnitude)
+    down[window.hr_rows == window.shape[0] - 1] = 0.0
+    return down, across

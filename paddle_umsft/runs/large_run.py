@@ -1,0 +1,173 @@
+"""Large scenes in their places: in a run's folder with log and metrics, and from two files to one."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, Optional
+
+from paddle_umsft.config.run import Config
+from paddle_umsft.data.listing import SceneEntry
+from paddle_umsft.data.scene import Case, FusionResult, Observation
+from paddle_umsft.errors import DataError
+from paddle_umsft.machine.memory import peak_bytes
+from paddle_umsft.runs.assess import assess
+from paddle_umsft.runs.folder import made_by, read_metrics, save_array, write_history, write_metrics
+from paddle_umsft.runs.inputs import Facts, input_facts
+from paddle_umsft.runs.large_scene import LargeResult, Output, fuse_large
+from paddle_umsft.runs.results import FILES, result_sums
+from paddle_umsft.runs.run_share import share_of_work
+from paddle_umsft.runs.trust import log_verdict, with_verdict
+from paddle_umsft.runs.writers.table import FORMATS, settled_format
+
+# Folder within a scene's for what is on the way.
+WORK = "strips"
+NO_CUBE_OF_ERRORS = "the expected error is told of each band (metrics.json), not of every value: the scene is too large"
+
+
+def check_given(case: Case) -> None:
+    """Check that a large scene is a pair of files: a simulation holds the truth whole.
+
+    Raises:
+        DataError: It is not.
+    """
+    if case.reference is not None:
+        raise DataError(
+            "a simulated scene that does not fit into memory",
+            where=case.observation.name,
+            hint="write the pair with umsft simulate, then fuse the two files; or a data.crop",
+        )
+
+
+def fuse_and_write_large(
+    observation: Observation,
+    config: Config,
+    folder: Path,
+    facts: Facts,
+    log: logging.Logger,
+) -> Optional[dict[str, Any]]:
+    """Fuse a scene strip by strip into its folder.
+
+    Args:
+        observation: The pair.
+        config: All settings.
+        folder: The scene's.
+        facts: Of the files that it was read from.
+        log: The run's.
+
+    Returns:
+        The content of metrics.json; None: another process has written it.
+
+    Raises:
+        DataError: It cannot be fused or written.
+    """
+    format, note = settled_format(config.output.format, observation)
+    if note is not None:
+        log.warning("note       %s", note)
+    outputs = [Output(folder / "fused.npy", "npy", is_product=False)]
+    if format != "npy":
+        outputs.append(Output(folder / f"fused{FORMATS[format].suffix}", format, is_product=FORMATS[format].is_product))
+    rank, size = share_of_work()
+
+    def finish(made: LargeResult) -> dict[str, Any]:
+        metrics = _metrics_of(made, observation, config)
+        log_verdict(made.sample, log)
+        if config.output.trust:
+            log.warning("note       %s", NO_CUBE_OF_ERRORS)
+        write_history(folder, made.sample.history)
+        arrays = {
+            "psf": made.sample.psf,
+            "srf": made.sample.srf,
+            "wavelengths_nm": observation.wavelengths_nm,
+            "valid": made.valid,
+        }
+        for name, array in arrays.items():
+            if array is not None:
+                save_array(folder / f"{name}.npy", array)
+        metrics[FILES] = result_sums(folder)
+        write_metrics(folder, metrics)
+        return metrics
+
+    if read_metrics(folder) is not None and not (folder / WORK).is_dir():
+        # Finished by another process while this one read the data.
+        return None
+    return fuse_large(
+        observation,
+        config,
+        folder / WORK,
+        outputs,
+        facts={"files": facts},
+        history=made_by(observation, FusionResult(observation.lr_hsi, method=config.method)),
+        finish=finish,
+        first_share=rank / size,
+        say=lambda line: log.info("%s", line),
+    )
+
+
+def _metrics_of(made: LargeResult, observation: Observation, config: Config) -> dict[str, Any]:
+    """What metrics.json holds of a large scene; what is measured is measured on its sample."""
+    metrics = assess(Case(observation=made.pair), made.sample, config)
+    metrics = with_verdict(metrics, made.sample)
+    peak = peak_bytes()
+    if peak is not None:
+        metrics["peak_bytes"] = peak
+    metrics["observation"] = observation.meta
+    return metrics
+
+
+def fuse_to_file(
+    entry: SceneEntry,
+    observation: Observation,
+    config: Config,
+    target: Path,
+    format: str,
+    *,
+    quiet: bool,
+) -> None:
+    """Fuse a pair of files strip by strip into one file.
+
+    Args:
+        entry: The pair.
+        observation: What was read of it.
+        config: All settings.
+        target: The result's file; beside it lies a folder for what is on the way, until it is done.
+        format: Of the result.
+        quiet: Only what went wrong, and the file.
+
+    Raises:
+        DataError: It cannot be fused or written.
+    """
+    work = target.with_name(f".strips_{target.name}")
+    say = _say
+    if quiet:
+        say = _say_nothing
+    output = Output(target, format, is_product=FORMATS[format].is_product)
+    made = fuse_large(
+        observation,
+        config,
+        work,
+        [output],
+        facts={"files": input_facts(entry, config)},
+        history=made_by(observation, FusionResult(observation.lr_hsi, method=config.method)),
+        finish=lambda made: made,
+        say=say,
+    )
+    if made is None:
+        print(f"written by another process: {target}")
+        return
+    verdict = made.sample.verdict
+    assert verdict is not None
+    print(f"verdict    {verdict.line}")
+    for note in (*made.sample.notes, NO_CUBE_OF_ERRORS):
+        if note != verdict.line:
+            say(f"note       {note}")
+    print(f"fused in {made.seconds:.1f} s by {config.method}: {target}")
+
+
+def _say(line: str) -> None:
+    """Say it at once: whoever waits for strips wants to know."""
+    print(line, flush=True)
+
+
+def _say_nothing(line: str) -> None:
+    """Say nothing."""

@@ -1,0 +1,337 @@
+"""A scene that is too large for memory: learned once, solved strip by strip, written as rows arrive."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Callable, Optional, TypeVar
+
+import numpy as np
+
+from paddle_umsft import __version__
+from paddle_umsft.config.run import Config
+from paddle_umsft.data.facts import BandFacts
+from paddle_umsft.data.masks import valid_pixels
+from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.machine.files import write_text, write_whole
+from paddle_umsft.machine.memory import in_words, peak_bytes
+from paddle_umsft.methods.table import Input, find_method, input_of
+from paddle_umsft.runs.folder import OUTPUT_HINT
+from paddle_umsft.runs.strip_plan import FLOAT, StripPlan, check_disk, plan_lines, plan_strips
+from paddle_umsft.runs.strips import Coefficients, StripFolder, solve_strips
+from paddle_umsft.runs.writers.by_rows import FORMATS_BY_ROWS, WriteRows, check_by_rows, header_beside
+from paddle_umsft.runs.writers.product import Product, make_product, with_no_data
+from paddle_umsft.trust.judge import judged
+
+Say = Callable[[str], None]
+Finished = TypeVar("Finished")
+# Rows of a GeoTIFF's tile, the largest that fits: of all bands so many rows are held until they are written.
+TILE_ROWS = (256, 128, 64, 32, 16)
+# Part of the memory that these rows may take.
+SHARE_OF_ROWS = 0.125
+# Values of the cube that are made at a time: 16 MB of float32, and ten times that beside.
+CUBE_VALUES = 2**22
+# LR rows are degraded again so many values of the cube at a time.
+AGAIN_VALUES = 2**24
+# Claims that a process holds while it plans, learns, and writes.
+PLAN, LEARN, FINISH = "plan", "learn", "finish"
+PAUSE_SECONDS = 0.2
+PERCENT = 100.0
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file that is asked for.
+
+    Attributes:
+        path: Where it ends up; of ENVI, the header.
+        format: One of `FORMATS_BY_ROWS`.
+        is_product: In the HSI's own units, with all facts.
+    """
+
+    path: Path
+    format: str
+    is_product: bool
+
+
+@dataclass(frozen=True)
+class LargeResult:
+    """What is known of a scene after all of it is written.
+
+    Attributes:
+        sample: The result on a sample of the scene, judged; its notes and extras are those of the whole.
+        pair: The pair on the sample.
+        valid: (H, W), False where the cube means nothing; None: it means something everywhere.
+        seconds: What it took, this process's share.
+    """
+
+    sample: FusionResult
+    pair: Observation
+    valid: Optional[np.ndarray]
+    seconds: float
+
+
+def fuse_large(
+    observation: Observation,
+    config: Config,
+    work: Path,
+    outputs: Sequence[Output],
+    *,
+    facts: dict[str, Any],
+    history: str,
+    finish: Callable[[LargeResult], Finished],
+    first_share: float = 0.0,
+    say: Say,
+) -> Optional[Finished]:
+    """Fuse a scene strip by strip and write it.
+
+    Args:
+        observation: The pair.
+        config: All settings.
+        work: Folder of its own for what is on the way; what a killed run left there is gone on with.
+        outputs: What is asked for.
+        facts: What tells the pair from another one.
+        history: How the result was made, for its file.
+        finish: Called once all is written, while no other process may write; after it the work folder is removed.
+        first_share: Where among the strips to begin, between 0 and 1.
+        say: Is told how far it is.
+
+    Returns:
+        What `finish` returns; None: another process has written it.
+
+    Raises:
+        DataError: It cannot be fused, or does not fit.
+    """
+    started = time.perf_counter()
+    for output in outputs:
+        check_by_rows(output.format)
+    plan = plan_strips(observation, config)
+    check_disk(work, plan)
+    for line in plan_lines(observation, plan, work):
+        say(line)
+    strips = StripFolder(work)
+    method = find_method(config.method)
+    assert method.by_strips is not None
+    solving = import_module(method.by_strips)
+    settings = method.settings(config)
+    asked = {**facts, "config": config.digest(), "version": __version__}
+    try:
+        plan = _settled(strips, plan, asked)
+        given = _learned(observation, config, strips, solving, settings, say)
+        solver = solving.taken_up(work, settings)
+        coefficients = Coefficients(work, (*solver.shape, solver.rank))
+    except FileNotFoundError:
+        if strips.is_there():
+            raise
+        # Another process was done with all of it meanwhile.
+        return None
+    height, width = solver.shape
+    lr_height = height // solver.scale
+    try:
+        solve_strips(
+            strips,
+            coefficients,
+            plan,
+            solver.coeffs,
+            lr_height=lr_height,
+            scale=solver.scale,
+            first=int(first_share * plan.count),
+            say=say,
+        )
+        # Another process writes: should it die before it is done, this one takes over.
+        while strips.is_there():
+            with strips.claimed(FINISH) as is_mine:
+                if is_mine and strips.is_there():
+                    valid = valid_pixels(observation)
+                    rows = _Rows(solver, coefficients, plan, clip=given.clip)
+                    again = max(1, AGAIN_VALUES // (width * solver.bands * solver.scale))
+                    solver.know_leftover(coefficients.read, again)
+                    _write(rows, observation, outputs, valid, history)
+                    sample = solving.sample_of(solver, work, coefficients.read, observation)
+                    made = LargeResult(
+                        sample=_judged(sample, rows, given.notes, plan, time.perf_counter() - started),
+                        pair=sample.pair,
+                        valid=valid,
+                        seconds=time.perf_counter() - started,
+                    )
+                    say(f"memory     at most {in_words(peak_bytes() or 0)} (VmHWM)")
+                    finished = finish(made)
+                    strips.remove()
+                    return finished
+            time.sleep(PAUSE_SECONDS)
+        return None
+    finally:
+        coefficients.close()
+
+
+def _judged(
+    sample: Any,
+    rows: _Rows,
+    given_notes: tuple[str, ...],
+    plan: StripPlan,
+    seconds: float,
+) -> FusionResult:
+    """The result on the sample with what is known of the whole, and how far to trust it."""
+    notes = (
+        *given_notes,
+        *sample.result.notes,
+        f"fused in {plan.count} strips; judged on {PERCENT * sample.share:.0f} % of its rows",
+    )
+    extras = {
+        **sample.result.extras,
+        "share_below_zero": rows.below_zero / (rows.height * rows.width * rows.solver.bands),
+        "strips": plan.count,
+    }
+    if rows.clip and rows.below_zero > 0:
+        extras["clipped"] = True
+    return judged(
+        replace(
+            sample.result,
+            notes=notes,
+            extras=extras,
+            seconds=seconds,
+        ),
+        sample.pair,
+    )
+
+
+def _settled(
+    strips: StripFolder,
+    plan: StripPlan,
+    facts: dict[str, Any],
+) -> StripPlan:
+    """The plan that all processes follow: that of the first one.
+
+    Raises:
+        FileNotFoundError: The folder was removed meanwhile.
+    """
+    while strips.folder.is_dir():
+        with strips.claimed(PLAN) as is_mine:
+            if is_mine:
+                return strips.settled(plan, facts)
+        time.sleep(PAUSE_SECONDS)
+    raise FileNotFoundError(strips.folder)
+
+
+def _learned(
+    observation: Observation,
+    config: Config,
+    strips: StripFolder,
+    solving: Any,
+    settings: Any,
+    say: Say,
+) -> Input:
+    """Learn what is learned once, unless it is there; return the pair that the method is given."""
+    given = input_of(observation, config)
+    while not solving.is_kept(strips.folder):
+        with strips.claimed(LEARN) as is_mine:
+            if is_mine and not solving.is_kept(strips.folder):
+                started = time.perf_counter()
+                learned = solving.learn(given.observation, settings, seed=config.seed)
+                solving.keep(learned, strips.folder)
+                say(f"learned    PSF, SRF, subspace, map in {time.perf_counter() - started:.1f} s")
+        if not strips.is_there():
+            break
+        if not is_mine:
+            time.sleep(PAUSE_SECONDS)
+    return given
+
+
+class _Rows:
+    """Rows of the result, from top to bottom."""
+
+    def __init__(
+        self,
+        solver: Any,
+        coefficients: Coefficients,
+        plan: StripPlan,
+        *,
+        clip: bool,
+    ) -> None:
+        self.solver = solver
+        self.coefficients = coefficients
+        self.clip = clip
+        self.below_zero = 0
+        self.height, self.width = solver.shape
+        most = SHARE_OF_ROWS * plan.memory / (FLOAT * self.width * solver.bands)
+        fitting = [rows for rows in TILE_ROWS if rows <= most]
+        self.tile = max(fitting, default=TILE_ROWS[-1])
+
+    def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the first row of a block, and (n, W, C) float32 of it."""
+        at_once = max(1, CUBE_VALUES // (self.width * self.solver.bands))
+        for top in range(0, self.height, self.tile):
+            bottom = min(top + self.tile, self.height)
+            block = np.empty((bottom - top, self.width, self.solver.bands), dtype=np.float32)
+            for first in range(top, bottom, at_once):
+                end = min(first + at_once, bottom)
+                coeffs = self.coefficients.read(np.arange(first, end))
+                block[first - top : end - top] = self.solver.cube(coeffs, first, end)
+            self.below_zero += int(np.count_nonzero(block < 0))
+            if self.clip:
+                np.maximum(block, 0, out=block)
+            yield top, block
+
+
+def _write(
+    rows: _Rows,
+    observation: Observation,
+    outputs: Sequence[Output],
+    valid: Optional[np.ndarray],
+    history: str,
+) -> None:
+    """Write all files at one go, each whole or not at all."""
+    bands = rows.solver.bands
+    if valid is not None and not valid.all():
+        observation = with_no_data(observation)
+    bare = Product(
+        values=np.zeros((1, 1, bands), dtype=np.float32),
+        bands=BandFacts(count=bands, wavelengths_nm=observation.wavelengths_nm),
+    )
+    full = make_product(bare.values, observation, history)
+    products = []
+    for output in outputs:
+        product = bare
+        if output.is_product:
+            product = full
+        # As large as the result, and no larger in memory than one value.
+        stands_for_all = np.zeros((), dtype=product.values.dtype)
+        shape = (rows.height, rows.width, product.values.shape[2])
+        products.append(replace(product, values=np.broadcast_to(stands_for_all, shape)))
+
+    def write_into(writers: list[WriteRows]) -> None:
+        for top, block in rows:
+            here: Optional[np.ndarray] = None
+            if valid is not None:
+                here = valid[top : top + len(block)]
+            made: Optional[np.ndarray] = None
+            for output, write in zip(outputs, writers):
+                if not output.is_product:
+                    write(block)
+                    continue
+                if made is None:
+                    made = make_product(block, observation, history, here).values
+                write(made)
+
+    def write_from(place: int, temporaries: list[Path]) -> None:
+        if place < len(outputs):
+            path = outputs[place].path
+            if outputs[place].format == "envi":
+                path = path.with_suffix(".img")
+            write_whole(path, lambda name: write_from(place + 1, [*temporaries, name]), hint=OUTPUT_HINT)
+            return
+        with ExitStack() as stack:
+            writers = []
+            for output, product, temporary in zip(outputs, products, temporaries):
+                writers.append(stack.enter_context(FORMATS_BY_ROWS[output.format](temporary, product, rows.tile)))
+            write_into(writers)
+
+    write_from(0, [])
+    for output, product in zip(outputs, products):
+        if output.format == "envi":
+            path, text = header_beside(output.path, product)
+            write_text(path, text, hint=OUTPUT_HINT)

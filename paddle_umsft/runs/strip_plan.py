@@ -1,0 +1,181 @@
+"""Before a large scene is begun: whether it fits into memory and on the disk, and in which strips."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from paddle_umsft.config.run import Config
+from paddle_umsft.data.scene import Observation
+from paddle_umsft.errors import DataError
+from paddle_umsft.machine.memory import available_bytes, bytes_of, in_words, peak_bytes
+from paddle_umsft.methods.table import find_method
+
+# Part of what the machine leaves that "auto" takes: others are at work there, too.
+SHARE_OF_AUTO = 0.7
+FLOAT = 4  # bytes
+# Of a scene that is fused as a whole, in float32 numbers an HR pixel: images of its bands that are there at the same
+# time, and whatever does not grow with them. Measured on 512² and 2048² of 31 bands: 1.1 kB a pixel.
+WHOLE_CUBES = 7
+WHOLE_BESIDE = 60
+# Of a strip with its halo: images of the subspace's dimensions and of the MSI's bands, and what is beside.
+STRIP_SUBSPACE = 14
+STRIP_MSI = 10
+STRIP_BESIDE = 24
+LARGEST_RANK = 12
+# Images of the MSI, and of the LR-HSI, that are held whole all along.
+HELD_MSI = 2.5
+HELD_LR = 4.0
+# The program itself, its libraries, and blocks of fixed size that it works on.
+PROGRAM = 450 * 2**20
+# HR pixels of a strip at most: longer ones gain nothing, and a strip is what a kill costs.
+MOST_PIXELS = 2**20
+# LR rows of a strip at least: shorter ones are nothing but halo.
+LEAST_ROWS = 4
+# PSFs reach about so many LR pixels; a strip's halo is three windows of the PSF and LR pixels on either side.
+USUAL_HALO = 9
+
+
+@dataclass(frozen=True)
+class StripPlan:
+    """In which strips a scene is worked on.
+
+    Attributes:
+        rows: LR rows of a strip.
+        count: Strips.
+        memory: Bytes that the run may take.
+        expected: Bytes that it will take, about.
+        disk: Bytes that it will write, about.
+    """
+
+    rows: int
+    count: int
+    memory: int
+    expected: int
+    disk: int
+
+    def range_of(self, number: int, height: int) -> tuple[int, int]:
+        """Half-open range of LR rows of a strip, of h in all."""
+        first = number * self.rows
+        return first, min(first + self.rows, height)
+
+
+def memory_of(config: Config) -> Optional[int]:
+    """Bytes that a run may take; None where nobody knows."""
+    if config.runtime.memory != "auto":
+        return bytes_of(config.runtime.memory)
+    left = available_bytes()
+    if left is None:
+        return None
+    # What the data take by now is this run's own.
+    return int(SHARE_OF_AUTO * left) + (peak_bytes() or 0)
+
+
+def bytes_as_whole(observation: Observation) -> int:
+    """What fusing a pair as a whole takes, about."""
+    height, width = observation.shape
+    numbers = WHOLE_CUBES * observation.bands + WHOLE_BESIDE
+    return PROGRAM + FLOAT * numbers * height * width
+
+
+def goes_by_strips(observation: Observation, config: Config) -> bool:
+    """Whether a pair is too large to be fused as a whole, and its method can do it strip by strip.
+
+    Raises:
+        DataError: It is too large, and its method needs it whole.
+    """
+    method = find_method(config.method)
+    memory = memory_of(config)
+    if memory is None or method.needs_paddle or method.is_baseline:
+        # What networks take depends on their settings; they say so themselves when it is too much.
+        return False
+    needed = bytes_as_whole(observation)
+    if needed <= memory:
+        return False
+    if method.by_strips is None:
+        raise DataError(
+            "does not fit into memory",
+            where=observation.name,
+            expected=f"about {in_words(needed)}",
+            got=in_words(memory),
+            hint="method=subspace (fast.yml) goes strip by strip; or runtime.memory=..., a machine with more",
+        )
+    return True
+
+
+def plan_strips(observation: Observation, config: Config) -> StripPlan:
+    """Cut a scene into strips that fit into memory.
+
+    Raises:
+        DataError: Not even the smallest strips fit.
+    """
+    memory = memory_of(config)
+    assert memory is not None
+    height, width = observation.shape
+    lr_height, lr_width = observation.lr_hsi.shape[:2]
+    scale = observation.scale
+    held = FLOAT * observation.msi_bands * height * width * HELD_MSI
+    held += FLOAT * observation.bands * lr_height * lr_width * HELD_LR
+    held += PROGRAM
+    rank = min(observation.bands, max(LARGEST_RANK, config.subspace.max_rank))
+    numbers = STRIP_SUBSPACE * rank + STRIP_MSI * observation.msi_bands + STRIP_BESIDE
+    row = FLOAT * numbers * width * scale  # bytes of an LR row of a strip
+    rows = int((memory - held) / row) - 2 * USUAL_HALO
+    if rows < min(LEAST_ROWS, lr_height):
+        least = held + row * (LEAST_ROWS + 2 * USUAL_HALO)
+        raise DataError(
+            "does not fit into memory, not even strip by strip",
+            where=f"{observation.name}: {height}x{width}, {observation.bands} bands",
+            expected=f"about {in_words(least)}",
+            got=in_words(memory),
+            hint=f"runtime.memory={in_words(1.05 * least).replace(' ', '')} or more, or cut the files",
+        )
+    rows = min(rows, max(LEAST_ROWS, MOST_PIXELS // (width * scale)), lr_height)
+    count = -(-lr_height // rows)
+    # Strips of one length: the last one is not to be a remnant.
+    rows = -(-lr_height // count)
+    return StripPlan(
+        rows=rows,
+        count=-(-lr_height // rows),
+        memory=memory,
+        expected=int(held + row * (rows + 2 * USUAL_HALO)),
+        disk=FLOAT * height * width * (observation.bands + rank + observation.msi_bands),
+    )
+
+
+def check_disk(folder: Path, plan: StripPlan) -> None:
+    """Check that the results fit on the disk.
+
+    Raises:
+        DataError: They do not.
+    """
+    nearest = folder.absolute()
+    while not nearest.exists():
+        nearest = nearest.parent
+    free = shutil.disk_usage(nearest).free
+    if free < plan.disk:
+        raise DataError(
+            "not enough space on the disk",
+            where=folder,
+            expected=f"about {in_words(plan.disk)} free",
+            got=in_words(free),
+            hint="free some, or choose another --output",
+        )
+
+
+def plan_lines(observation: Observation, plan: StripPlan, folder: Path) -> list[str]:
+    """Say what will be done."""
+    height, width = observation.shape
+    whole = in_words(bytes_as_whole(observation))
+    nearest = folder.absolute()
+    while not nearest.exists():
+        nearest = nearest.parent
+    free = in_words(shutil.disk_usage(nearest).free)
+    return [
+        f"plan       {height}x{width}x{observation.bands} as a whole would take about {whole}, "
+        f"{in_words(plan.memory)} may be used (runtime.memory)",
+        f"plan       {plan.count} strips of {plan.rows * observation.scale} rows and their halo, "
+        f"about {in_words(plan.expected)}; on the disk about {in_words(plan.disk)} of {free} free",
+    ]

@@ -1,0 +1,223 @@
+"""Strips of one scene on the disk: claimed, solved, summed up; whoever comes later goes on with what is missing.
+
+Each strip's coefficients have their place in one file of raw numbers, and a record with their sum beside it. A process
+that works on a strip holds a lock that the system lets go of when the process is gone, however it went: a dead owner's
+strip is free at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+import numpy as np
+
+from paddle_umsft.machine.files import write_json
+from paddle_umsft.machine.plain_files import read_json
+from paddle_umsft.runs.lock import hold_if_free
+from paddle_umsft.runs.strip_plan import StripPlan
+
+PLAN = "plan.json"
+COEFFS = "coeffs.f32"
+# Where another process holds all that is left, it is asked for again after so long.
+PAUSE_SECONDS = 0.2
+
+
+class StripFolder:
+    """The folder of a scene that is worked on strip by strip.
+
+    Args:
+        folder: Its own; made where it is missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def settled(self, plan: StripPlan, facts: dict[str, Any]) -> StripPlan:
+        """The plan that the folder was begun with, if it is of the same scene and settings; else the one given.
+
+        Args:
+            plan: What this process would do.
+            facts: What strips depend on, comparable.
+        """
+        try:
+            kept = read_json(self.folder / PLAN)
+            before = StripPlan(**kept["plan"])
+            # Strips made for more memory than there is now are made anew.
+            if kept["facts"] == facts and before.expected <= plan.memory:
+                return before
+        except (OSError, ValueError, KeyError, TypeError):
+            # None yet, or none that can be read.
+            pass
+        self._clear()
+        write_json(self.folder / PLAN, {"plan": asdict(plan), "facts": facts})
+        return plan
+
+    def _clear(self) -> None:
+        """Remove what belongs to another scene or other settings."""
+        for path in self.folder.iterdir():
+            if path.is_file():
+                path.unlink(missing_ok=True)
+
+    def is_there(self) -> bool:
+        """Whether there is anything left to do: who has written the result removes the folder."""
+        return (self.folder / PLAN).is_file()
+
+    def remove(self) -> None:
+        """Remove what was on the way; the plan first, which says that there is something to do."""
+        (self.folder / PLAN).unlink()
+        self._clear()
+        with suppress(OSError):
+            # Another process may just be asking for a claim.
+            self.folder.rmdir()
+
+    @contextmanager
+    def claimed(self, name: str) -> Iterator[bool]:
+        """Hold a piece of work, if nobody else does; in a folder that was removed there is none."""
+        if not self.folder.is_dir():
+            yield False
+            return
+        with hold_if_free(self.folder, f".claim_{name}") as is_mine:
+            yield is_mine
+
+
+class Coefficients:
+    """(H, W, K) float32 in a file, in strips.
+
+    Args:
+        folder: Of the strips.
+        shape: (H, W, K).
+    """
+
+    def __init__(self, folder: Path, shape: tuple[int, int, int]) -> None:
+        self.folder = folder
+        self.height, self.width, self.rank = shape
+        self.row_bytes = 4 * self.width * self.rank
+        self._handle = os.open(folder / COEFFS, os.O_RDWR | os.O_CREAT, 0o666)
+        size = self.height * self.row_bytes
+        if os.fstat(self._handle).st_size != size:
+            os.ftruncate(self._handle, size)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._handle)
+
+    def _record(self, number: int) -> Path:
+        return self.folder / f"strip_{number:05d}.json"
+
+    def write(
+        self,
+        number: int,
+        top: int,
+        values: np.ndarray,
+        seconds: float,
+    ) -> None:
+        """Write a strip's rows, then its record.
+
+        Args:
+            number: Of the strip.
+            top: Its first HR row.
+            values: (n, W, K) float32.
+            seconds: What it took.
+        """
+        content = memoryview(np.ascontiguousarray(values, dtype="<f4").tobytes())
+        done = 0
+        while done < len(content):
+            done += os.pwrite(self._handle, content[done:], top * self.row_bytes + done)
+        os.fsync(self._handle)
+        digest = hashlib.sha256(content).hexdigest()
+        write_json(self._record(number), {"top": top, "rows": len(values), "sha256": digest, "seconds": seconds})
+
+    def is_recorded(self, number: int) -> bool:
+        """Whether a strip has a record."""
+        return self._record(number).is_file()
+
+    def is_done(self, number: int) -> bool:
+        """Whether a strip is there as it was written."""
+        try:
+            record = read_json(self._record(number))
+            rows = np.arange(record["top"], record["top"] + record["rows"])
+            return bool(hashlib.sha256(self.read(rows).tobytes()).hexdigest() == record["sha256"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """(n, W, K) of some HR rows."""
+        parts = []
+        # Neighbouring rows are read at one go.
+        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+        for run in np.split(rows, breaks):
+            parts.append(self._read_run(int(run[0]), len(run)))
+        return np.concatenate(parts)
+
+    def _read_run(self, top: int, count: int) -> np.ndarray:
+        wanted = count * self.row_bytes
+        content = bytearray(wanted)
+        view = memoryview(content)
+        done = 0
+        while done < wanted:
+            got = os.preadv(self._handle, [view[done:]], top * self.row_bytes + done)
+            if got == 0:
+                raise OSError(f"{COEFFS} is too short")
+            done += got
+        return np.frombuffer(content, dtype="<f4").reshape(count, self.width, self.rank)
+
+
+def solve_strips(
+    strips: StripFolder,
+    coefficients: Coefficients,
+    plan: StripPlan,
+    solve: Callable[[int, int], np.ndarray],
+    *,
+    lr_height: int,
+    scale: int,
+    first: int = 0,
+    say: Optional[Callable[[str], None]] = None,
+) -> None:
+    """Solve what is not solved yet, beside other processes; return when all is.
+
+    Args:
+        strips: The folder.
+        coefficients: Where strips go.
+        plan: The strips.
+        solve: Half-open range of LR rows -> their coefficients.
+        lr_height: h.
+        scale: s.
+        first: Strip to begin with, so that processes do not meet at once.
+        say: Is told how far it is.
+    """
+    order = [(first + number) % plan.count for number in range(plan.count)]
+    missing = [number for number in order if not coefficients.is_done(number)]
+    if say is not None and len(missing) < plan.count:
+        say(f"strips     {plan.count - len(missing)} of {plan.count} are there already")
+    own = 0
+    # Without a plan another process is done with all of it.
+    while missing and strips.is_there():
+        before = len(missing)
+        for number in list(missing):
+            if coefficients.is_recorded(number) and coefficients.is_done(number):
+                missing.remove(number)
+                continue
+            with strips.claimed(f"{number:05d}") as is_mine:
+                # Another one may have finished it between the question and the claim.
+                if not is_mine or (coefficients.is_recorded(number) and coefficients.is_done(number)):
+                    continue
+                started = time.perf_counter()
+                rows = plan.range_of(number, lr_height)
+                values = solve(*rows)
+                seconds = time.perf_counter() - started
+                coefficients.write(number, rows[0] * scale, values, seconds)
+            missing.remove(number)
+            own += 1
+            if say is not None and own == 1:
+                minutes = seconds * len(missing) / 60
+                say(f"strips     the first took {seconds:.1f} s: about {minutes:.1f} min for the other {len(missing)}")
+        if missing and len(missing) == before:
+            time.sleep(PAUSE_SECONDS)

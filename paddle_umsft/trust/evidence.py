@@ -1,0 +1,98 @@
+"""What the expected error of a cube is read from, and the small sums that its parts share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+
+from paddle_umsft.trust.linear import MEDIAN_DEVIATION, LinearView
+
+# Differences of four independent pixels, halved, have the variance of one.
+HALVED = 2.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the expected error is read from.
+
+    Attributes:
+        lr_hsi: (h, w, C).
+        hr_msi: (H, W, M).
+        lr_msi: (h, w, M) PSF(MSI).
+        fused: (H, W, C).
+        again: (h, w, C) PSF(fused).
+        srf: (M, C).
+        white: Root of the sum of squares of the PSF: what comes through of white detail.
+        linear: See `LinearView`.
+        used: (h, w) LR pixels that belong to the scene.
+        hsi_noise: (C,) standard deviations, bounds from above.
+        msi_noise: (M,) the same.
+        held_out: (h, w, C) the method's own residuals at LR pixels left out of its fits, NaN where there are none;
+            None: it has none.
+        lost: (h, w) LR pixels that show nothing of the scene, though they lie in the picture; None: all show it.
+        doubted: (H, W) how little the MSI's pixels are trusted, 1 for those that show nothing of the scene; None: all
+            show it.
+    """
+
+    lr_hsi: np.ndarray
+    hr_msi: np.ndarray
+    lr_msi: np.ndarray
+    fused: np.ndarray
+    again: np.ndarray
+    srf: np.ndarray
+    white: float
+    linear: LinearView
+    used: np.ndarray
+    hsi_noise: np.ndarray
+    msi_noise: np.ndarray
+    held_out: Optional[np.ndarray] = None
+    lost: Optional[np.ndarray] = None
+    doubted: Optional[np.ndarray] = None
+
+    @property
+    def scale(self) -> int:
+        """H / h."""
+        return int(self.hr_msi.shape[0] // self.lr_hsi.shape[0])
+
+    @property
+    def missed(self) -> np.ndarray:
+        """(h, w, C) what is missed at LR pixels left out: by the method, else by a linear mix; NaN where not in use."""
+        if self.held_out is not None and np.isfinite(self.held_out).any():
+            return self.held_out
+        return self.linear.left_out
+
+
+def fine_differences(image: np.ndarray) -> np.ndarray:
+    """(M,) robust size of the finest diagonal differences of (H, W, M): noise and texture, no edges."""
+    bands = image.shape[2]
+    across = image[:, 1:] - image[:, :-1]
+    diagonal = (across[1:] - across[:-1]) / HALVED
+    if not diagonal.size:
+        return np.zeros(bands)
+    flat = diagonal.reshape(-1, bands)
+    middle = np.median(np.abs(flat), axis=0)
+    return np.asarray(middle.astype(np.float64) / MEDIAN_DEVIATION)
+
+
+def moments_of(image: np.ndarray) -> np.ndarray:
+    """(M, M) float64 mean products of the bands of (H, W, M)."""
+    flat = image.reshape(-1, image.shape[2])
+    products = (flat.T @ flat) / len(flat)
+    return np.asarray(products.astype(np.float64))
+
+
+def squares_of_mixes(weights: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """(C,) mean squares of an image's mixes.
+
+    Args:
+        weights: (M, C).
+        moments: (M, M) the image's, see `moments_of`.
+    """
+    return np.asarray(np.sum(weights * (moments @ weights), axis=0))
+
+
+def noise_of_mixes(weights: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+    """(C,) variance of the mixes of independent bands with these (M,) deviations."""
+    return np.asarray(np.square(deviations) @ np.square(weights))

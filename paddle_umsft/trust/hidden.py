@@ -1,0 +1,138 @@
+"""How large the detail is that the MSI does not tell, and where: most of a good result's error.
+
+Nothing in the pair shows it, but the MSI holds a trial of it. What one of its bands shows and its others do not tell
+is hidden detail, too, of a band that is known at HR pixels as well as at LR pixels. How much larger it is within LR
+pixels than from one of them to the next says the same of the HSI's bands, whatever scale, PSF and scene are: behind a
+wide PSF next to nothing is left of it between LR pixels, and the MSI's bands say by how much.
+
+The level is a product of powers (a fit in logarithms) of what leaves a trace of hidden detail: residuals at LR pixels
+left out, of the linear mix and of the method's own map, that trial, the finest detail of the MSI, and light. See
+docs/trust.md for the scenes that it was fitted on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import uniform_filter
+
+from paddle_umsft.trust.evidence import Evidence, noise_of_mixes, squares_of_mixes
+from paddle_umsft.trust.linear import ROUGHNESS_OF_NOISE, differences, roughness
+
+# The powers of lengths add up to one, so that the level has the unit of the images.
+GAIN = 0.24
+POWER_OF_TRIAL = 0.6
+POWER_OF_TEXTURE = 0.4
+POWER_OF_LINEAR = 0.2
+POWER_OF_USUAL = 0.2
+POWER_OF_LIGHT = 0.2
+# What is hidden grows a little with how many octaves lie within an LR pixel.
+POWER_OF_SCALE = 0.15
+# Errors differ less from band to band than residuals do.
+POWER_OF_BAND = 0.8
+LEAST_BAND = 0.1
+# Part of an amplitude that no noise explains away, however much noise there seems to be.
+LEAST_SIGNAL = 0.6
+# However many LR pixels are all alike: the usual one misses this part of the root mean square.
+LEAST_USUAL = 0.03
+# A window of so many pixels is the finest detail's neighbourhood, and smooths its energy.
+FINEST = 3
+# Of the noise's variance this much is left when the mean of the window is taken off.
+OFF_THE_MEAN = 1.0 - 1.0 / FINEST**2
+# Added to the covariance of the MSI, relative to its mean variance: bands that copy each other can be inverted.
+COVARIANCE_RIDGE = 1e-6
+TINY = 1e-30
+
+
+def without_noise(squares: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Mean squares less the noise's, a little of them always left."""
+    return np.asarray(np.maximum(squares - noise, LEAST_SIGNAL**2 * squares))
+
+
+def texture(hr_msi: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(H, W) energy of the finest detail around a pixel, as all of the HSI's bands together mix the MSI's.
+
+    Args:
+        hr_msi: (H, W, M).
+        weights: (M, C).
+    """
+    finest = hr_msi - uniform_filter(hr_msi, (FINEST, FINEST, 1), mode="nearest")
+    # The sum of squares of all mixes is one square form in the MSI's bands.
+    form = weights @ weights.T  # (M, M)
+    turned = finest @ form.astype(np.float32)
+    energy = np.sum(turned * finest, axis=2)
+    smooth = uniform_filter(energy, FINEST, mode="nearest")
+    return np.asarray(np.maximum(smooth, 0.0))
+
+
+def trial(seen: Evidence, detail: np.ndarray) -> float:
+    """How much larger hidden detail is within LR pixels than from one to the next, by the MSI's bands.
+
+    A band less what all the others say of it by least squares is a column of the inverse covariance over its diagonal
+    element. A single band is a trial as it is.
+
+    Args:
+        seen: See `Evidence`.
+        detail: (M, M) mean products of what the MSI shows within LR pixels.
+    """
+    own = _own_mixes(seen.lr_msi[seen.used])
+    noise = noise_of_mixes(own, seen.msi_noise)
+    within = without_noise(squares_of_mixes(own, detail), noise)
+    at_lr = np.where(seen.used[:, :, None], seen.lr_msi @ own, np.nan)
+    noise_at_lr = ROUGHNESS_OF_NOISE * seen.white**2 * noise
+    between = without_noise(roughness(at_lr) ** 2, noise_at_lr)
+    tells = (within > 0) & (between > 0)
+    if not tells.any():
+        return 1.0
+    ratios = within[tells] / between[tells]
+    mean = np.mean(np.log(ratios))
+    return float(np.exp(0.5 * mean))
+
+
+def _own_mixes(pixels: np.ndarray) -> np.ndarray:
+    """(M, M) a column for each band: the mix of all bands that is the band less what the others say of it.
+
+    Args:
+        pixels: (n, M).
+    """
+    bands = pixels.shape[1]
+    centred = pixels.astype(np.float64) - pixels.mean(axis=0, dtype=np.float64)
+    covariance = centred.T @ centred / len(centred)
+    variance = np.trace(covariance) / bands
+    if variance <= 0:
+        return np.eye(bands)
+    ridge = COVARIANCE_RIDGE * variance * np.eye(bands)
+    inverse = np.linalg.inv(covariance + ridge)
+    return np.asarray(inverse / np.diag(inverse))
+
+
+def hidden_error(seen: Evidence, detail: np.ndarray, shown: float) -> np.ndarray:
+    """(C,) root mean square of the detail that the MSI does not tell.
+
+    Args:
+        seen: See `Evidence`.
+        detail: (M, M) mean products of what the MSI shows within LR pixels.
+        shown: Mean of `texture`.
+    """
+    noise = ROUGHNESS_OF_NOISE * seen.hsi_noise**2
+    own = without_noise(roughness(seen.missed) ** 2, noise)  # (C,)
+    by_linear = without_noise(roughness(seen.linear.left_out) ** 2, noise)
+    if not own.any() or not by_linear.any():
+        return np.zeros(len(own))
+    in_pixels = np.mean(differences(seen.missed) ** 2, axis=1)
+    # Half of the pixels are smooth: what the few on edges miss says little of them.
+    usual = max(np.median(in_pixels), LEAST_USUAL**2 * np.mean(in_pixels))
+    usual = without_noise(np.asarray(usual), noise.mean())
+    noise_in_texture = OFF_THE_MEAN * np.mean(noise_of_mixes(seen.linear.weights, seen.msi_noise))
+    finest = without_noise(np.asarray(shown), noise_in_texture)
+    light = np.mean(np.square(seen.lr_hsi[seen.used], dtype=np.float64))
+    level = (
+        GAIN
+        * trial(seen, detail) ** POWER_OF_TRIAL
+        * np.sqrt(finest) ** POWER_OF_TEXTURE
+        * np.sqrt(by_linear.mean()) ** POWER_OF_LINEAR
+        * np.sqrt(usual) ** POWER_OF_USUAL
+        * np.sqrt(light) ** POWER_OF_LIGHT
+        * seen.scale**POWER_OF_SCALE
+    )
+    profile = (own / own.mean() + LEAST_BAND**2) ** (0.5 * POWER_OF_BAND)
+    return np.asarray(level * profile / np.sqrt(np.mean(profile**2)))

@@ -1,0 +1,151 @@
+"""One problem by strips: what comes out is what comes out of the whole picture, and no seam is seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paddle_umsft.config.preparation import PreparationSettings
+from paddle_umsft.config.subspace import SubspaceInput, SubspaceSettings
+from paddle_umsft.data.scene import Observation
+from paddle_umsft.data.synthetic import dead_leaves_scene
+from paddle_umsft.methods.subspace import learn as learning
+from paddle_umsft.methods.subspace import whole_picture
+from paddle_umsft.methods.subspace.kept import is_kept, keep, taken_up
+from paddle_umsft.methods.subspace.learn import blocks_of_rows, learn
+from paddle_umsft.methods.subspace.method import fuse_subspace
+from paddle_umsft.methods.subspace.strips import StripSolver
+
+BANDS = 16
+# Part of the range that the halo of the solver may cut off.
+ALIKE = 1e-5
+
+
+def pair(
+    scale: int,
+    lr_shape: tuple[int, int],
+    *,
+    sigma: float = 0.4,
+    wrap: bool = False,
+    hole: bool = False,
+) -> Observation:
+    """A made-up pair, blurred by Fourier transform or by plain sums over a padded picture."""
+    height, width = lr_shape[0] * scale, lr_shape[1] * scale
+    truth = dead_leaves_scene(height, width, BANDS, 5).hr_hsi.astype(np.float64)
+    reach = 2 * scale
+    places = np.arange(-reach, reach + 1) - (0.5 if scale % 2 == 0 else 0.0)
+    taps = np.exp(-0.5 * (places / (sigma * scale)) ** 2)
+    taps /= taps.sum()
+    mode = "symmetric"
+    if wrap:
+        mode = "wrap"
+    padded = np.pad(truth, ((reach, reach), (reach, reach), (0, 0)), mode=mode)
+    first = (scale - 1) // 2
+    rows = sum(tap * padded[place + first : place + first + height : scale] for place, tap in enumerate(taps))
+    lr_hsi = sum(tap * rows[:, place + first : place + first + width : scale] for place, tap in enumerate(taps))
+    centres = np.array([0.8, 0.5, 0.2]) * (BANDS - 1)
+    srf = np.exp(-0.5 * ((np.arange(BANDS) - centres[:, None]) / (0.12 * BANDS)) ** 2)
+    hr_msi = truth @ (srf / srf.sum(axis=1, keepdims=True)).T
+    rng = np.random.default_rng(6)
+    hr_msi = hr_msi + 1e-3 * rng.standard_normal(hr_msi.shape)
+    lr_hsi = lr_hsi + 1e-3 * rng.standard_normal(lr_hsi.shape)
+    mask: dict[str, np.ndarray] = {}
+    if hole:
+        mask["mask_msi"] = np.ones((height, width), dtype=bool)
+        mask["mask_msi"][height // 3 : height // 3 + 3 * scale, 5 : 5 + 2 * scale] = False
+        mask["mask_hsi"] = np.ones(lr_shape, dtype=bool)
+        mask["mask_hsi"][1, 2] = False
+    return Observation(lr_hsi.astype(np.float32), hr_msi.astype(np.float32), scale, **mask)
+
+
+def by_strips(solver: StripSolver, rows: int) -> np.ndarray:
+    height = solver.shape[0]
+    lr_height = height // solver.scale
+    parts = [solver.coeffs(top, min(top + rows, lr_height)) for top in range(0, lr_height, rows)]
+    coeffs = np.concatenate(parts)
+    solver.know_leftover(lambda wanted: coeffs[wanted], rows)
+    return np.concatenate(
+        [solver.cube(coeffs[top : top + 7], top, min(top + 7, height)) for top in range(0, height, 7)]
+    )
+
+
+SETTINGS = SubspaceInput(subspace=SubspaceSettings(), preparation=PreparationSettings())
+CASES = {
+    "camera": {"scale": 4, "lr_shape": (48, 28)},
+    "simulator": {"scale": 4, "lr_shape": (48, 24), "wrap": True},
+    "odd scale": {"scale": 5, "lr_shape": (40, 22)},
+    "wide PSF": {"scale": 4, "lr_shape": (56, 24), "sigma": 0.7},
+    "holes": {"scale": 4, "lr_shape": (48, 28), "hole": True},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_strips_make_the_cube_of_the_whole_picture(name: str):
+    observation = pair(**CASES[name])
+    whole = fuse_subspace(observation, SETTINGS, seed=1).fused
+    fused = by_strips(learn(observation, SETTINGS, seed=1), 9)
+    assert fused.shape == whole.shape
+    apart = np.abs(fused - whole)
+    assert apart.max() < ALIKE * np.ptp(whole)
+    # The seams are no worse than what lies between them, beyond that.
+    height = len(apart)
+    seams = np.zeros(height, dtype=bool)
+    for top in range(9 * observation.scale, height, 9 * observation.scale):
+        seams[top - 1 : top + 1] = True
+    steps = np.abs(np.diff(fused, axis=0) - np.diff(whole, axis=0)).max(axis=(1, 2))
+    assert steps[seams[:-1]].max() < ALIKE * np.ptp(whole)
+
+
+def test_one_strip_is_the_whole_picture_but_for_rounding():
+    observation = pair(4, (20, 28))
+    whole = fuse_subspace(observation, SETTINGS, seed=1).fused
+    fused = by_strips(learn(observation, SETTINGS, seed=1), 20)
+    assert np.abs(fused - whole).max() < 2e-6 * np.ptp(whole)
+
+
+def test_where_a_strip_is_cut_makes_no_difference_to_a_large_scene(monkeypatch: pytest.MonkeyPatch):
+    # As if so small a scene were too large to be looked at as a whole.
+    monkeypatch.setattr(whole_picture, "MOST_AT_ONCE", 2000)
+    monkeypatch.setattr(learning, "MOST_SOLVED", 24_000)
+    monkeypatch.setattr(learning, "MOST_FITTED", 800)
+    observation = pair(4, (60, 28))
+    solver = learn(observation, SETTINGS, seed=1)
+    assert 300 < solver.fitted.sum() < 60 * 28 / 2
+    long = by_strips(solver, 60)
+    short = by_strips(solver, 11)
+    # There are more steps on a sample, and they reach further.
+    assert np.abs(long - short).max() < 2 * ALIKE * np.ptp(long)
+    # Statistics summed up row by row, and steps found on a sample, are as good as those of the whole.
+    whole = fuse_subspace(observation, SETTINGS, seed=1).fused
+    assert np.sqrt(np.mean((long - whole) ** 2)) < 3e-3
+
+
+def test_a_strip_that_the_sample_knew_nothing_of_takes_its_own_steps(monkeypatch: pytest.MonkeyPatch):
+    observation = pair(4, (24, 28))
+    solver = learn(observation, SETTINGS, seed=1)
+    expected = solver.coeffs(0, 24)
+    # Steps so long that they lead anywhere.
+    solver.steps = [replace(step, length=np.float32(10.0) * step.length) for step in solver.steps]
+    assert np.abs(solver.coeffs(0, 24) - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def test_what_was_kept_makes_the_same_bits(tmp_path: Path):
+    solver = learn(pair(4, (24, 28), hole=True), SETTINGS, seed=1)
+    assert not is_kept(tmp_path)
+    keep(solver, tmp_path)
+    assert is_kept(tmp_path)
+    again = taken_up(tmp_path, SETTINGS)
+    assert np.array_equal(by_strips(solver, 9), by_strips(again, 9))
+    assert again.notes
+    assert again.extras["rank"] == solver.extras["rank"]
+
+
+def test_samples_are_spread_from_top_to_bottom():
+    assert blocks_of_rows(100, 100, 30) == [(0, 30), (30, 60), (60, 90), (90, 100)]
+    spread = blocks_of_rows(1000, 60, 5)
+    assert spread[0] == (0, 5)
+    assert spread[-1][1] == 1000
+    assert sum(end - first for first, end in spread) == 60

@@ -1,0 +1,215 @@
+"""Scenes by strips on the disk: plan, kills, damage, files row by row, one process beside another."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up_pairs import made_pair
+from train_calls import one_line_error, train
+
+from paddle_umsft.command.main import main
+from paddle_umsft.machine.memory import available_bytes, bytes_of, in_words, peak_bytes
+from paddle_umsft.methods.subspace.strips import StripSolver
+from paddle_umsft.runs import strip_plan
+
+# As if the program itself took nothing: what a small scene takes then decides.
+SMALL = ["runtime.memory=10MB", "data.normalise=none", "output.figures=false", "output.visualdl=false"]
+
+
+@pytest.fixture
+def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two files, and settings under which their 80 x 112 pixels do not fit as a whole."""
+    monkeypatch.setattr(strip_plan, "PROGRAM", 0)
+    # Strips of four LR rows.
+    monkeypatch.setattr(strip_plan, "MOST_PIXELS", 4 * 4 * 112)
+    monkeypatch.setattr(strip_plan, "WHOLE_BESIDE", 200)
+    made = made_pair()
+    np.save(tmp_path / "lr.npy", made.lr_hsi)
+    np.save(tmp_path / "hr.npy", made.hr_msi)
+    return [f"data.lr_hsi={tmp_path / 'lr.npy'}", f"data.hr_msi={tmp_path / 'hr.npy'}", *SMALL]
+
+
+def run(folder: Path, pair: list[str], *more: str) -> int:
+    return train("-c", "fast.yml", "--output", str(folder), "-o", *pair, "output.name=run", *more)
+
+
+def whole(pair: list[str], tmp_path: Path) -> np.ndarray:
+    """The same scene as a whole."""
+    assert run(tmp_path / "whole", [*pair, "runtime.memory=8GB"]) == 0
+    return np.load(tmp_path / "whole" / "run" / "lr" / "fused.npy")
+
+
+def test_a_run_by_strips_leaves_what_a_run_leaves(pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert run(tmp_path / "out", pair) == 0
+    told = capsys.readouterr().out
+    assert "plan       80x112x16 as a whole would take" in told
+    assert "5 strips of 16 rows" in told
+    folder = tmp_path / "out" / "run" / "lr"
+    expected = whole(pair, tmp_path)
+    fused = np.load(folder / "fused.npy")
+    assert fused.dtype == np.float32
+    assert np.abs(fused - expected).max() < 1e-5 * np.ptp(expected)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    beside = json.loads((tmp_path / "whole" / "run" / "lr" / "metrics.json").read_text())
+    assert metrics["verdict"]["class"] == beside["verdict"]["class"]
+    assert metrics["trust"]["expected_rmse_per_band"] == pytest.approx(
+        beside["trust"]["expected_rmse_per_band"], rel=1e-3
+    )
+    assert metrics["extras"]["strips"] == 5
+    assert not (folder / "strips").exists()
+    # Finished: nothing is done again.
+    assert train("--resume", str(tmp_path / "out" / "run")) == 0
+    assert "finished before" in capsys.readouterr().out
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(
+    pair: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    assert run(tmp_path / "once", pair) == 0
+    expected = np.load(tmp_path / "once" / "run" / "lr" / "fused.npy")
+    solve = StripSolver.coeffs
+    solved: list[int] = []
+
+    def until_killed(self: StripSolver, first: int, end: int) -> np.ndarray:
+        if len(solved) == 2:
+            raise KeyboardInterrupt
+        solved.append(first)
+        return solve(self, first, end)
+
+    monkeypatch.setattr(StripSolver, "coeffs", until_killed)
+    assert run(tmp_path / "out", pair) == 130
+    monkeypatch.setattr(StripSolver, "coeffs", solve)
+    work = tmp_path / "out" / "run" / "lr" / "strips"
+    assert sorted(path.name for path in work.glob("strip_*.json")) == ["strip_00000.json", "strip_00001.json"]
+    # A strip that is no longer what was written is made again.
+    with (work / "coeffs.f32").open("r+b") as file:
+        file.seek(40)
+        file.write(b"\xff\xff")
+    capsys.readouterr()
+    assert train("--resume", str(tmp_path / "out" / "run")) == 0
+    assert "1 of 5 are there already" in capsys.readouterr().out
+    assert np.array_equal(np.load(tmp_path / "out" / "run" / "lr" / "fused.npy"), expected)
+
+
+def _fuse(arguments: list[str], queue: Any) -> None:
+    import paddle_umsft.runs.strip_plan as plan
+
+    plan.PROGRAM = 0
+    plan.MOST_PIXELS = 4 * 4 * 112
+    plan.WHOLE_BESIDE = 200
+    queue.put(main(arguments))
+
+
+def test_two_processes_write_the_bits_of_one(pair: list[str], tmp_path: Path):
+    assert run(tmp_path / "once", pair) == 0
+    expected = np.load(tmp_path / "once" / "run" / "lr" / "fused.npy")
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    sources = [str(tmp_path / "lr.npy"), str(tmp_path / "hr.npy")]
+    arguments = ["fuse", *sources, "-o", str(tmp_path / "fused.npy"), "--quiet", "--set", *SMALL]
+    both = [context.Process(target=_fuse, args=(arguments, queue)) for _ in range(2)]
+    for process in both:
+        process.start()
+    codes = [queue.get(timeout=120) for _ in both]
+    for process in both:
+        process.join()
+    assert codes == [0, 0]
+    assert np.array_equal(np.load(tmp_path / "fused.npy"), expected)
+
+
+@pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+@pytest.mark.parametrize("ending", ["tif", "hdr"])
+def test_files_written_row_by_row_hold_the_same_cube(ending: str, pair: list[str], tmp_path: Path):
+    reader = pytest.importorskip("rasterio")
+    sources = [str(tmp_path / "lr.npy"), str(tmp_path / "hr.npy")]
+    file = tmp_path / f"fused.{ending}"
+    assert main(["fuse", *sources, "-o", str(file), "--quiet", "--set", *SMALL]) == 0
+    opened = file
+    if ending == "hdr":
+        opened = file.with_suffix(".img")
+    with reader.open(opened) as source:
+        cube = np.moveaxis(source.read(), 0, 2)
+    expected = whole(pair, tmp_path)
+    assert np.abs(cube - expected).max() < 1e-5 * np.ptp(expected)
+    assert not (tmp_path / f".strips_fused.{ending}").exists()
+
+
+def test_what_cannot_fit_is_refused_with_the_setting_that_would(
+    pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert run(tmp_path / "out", pair, "runtime.memory=1MB") == 3
+    line = one_line_error(capsys)
+    assert "not even strip by strip" in line
+    assert "runtime.memory=" in line
+    assert run(tmp_path / "out", pair, "method=ensemble") == 3
+    assert "method=subspace" in one_line_error(capsys)
+    assert run(tmp_path / "out", pair, "output.format=mat") == 2
+    assert "strip by strip" in one_line_error(capsys)
+    assert run(tmp_path / "out", pair, "runtime.memory=lots") == 2
+    assert "runtime.memory" in one_line_error(capsys)
+
+
+def test_sizes_are_read_and_said():
+    assert bytes_of("1.5GB") == 3 * 2**29
+    assert bytes_of("800 mb") == 800 * 2**20
+    assert bytes_of("2G") == 2**31
+    assert in_words(3 * 2**29) == "1.5 GB"
+    assert in_words(300 * 2**20) == "300 MB"
+    peak = peak_bytes()
+    assert peak is None or peak > 2**20
+
+
+def test_a_containers_limit_counts(tmp_path: Path):
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal: 9000 kB\nMemAvailable:    5000 kB\n")
+    group = tmp_path / "groups" / "box"
+    group.mkdir(parents=True)
+    (group / "memory.max").write_text(f"{4 * 2**20}\n")
+    (group / "memory.current").write_text(f"{3 * 2**20}\n")
+    member = tmp_path / "cgroup"
+    member.write_text("0::/box\n")
+    assert available_bytes(meminfo, tmp_path / "groups", member) == 2**20
+    (group / "memory.max").write_text("max\n")
+    assert available_bytes(meminfo, tmp_path / "groups", member) == 5000 * 1024
+    assert available_bytes(tmp_path / "none", tmp_path / "none", tmp_path / "none") is None
+
+
+RANK = """
+import sys
+import paddle_umsft.runs.strip_plan as plan
+from paddle_umsft.command.main import main
+plan.PROGRAM = 0
+plan.MOST_PIXELS = 4 * 4 * 112
+plan.WHOLE_BESIDE = 200
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_ranks_of_one_launch_work_on_strips_of_one_scene(pair: list[str], tmp_path: Path):
+    assert run(tmp_path / "once", pair) == 0
+    expected = np.load(tmp_path / "once" / "run" / "lr" / "fused.npy")
+    root = Path(__file__).resolve().parents[2]
+    arguments = ["train", "-c", "fast.yml", "--output", str(tmp_path / "out"), "-o", *pair, "output.name=run"]
+    processes = []
+    for rank in range(2):
+        command = [sys.executable, "-W", "ignore", "-c", RANK, *arguments, "--share", f"{rank}/2"]
+        environment = {**os.environ, "PYTHONPATH": str(root)}
+        processes.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
+    told = [process.communicate(timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], told
+    folder = tmp_path / "out" / "run" / "lr"
+    assert np.array_equal(np.load(folder / "fused.npy"), expected)
+    assert json.loads((folder / "metrics.json").read_text())["extras"]["strips"] == 5
+    assert not (folder / "strips").exists()
+    assert main([*arguments, "--share", "2/2"]) == 2
