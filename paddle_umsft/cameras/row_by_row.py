@@ -54,16 +54,22 @@ def _parts(
         step: HR pixels of a part; the last is filled up with pixels that nothing sees.
     """
     length = matrices[0].shape[1]
-    by_column = [matrix.tocsc() for matrix in matrices]
+    by_column = []
+    for matrix in matrices:
+        columns = matrix.tocsc()
+        columns.sum_duplicates()
+        by_column.append(columns)
     kinds: dict[bytes, int] = {}
     parts = []
     for first in range(0, length, step):
-        pieces = [matrix[:, first : first + step] for matrix in by_column]
-        lines = np.unique(np.concatenate([piece.indices for piece in pieces]))
-        seen = pieces[0].shape[1]
-        taps = np.zeros((len(pieces), len(lines), step))
-        for number, piece in enumerate(pieces):
-            taps[number, :, :seen] = piece.tocsr()[lines].toarray()
+        last = min(first + step, length)
+        stretches = [slice(matrix.indptr[first], matrix.indptr[last]) for matrix in by_column]
+        lines = np.unique(np.concatenate([matrix.indices[some] for matrix, some in zip(by_column, stretches)]))
+        taps = np.zeros((len(by_column), len(lines), step))
+        for number, (matrix, some) in enumerate(zip(by_column, stretches)):
+            place = np.searchsorted(lines, matrix.indices[some])
+            pixel = np.repeat(np.arange(last - first), np.diff(matrix.indptr[first : last + 1]))
+            taps[number, place, pixel] = matrix.data[some]
         kind = kinds.setdefault(taps.tobytes(), len(kinds))
         parts.append(_Part(lines, taps, kind))
     return parts
