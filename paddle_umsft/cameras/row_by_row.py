@@ -18,9 +18,12 @@ from scipy import sparse
 
 # HR pixels of a chunk: fewer make small products, with more of them a chunk is seen by LR pixels far apart.
 CHUNK = 64
-# Shapes below this part of the strongest one are left out. Windows of a picture find shapes of their own, and must see
-# what the whole does: 5e-4 would save no time that can be measured and set them apart by 1e-4.
-LEAST_SHAPE = 1e-6
+# Shapes along a row below this part of the strongest one are left out: an error of some 1e-4 of what is seen, as
+# `NEGLIGIBLE` in `spatial.py` has it, and a third of the shapes of a kernel with rings or wings.
+LEAST_SHAPE = 5e-4
+# The same of the rows of a strip. Windows of a picture share its columns, but find shapes of their own for their rows,
+# and must see what the whole does.
+LEAST_ROW_SHAPE = 1e-6
 
 MakeRows = Callable[[np.ndarray], np.ndarray]
 
@@ -51,30 +54,36 @@ def _parts(
         step: HR pixels of a part; the last is filled up with pixels that nothing sees.
     """
     length = matrices[0].shape[1]
-    by_column = [matrix.tocsc() for matrix in matrices]
+    by_column = []
+    for matrix in matrices:
+        columns = matrix.tocsc()
+        columns.sum_duplicates()
+        by_column.append(columns)
     kinds: dict[bytes, int] = {}
     parts = []
     for first in range(0, length, step):
-        pieces = [matrix[:, first : first + step] for matrix in by_column]
-        lines = np.unique(np.concatenate([piece.indices for piece in pieces]))
-        seen = pieces[0].shape[1]
-        taps = np.zeros((len(pieces), len(lines), step))
-        for number, piece in enumerate(pieces):
-            taps[number, :, :seen] = piece.tocsr()[lines].toarray()
+        last = min(first + step, length)
+        stretches = [slice(matrix.indptr[first], matrix.indptr[last]) for matrix in by_column]
+        lines = np.unique(np.concatenate([matrix.indices[some] for matrix, some in zip(by_column, stretches)]))
+        taps = np.zeros((len(by_column), len(lines), step))
+        for number, (matrix, some) in enumerate(zip(by_column, stretches)):
+            place = np.searchsorted(lines, matrix.indices[some])
+            pixel = np.repeat(np.arange(last - first), np.diff(matrix.indptr[first : last + 1]))
+            taps[number, place, pixel] = matrix.data[some]
         kind = kinds.setdefault(taps.tobytes(), len(kinds))
         parts.append(_Part(lines, taps, kind))
     return parts
 
 
-def _shapes(parts: list[_Part]) -> np.ndarray:
-    """(r, step) orthonormal rows that all taps of the parts are mixes of."""
+def _shapes(parts: list[_Part], least: float) -> np.ndarray:
+    """(r, step) orthonormal rows that all taps of the parts are mixes of, but for a part of the strongest one."""
     step = parts[0].taps.shape[2]
     gram = np.zeros((step, step))
     for part in parts:
         flat = part.taps.reshape(-1, step)
         gram += flat.T @ flat
     energies, vectors = np.linalg.eigh(gram)
-    kept = energies > LEAST_SHAPE**2 * energies[-1]
+    kept = energies > least**2 * energies[-1]
     return np.asarray(vectors[:, kept].T)
 
 
@@ -106,10 +115,10 @@ class RowByRow:
         self.step = max(self.height // self.h, 1)
         self.strips = _parts(rows, self.step)
         self.chunks = _parts(columns, CHUNK)
-        shapes = _shapes(self.chunks)
+        shapes = _shapes(self.chunks, LEAST_SHAPE)
         self.shapes = shapes.astype(np.float32)  # (r, CHUNK)
         self.mixes = [chunk.taps @ shapes.T for chunk in self.chunks]  # (pairs, n, r) each
-        row_shapes = _shapes(self.strips)
+        row_shapes = _shapes(self.strips, LEAST_ROW_SHAPE)
         self.row_shapes = row_shapes.astype(np.float32)  # (q, s)
         self.row_mixes = [strip.taps @ row_shapes.T for strip in self.strips]  # (pairs, m, q) each
 

@@ -21,15 +21,15 @@ FLOAT = 4  # bytes
 WHOLE_CUBES = 7
 WHOLE_BESIDE = 60
 # Of a strip with its halo: images of the subspace's dimensions and of the MSI's bands, and what is beside.
-STRIP_SUBSPACE = 14
+STRIP_SUBSPACE = 12
 STRIP_MSI = 10
-STRIP_BESIDE = 24
+STRIP_BESIDE = 20
 LARGEST_RANK = 12
 # Images of the MSI, and of the LR-HSI, that are held whole all along.
 HELD_MSI = 2.5
 HELD_LR = 4.0
 # The program itself, its libraries, and blocks of fixed size that it works on.
-PROGRAM = 450 * 2**20
+PROGRAM = 250 * 2**20
 # HR pixels of a strip at most: longer ones gain nothing, and a strip is what a kill costs.
 MOST_PIXELS = 2**20
 # LR rows of a strip at least: shorter ones are nothing but halo.

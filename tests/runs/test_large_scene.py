@@ -21,7 +21,7 @@ from paddle_umsft.methods.subspace.strips import StripSolver
 from paddle_umsft.runs import strip_plan
 
 # As if the program itself took nothing: what a small scene takes then decides.
-SMALL = ["runtime.memory=10MB", "data.normalise=none", "output.figures=false", "output.visualdl=false"]
+SMALL = ["runtime.memory=9MB", "data.normalise=none", "output.figures=false", "output.visualdl=false"]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -84,6 +84,11 @@ def sample_of(
             top = bottom
         return np.concatenate(parts)
 
+    # The whole picture is its own sample, with the border that it has.
+    is_whole = len(lr_rows) == lr_height
+    sees: Optional[Callable[[np.ndarray], np.ndarray]] = degrade
+    if is_whole:
+        sees = None
     masks: dict[str, Any] = {}
     if observation.mask_hsi is not None:
         masks["mask_hsi"] = observation.mask_hsi[lr_rows]
@@ -111,7 +116,7 @@ def sample_of(
         extras=solver.extras,
         notes=solver.notes,
         pair=pair,
-        degrade=degrade,
+        degrade=sees,
         held_out=held_out[lr_rows],
     )
     return Sample(
