@@ -284,8 +284,9 @@ def ended_well(running: Sequence[Running], *, codes: Sequence[int] = (0,)) -> Op
             process.send(signal.SIGKILL)
             return "hangs"
         said = process.said
-        if "Traceback" in said:
-            return f"a traceback: {said[-600:]}"
+        before, found, after = said.partition("Traceback")
+        if found:
+            return f"a traceback: {before[-300:]}{found}{after[:900]}"
         if process.code not in codes:
             return f"exit code {process.code}: {said[-300:]}"
     return None

@@ -3,10 +3,11 @@
     python benchmarks/speed.py [--network uhntc] [--size 128 ...] [--case 128x4@128] [--repeats 10] [--threads 2]
                                [--clock cpu] [--json FILE]
 
-One process per program: this project, the PyTorch twin with all layers of the published encoders, and the twin with
-the dead ones cut (uHNTC has none). They take turns step by step, so that other work on the machine falls on all alike;
-medians over the repeats, and the ratio of each turn with its spread. On a busy machine take `--threads 1 --clock cpu`:
-waiting for a processor does not count then. Needs torch beside paddlepaddle.
+One process per program: this project, the same with `runtime.precision: bf16` where the processor has instructions for
+it, the PyTorch twin with all layers of the published encoders, and the twin with the dead ones cut (uHNTC has none).
+They take turns step by step, so that other work on the machine falls on all alike; medians over the repeats, and the
+ratio of each turn with its spread. On a busy machine take `--threads 1 --clock cpu`: waiting for a processor does not
+count then. Needs torch beside paddlepaddle.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 ROOT = Path(__file__).resolve().parents[1]
-PROGRAMS = {"umsft": ("ours", "published", "trimmed"), "uhntc": ("ours", "published")}
+PROGRAMS = {"umsft": ("ours", "bf16", "published", "trimmed"), "uhntc": ("ours", "bf16", "published")}
+OURS = ("ours", "bf16")
 PARTS = ("forward", "backward", "update")
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 CAVE_SPANS = ((20, 31), (10, 23), (0, 12))
@@ -176,12 +178,16 @@ def work(network: str, program: str, case: tuple[int, int, int, int]) -> int:
     """A worker: one step per line read, one line of JSON back."""
     sys.path.insert(0, str(ROOT))
     answers, sys.stdout = sys.stdout, sys.stderr
-    if program == "ours":
+    if program in OURS:
         from paddle_umsft.machine.environment import prepare_environment
 
         prepare_environment()
+    if program == "bf16":
+        from paddle_umsft.methods.networks import ops
+
+        ops.set_precision("bf16")
     ours, twin = RUNNERS[network]
-    runner = (ours if program == "ours" else twin)(*case, program)
+    runner = (ours if program in OURS else twin)(*case, program)
     print(json.dumps({"note": runner.note}), file=answers, flush=True)
     for _ in sys.stdin:
         seconds = runner.step()
@@ -263,11 +269,21 @@ def measure(
         }
         result["peak_mb" if name == "ours" else f"{name}_peak_mb"] = worker.peak_mb
         result[f"{name}_note"] = worker.note
-    for name in programs[1:]:
-        turns = [a / b for a, b in zip(workers["ours"].seconds(), workers[name].seconds())]
+    for key, of, to in ratios(programs):
+        turns = [a / b for a, b in zip(workers[of].seconds(), workers[to].seconds())]
         low, middle, high = quartiles(turns)
-        result[f"ratio_{name}"], result[f"ratio_{name}_quartiles"] = middle, [low, high]
+        result[f"ratio_{key}"], result[f"ratio_{key}_quartiles"] = middle, [low, high]
     return result
+
+
+def ratios(programs: tuple[str, ...]) -> list[tuple[str, str, str]]:
+    """What is divided by what: (name, program, by which program)."""
+    twins = [name for name in programs if name not in OURS]
+    found = [(twin, "ours", twin) for twin in twins]
+    if "bf16" in programs:
+        found.append(("bf16_to_float32", "bf16", "ours"))
+        found += [(f"bf16_to_{twin}", "bf16", twin) for twin in twins]
+    return found
 
 
 def case_name(case: tuple[int, int, int, int]) -> str:
@@ -287,19 +303,20 @@ def parse_case(text: str) -> tuple[int, int, int, int]:
 def table(results: dict[str, dict[str, Any]]) -> str:
     """What was measured, for the eye."""
     lines = [
-        f"{'case':>14} {'thr':>3} {'ours s':>8} {'publ. s':>8} {'trim. s':>8} {'/publ.':>15} {'/trim.':>15}"
-        f" {'MB ours':>8} {'publ.':>7} {'trim.':>7}"
+        f"{'case':>14} {'thr':>3} {'ours s':>8} {'bf16 s':>8} {'publ. s':>8} {'trim. s':>8}"
+        f" {'/publ.':>15} {'/trim.':>15} {'bf16/publ.':>15} {'bf16/ours':>15}"
+        f" {'MB ours':>8} {'bf16':>7} {'publ.':>7} {'trim.':>7}"
     ]
     for name, r in results.items():
         cells = [f"{name.split('/')[0]:>14} {r['threads']:>3} {r['ours_s']:8.3f}"]
-        cells += [f"{r[key]:8.3f}" if key in r else f"{'-':>8}" for key in ("published_s", "trimmed_s")]
-        for key in ("ratio_published", "ratio_trimmed"):
+        cells += [f"{r[key]:8.3f}" if key in r else f"{'-':>8}" for key in ("bf16_s", "published_s", "trimmed_s")]
+        for key in ("ratio_published", "ratio_trimmed", "ratio_bf16_to_published", "ratio_bf16_to_float32"):
             if key in r:
                 low, high = r[key + "_quartiles"]
                 cells.append(f"{r[key]:.2f} [{low:.2f},{high:.2f}]".rjust(15))
             else:
                 cells.append(f"{'-':>15}")
-        peaks = [r.get(key) for key in ("peak_mb", "published_peak_mb", "trimmed_peak_mb")]
+        peaks = [r.get(key) for key in ("peak_mb", "bf16_peak_mb", "published_peak_mb", "trimmed_peak_mb")]
         cells += [f"{peak:{8 if i == 0 else 7}.0f}" if peak else "-".rjust(7) for i, peak in enumerate(peaks)]
         lines.append(" ".join(cells))
     for name, r in results.items():
@@ -327,7 +344,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         return work(options.network, options.worker, parse_case(options.case[0]))
     os.environ["SPEED_CLOCK"] = options.clock
     sys.path.insert(0, str(ROOT))
-    from paddle_umsft.machine.environment import physical_cores
+    from paddle_umsft.machine.environment import has_bf16_instructions, physical_cores
 
     sizes = options.size if options.size is not None else ([] if options.case else [128, 256, 512])
     cases = [(31, 3, size, 8) for size in sizes] + [parse_case(text) for text in options.case]
@@ -338,7 +355,10 @@ def main(argv: Optional[list[str]] = None) -> int:
             key = str(case[2]) if plain else f"{case_name(case)}/{threads}"
             key = key if options.network == "umsft" else f"{options.network} {key}"
             programs = PROGRAMS[options.network]
-            programs = programs[:1] if options.only_ours else programs
+            if options.only_ours:
+                programs = OURS
+            if not has_bf16_instructions():
+                programs = tuple(name for name in programs if name != "bf16")
             results[key] = measure(options.network, case, options.repeats, threads, programs)
             print(table({key: results[key]}), flush=True)
             if options.json:

@@ -81,7 +81,7 @@ def test_static_mode_is_refused() -> None:
     paddle.enable_static()
     try:
         with pytest.raises(ConfigError, match="static mode"):
-            fuse(LR_HSI, HR_MSI, overrides=SMALL)
+            fuse(LR_HSI, HR_MSI, method="umsft", overrides=SMALL)
     finally:
         paddle.disable_static()
 

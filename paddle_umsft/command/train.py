@@ -24,13 +24,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), help="instead of runtime.device")
     parser.add_argument("--output", metavar="DIR", help="folder for runs (default: output)")
     parser.add_argument("--resume", metavar="DIR", help="a run folder to go on with; finished scenes are skipped")
+    parser.add_argument("--share", metavar="i/n", help="this process is the i-th of n, from 0, in one output folder:"
+        " for Slurm arrays (paddle.distributed.launch needs none)")  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Fuse; a scene that fails does not stop the others, and the worst of their codes is returned."""
     from paddle_umsft.runs.run import fuse_all, open_run
+    from paddle_umsft.runs.run_share import take_share
 
+    if arguments.share is not None:
+        take_share(arguments.share)
     folder: Optional[Path] = None
     config, folder = open_run(
         arguments.config,

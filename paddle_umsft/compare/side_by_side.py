@@ -18,7 +18,7 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data.listing import SceneEntry, list_scenes
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import ConfigError, DataError, StoppedError, UmsftError
-from paddle_umsft.machine.failures import in_one_line
+from paddle_umsft.machine.failures import as_own_error, in_one_line
 from paddle_umsft.machine.files import write_whole
 from paddle_umsft.methods.table import baselines, run_method
 from paddle_umsft.metrics import find_convention
@@ -126,8 +126,8 @@ def run_candidates(
             try:
                 with in_one_line(entry.name):
                     keep(case, results)
-            except UmsftError as error:  # the table matters more
-                failed.append(error)
+            except Exception as error:  # the table matters more, whatever a picture stumbles over
+                failed.append(as_own_error(error))
 
 
 def _scenes(settings: Settings) -> list[tuple[SceneEntry, Config]]:

@@ -29,6 +29,8 @@ from paddle_umsft.errors import ConfigError, DataError
 
 # Of a folder of scenes taken for one, a message names this many.
 SHOWN_SCENES = 8
+# Values that are divided at a time: 64 MB of float64.
+DIVIDED_AT_ONCE = 2**23
 
 
 @dataclass(frozen=True)
@@ -312,6 +314,17 @@ def _normalise(
     """Check and divide: (H, W, C) float32 in one block of memory, and the divisor."""
     check_cube(cube, where)
     divisor = divisor_of(cube, normalise, where)
-    # Divided in float64: a 16-bit integer has no exact quotient in float32, and is to be rounded once only.
-    divided = cube.astype(np.float64) / divisor
-    return to_float32(divided, where), divisor
+    if cube.size <= DIVIDED_AT_ONCE:
+        return to_float32(_divided(cube, divisor), where), divisor
+    # A large scene a few rows at a time: it is never there in float64.
+    single = np.empty(cube.shape, dtype=np.float32)
+    step = max(1, DIVIDED_AT_ONCE * len(cube) // cube.size)
+    with np.errstate(over="ignore", under="ignore"):
+        for top in range(0, len(cube), step):
+            single[top : top + step] = _divided(cube[top : top + step], divisor)
+    return to_float32(single, where), divisor
+
+
+def _divided(cube: np.ndarray, divisor: float) -> np.ndarray:
+    """Divide in float64: a 16-bit integer has no exact quotient in float32, and is to be rounded once only."""
+    return cube.astype(np.float64) / divisor

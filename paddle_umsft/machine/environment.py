@@ -37,6 +37,8 @@ VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "MKL_DEBUG_CPU_TYPE")
 # Values of MKL_DEBUG_CPU_TYPE: the code paths that MKL takes on Intel's processors with these instructions.
 MKL_AVX2 = "5"
 MKL_AVX512 = "7"
+# What Linux calls the instructions for bf16: products of tiles (Intel), and of pairs of numbers (Intel and AMD).
+BF16_FLAGS = ("amx_bf16", "avx512_bf16")
 
 
 def _text_of(path: Path) -> str:
@@ -134,6 +136,19 @@ def default_threads() -> int:
     if together.isdigit() and int(together) > 0:
         cores = cores // int(together)
     return max(1, cores)
+
+
+def has_bf16_instructions(cpuinfo: str | None = None) -> bool:
+    """Whether the first processor says that it multiplies bf16 numbers; False where the system does not tell.
+
+    Args:
+        cpuinfo: Text of /proc/cpuinfo, read from there by default.
+    """
+    if cpuinfo is None:
+        cpuinfo = _text_of(CPUINFO)
+    first, *_ = cpuinfo.split("\n\n")
+    flags = _fields(first).get("flags", "").split()
+    return any(name in flags for name in BF16_FLAGS)
 
 
 def mkl_code_path(cpuinfo: str | None = None) -> str | None:

@@ -31,7 +31,12 @@ def bytes_of(text: str, *, where: str = "runtime.memory") -> int:
     """
     match = _SIZE.match(text)
     if match is None or float(match[1]) == 0:
-        raise ConfigError("size", where=where, expected="auto, or a size such as 4GB or 800MB", got=text)
+        raise ConfigError(
+            "size",
+            where=where,
+            expected="auto, or a size such as 4GB or 800MB",
+            got=text,
+        )
     number, unit = match.groups()
     return int(float(number) * UNITS[unit.upper()])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Optional
 
 import numpy as np
@@ -12,6 +13,8 @@ from paddle_umsft.errors import DataError
 PEAK = 1.0
 # Many programs measure on the scale of 8-bit images, and papers tell their errors on it.
 EIGHT_BIT = 255.0
+# Letters of a wrong value that a message shows.
+SHOWN_VALUE = 60
 
 # numpy's letters for floats, integers, unsigned integers and booleans.
 _REAL_KINDS = "fiub"
@@ -149,12 +152,13 @@ def check_scale(scale: float) -> float:
     Raises:
         DataError: It is not.
     """
-    if not np.isfinite(scale) or scale <= 0:
+    is_number = isinstance(scale, (int, float, np.integer, np.floating))
+    if not is_number or not 0 < scale <= sys.float_info.max:
         raise DataError(
             "not a scale factor",
             where="scale",
             expected="a positive number",
-            got=scale,
+            got=repr(scale)[:SHOWN_VALUE],
         )
     return float(scale)
 

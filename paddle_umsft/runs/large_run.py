@@ -12,7 +12,7 @@ from paddle_umsft.data.scene import Case, FusionResult, Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.machine.memory import peak_bytes
 from paddle_umsft.runs.assess import assess
-from paddle_umsft.runs.folder import made_by, save_array, write_history, write_metrics
+from paddle_umsft.runs.folder import made_by, read_metrics, save_array, write_history, write_metrics
 from paddle_umsft.runs.inputs import Facts, input_facts
 from paddle_umsft.runs.large_scene import LargeResult, Output, fuse_large
 from paddle_umsft.runs.results import FILES, result_sums
@@ -88,6 +88,9 @@ def fuse_and_write_large(
         write_metrics(folder, metrics)
         return metrics
 
+    if read_metrics(folder) is not None and not (folder / WORK).is_dir():
+        # Finished by another process while this one read the data.
+        return None
     return fuse_large(
         observation,
         config,

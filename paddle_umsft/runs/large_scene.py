@@ -19,7 +19,7 @@ from paddle_umsft.data.masks import valid_pixels
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.machine.files import write_text, write_whole
 from paddle_umsft.machine.memory import in_words, peak_bytes
-from paddle_umsft.methods.table import find_method, input_of
+from paddle_umsft.methods.table import Input, find_method, input_of
 from paddle_umsft.runs.folder import OUTPUT_HINT
 from paddle_umsft.runs.strip_plan import FLOAT, StripPlan, check_disk, plan_lines, plan_strips
 from paddle_umsft.runs.strips import Coefficients, StripFolder, solve_strips
@@ -33,8 +33,8 @@ Finished = TypeVar("Finished")
 TILE_ROWS = (256, 128, 64, 32, 16)
 # Part of the memory that these rows may take.
 SHARE_OF_ROWS = 0.125
-# Values of the cube that are made at a time: 16 MB of float32, and ten times that beside.
-CUBE_VALUES = 2**22
+# Values of the cube that are made at a time: 4 MB of float32, which a cache holds.
+CUBE_VALUES = 2**20
 # LR rows are degraded again so many values of the cube at a time.
 AGAIN_VALUES = 2**24
 # Claims that a process holds while it plans, learns, and writes.
@@ -119,12 +119,18 @@ def fuse_large(
     solving = import_module(method.by_strips)
     settings = method.settings(config)
     asked = {**facts, "config": config.digest(), "version": __version__}
-    plan = _settled(strips, plan, asked)
-    given_notes, clip = _learned(observation, config, strips, solving, settings, say)
-    solver = solving.taken_up(work, settings)
+    try:
+        plan = _settled(strips, plan, asked)
+        given = _learned(observation, config, strips, solving, settings, say)
+        solver = solving.taken_up(work, settings)
+        coefficients = Coefficients(work, (*solver.shape, solver.rank))
+    except FileNotFoundError:
+        if strips.is_there():
+            raise
+        # Another process was done with all of it meanwhile.
+        return None
     height, width = solver.shape
     lr_height = height // solver.scale
-    coefficients = Coefficients(work, (height, width, solver.rank))
     try:
         solve_strips(
             strips,
@@ -141,13 +147,13 @@ def fuse_large(
             with strips.claimed(FINISH) as is_mine:
                 if is_mine and strips.is_there():
                     valid = valid_pixels(observation)
-                    rows = _Rows(solver, coefficients, plan, clip=clip)
+                    rows = _Rows(solver, coefficients, plan, clip=given.clip)
                     again = max(1, AGAIN_VALUES // (width * solver.bands * solver.scale))
                     solver.know_leftover(coefficients.read, again)
                     _write(rows, observation, outputs, valid, history)
-                    sample = solving.sample_of(solver, work, coefficients.read, observation)
+                    sample = solving.sample_of(solver, work, coefficients.read, observation, plan.memory)
                     made = LargeResult(
-                        sample=_judged(sample, rows, given_notes, plan, time.perf_counter() - started),
+                        sample=_judged(sample, rows, given.notes, plan, time.perf_counter() - started),
                         pair=sample.pair,
                         valid=valid,
                         seconds=time.perf_counter() - started,
@@ -182,7 +188,15 @@ def _judged(
     }
     if rows.clip and rows.below_zero > 0:
         extras["clipped"] = True
-    return judged(replace(sample.result, notes=notes, extras=extras, seconds=seconds), sample.pair)
+    return judged(
+        replace(
+            sample.result,
+            notes=notes,
+            extras=extras,
+            seconds=seconds,
+        ),
+        sample.pair,
+    )
 
 
 def _settled(
@@ -190,12 +204,17 @@ def _settled(
     plan: StripPlan,
     facts: dict[str, Any],
 ) -> StripPlan:
-    """The plan that all processes follow: that of the first one."""
-    while True:
+    """The plan that all processes follow: that of the first one.
+
+    Raises:
+        FileNotFoundError: The folder was removed meanwhile.
+    """
+    while strips.folder.is_dir():
         with strips.claimed(PLAN) as is_mine:
             if is_mine:
                 return strips.settled(plan, facts)
         time.sleep(PAUSE_SECONDS)
+    raise FileNotFoundError(strips.folder)
 
 
 def _learned(
@@ -205,8 +224,8 @@ def _learned(
     solving: Any,
     settings: Any,
     say: Say,
-) -> tuple[tuple[str, ...], bool]:
-    """Learn what is learned once, unless it is there; notes on the pair, and whether values below zero are cut off."""
+) -> Input:
+    """Learn what is learned once, unless it is there; return the pair that the method is given."""
     given = input_of(observation, config)
     while not solving.is_kept(strips.folder):
         with strips.claimed(LEARN) as is_mine:
@@ -215,9 +234,11 @@ def _learned(
                 learned = solving.learn(given.observation, settings, seed=config.seed)
                 solving.keep(learned, strips.folder)
                 say(f"learned    PSF, SRF, subspace, map in {time.perf_counter() - started:.1f} s")
+        if not strips.is_there():
+            break
         if not is_mine:
             time.sleep(PAUSE_SECONDS)
-    return given.notes, given.clip
+    return given
 
 
 class _Rows:
@@ -236,24 +257,51 @@ class _Rows:
         self.clip = clip
         self.below_zero = 0
         self.height, self.width = solver.shape
+        self.at_once = max(1, CUBE_VALUES // (self.width * solver.bands))
         most = SHARE_OF_ROWS * plan.memory / (FLOAT * self.width * solver.bands)
         fitting = [rows for rows in TILE_ROWS if rows <= most]
         self.tile = max(fitting, default=TILE_ROWS[-1])
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the first row of a block, and (n, W, C) float32 of it."""
-        at_once = max(1, CUBE_VALUES // (self.width * self.solver.bands))
         for top in range(0, self.height, self.tile):
             bottom = min(top + self.tile, self.height)
             block = np.empty((bottom - top, self.width, self.solver.bands), dtype=np.float32)
-            for first in range(top, bottom, at_once):
-                end = min(first + at_once, bottom)
+            for first in range(top, bottom, self.at_once):
+                end = min(first + self.at_once, bottom)
                 coeffs = self.coefficients.read(np.arange(first, end))
                 block[first - top : end - top] = self.solver.cube(coeffs, first, end)
             self.below_zero += int(np.count_nonzero(block < 0))
             if self.clip:
                 np.maximum(block, 0, out=block)
             yield top, block
+
+
+def _as_product(
+    block: np.ndarray,
+    observation: Observation,
+    history: str,
+    valid: Optional[np.ndarray],
+    at_once: int,
+) -> np.ndarray:
+    """Rows of the cube in the units and type of the file, a few at a time: on the way they are float64.
+
+    Args:
+        block: (n, W, C).
+        observation: The pair.
+        history: How the result was made.
+        valid: (n, W), or None.
+        at_once: Rows at a time.
+    """
+    parts = []
+    for top in range(0, len(block), at_once):
+        some = slice(top, top + at_once)
+        here: Optional[np.ndarray] = None
+        if valid is not None:
+            here = valid[some]
+        product = make_product(block[some], observation, history, here)
+        parts.append(product.values)
+    return np.concatenate(parts)
 
 
 def _write(
@@ -293,7 +341,7 @@ def _write(
                     write(block)
                     continue
                 if made is None:
-                    made = make_product(block, observation, history, here).values
+                    made = _as_product(block, observation, history, here, rows.at_once)
                 write(made)
 
     def write_from(place: int, temporaries: list[Path]) -> None:

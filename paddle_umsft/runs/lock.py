@@ -70,6 +70,15 @@ def hold_if_free(folder: Path, name: str) -> Iterator[bool]:
         os.close(handle)  # which lets go
 
 
+def is_at_work(folder: Path, rank: int) -> bool:
+    """Whether the process of that rank holds its lock in a run's folder."""
+    name = f"{LOCK}_{rank}"
+    if not (folder / name).exists():
+        return False
+    with hold_if_free(folder, name) as is_free:
+        return not is_free
+
+
 def _open(folder: Path, name: str) -> int:
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:

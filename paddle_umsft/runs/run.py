@@ -32,11 +32,12 @@ from paddle_umsft.runs.folder import (
     scene_folders,
     write_summary,
 )
+from paddle_umsft.runs.helping import help_others
 from paddle_umsft.runs.lock import only_run_in
 from paddle_umsft.runs.log import LOGGER
 from paddle_umsft.runs.progress import scene_line
 from paddle_umsft.runs.report import write_run_report
-from paddle_umsft.runs.run_share import share_of_work
+from paddle_umsft.runs.run_share import share_of_work, threads_shared
 from paddle_umsft.runs.scene import SceneOutcome, fuse_scene
 from paddle_umsft.runs.shown import only_a_warning
 from paddle_umsft.runs.stopping import termination_is_heard
@@ -52,7 +53,7 @@ def fuse_all(
 ) -> list[SceneOutcome]:
     """Fuse every scene of a run, one after another; one that fails does not stop the others.
 
-    Under paddle.distributed.launch each process takes every size-th scene.
+    Under paddle.distributed.launch each process takes every size-th scene, and then helps with strips of large ones.
 
     Args:
         config: All settings.
@@ -68,8 +69,10 @@ def fuse_all(
     """
     entries = list_scenes(config.data)
     rank, size = share_of_work()
-    with termination_is_heard(), only_run_in(folder, rank, size):
-        return _fuse_share(entries, config, folder, quiet=quiet, debug=debug)
+    with termination_is_heard(), only_run_in(folder, rank, size), threads_shared():
+        outcomes = _fuse_share(entries, config, folder, quiet=quiet, debug=debug)
+        help_others(entries, config, folder, debug=debug)
+    return outcomes
 
 
 def _fuse_share(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Callable, Optional
 
 from paddle_umsft.errors import StoppedError, TerminatedError
+
+# After which a stop that was dropped is sent again.
+AGAIN_SECONDS = 0.02
 
 
 class Terminated(KeyboardInterrupt):
@@ -29,8 +33,32 @@ def termination_is_heard() -> Iterator[None]:
     def stop(number: int, frame: object) -> None:
         raise Terminated
 
-    with _handling({signal.SIGTERM: stop}):
+    with _none_swallowed(), _handling({signal.SIGTERM: stop}):
         yield
+
+
+@contextmanager
+def _none_swallowed() -> Iterator[None]:
+    """Send a stop once more that fell into a finaliser: Python drops what is raised there, with a traceback."""
+    before = sys.unraisablehook
+
+    def again(dropped: Any) -> None:
+        if not isinstance(dropped.exc_value, KeyboardInterrupt):
+            before(dropped)
+            return
+        number = signal.SIGINT
+        if isinstance(dropped.exc_value, Terminated):
+            number = signal.SIGTERM
+        # Not at once: it would fall into this very hook.
+        later = threading.Timer(AGAIN_SECONDS, signal.raise_signal, (number,))
+        later.daemon = True
+        later.start()
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextmanager

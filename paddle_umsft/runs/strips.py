@@ -80,9 +80,10 @@ class StripFolder:
 
     @contextmanager
     def claimed(self, name: str) -> Iterator[bool]:
-        """Hold a piece of work, if nobody else does."""
-        # Claims lie beside the folder's files until it is removed, and then there is nothing to claim.
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Hold a piece of work, if nobody else does; in a folder that was removed there is none."""
+        if not self.folder.is_dir():
+            yield False
+            return
         with hold_if_free(self.folder, f".claim_{name}") as is_mine:
             yield is_mine
 
@@ -111,7 +112,13 @@ class Coefficients:
     def _record(self, number: int) -> Path:
         return self.folder / f"strip_{number:05d}.json"
 
-    def write(self, number: int, top: int, values: np.ndarray, seconds: float) -> None:
+    def write(
+        self,
+        number: int,
+        top: int,
+        values: np.ndarray,
+        seconds: float,
+    ) -> None:
         """Write a strip's rows, then its record.
 
         Args:
@@ -191,7 +198,8 @@ def solve_strips(
     if say is not None and len(missing) < plan.count:
         say(f"strips     {plan.count - len(missing)} of {plan.count} are there already")
     own = 0
-    while missing:
+    # Without a plan another process is done with all of it.
+    while missing and strips.is_there():
         before = len(missing)
         for number in list(missing):
             if coefficients.is_recorded(number) and coefficients.is_done(number):

@@ -32,6 +32,8 @@ POWER_OF_BAND = 0.8
 LEAST_BAND = 0.1
 # Part of an amplitude that no noise explains away, however much noise there seems to be.
 LEAST_SIGNAL = 0.6
+# However many LR pixels are all alike: the usual one misses this part of the root mean square.
+LEAST_USUAL = 0.03
 # A window of so many pixels is the finest detail's neighbourhood, and smooths its energy.
 FINEST = 3
 # Of the noise's variance this much is left when the mean of the window is taken off.
@@ -65,31 +67,42 @@ def texture(hr_msi: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def trial(seen: Evidence, detail: np.ndarray) -> float:
     """How much larger hidden detail is within LR pixels than from one to the next, by the MSI's bands.
 
-    A band less what all the others say of it by least squares at LR pixels is a column of the inverse covariance over
-    its diagonal element. A single band is a trial as it is.
+    A band less what all the others say of it by least squares is a column of the inverse covariance over its diagonal
+    element. A single band is a trial as it is.
 
     Args:
         seen: See `Evidence`.
         detail: (M, M) mean products of what the MSI shows within LR pixels.
     """
-    pixels = seen.lr_msi[seen.used].astype(np.float64)  # (n, M)
-    bands = pixels.shape[1]
-    centred = pixels - pixels.mean(axis=0)
-    covariance = centred.T @ centred / len(centred)
-    variance = np.trace(covariance) / bands
-    if variance <= 0:
-        return 1.0
-    inverse = np.linalg.inv(covariance + COVARIANCE_RIDGE * variance * np.eye(bands))
-    own = inverse / np.diag(inverse)  # (M, M), a column for each band
+    own = _own_mixes(seen.lr_msi[seen.used])
     noise = noise_of_mixes(own, seen.msi_noise)
     within = without_noise(squares_of_mixes(own, detail), noise)
     at_lr = np.where(seen.used[:, :, None], seen.lr_msi @ own, np.nan)
-    between = without_noise(roughness(at_lr) ** 2, ROUGHNESS_OF_NOISE * seen.white**2 * noise)
+    noise_at_lr = ROUGHNESS_OF_NOISE * seen.white**2 * noise
+    between = without_noise(roughness(at_lr) ** 2, noise_at_lr)
     tells = (within > 0) & (between > 0)
     if not tells.any():
         return 1.0
     ratios = within[tells] / between[tells]
-    return float(np.exp(0.5 * np.mean(np.log(ratios))))
+    mean = np.mean(np.log(ratios))
+    return float(np.exp(0.5 * mean))
+
+
+def _own_mixes(pixels: np.ndarray) -> np.ndarray:
+    """(M, M) a column for each band: the mix of all bands that is the band less what the others say of it.
+
+    Args:
+        pixels: (n, M).
+    """
+    bands = pixels.shape[1]
+    centred = pixels.astype(np.float64) - pixels.mean(axis=0, dtype=np.float64)
+    covariance = centred.T @ centred / len(centred)
+    variance = np.trace(covariance) / bands
+    if variance <= 0:
+        return np.eye(bands)
+    ridge = COVARIANCE_RIDGE * variance * np.eye(bands)
+    inverse = np.linalg.inv(covariance + ridge)
+    return np.asarray(inverse / np.diag(inverse))
 
 
 def hidden_error(seen: Evidence, detail: np.ndarray, shown: float) -> np.ndarray:
@@ -107,7 +120,8 @@ def hidden_error(seen: Evidence, detail: np.ndarray, shown: float) -> np.ndarray
         return np.zeros(len(own))
     in_pixels = np.mean(differences(seen.missed) ** 2, axis=1)
     # Half of the pixels are smooth: what the few on edges miss says little of them.
-    usual = without_noise(np.asarray(np.median(in_pixels)), noise.mean())
+    usual = max(np.median(in_pixels), LEAST_USUAL**2 * np.mean(in_pixels))
+    usual = without_noise(np.asarray(usual), noise.mean())
     noise_in_texture = OFF_THE_MEAN * np.mean(noise_of_mixes(seen.linear.weights, seen.msi_noise))
     finest = without_noise(np.asarray(shown), noise_in_texture)
     light = np.mean(np.square(seen.lr_hsi[seen.used], dtype=np.float64))

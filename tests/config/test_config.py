@@ -139,7 +139,8 @@ def test_digest_is_of_what_decides_the_numbers() -> None:
     assert load_config(overrides=["seed=9"]).digest() != base.digest()
     for elsewhere in ("runtime.device=cpu", "runtime.threads=1", "evaluate.interval=7", "evaluate.images=1"):
         assert load_config(overrides=[elsewhere]).digest() == base.digest()
-    for other in ("evaluate.convention=dian", "runtime.dtype=float64", "warm_up.srf.lr=0.5", "observe.known_srf=true"):
+    numbers = ("runtime.dtype=float64", "runtime.precision=bf16", "warm_up.srf.lr=0.5")
+    for other in ("evaluate.convention=dian", "observe.known_srf=true", *numbers):
         assert load_config(overrides=[other]).digest() != base.digest()
 
 

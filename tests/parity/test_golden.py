@@ -201,7 +201,7 @@ def test_exit_code(
         return Outcome(case, [Row("forward", "output", difference, 1e-8)])
 
     monkeypatch.setattr(golden, "check_case", check)
-    monkeypatch.setattr(command, "prepare_environment", lambda: True)
+    monkeypatch.setattr(command, "import_paddle", lambda: None)
     assert command.main(["--golden", str(BUILT_IN), "--case", "cave_128_sf8"]) == code
     assert ("BROKEN" in capsys.readouterr().out) == bool(code)
 

@@ -111,6 +111,8 @@ def _fresh() -> Any:
 def test_foreign_checkpoints_are_refused(saved: Path) -> None:
     with pytest.raises(CheckpointError, match="another configuration"):
         load_checkpoint(saved / "iter_2", make_solver("seed=8"), config_of("seed=8"))
+    with pytest.raises(CheckpointError, match="another configuration"):
+        load_checkpoint(saved / "iter_2", _fresh(), config_of("runtime.precision=bf16"))
     with pytest.raises(CheckpointError, match="another network or scene"):
         load_checkpoint(saved / "iter_2", make_solver(bands=12), config_of())
 

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from paddle_umsft.data.listing import clean_name
 from paddle_umsft.errors import DataError
 from paddle_umsft.methods.table import METHODS, Method
 from paddle_umsft.runs.lock import only_run_in
+from paddle_umsft.runs.stopping import Terminated, termination_is_heard
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "flipped", "link"])
@@ -196,6 +198,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from paddle_umsft.runs.lock import only_run_in
+from paddle_umsft.runs.stopping import Terminated, termination_is_heard
 with only_run_in(Path(sys.argv[1]), 0, 1):
     print("held", flush=True)
     time.sleep(60)
@@ -343,3 +346,27 @@ def test_links_and_pipes_in_a_run_folder_are_not_followed(tmp_path: Path, capsys
     (run / "0").symlink_to(tmp_path / "kept")
     assert train("--resume", str(run)) == 3
     assert "a link or a file of that name" in one_line_error(capsys)
+
+
+class StopsInItsFinaliser:
+    """A stop falls into code of which Python drops what is raised there."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(1000):
+            pass
+
+
+def work_after_a_finaliser() -> None:
+    StopsInItsFinaliser()
+    for _ in range(500):
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends itself a signal")
+def test_a_stop_in_a_finaliser_is_not_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    hook = sys.unraisablehook
+    with pytest.raises(Terminated), termination_is_heard():
+        work_after_a_finaliser()
+    assert sys.unraisablehook is hook
+    assert "Traceback" not in capsys.readouterr().err

@@ -158,3 +158,17 @@ def test_under_a_lost_lr_pixel_a_prediction_stands_alone() -> None:
     missed = linear_view(observation.lr_hsi, lr_msi, known).left_out[known]
     alone = np.sqrt(np.mean(missed**2, axis=0))
     assert np.all(cube[5, :, 7].min(axis=(0, 1)) > 0.9 * alone)
+
+
+def test_a_scene_that_is_mostly_black_is_not_free_of_errors() -> None:
+    rng = np.random.default_rng(4)
+    hr_msi = rng.random((160, 240, 3)).astype(np.float32)
+    hr_msi[:, 60:] = 0.0
+    lr_hsi = rng.random((40, 60, 4)).astype(np.float32)
+    lr_hsi[:, 15:] = 0.0
+    lr_msi = block_means(hr_msi)
+    seen = evidence_of(hr_msi, lr_msi, lr_hsi)
+    # What the linear mix misses of black is nothing at all.
+    exact = replace(seen.linear, left_out=np.where(lr_hsi > 0, seen.linear.left_out, 0.0))
+    detail = moments_of(hr_msi - bicubic_upsample(lr_msi, SCALE))
+    assert np.all(hidden_error(replace(seen, linear=exact), detail, 0.05) > 0)

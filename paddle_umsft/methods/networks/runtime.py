@@ -13,7 +13,7 @@ from paddle_umsft.config.runtime import RuntimeConfig
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.machine.paddle_build import cpu_build_on_gpu_machine, no_code_for_gpu, packages_line
 from paddle_umsft.machine.versions import versions as versions
-from paddle_umsft.methods.networks.ops import set_cudnn, set_mode, set_recompute, set_threads
+from paddle_umsft.methods.networks.ops import set_cudnn, set_mode, set_precision, set_recompute, set_threads
 
 # Numbers held at once for every HR pixel, and for every pixel of every band; fitted, see `estimated_memory_mb`.
 MEMORY_VALUES_PER_PIXEL = 4200.0
@@ -89,12 +89,16 @@ def place_and_seed(runtime: RuntimeConfig, seed: int) -> str:
 
     Returns:
         "cpu" or "gpu".
+
+    Raises:
+        ConfigError: If what is asked for is not to be had on this machine.
     """
     device = choose_device(runtime.device)
     paddle.set_device(device)
     if device == "gpu":
         set_cudnn(deterministic=runtime.deterministic, search=not runtime.deterministic)
     set_mode(runtime.cpu_ops)
+    set_precision(runtime.precision)
     # `false` does not forbid it, but leaves it to the image's size: a large one must fit all the same.
     recompute = None
     if runtime.recompute:

@@ -145,6 +145,7 @@ class SceneSolver:
         is_applied: Whether there is no step to take: the model is applied as it stands.
         stages: The warm-up stages that apply, then the fusion.
         device: "cpu" or "gpu".
+        precision: "float32", "bf16" or "float64", of maps and weights.
         position: (stage index, iteration) of the next step.
         seconds: Time spent in steps so far.
     """
@@ -158,6 +159,9 @@ class SceneSolver:
         seed: int,
     ) -> None:
         self.device = place_and_seed(runtime, seed)
+        self.precision = ops.computes_in()
+        if runtime.dtype == "float64":
+            self.precision = runtime.dtype
         self.observation = observation
         self.recipe = recipe
         self.seed = seed
@@ -260,15 +264,16 @@ class SceneSolver:
             history=history,
             method=self.recipe.method,
             seconds=seconds,
-            extras=self._border_facts(),
+            extras=self._facts(),
             notes=self._notes(srf) + ops.notes(),
         )
 
-    def _border_facts(self) -> dict[str, Any]:
-        """What a known PSF saw beyond the image, for whoever degrades the result again."""
+    def _facts(self) -> dict[str, Any]:
+        """In what was computed, and what a known PSF saw beyond the image, for whoever degrades the result again."""
+        facts = {"precision": self.precision}
         if isinstance(self.model.spatial, KnownPsf):
-            return {"border": self.model.spatial.border}
-        return {}
+            facts["border"] = self.model.spatial.border
+        return facts
 
     def _notes(self, srf: np.ndarray) -> tuple[str, ...]:
         # A model that is applied as it stands: what it lacks explains more than what came out.

@@ -1,7 +1,7 @@
 """`method: subspace` for scenes worked on strip by strip: the functions that a run calls, in their order."""
 
 from paddle_umsft.methods.subspace.kept import is_kept, keep, taken_up
+from paddle_umsft.methods.subspace.learn import learn
 from paddle_umsft.methods.subspace.sample import sample_of
-from paddle_umsft.methods.subspace.strips import learn
 
 __all__ = ["is_kept", "keep", "learn", "sample_of", "taken_up"]

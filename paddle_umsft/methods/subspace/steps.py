@@ -51,19 +51,30 @@ def find_steps(
     steps: list[Step] = []
     curve: list[float] = []
     for _ in range(iterations):
-        scaled = [residual @ problem.inverse for problem, residual in zip(problems, residuals)]
+        scaled = []
+        for problem, residual in zip(problems, residuals):
+            scaled.append(residual @ problem.inverse)
+        # The two sums over all parts: all else is a part's own.
         product = _product(residuals, scaled)
         keep = np.float32(0.0)
         if steps:
             keep = np.float32(product / product_before)
         product_before = product
-        directions = [part + keep * direction for part, direction in zip(scaled, directions)]
-        applied = [problem.apply(direction) for problem, direction in zip(problems, directions)]
-        bend = max(_product(directions, applied), TINY_NORM)
+        applied = []
+        for place, problem in enumerate(problems):
+            direction = scaled[place] + keep * directions[place]
+            directions[place] = direction
+            applied.append(problem.apply(direction))
+        bend = _product(directions, applied)
+        bend = max(bend, TINY_NORM)
         length = np.float32(product / bend)
         for residual, part in zip(residuals, applied):
             residual -= length * part
-        steps.append(Step(keep=keep, length=length))
+        step = Step(
+            keep=keep,
+            length=length,
+        )
+        steps.append(step)
         relative = _norm(residuals) / start
         curve.append(relative)
         if not np.isfinite(relative) or relative < tolerance:
@@ -85,20 +96,28 @@ def follow(problem: CoefficientProblem, steps: Sequence[Step]) -> tuple[np.ndarr
     residual = problem.right.copy()
     direction = np.zeros_like(problem.prior)
     start = _norm([residual]) + TINY_NORM
+    # In place: a strip's images do not fit into the cache, and every new one is written twice.
     for step in steps:
         scaled = residual @ problem.inverse
-        direction = scaled + step.keep * direction
-        change += step.length * direction
-        residual -= step.length * problem.apply(direction)
+        direction *= step.keep
+        direction += scaled
+        np.multiply(direction, step.length, out=scaled)
+        change += scaled
+        applied = problem.apply(direction)
+        applied *= step.length
+        residual -= applied
     return np.asarray(problem.prior + change), _norm([residual]) / start
 
 
 def _product(these: Sequence[np.ndarray], those: Sequence[np.ndarray]) -> float:
     """Scalar product over all parts."""
-    return sum(float(np.vdot(one, other)) for one, other in zip(these, those))
+    total = 0.0
+    for one, other in zip(these, those):
+        total += float(np.vdot(one, other))
+    return total
 
 
 def _norm(parts: Sequence[np.ndarray]) -> float:
     """Euclidean norm over all parts."""
-    squares = sum(float(np.vdot(part, part)) for part in parts)
+    squares = _product(parts, parts)
     return float(np.sqrt(squares))

@@ -12,10 +12,12 @@ from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceInput, SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
-from paddle_umsft.methods.subspace import strips, whole_picture
+from paddle_umsft.methods.subspace import learn as learning
+from paddle_umsft.methods.subspace import whole_picture
 from paddle_umsft.methods.subspace.kept import is_kept, keep, taken_up
+from paddle_umsft.methods.subspace.learn import blocks_of_rows, learn
 from paddle_umsft.methods.subspace.method import fuse_subspace
-from paddle_umsft.methods.subspace.strips import StripSolver, blocks_of_rows, learn
+from paddle_umsft.methods.subspace.strips import StripSolver
 
 BANDS = 16
 # Part of the range that the halo of the solver may cut off.
@@ -80,7 +82,14 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "camera",
+        "holes",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("simulator", "odd scale", "wide PSF")),
+    ],
+)
 def test_strips_make_the_cube_of_the_whole_picture(name: str):
     observation = pair(**CASES[name])
     whole = fuse_subspace(observation, SETTINGS, seed=1).fused
@@ -107,18 +116,18 @@ def test_one_strip_is_the_whole_picture_but_for_rounding():
 def test_where_a_strip_is_cut_makes_no_difference_to_a_large_scene(monkeypatch: pytest.MonkeyPatch):
     # As if so small a scene were too large to be looked at as a whole.
     monkeypatch.setattr(whole_picture, "MOST_AT_ONCE", 2000)
-    monkeypatch.setattr(strips, "MOST_SOLVED", 24_000)
-    monkeypatch.setattr(strips, "MOST_FITTED", 800)
+    monkeypatch.setattr(learning, "MOST_SOLVED", 24_000)
+    monkeypatch.setattr(learning, "MOST_FITTED", 1400)
     observation = pair(4, (60, 28))
     solver = learn(observation, SETTINGS, seed=1)
-    assert 300 < solver.fitted.sum() < 60 * 28 / 2
+    assert 1200 < solver.fitted.sum() < 60 * 28
     long = by_strips(solver, 60)
     short = by_strips(solver, 11)
     # There are more steps on a sample, and they reach further.
     assert np.abs(long - short).max() < 2 * ALIKE * np.ptp(long)
     # Statistics summed up row by row, and steps found on a sample, are as good as those of the whole.
     whole = fuse_subspace(observation, SETTINGS, seed=1).fused
-    assert np.sqrt(np.mean((long - whole) ** 2)) < 3e-3
+    assert np.sqrt(np.mean((long - whole) ** 2)) < 1e-2
 
 
 def test_a_strip_that_the_sample_knew_nothing_of_takes_its_own_steps(monkeypatch: pytest.MonkeyPatch):

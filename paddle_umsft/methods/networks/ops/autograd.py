@@ -12,6 +12,7 @@ import paddle
 from paddle.autograd import PyLayer
 
 from paddle_umsft.methods.networks.ops import mode
+from paddle_umsft.methods.networks.ops import onednn as dnnl
 from paddle_umsft.methods.networks.ops.onednn import Library, OneDnnError
 from paddle_umsft.methods.networks.ops.plan import Plan
 from paddle_umsft.methods.networks.ops.small import contiguous
@@ -33,6 +34,7 @@ class _Key:
         threads: That oneDNN's kernels were made for.
         lean: Whether it keeps less for the backward run.
         frozen: Which parameters of the layer are: a plan leaves out their gradients.
+        dtype: Of the maps inside.
     """
 
     build: Builder
@@ -41,6 +43,7 @@ class _Key:
     threads: int
     lean: bool
     frozen: tuple[bool, ...]
+    dtype: int
 
 
 # Layer -> key -> its idle plans; None where there can be no plan.
@@ -162,6 +165,8 @@ def run(
     layer: Any,
     build: Builder,
     inputs: Sequence[paddle.Tensor],
+    *,
+    exact: bool = False,
 ) -> Optional[tuple[paddle.Tensor, ...]]:
     """Run a layer by plan.
 
@@ -169,6 +174,7 @@ def run(
         layer: The layer; its parameters take part in autograd.
         build: Writes the layer into a plan, given the plan, the layer and the plan's input values.
         inputs: (1, C, H, W) float32 each.
+        exact: In float32 whatever `runtime.precision` says.
 
     Returns:
         The outputs, or None where the plain path has to be taken.
@@ -177,6 +183,9 @@ def run(
     if library is None:
         return None
     recording = paddle.is_grad_enabled()
+    dtype = mode.map_type(inputs[0])
+    if exact:
+        dtype = dnnl.F32
     key = _Key(
         build=build,
         shapes=tuple(tuple(x.shape) for x in inputs),
@@ -185,6 +194,7 @@ def run(
         lean=mode.lean(inputs[0]),
         # To be thawed later takes another plan.
         frozen=tuple(bool(param.stop_gradient) for param in layer.parameters()),
+        dtype=dtype,
     )
     lease = _lease(library, layer, key)
     if lease is None:
@@ -237,7 +247,7 @@ def _built(
     layer: Any,
     key: _Key,
 ) -> Plan:
-    plan = Plan(library, _pool, key.lean)
+    plan = Plan(library, _pool, key.lean, key.dtype)
     values = []
     for (_, channels, height, width), wanted in zip(key.shapes, key.wanted):
         value = plan.input(channels, height, width, wanted)

@@ -18,8 +18,9 @@ def conv(
     x: Value,
     layer: Any,
     order: Order = (),
+    exact: bool = False,
 ) -> Value:
-    """A `networks.layers.Conv2D`, padding and all."""
+    """A `networks.layers.Conv2D`, padding and all; `exact` as of `convolution.conv`."""
     shape = list(layer.weight.shape)  # (C_out, C_in, k, k)
     if layer.by_channel:
         shape = [shape[0], 1, 1, *shape[2:]]  # (C, 1, 1, k, k): how `convolution.conv` knows it
@@ -38,6 +39,7 @@ def conv(
             bias,
             stride=layer.step,
             order=order,
+            exact=exact,
         )
         plan.done(padded)
         return y
@@ -52,6 +54,7 @@ def conv(
         stride=layer.step,
         padding=layer.border,
         order=order,
+        exact=exact,
     )
 
 
@@ -187,7 +190,7 @@ def _hourglass(
     x: Value,
 ) -> None:
     body = hourglass_scale(plan, x, layer.outer)
-    y = conv(plan, body, layer.head)
+    y = conv(plan, body, layer.head, exact=True)
     plan.done(body)
     if layer.sigmoid:
         y = pointwise.sigmoid(plan, y)

@@ -135,8 +135,9 @@ def conv(
     stride: int = 1,
     padding: int = 0,
     order: Order = (),
+    exact: bool = False,
 ) -> Value:
-    """Convolution with zero padding.
+    """Convolution with zero padding; sums, bias and the gradients of both parameters are float32 in any plan.
 
     Args:
         plan: Where to write.
@@ -146,6 +147,7 @@ def conv(
         stride: Of the kernel.
         padding: Pixels of zeros on each side.
         order: Where the weight's channels lie in a joined map.
+        exact: Give a float32 map in any plan, for what is rounded no more on its way out.
 
     Raises:
         OneDnnError: If there is no fast kernel for it.
@@ -156,22 +158,30 @@ def conv(
     out_channels = weight.shape[0]
     size = weight.shape[-1]
     height, width = ((length + 2 * padding - size) // stride + 1 for length in lengths)
-    y = plan.map(out_channels, height, width)  # (C_out, H', W')
+    dtype = plan.dtype
+    if exact:
+        dtype = dnnl.F32
+    y = plan.map(out_channels, height, width, dtype)  # (C_out, H', W')
 
     weights = _Weights(plan, weight, in_channels, order)
-    any_layout = lib.desc(weights.shape, dnnl.TAG_ANY)  # the kernel chooses
+    any_layout = lib.desc(weights.shape, dnnl.TAG_ANY, plan.dtype)  # the kernel chooses
+    any_gradient = lib.desc(weights.shape, dnnl.TAG_ANY)
     bias_desc = None
     if bias is not None:
         bias_desc = bias.memory.desc
     dilation = pair(0)
     geometry = (pair(stride), dilation, pair(padding), pair(padding))
-    # What the two primitives that know of the bias are made of; the gradient by data does without.
-    sizes = (x.desc, any_layout, bias_desc, y.desc, *geometry)
+    # The gradient's kernels take all maps in one type.
+    lowered = lib.desc(y.desc.dims, dnnl.TAG_NCHW16C, plan.dtype)
     forward = lib.primitive(
         "convolution_forward",
         dnnl.FORWARD,
         dnnl.CONVOLUTION_DIRECT,
-        *sizes,
+        x.desc,
+        any_layout,
+        bias_desc,
+        y.desc,
+        *geometry,
     )
     kernel_desc = forward.query(dnnl.Q_WEIGHTS)
     kernel = weights.bring(kernel_desc, backward=False, stage=True)
@@ -188,7 +198,11 @@ def conv(
         by_weight = lib.primitive(
             "convolution_backward_weights",
             dnnl.CONVOLUTION_DIRECT,
-            *sizes,
+            x.desc,
+            any_gradient,
+            bias_desc,
+            lowered,
+            *geometry,
             forward,
         )
         wanted = by_weight.query(dnnl.Q_DIFF_WEIGHTS)
@@ -210,7 +224,7 @@ def conv(
             dnnl.CONVOLUTION_DIRECT,
             x.desc,
             any_layout,
-            y.desc,
+            lowered,
             *geometry,
             forward,
         )
@@ -236,10 +250,17 @@ def conv(
 
     def undo() -> None:
         assert y.grad is not None
+        of_y = y.grad.memory
+        buffer = None
+        if y.desc != lowered:
+            of_y, buffer = plan.temporary(lowered)
+            copy(plan, "lower", y.grad.memory, of_y, backward=True)
         if not all_frozen:
-            undo_weights(y.grad.memory)
+            undo_weights(of_y)
         if x.needs_grad:
-            undo_data(y.grad.memory)
+            undo_data(of_y)
+        if buffer is not None:
+            plan.pool.give(buffer)
         plan.drop_grad(y)
 
     plan.on_backward(undo)
@@ -271,8 +292,8 @@ def reflect(plan: Plan, x: Value) -> Value:
     lib = plan.lib
     channels, height, width = x.shape
     full = whole_blocks(channels)  # unused channels of a block are copied along: they must be zero
-    dense = lib.desc((1, full, height, width), dnnl.TAG_NCHW16C)
-    padded = lib.desc((1, full, height + 2, width + 2), dnnl.TAG_NCHW16C)
+    dense = lib.desc((1, full, height, width), dnnl.TAG_NCHW16C, plan.dtype)
+    padded = lib.desc((1, full, height + 2, width + 2), dnnl.TAG_NCHW16C, plan.dtype)
     frame = _frame(full, height, width)
     inner = (1, full, height, width)
     inner_corner = (0, 0, 1, 1)

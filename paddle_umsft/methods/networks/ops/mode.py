@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any, Optional
 
 from paddle_umsft.errors import ConfigError
-from paddle_umsft.methods.networks.ops.onednn import Library, OneDnnError, library_path
+from paddle_umsft.methods.networks.ops import bf16
+from paddle_umsft.methods.networks.ops.onednn import BF16, F32, Library, OneDnnError, library_path
 
 MODES = ("auto", "plain")
+PRECISIONS = ("float32", "bf16")
 # From this many pixels on, plans keep less for the backward run: 40 % less memory, time within the noise (docs).
 LEAN_FROM_PIXELS = 300 * 300
+# Up to so many pixels plans are float32 whatever is asked for. UMSFT's coarsest hourglass normalises by statistics of
+# four pixels at the size of 128: in bf16 it spoils the gradients of a fresh start most, and it is 0.1 % of the time.
+FEW_PIXELS = 32 * 32
 
 FORKED = "forked process"
 # The parent's workers are not there, and what a fork leaves of their library must not be called.
@@ -29,6 +34,7 @@ class _State:
 
     def __init__(self) -> None:
         self.mode = "auto"
+        self.precision = "float32"
         self.recompute: Optional[bool] = None
         self.looked = False
         self.library: Optional[Library] = None
@@ -55,9 +61,58 @@ def set_mode(mode: str) -> None:
     _state.mode = mode
 
 
+def set_precision(wanted: str, cpuinfo: Optional[str] = None) -> None:
+    """Choose what maps and weights are inside plans: "float32" or "bf16"; parameters stay float32 either way.
+
+    Args:
+        wanted: Which of them.
+        cpuinfo: Text of /proc/cpuinfo, read from there by default.
+
+    Raises:
+        ConfigError: If it is neither, or bf16 is not to be had here.
+    """
+    if wanted not in PRECISIONS:
+        raise ConfigError(
+            "unknown precision",
+            where="runtime.precision",
+            expected=" or ".join(PRECISIONS),
+            got=wanted,
+        )
+    if wanted == "bf16":
+        found = library()
+        if found is None:
+            reason: Optional[str] = active()
+        else:
+            reason = bf16.refusal(found, cpuinfo)
+        if reason is not None:
+            raise ConfigError(
+                "no bf16 here",
+                where="runtime.precision",
+                expected="oneDNN plans on a processor with bf16 instructions",
+                got=reason,
+                hint="runtime.precision=float32",
+            )
+    _state.precision = wanted
+
+
+def computes_in() -> str:
+    """In what the plans compute; float32 where there are none."""
+    if library() is None:
+        return "float32"
+    return _state.precision
+
+
 def set_recompute(wanted: Optional[bool]) -> None:
     """Whether plans make activations again in the backward run instead of keeping them; None: by image size."""
     _state.recompute = wanted
+
+
+def map_type(x: Any) -> int:
+    """The type of the maps inside a plan fed with x (B, C, H, W), as oneDNN counts types."""
+    pixels = int(x.shape[2]) * int(x.shape[3])
+    if _state.precision == "bf16" and pixels > FEW_PIXELS:
+        return BF16
+    return F32
 
 
 def recompute_asked() -> bool:
@@ -89,7 +144,8 @@ def active() -> str:
     if found is None:
         return f"plain Paddle operators ({_state.reason})"
     version = ".".join(map(str, found.version))
-    return f"oneDNN {version} plans, {threads()} thread(s); float64, other devices and batches above 1 run plain"
+    plans = f"oneDNN {version} plans in {_state.precision}, {threads()} thread(s)"
+    return f"{plans}; float64, other devices and batches above 1 run plain"
 
 
 def notes() -> tuple[str, ...]:

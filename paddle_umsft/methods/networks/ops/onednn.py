@@ -20,7 +20,7 @@ MAJOR_VERSION = 3
 CPU_ENGINE = 1
 STREAM_IN_ORDER = 1  # steps run one after the other, as they are called
 # Types and layouts of memory.
-F32, S32, U8 = 3, 4, 6
+BF16, F32, S32, U8 = 2, 3, 4, 6
 TAG_ANY, TAG_NCHW, TAG_NHWC, TAG_NCHW16C = 1, 5, 22, 78
 # Kinds of propagation.
 FORWARD, BACKWARD = 64, 128  # forward with training in view; backward of data and weights together
@@ -80,17 +80,19 @@ def library_path() -> Optional[Path]:
 
 
 class Desc:
-    """A memory descriptor: sizes, type and layout. `dims` are the sizes where they were given."""
+    """A memory descriptor: sizes, type and layout. `dims` and `dtype` are those that it was made with, where it was."""
 
     def __init__(
         self,
         lib: Library,
         handle: c_void_p,
         dims: Sequence[int] = (),
+        dtype: int = F32,
     ) -> None:
         self.lib = lib
         self.handle = handle
         self.dims = tuple(dims)
+        self.dtype = dtype
 
     @property
     def size(self) -> int:
@@ -101,7 +103,7 @@ class Desc:
         """A view on a box inside, with the same strides."""
         handle = c_void_p()
         self.lib.call("memory_desc_create_submemory", byref(handle), self.handle, _dims(dims), _dims(offsets))
-        return Desc(self.lib, handle, dims)
+        return Desc(self.lib, handle, dims, self.dtype)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Desc) and bool(self.lib.c.dnnl_memory_desc_equal(self.handle, other.handle))
@@ -322,7 +324,7 @@ class Library:
             dtype,
             layout,
         )
-        return Desc(self, handle, dims)
+        return Desc(self, handle, dims, dtype)
 
     def primitive(self, kind: str, *args: Any) -> Primitive:
         """Create dnnl_<kind>_primitive; `args` are those between engine and attributes."""

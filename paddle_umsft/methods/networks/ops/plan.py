@@ -2,7 +2,7 @@
 
 A plan is built once per layer and size. Everything between its inputs and outputs stays in oneDNN's blocked layout
 (nChw16c); weights are brought into the kernels' layout once a step. Nothing is allocated while it runs, apart from
-the outputs and gradients it hands back to Paddle. One image at a time (batch 1), float32.
+the outputs and gradients it hands back to Paddle, which are float32. One image at a time (batch 1).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from paddle_umsft.methods.networks.ops.onednn import Desc, Library, Memory, Prim
 from paddle_umsft.methods.networks.ops.outside import Border, Statistic
 from paddle_umsft.methods.networks.ops.values import (
     BLOCK,
-    FLOAT_BYTES,
+    BYTES_OF,
     Bound,
     Grad,
     Param,
@@ -38,8 +38,8 @@ class Plan:
     Args:
         lib: The library.
         pool: Where passing buffers come from.
-        lean: Keep only what cannot be made again cheaply (the convolutions' outputs) for the backward run; normalise,
-            pad and enlarge a second time there.
+        lean: Keep only the convolutions' outputs for the backward run; normalise, pad and enlarge a second time there.
+        dtype: Of the maps inside, and of the weights as the kernels get them: `onednn.F32` or `onednn.BF16`.
     """
 
     def __init__(
@@ -47,8 +47,10 @@ class Plan:
         lib: Library,
         pool: Pool,
         lean: bool = False,
+        dtype: int = dnnl.F32,
     ) -> None:
         self.lib = lib
+        self.dtype = dtype
         self.pool = pool
         self.lean = lean
         self.kept: list[np.ndarray] = []
@@ -78,19 +80,18 @@ class Plan:
         floats = as_floats(memory, (length,))
         return memory, floats
 
-    def map(self, channels: int, height: int, width: int) -> Value:
-        """A fresh kept map."""
-        desc = self._blocked(channels, height, width)
-        memory = self.keep(desc)
+    def map(self, channels: int, height: int, width: int, dtype: Optional[int] = None) -> Value:
+        """A fresh kept map, of the plan's type where no other is given."""
+        memory = self.keep(self._blocked(channels, height, width, dtype))
         return Value((channels, height, width), memory)
 
     def _plain(self, channels: int, height: int, width: int) -> Desc:
         """Paddle's layout."""
         return self.lib.desc((1, channels, height, width), dnnl.TAG_NCHW)
 
-    def _blocked(self, channels: int, height: int, width: int) -> Desc:
+    def _blocked(self, channels: int, height: int, width: int, dtype: Optional[int] = None) -> Desc:
         """The layout inside plans."""
-        return self.lib.desc((1, channels, height, width), dnnl.TAG_NCHW16C)
+        return self.lib.desc((1, channels, height, width), dnnl.TAG_NCHW16C, dtype or self.dtype)
 
     def temporary(self, desc: Desc) -> tuple[Memory, np.ndarray]:
         """Memory from the pool; give its buffer back with `pool.give` once no later step reads it."""
@@ -159,7 +160,7 @@ class Plan:
             desc = self._blocked(count, height, width)
             memory = Memory(self.lib, desc, address, whole.keep)
             memories.append(memory)
-            address += FLOAT_BYTES * whole_blocks(count) * pixels
+            address += BYTES_OF[desc.dtype] * whole_blocks(count) * pixels
         return memories
 
     def _split_like(self, value: Value, memory: Memory) -> list[Memory]:

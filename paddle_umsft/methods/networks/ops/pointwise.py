@@ -341,10 +341,11 @@ def _bend(
     alpha: float,
 ) -> Value:
     channels, height, width = x.shape
-    y = plan.map(*x.shape)
+    dtype = x.desc.dtype
+    y = plan.map(*x.shape, dtype)
     # Over whole blocks: what does not keep their unused channels zero has a slow kernel only where it must mind them.
     full = whole_blocks(channels)
-    dense = plan.lib.desc((1, full, height, width), dnnl.TAG_NCHW16C)
+    dense = plan.lib.desc((1, full, height, width), dnnl.TAG_NCHW16C, dtype)
     forward = plan.lib.primitive(
         "eltwise_forward",
         dnnl.FORWARD,

@@ -15,6 +15,7 @@ from paddle_umsft.methods.networks.ops.onednn import Desc, Library, Memory
 BLOCK = 16  # channels that oneDNN's layout nChw16c keeps together
 CACHE_LINE = 64  # bytes; kernels are fastest on addresses that begin one
 FLOAT_BYTES = 4
+BYTES_OF = {dnnl.F32: FLOAT_BYTES, dnnl.BF16: 2}  # of a number in a map
 # A free buffer up to so many times too large is taken rather than a new one made.
 LOOSEST_FIT = 2
 
