@@ -37,6 +37,8 @@ ONE_STEP = {
 }
 LAYERS = "layers"
 LAYER_CALLS = 10_000
+# Layers at work on an image that is smaller by so much: many calls, not many pixels.
+SMALLER = 4
 # A layer of its own every so often: what is kept for a layer must go with it.
 CALLS_A_LAYER = 100
 MEGA = 1e6
@@ -216,7 +218,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     for size in arguments.sizes:
         for name in arguments.methods:
             if name == LAYERS:
-                row = soaked(LAYERS, size, arguments.calls, small_layers(size))
+                small = size // SMALLER
+                row = soaked(LAYERS, small, arguments.calls, small_layers(small))
             elif size < find_method(name).smallest:
                 continue
             else:
