@@ -91,6 +91,9 @@ def goes_by_strips(observation: Observation, config: Config) -> bool:
     if memory is None or method.needs_paddle or method.is_baseline:
         # What networks take depends on their settings; they say so themselves when it is too much.
         return False
+    if method.by_strips is None and config.runtime.memory == "auto":
+        # Nothing else can be done with the scene: it may take all that is left.
+        memory = int(memory / SHARE_OF_AUTO)
     needed = bytes_as_whole(observation)
     if needed <= memory:
         return False
