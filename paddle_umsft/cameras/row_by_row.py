@@ -63,16 +63,38 @@ def _parts(
     parts = []
     for first in range(0, length, step):
         last = min(first + step, length)
-        stretches = [slice(matrix.indptr[first], matrix.indptr[last]) for matrix in by_column]
-        lines = np.unique(np.concatenate([matrix.indices[some] for matrix, some in zip(by_column, stretches)]))
-        taps = np.zeros((len(by_column), len(lines), step))
-        for number, (matrix, some) in enumerate(zip(by_column, stretches)):
-            place = np.searchsorted(lines, matrix.indices[some])
-            pixel = np.repeat(np.arange(last - first), np.diff(matrix.indptr[first : last + 1]))
-            taps[number, place, pixel] = matrix.data[some]
+        lines, taps = _dense(by_column, first, last, step)
         kind = kinds.setdefault(taps.tobytes(), len(kinds))
-        parts.append(_Part(lines, taps, kind))
+        part = _Part(
+            lines=lines,
+            taps=taps,
+            kind=kind,
+        )
+        parts.append(part)
     return parts
+
+
+def _dense(
+    matrices: list[sparse.csc_matrix],
+    first: int,
+    last: int,
+    step: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Columns from `first` to `last` of all matrices: the (n,) rows that hold anything, (matrices, n, step) values."""
+    entries = []
+    for matrix in matrices:
+        begin, end = matrix.indptr[first], matrix.indptr[last]
+        entries.append(slice(begin, end))
+    rows = [matrix.indices[some] for matrix, some in zip(matrices, entries)]
+    lines = np.unique(np.concatenate(rows))
+    values = np.zeros((len(matrices), len(lines), step))
+    pixels = np.arange(last - first)
+    for number, matrix in enumerate(matrices):
+        place = np.searchsorted(lines, rows[number])
+        counts = np.diff(matrix.indptr[first : last + 1])
+        pixel = np.repeat(pixels, counts)
+        values[number, place, pixel] = matrix.data[entries[number]]
+    return lines, values
 
 
 def _shapes(parts: list[_Part], least: float) -> np.ndarray:
@@ -137,17 +159,20 @@ class RowByRow:
                 gathers = {}
                 kind = strip.kind
             top = number * self.step
-            for row in range(min(self.step, self.height - top)):
-                line = make_rows(np.array([top + row]))[0]  # (W, C)
-                self._narrow(line, narrow[:, row])
+            bottom = min(top + self.step, self.height)
+            for row in range(top, bottom):
+                index = np.array([row])
+                line = make_rows(index)[0]  # (W, C)
+                self._narrow(line, narrow[:, row - top])
             for chunk, mixes, products in zip(self.chunks, self.mixes, narrow):
                 if not chunk.lines.size:
                     continue
                 if chunk.kind not in gathers:
                     gathers[chunk.kind] = _gather(self.row_mixes[number], mixes)
-                # (q, s) @ (s, r * C), then (m * n, q * r) @ (q * r, C).
-                fewer = self.row_shapes @ products.reshape(self.step, -1)
-                given = gathers[chunk.kind] @ fewer.reshape(-1, bands)
+                gather = gathers[chunk.kind]  # (m * n, q * r)
+                products = products.reshape(self.step, -1)  # (s, r * C)
+                fewer = self.row_shapes @ products  # (q, r * C)
+                given = gather @ fewer.reshape(-1, bands)  # (m * n, C)
                 place = _place(strip.lines, chunk.lines)
                 lr[place] += given.reshape(len(strip.lines), -1, bands)
         return lr
@@ -157,9 +182,12 @@ class RowByRow:
         bands = line.shape[1]
         whole = self.width // CHUNK
         end = whole * CHUNK
-        np.matmul(self.shapes, line[:end].reshape(whole, CHUNK, bands), out=out[:whole])
-        if end < self.width:
-            np.matmul(self.shapes[:, : self.width - end], line[end:], out=out[whole])
+        chunks = line[:end].reshape(whole, CHUNK, bands)
+        np.matmul(self.shapes, chunks, out=out[:whole])
+        rest = line[end:]
+        if len(rest):
+            shapes = self.shapes[:, : len(rest)]
+            np.matmul(shapes, rest, out=out[whole])
 
 
 def _gather(row_mixes: np.ndarray, mixes: np.ndarray) -> np.ndarray:
@@ -174,6 +202,10 @@ def _gather(row_mixes: np.ndarray, mixes: np.ndarray) -> np.ndarray:
     """
     pairs, m, q = row_mixes.shape
     _, n, r = mixes.shape
-    together = row_mixes.reshape(pairs, -1).T @ mixes.reshape(pairs, -1)  # (m * q, n * r)
-    ordered = together.reshape(m, q, n, r).swapaxes(1, 2)  # (m, n, q, r)
-    return np.asarray(ordered.reshape(m * n, q * r), dtype=np.float32)
+    down = row_mixes.reshape(pairs, -1)  # (pairs, m * q)
+    across = mixes.reshape(pairs, -1)  # (pairs, n * r)
+    together = down.T @ across  # (m * q, n * r)
+    ordered = together.reshape(m, q, n, r)
+    ordered = ordered.swapaxes(1, 2)  # (m, n, q, r)
+    gather = ordered.reshape(m * n, q * r)
+    return np.asarray(gather, dtype=np.float32)

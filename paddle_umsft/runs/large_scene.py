@@ -151,7 +151,7 @@ def fuse_large(
                     again = max(1, AGAIN_VALUES // (width * solver.bands * solver.scale))
                     solver.know_leftover(coefficients.read, again)
                     _write(rows, observation, outputs, valid, history)
-                    sample = solving.sample_of(solver, work, coefficients.read, observation)
+                    sample = solving.sample_of(solver, work, coefficients.read, observation, plan.memory)
                     made = LargeResult(
                         sample=_judged(sample, rows, given.notes, plan, time.perf_counter() - started),
                         pair=sample.pair,

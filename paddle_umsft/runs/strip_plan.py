@@ -109,10 +109,18 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
     """Cut a scene into strips that fit into memory.
 
     Raises:
-        DataError: Not even the smallest strips fit.
+        DataError: Not even the smallest strips fit, or the grids do not tile each other.
     """
     memory = memory_of(config)
     assert memory is not None
+    if observation.grid is not None:
+        raise DataError(
+            "does not fit into memory, and strips need grids that lie on each other",
+            where=observation.name,
+            expected=f"about {in_words(bytes_as_whole(observation))}",
+            got=in_words(memory),
+            hint="resample the MSI to the HSI's ground, cut the files, or runtime.memory=..., a machine with more",
+        )
     height, width = observation.shape
     lr_height, lr_width = observation.lr_hsi.shape[:2]
     scale = observation.scale

@@ -45,7 +45,7 @@ def _running_sum(lines: np.ndarray, size: int) -> np.ndarray:
         power *= 2
 
 
-def _window_mean(image: np.ndarray, radius: int) -> np.ndarray:
+def window_mean(image: np.ndarray, radius: int) -> np.ndarray:
     """Mean over (2 radius + 1)^2 windows of (H, W, ...), borders mirrored; some rows at a time, in the cache."""
     size = 2 * radius + 1
     height, width = image.shape[:2]
@@ -74,7 +74,7 @@ def _local_covariance(
     """Covariance of the guide's bands in the window around every pixel, the ridge on its diagonal: (H, W, M, M)."""
     channels = guide.shape[2]
     products = guide[..., :, None] * guide[..., None, :]
-    covariance = _window_mean(products, radius)
+    covariance = window_mean(products, radius)
     covariance -= guide_mean[..., :, None] * guide_mean[..., None, :]
     identity = np.eye(channels, dtype=np.float32)
     covariance += np.float32(ridge) * identity
@@ -100,8 +100,8 @@ def _local_fits(
     """
     height, width, channels = guide.shape
     depth = coeffs.shape[2]
-    guide_mean = _window_mean(guide, radius)  # (H, W, M)
-    coeffs_mean = _window_mean(coeffs, radius)  # (H, W, K)
+    guide_mean = window_mean(guide, radius)  # (H, W, M)
+    coeffs_mean = window_mean(coeffs, radius)  # (H, W, K)
     covariance = _local_covariance(
         guide,
         guide_mean,
@@ -115,7 +115,7 @@ def _local_fits(
     for band in range(channels):
         channel = guide[..., band : band + 1]  # (H, W, 1)
         channel_mean = guide_mean[..., band : band + 1]
-        together = _window_mean(channel * coeffs, radius)
+        together = window_mean(channel * coeffs, radius)
         apart = channel_mean * coeffs_mean
         slopes[..., band, :] = together - apart
     for row in range(height):
@@ -155,9 +155,9 @@ def guided_refine(
         ridge=ridge,
     )
     # A pixel lies in many windows, and each has a fit to offer: their mean is taken.
-    refined = _window_mean(offsets, radius)
+    refined = window_mean(offsets, radius)
     for band in range(guide.shape[2]):
         channel = guide[..., band : band + 1]  # (H, W, 1)
-        slope = _window_mean(slopes[..., band, :], radius)  # (H, W, K)
+        slope = window_mean(slopes[..., band, :], radius)  # (H, W, K)
         refined += channel * slope
     return refined

@@ -82,7 +82,14 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "camera",
+        "holes",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("simulator", "odd scale", "wide PSF")),
+    ],
+)
 def test_strips_make_the_cube_of_the_whole_picture(name: str):
     observation = pair(**CASES[name])
     whole = fuse_subspace(observation, SETTINGS, seed=1).fused
