@@ -73,7 +73,7 @@ def scene_report(
         config,
         title=seen.name,
         subtitle=(
-            f"{result.method}, ×{seen.scale}, {height}×{width}, "
+            f"{result.method}, ×{seen.ratio}, {height}×{width}, "
             f"{seen.bands} HSI bands, {seen.msi_bands} MSI bands"
         ),
         verdict=metrics.get(VERDICT),
