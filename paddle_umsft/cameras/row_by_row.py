@@ -18,9 +18,12 @@ from scipy import sparse
 
 # HR pixels of a chunk: fewer make small products, with more of them a chunk is seen by LR pixels far apart.
 CHUNK = 64
-# Shapes below this part of the strongest one are left out. Windows of a picture find shapes of their own, and must see
-# what the whole does: 5e-4 would save no time that can be measured and set them apart by 1e-4.
-LEAST_SHAPE = 1e-6
+# Shapes along a row below this part of the strongest one are left out: an error of some 1e-4 of what is seen, as
+# `NEGLIGIBLE` in `spatial.py` has it, and a third of the shapes of a kernel with rings or wings.
+LEAST_SHAPE = 5e-4
+# The same of the rows of a strip. Windows of a picture share its columns, but find shapes of their own for their rows,
+# and must see what the whole does.
+LEAST_ROW_SHAPE = 1e-6
 
 MakeRows = Callable[[np.ndarray], np.ndarray]
 
@@ -51,30 +54,58 @@ def _parts(
         step: HR pixels of a part; the last is filled up with pixels that nothing sees.
     """
     length = matrices[0].shape[1]
-    by_column = [matrix.tocsc() for matrix in matrices]
+    by_column = []
+    for matrix in matrices:
+        columns = matrix.tocsc()
+        columns.sum_duplicates()
+        by_column.append(columns)
     kinds: dict[bytes, int] = {}
     parts = []
     for first in range(0, length, step):
-        pieces = [matrix[:, first : first + step] for matrix in by_column]
-        lines = np.unique(np.concatenate([piece.indices for piece in pieces]))
-        seen = pieces[0].shape[1]
-        taps = np.zeros((len(pieces), len(lines), step))
-        for number, piece in enumerate(pieces):
-            taps[number, :, :seen] = piece.tocsr()[lines].toarray()
+        last = min(first + step, length)
+        lines, taps = _dense(by_column, first, last, step)
         kind = kinds.setdefault(taps.tobytes(), len(kinds))
-        parts.append(_Part(lines, taps, kind))
+        part = _Part(
+            lines=lines,
+            taps=taps,
+            kind=kind,
+        )
+        parts.append(part)
     return parts
 
 
-def _shapes(parts: list[_Part]) -> np.ndarray:
-    """(r, step) orthonormal rows that all taps of the parts are mixes of."""
+def _dense(
+    matrices: list[sparse.csc_matrix],
+    first: int,
+    last: int,
+    step: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Columns from `first` to `last` of all matrices: the (n,) rows that hold anything, (matrices, n, step) values."""
+    entries = []
+    for matrix in matrices:
+        begin, end = matrix.indptr[first], matrix.indptr[last]
+        entries.append(slice(begin, end))
+    rows = [matrix.indices[some] for matrix, some in zip(matrices, entries)]
+    lines = np.unique(np.concatenate(rows))
+    values = np.zeros((len(matrices), len(lines), step))
+    pixels = np.arange(last - first)
+    for number, matrix in enumerate(matrices):
+        place = np.searchsorted(lines, rows[number])
+        counts = np.diff(matrix.indptr[first : last + 1])
+        pixel = np.repeat(pixels, counts)
+        values[number, place, pixel] = matrix.data[entries[number]]
+    return lines, values
+
+
+def _shapes(parts: list[_Part], least: float) -> np.ndarray:
+    """(r, step) orthonormal rows that all taps of the parts are mixes of, but for a part of the strongest one."""
     step = parts[0].taps.shape[2]
     gram = np.zeros((step, step))
     for part in parts:
         flat = part.taps.reshape(-1, step)
         gram += flat.T @ flat
     energies, vectors = np.linalg.eigh(gram)
-    kept = energies > LEAST_SHAPE**2 * energies[-1]
+    kept = energies > least**2 * energies[-1]
     return np.asarray(vectors[:, kept].T)
 
 
@@ -106,10 +137,10 @@ class RowByRow:
         self.step = max(self.height // self.h, 1)
         self.strips = _parts(rows, self.step)
         self.chunks = _parts(columns, CHUNK)
-        shapes = _shapes(self.chunks)
+        shapes = _shapes(self.chunks, LEAST_SHAPE)
         self.shapes = shapes.astype(np.float32)  # (r, CHUNK)
         self.mixes = [chunk.taps @ shapes.T for chunk in self.chunks]  # (pairs, n, r) each
-        row_shapes = _shapes(self.strips)
+        row_shapes = _shapes(self.strips, LEAST_ROW_SHAPE)
         self.row_shapes = row_shapes.astype(np.float32)  # (q, s)
         self.row_mixes = [strip.taps @ row_shapes.T for strip in self.strips]  # (pairs, m, q) each
 
@@ -128,17 +159,20 @@ class RowByRow:
                 gathers = {}
                 kind = strip.kind
             top = number * self.step
-            for row in range(min(self.step, self.height - top)):
-                line = make_rows(np.array([top + row]))[0]  # (W, C)
-                self._narrow(line, narrow[:, row])
+            bottom = min(top + self.step, self.height)
+            for row in range(top, bottom):
+                index = np.array([row])
+                line = make_rows(index)[0]  # (W, C)
+                self._narrow(line, narrow[:, row - top])
             for chunk, mixes, products in zip(self.chunks, self.mixes, narrow):
                 if not chunk.lines.size:
                     continue
                 if chunk.kind not in gathers:
                     gathers[chunk.kind] = _gather(self.row_mixes[number], mixes)
-                # (q, s) @ (s, r * C), then (m * n, q * r) @ (q * r, C).
-                fewer = self.row_shapes @ products.reshape(self.step, -1)
-                given = gathers[chunk.kind] @ fewer.reshape(-1, bands)
+                gather = gathers[chunk.kind]  # (m * n, q * r)
+                products = products.reshape(self.step, -1)  # (s, r * C)
+                fewer = self.row_shapes @ products  # (q, r * C)
+                given = gather @ fewer.reshape(-1, bands)  # (m * n, C)
                 place = _place(strip.lines, chunk.lines)
                 lr[place] += given.reshape(len(strip.lines), -1, bands)
         return lr
@@ -148,9 +182,12 @@ class RowByRow:
         bands = line.shape[1]
         whole = self.width // CHUNK
         end = whole * CHUNK
-        np.matmul(self.shapes, line[:end].reshape(whole, CHUNK, bands), out=out[:whole])
-        if end < self.width:
-            np.matmul(self.shapes[:, : self.width - end], line[end:], out=out[whole])
+        chunks = line[:end].reshape(whole, CHUNK, bands)
+        np.matmul(self.shapes, chunks, out=out[:whole])
+        rest = line[end:]
+        if len(rest):
+            shapes = self.shapes[:, : len(rest)]
+            np.matmul(shapes, rest, out=out[whole])
 
 
 def _gather(row_mixes: np.ndarray, mixes: np.ndarray) -> np.ndarray:
@@ -165,6 +202,10 @@ def _gather(row_mixes: np.ndarray, mixes: np.ndarray) -> np.ndarray:
     """
     pairs, m, q = row_mixes.shape
     _, n, r = mixes.shape
-    together = row_mixes.reshape(pairs, -1).T @ mixes.reshape(pairs, -1)  # (m * q, n * r)
-    ordered = together.reshape(m, q, n, r).swapaxes(1, 2)  # (m, n, q, r)
-    return np.asarray(ordered.reshape(m * n, q * r), dtype=np.float32)
+    down = row_mixes.reshape(pairs, -1)  # (pairs, m * q)
+    across = mixes.reshape(pairs, -1)  # (pairs, n * r)
+    together = down.T @ across  # (m * q, n * r)
+    ordered = together.reshape(m, q, n, r)
+    ordered = ordered.swapaxes(1, 2)  # (m, n, q, r)
+    gather = ordered.reshape(m * n, q * r)
+    return np.asarray(gather, dtype=np.float32)

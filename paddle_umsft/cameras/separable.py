@@ -133,12 +133,12 @@ class _Block:
 
     Attributes:
         lines: Which LR lines.
-        seen: (k,) indices of HR lines.
-        taps: (pairs * lines, k).
+        seen: (k,) indices of HR lines; a slice where they follow each other, which copies nothing.
+        taps: (pairs, lines, k).
     """
 
     lines: slice
-    seen: np.ndarray
+    seen: Union[slice, np.ndarray]
     taps: np.ndarray
 
 
@@ -149,19 +149,21 @@ def _blocks(maps: np.ndarray) -> list[_Block]:
         lines = slice(first, first + BLOCK)
         part = maps[:, lines]  # (pairs, lines, N)
         is_seen = np.any(part != 0, axis=(0, 1))
-        seen = np.flatnonzero(is_seen)
-        taps = part[:, :, seen]  # (pairs, lines, k)
+        places = np.flatnonzero(is_seen)
+        seen: Union[slice, np.ndarray] = places
+        if places.size and places[-1] - places[0] + 1 == places.size:
+            seen = slice(int(places[0]), int(places[-1]) + 1)
         block = _Block(
             lines=lines,
             seen=seen,
-            taps=taps.reshape(-1, len(seen)),
+            taps=np.ascontiguousarray(part[:, :, places]),
         )
         blocks.append(block)
     return blocks
 
 
 class DensePairs:
-    """The sum, all pairs at once.
+    """The sum, all pairs at once; a few LR rows at a time, whose halves stay in the cache.
 
     Args:
         pairs: Several.
@@ -175,9 +177,7 @@ class DensePairs:
         row_maps = np.stack([pair.rows.toarray() for pair in pairs])  # (pairs, h, H)
         column_maps = np.stack([pair.columns.toarray() for pair in pairs])  # (pairs, w, W)
         self.row_blocks = _blocks(row_maps)
-        # Side by side: the product along the columns adds the pairs up.
-        side_by_side = column_maps.transpose(1, 0, 2)  # (w, pairs, W)
-        self.columns = _as_lines(side_by_side)  # (w, pairs * W)
+        self.column_blocks = _blocks(column_maps)
 
     def cut(self, lr_rows: np.ndarray, hr_rows: np.ndarray) -> DensePairs:
         """The same between some rows only: indices of LR and of HR rows."""
@@ -186,35 +186,38 @@ class DensePairs:
     def forward(self, hr: np.ndarray) -> np.ndarray:
         """(H, W, C) -> (h, w, C)."""
         bands = hr.shape[2]
-        length = self.width * bands
         lines = _as_lines(hr)  # (H, W * C)
-        half = np.empty((self.count, self.h, length), hr.dtype)
-        for block in self.row_blocks:
-            part = block.taps @ lines[block.seen]  # (pairs * lines, W * C)
-            half[:, block.lines] = part.reshape(self.count, -1, length)
-        half = half.reshape(self.count, self.h, self.width, bands)
-        # The second product runs along the columns: they come first.
-        half = half.transpose(0, 2, 1, 3)
-        half = half.reshape(-1, self.h * bands)  # (pairs * W, h * C)
-        whole = self.columns @ half  # (w, h * C)
-        whole = whole.reshape(self.w, self.h, bands)
-        return np.ascontiguousarray(whole.transpose(1, 0, 2))
+        lr = np.empty((self.h, self.w, bands), hr.dtype)
+        for rows in self.row_blocks:
+            taps = rows.taps.reshape(-1, rows.taps.shape[2])  # (pairs * n, k)
+            half = taps @ lines[rows.seen]  # (pairs * n, W * C)
+            half = half.reshape(self.count, -1, self.width, bands)
+            # The second product runs along the columns: they come first.
+            half = half.transpose(0, 2, 1, 3)  # (pairs, W, n, C)
+            half = half.reshape(self.count, self.width, -1)
+            narrow = np.empty((self.w, half.shape[2]), hr.dtype)
+            for columns in self.column_blocks:
+                both = columns.taps @ half[:, columns.seen]  # (pairs, lines, n * C)
+                np.sum(both, axis=0, out=narrow[columns.lines])
+            whole = narrow.reshape(self.w, -1, bands)
+            lr[rows.lines] = whole.transpose(1, 0, 2)
+        return lr
 
     def adjoint(self, lr: np.ndarray) -> np.ndarray:
         """(h, w, C) -> (H, W, C), the transpose of `forward`."""
         bands = lr.shape[2]
-        length = self.width * bands
-        lines = _turned(_as_lines(lr), bands)  # (w, h * C)
-        half = self.columns.T @ lines  # (pairs * W, h * C)
-        half = half.reshape(self.count, self.width, self.h, bands)
-        # The second product runs along the rows: they come first.
-        half = half.transpose(0, 2, 1, 3)
-        half = half.reshape(self.count, self.h, length)
-        hr = np.zeros((self.height, length), lr.dtype)
-        for block in self.row_blocks:
-            part = half[:, block.lines]  # (pairs, lines, W * C)
-            part = part.reshape(-1, length)
-            hr[block.seen] += block.taps.T @ part
+        hr = np.zeros((self.height, self.width * bands), lr.dtype)
+        for rows in self.row_blocks:
+            lines = _turned(_as_lines(lr[rows.lines]), bands)  # (w, n * C)
+            half = np.zeros((self.count, self.width, lines.shape[1]), lr.dtype)
+            for columns in self.column_blocks:
+                half[:, columns.seen] += columns.taps.swapaxes(1, 2) @ lines[columns.lines]
+            half = half.reshape(self.count, self.width, -1, bands)
+            # The second product runs along the rows: they come first.
+            half = half.transpose(0, 2, 1, 3)  # (pairs, n, W, C)
+            half = half.reshape(-1, self.width * bands)
+            taps = rows.taps.reshape(-1, rows.taps.shape[2])  # (pairs * n, k)
+            hr[rows.seen] += taps.T @ half
         return hr.reshape(self.height, self.width, bands)
 
     @cached_property

@@ -194,15 +194,16 @@ def linearly_alike(
     roots = np.ones(len(targets))
     if trust is not None:
         roots = trust
-    weights = np.empty((msi_bands + 1, bands))
+    # A mix may as well be made of what is seen of the MSI: PSFs are linear, and leave a constant as it is.
+    common = band_operators.common.forward(hr_msi).reshape(-1, msi_bands)
+    excess = np.empty(targets.shape)
     for band, own in enumerate(band_operators.own):
         seen = own.forward(hr_msi).reshape(-1, msi_bands)
         constant = np.ones((len(seen), 1))
         design = np.concatenate([seen, constant], axis=1) * roots[:, None]  # (n, M + 1)
-        weights[:, band], *_ = np.linalg.lstsq(design, targets[:, band] * roots, rcond=RANK_TOLERANCE)
-    cube = hr_msi @ weights[:-1] + weights[-1]  # (H, W, C)
-    excess = band_operators.excess(cube.astype(np.float32))
-    return np.asarray(lr_hsi - excess.astype(np.float64))
+        weights, *_ = np.linalg.lstsq(design, targets[:, band] * roots, rcond=RANK_TOLERANCE)
+        excess[:, band] = (seen - common) @ weights[:-1]
+    return np.asarray(lr_hsi - excess.reshape(lr_hsi.shape))
 
 
 @dataclass

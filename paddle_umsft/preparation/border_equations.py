@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from typing import NamedTuple, Optional, Union
 
 import numpy as np
-from scipy import sparse
 from scipy.optimize import least_squares
 
 from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.psf_families import Family, trimmed
-from paddle_umsft.cameras.spatial import seen_positions, tap_positions
+from paddle_umsft.cameras.spatial import seen_positions
+from paddle_umsft.preparation.axis_taps import AxisTaps, separable_terms
 from paddle_umsft.preparation.srf_fit import projection_penalty, with_free_constant
 
 # Rounding of inputs stored as float32, relative to their level: a few half units in the last place.
@@ -43,9 +43,6 @@ LEAST_ROWS = 4
 STEP_TOLERANCE = 1e-6
 COST_TOLERANCE = 1e-9
 LEAST_PARAMETER = 0.3
-# Separable terms of a kernel below this part of its largest one are left out, and one is separable whose largest tap is
-# off by no more than that: 1e-4 of what is seen counts as exact.
-LEAST_TERM = 1e-5
 # Variance of a band, relative to its mean square, that is none: rounding of inputs stored as float32.
 NO_CONTRAST = 1e-12
 TINY = 1e-30
@@ -103,55 +100,6 @@ def criterion_of(fit: WideFit) -> float:
 def variance_ratio(inside: np.ndarray, doubt: float) -> np.ndarray:
     """v / noise^2 of LR pixels that lie partly outside the picture."""
     return np.asarray(1.0 + (doubt * (1.0 - inside)) ** 2)
-
-
-class _Placement:
-    """Along one axis, which pixels the taps of a kernel fall on.
-
-    Args:
-        lines: (n,) LR rows (or columns) in use.
-        size: Number of taps.
-        scale: s.
-        length: HR pixels along the axis.
-        border: What lies outside.
-    """
-
-    def __init__(
-        self,
-        lines: np.ndarray,
-        size: int,
-        scale: int,
-        length: int,
-        border: Border,
-    ) -> None:
-        positions = tap_positions(size, scale, length // scale)[lines]  # (n, k)
-        is_inside = (positions >= 0) & (positions < length)
-        self.is_inside = is_inside.astype(np.float64)
-        self.shape = (len(lines), length)
-        first_places = np.arange(len(lines)) * length
-        places = first_places[:, None] + seen_positions(size, scale, length, border)[lines]
-        taps = np.broadcast_to(np.arange(size), places.shape)
-        ones = np.ones(places.size)
-        where = (places.ravel(), taps.ravel())
-        self.spread = sparse.csr_matrix((ones, where), shape=(len(lines) * length, size))
-
-    def matrix(self, taps: np.ndarray) -> np.ndarray:
-        """(n, length) matrix that applies the taps."""
-        return np.asarray(self.spread @ taps).reshape(self.shape)
-
-
-def _terms(psf: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Row and column taps whose outer products sum to the kernel, which sums to 1."""
-    down = psf.sum(axis=1)
-    across = psf.sum(axis=0)
-    apart = np.abs(np.outer(down, across) - psf)
-    # Most kernels are separable, and need no decomposition.
-    if np.max(apart) < LEAST_TERM * np.max(psf):
-        return [(down, across)]
-    left, strengths, right = np.linalg.svd(psf)
-    kept = strengths > LEAST_TERM * strengths[0]
-    row_taps = left.T[kept] * strengths[kept, None]
-    return list(zip(row_taps, right[kept]))
 
 
 def descend(
@@ -220,7 +168,7 @@ class BorderEquations:
         self.trusted = trusted[self.rows].ravel()  # (n,)
         self.count = int(self.trusted.sum()) * hr_msi.shape[2]
         self.level = float(np.sqrt(np.mean(self.pixels[self.trusted] ** 2)))
-        self._placements: dict[tuple[int, int], _Placement] = {}
+        self._placements: dict[tuple[int, int], AxisTaps] = {}
         self._msi_strips: dict[int, np.ndarray] = {}
         self._weigh(np.ones(len(self.pixels)))
 
@@ -229,11 +177,11 @@ class BorderEquations:
         reach = min(family.reach * self.scale, *self.hr_msi.shape[:2])
         return int(2 * reach + self.scale % 2)
 
-    def _placement(self, axis: int, size: int) -> _Placement:
+    def _placement(self, axis: int, size: int) -> AxisTaps:
         """Where the taps of kernels of this size fall along an axis."""
         if (axis, size) not in self._placements:
             lines = (self.rows, self.columns)[axis]
-            self._placements[axis, size] = _Placement(
+            self._placements[axis, size] = AxisTaps(
                 lines=lines,
                 size=size,
                 scale=self.scale,
@@ -258,7 +206,7 @@ class BorderEquations:
         height, width, bands = image.shape
         down = self._placement(0, len(psf))
         across = self._placement(1, len(psf))
-        terms = _terms(psf)
+        terms = separable_terms(psf)
         column_maps = np.stack([across.matrix(column_taps) for _, column_taps in terms])  # (terms, w, W)
         if len(terms) == 1:
             narrow = down.matrix(terms[0][0]) @ image.reshape(height, -1)  # (rows, W * M)
@@ -277,7 +225,7 @@ class BorderEquations:
         down = self._placement(0, len(psf))
         across = self._placement(1, len(psf))
         share = np.zeros((len(self.rows), len(self.columns)))
-        for row_taps, column_taps in _terms(psf):
+        for row_taps, column_taps in separable_terms(psf):
             share += np.outer(down.is_inside @ row_taps, across.is_inside @ column_taps)
         return np.clip(share, 0.0, 1.0).ravel()
 

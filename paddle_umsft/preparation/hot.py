@@ -22,23 +22,31 @@ USUAL = 1.5
 # Fewer LR pixels have no usual range; where more than this share is wild, that is what the scene is like.
 LEAST_PIXELS = 48
 MOST = 0.02
+# Pixels whose distances are formed at a time.
+AT_ONCE = 2**16
 TINY = 1e-30
 
 
-def _distance(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """How far values lie from their band's median, in usual ranges on the same side.
+def _farthest(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """How far values lie from their band's median, in usual ranges on the same side, in the band where it is farthest.
 
     Args:
         values: (n, B).
         known: (n,) those that say what is usual.
 
     Returns:
-        (n, B).
+        (n,).
     """
     low, middle, high = np.quantile(values[known], [LOW, 0.5, HIGH], axis=0)
     widest = np.maximum(high - middle, middle - low)
     # A band's narrow side does not make its other values wild.
-    return np.asarray(np.abs(values - middle) / (widest + TINY))
+    farthest = np.empty(len(values))
+    # A large image a few pixels at a time: the distances of all its values would be twice as large as it.
+    for first in range(0, len(values), AT_ONCE):
+        some = slice(first, first + AT_ONCE)
+        distance = np.abs(values[some] - middle) / (widest + TINY)
+        farthest[some] = distance.max(axis=1)
+    return farthest
 
 
 def hot_pixels(observation: Observation) -> np.ndarray:
@@ -49,14 +57,14 @@ def hot_pixels(observation: Observation) -> np.ndarray:
     known = lr_pixels_with_data(observation).ravel()
     if known.sum() < LEAST_PIXELS:
         return nowhere
-    wild = np.any(_distance(lr_hsi.reshape(-1, bands), known) > WILD, axis=1) & known
+    wild = (_farthest(lr_hsi.reshape(-1, bands), known) > WILD) & known
     if not wild.any() or wild.sum() > MOST * known.sum() + 1:
         return nowhere
     cells = observation.hr_msi.reshape(height, scale, width, scale, -1)
     # The brightest pixel of a cell, too: a highlight smaller than an LR pixel is one.
     for seen in (cells.mean(axis=(1, 3)), cells.max(axis=(1, 3))):
         pixels = seen.reshape(len(known), -1)
-        wild &= np.all(_distance(pixels, known) <= USUAL, axis=1)
+        wild &= _farthest(pixels, known) <= USUAL
     return np.asarray(wild.reshape(height, width))
 
 

@@ -33,8 +33,8 @@ Finished = TypeVar("Finished")
 TILE_ROWS = (256, 128, 64, 32, 16)
 # Part of the memory that these rows may take.
 SHARE_OF_ROWS = 0.125
-# Values of the cube that are made at a time: 16 MB of float32, and ten times that beside.
-CUBE_VALUES = 2**22
+# Values of the cube that are made at a time: 4 MB of float32, which a cache holds.
+CUBE_VALUES = 2**20
 # LR rows are degraded again so many values of the cube at a time.
 AGAIN_VALUES = 2**24
 # Claims that a process holds while it plans, learns, and writes.
@@ -151,7 +151,7 @@ def fuse_large(
                     again = max(1, AGAIN_VALUES // (width * solver.bands * solver.scale))
                     solver.know_leftover(coefficients.read, again)
                     _write(rows, observation, outputs, valid, history)
-                    sample = solving.sample_of(solver, work, coefficients.read, observation)
+                    sample = solving.sample_of(solver, work, coefficients.read, observation, plan.memory)
                     made = LargeResult(
                         sample=_judged(sample, rows, given.notes, plan, time.perf_counter() - started),
                         pair=sample.pair,
@@ -257,24 +257,51 @@ class _Rows:
         self.clip = clip
         self.below_zero = 0
         self.height, self.width = solver.shape
+        self.at_once = max(1, CUBE_VALUES // (self.width * solver.bands))
         most = SHARE_OF_ROWS * plan.memory / (FLOAT * self.width * solver.bands)
         fitting = [rows for rows in TILE_ROWS if rows <= most]
         self.tile = max(fitting, default=TILE_ROWS[-1])
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the first row of a block, and (n, W, C) float32 of it."""
-        at_once = max(1, CUBE_VALUES // (self.width * self.solver.bands))
         for top in range(0, self.height, self.tile):
             bottom = min(top + self.tile, self.height)
             block = np.empty((bottom - top, self.width, self.solver.bands), dtype=np.float32)
-            for first in range(top, bottom, at_once):
-                end = min(first + at_once, bottom)
+            for first in range(top, bottom, self.at_once):
+                end = min(first + self.at_once, bottom)
                 coeffs = self.coefficients.read(np.arange(first, end))
                 block[first - top : end - top] = self.solver.cube(coeffs, first, end)
             self.below_zero += int(np.count_nonzero(block < 0))
             if self.clip:
                 np.maximum(block, 0, out=block)
             yield top, block
+
+
+def _as_product(
+    block: np.ndarray,
+    observation: Observation,
+    history: str,
+    valid: Optional[np.ndarray],
+    at_once: int,
+) -> np.ndarray:
+    """Rows of the cube in the units and type of the file, a few at a time: on the way they are float64.
+
+    Args:
+        block: (n, W, C).
+        observation: The pair.
+        history: How the result was made.
+        valid: (n, W), or None.
+        at_once: Rows at a time.
+    """
+    parts = []
+    for top in range(0, len(block), at_once):
+        some = slice(top, top + at_once)
+        here: Optional[np.ndarray] = None
+        if valid is not None:
+            here = valid[some]
+        product = make_product(block[some], observation, history, here)
+        parts.append(product.values)
+    return np.concatenate(parts)
 
 
 def _write(
@@ -314,7 +341,7 @@ def _write(
                     write(block)
                     continue
                 if made is None:
-                    made = make_product(block, observation, history, here).values
+                    made = _as_product(block, observation, history, here, rows.at_once)
                 write(made)
 
     def write_from(place: int, temporaries: list[Path]) -> None:

@@ -21,15 +21,15 @@ FLOAT = 4  # bytes
 WHOLE_CUBES = 7
 WHOLE_BESIDE = 60
 # Of a strip with its halo: images of the subspace's dimensions and of the MSI's bands, and what is beside.
-STRIP_SUBSPACE = 14
+STRIP_SUBSPACE = 12
 STRIP_MSI = 10
-STRIP_BESIDE = 24
+STRIP_BESIDE = 20
 LARGEST_RANK = 12
 # Images of the MSI, and of the LR-HSI, that are held whole all along.
 HELD_MSI = 2.5
 HELD_LR = 4.0
 # The program itself, its libraries, and blocks of fixed size that it works on.
-PROGRAM = 450 * 2**20
+PROGRAM = 250 * 2**20
 # HR pixels of a strip at most: longer ones gain nothing, and a strip is what a kill costs.
 MOST_PIXELS = 2**20
 # LR rows of a strip at least: shorter ones are nothing but halo.
@@ -91,6 +91,9 @@ def goes_by_strips(observation: Observation, config: Config) -> bool:
     if memory is None or method.needs_paddle or method.is_baseline:
         # What networks take depends on their settings; they say so themselves when it is too much.
         return False
+    if method.by_strips is None and config.runtime.memory == "auto":
+        # Nothing else can be done with the scene: it may take all that is left.
+        memory = int(memory / SHARE_OF_AUTO)
     needed = bytes_as_whole(observation)
     if needed <= memory:
         return False
@@ -109,10 +112,18 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
     """Cut a scene into strips that fit into memory.
 
     Raises:
-        DataError: Not even the smallest strips fit.
+        DataError: Not even the smallest strips fit, or the grids do not tile each other.
     """
     memory = memory_of(config)
     assert memory is not None
+    if observation.grid is not None:
+        raise DataError(
+            "does not fit into memory, and strips need grids that lie on each other",
+            where=observation.name,
+            expected=f"about {in_words(bytes_as_whole(observation))}",
+            got=in_words(memory),
+            hint="resample the MSI to the HSI's ground, cut the files, or runtime.memory=..., a machine with more",
+        )
     height, width = observation.shape
     lr_height, lr_width = observation.lr_hsi.shape[:2]
     scale = observation.scale

@@ -7,6 +7,7 @@ strip is free at once.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -18,8 +19,9 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
+from paddle_umsft.errors import DataError
 from paddle_umsft.machine.files import write_json
-from paddle_umsft.machine.plain_files import read_json
+from paddle_umsft.machine.plain_files import NOT_PLAIN, is_own_folder, is_plain, read_json
 from paddle_umsft.runs.lock import hold_if_free
 from paddle_umsft.runs.strip_plan import StripPlan
 
@@ -34,10 +36,16 @@ class StripFolder:
 
     Args:
         folder: Its own; made where it is missing.
+
+    Raises:
+        DataError: It is a link, or a file.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if os.path.lexists(folder) and not is_own_folder(folder):
+            # What is written there would land elsewhere.
+            raise DataError("cannot be used for strips", where=folder, got="a link or a file", hint="move it away")
         folder.mkdir(parents=True, exist_ok=True)
 
     def settled(self, plan: StripPlan, facts: dict[str, Any]) -> StripPlan:
@@ -100,14 +108,19 @@ class Coefficients:
         self.folder = folder
         self.height, self.width, self.rank = shape
         self.row_bytes = 4 * self.width * self.rank
-        self._handle = os.open(folder / COEFFS, os.O_RDWR | os.O_CREAT, 0o666)
+        path = folder / COEFFS
+        if os.path.lexists(path) and not is_plain(path):
+            raise OSError(errno.EINVAL, f"{COEFFS} is {NOT_PLAIN}")
+        path.touch()
+        # Not buffered: other processes write other rows of the same file.
+        self._file = path.open("r+b", buffering=0)
         size = self.height * self.row_bytes
-        if os.fstat(self._handle).st_size != size:
-            os.ftruncate(self._handle, size)
+        if path.stat().st_size != size:
+            self._file.truncate(size)
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._handle)
+        self._file.close()
 
     def _record(self, number: int) -> Path:
         return self.folder / f"strip_{number:05d}.json"
@@ -128,10 +141,11 @@ class Coefficients:
             seconds: What it took.
         """
         content = memoryview(np.ascontiguousarray(values, dtype="<f4").tobytes())
+        self._file.seek(top * self.row_bytes)
         done = 0
         while done < len(content):
-            done += os.pwrite(self._handle, content[done:], top * self.row_bytes + done)
-        os.fsync(self._handle)
+            done += self._file.write(content[done:]) or 0
+        os.fsync(self._file.fileno())
         digest = hashlib.sha256(content).hexdigest()
         write_json(self._record(number), {"top": top, "rows": len(values), "sha256": digest, "seconds": seconds})
 
@@ -161,10 +175,11 @@ class Coefficients:
         wanted = count * self.row_bytes
         content = bytearray(wanted)
         view = memoryview(content)
+        self._file.seek(top * self.row_bytes)
         done = 0
         while done < wanted:
-            got = os.preadv(self._handle, [view[done:]], top * self.row_bytes + done)
-            if got == 0:
+            got = self._file.readinto(view[done:])
+            if not got:
                 raise OSError(f"{COEFFS} is too short")
             done += got
         return np.frombuffer(content, dtype="<f4").reshape(count, self.width, self.rank)

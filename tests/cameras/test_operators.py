@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.noise import add_noise, noise_sigma
 from paddle_umsft.cameras.psf import box_psf, build_psf, gaussian_psf, load_psf, motion_psf, reference_psf
 from paddle_umsft.cameras.spatial import SpatialDegradation
@@ -56,6 +57,22 @@ def test_a_cube_made_row_by_row(size: int) -> None:
     operator = SpatialDegradation(rng.uniform(0, 1, (size, size)), 4)
     made = operator.forward_by_rows(lambda rows: cube[rows], cube.shape)
     np.testing.assert_allclose(made, operator.forward(cube), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("border", ["wrap", "reflect"])
+@pytest.mark.parametrize("width", [64, 152])
+def test_a_wide_cube_made_row_by_row_behind_a_psf_with_many_terms(width: int, border: Border) -> None:
+    # Wider than one chunk of a row, and no whole number of chunks.
+    rng = np.random.RandomState(4)
+    cube = rng.standard_normal((40, width, 3)).astype(np.float32)
+    places = np.arange(-9.5, 10.0)
+    radius = np.hypot(places[:, None], places[None, :])
+    psf = np.sinc(radius / 6.0) ** 2
+    psf /= psf.sum()
+    operator = SpatialDegradation(psf, 8, border)
+    made = operator.forward_by_rows(lambda rows: cube[rows], cube.shape)
+    whole = operator.forward(cube.astype(np.float64))
+    assert np.abs(made - whole).max() < 1e-3 * np.abs(whole).max()
 
 
 def test_spectral_adjoint_and_value() -> None:

@@ -34,7 +34,8 @@ def test_lr_rows_of_a_window_see_what_they_see_of_the_whole(border: str, rows: t
     seen = cut.forward(cube[window.hr_rows])
     np.testing.assert_allclose(seen, whole.forward(cube)[window.lr_rows], rtol=0, atol=1e-6)
     by_rows = cut.forward_by_rows(lambda index: cube[window.hr_rows][index], (len(window.hr_rows), SHAPE[1], 3))
-    np.testing.assert_allclose(by_rows, seen, rtol=0, atol=1e-6)
+    # Rows that are narrowed as they are made leave out the weakest shapes of the PSF.
+    np.testing.assert_allclose(by_rows, seen, rtol=0, atol=3e-4)
 
 
 @pytest.mark.parametrize("border", ["wrap", "reflect"])

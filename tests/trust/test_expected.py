@@ -119,16 +119,17 @@ def test_what_the_hsi_shows_and_the_cube_does_not_is_known_lr_pixel_by_lr_pixel(
 
 
 @pytest.mark.parametrize("method", ["bicubic", "gsa", "subspace"])
-def test_the_error_is_foreseen_about_as_large_as_it_is_and_where(method: str) -> None:
-    """On discs, a scene unlike those that the constants come from, blurred and cut by scipy."""
-    pair = made_pair()
+@pytest.mark.parametrize("width", [0.4, 1.0])
+def test_the_error_is_foreseen_about_as_large_as_it_is_and_where(width: float, method: str) -> None:
+    """On discs, of another size and with other bands than those that helped to fit, blurred and cut by scipy."""
+    pair = made_pair(sigma=width * SCALE)
     observation = Observation(pair.lr_hsi.astype(np.float32), pair.hr_msi.astype(np.float32), SCALE)
     result = run_method(observation, load_config(None, [f"method={method}"]))
     assert result.trust is not None
     error, expected = np.abs(pair.truth - result.fused), result.trust.expected.cube()
-    assert 0.4 < np.mean((error / expected) ** 2) < 2.5
+    assert 0.65 < np.mean((error / expected) ** 2) < 1.5
     worst = expected >= np.quantile(expected, 0.9)
-    assert error[worst].mean() > 1.8 * error.mean()
+    assert error[worst].mean() > 2.0 * error.mean()
 
 
 def test_a_method_that_misses_less_on_pixels_left_out_is_expected_to_err_less() -> None:

@@ -98,11 +98,18 @@ def keep(solver: StripSolver, folder: Path) -> None:
         },
         "extras": solver.extras,
         "history": solver.history,
-        "notes": list(notes_on(ground) + plain_notes(solver.extras["plain_share"])),
+        "notes": [*notes_on(ground), *plain_notes(solver.extras["plain_share"]), *_left_out(solver)],
     }
     # Doubles survive JSON to the last bit; infinity and the like do not, and no fact here is one but the two above.
     facts["degradations"]["noise_bound"] = repr(float(ground.degradations.noise_bound))
     write_json(folder / FACTS, facts)
+
+
+def _left_out(solver: StripSolver) -> list[str]:
+    """What is not done strip by strip."""
+    if solver.ground.band_operators is None:
+        return []
+    return ["what the bands' own PSFs make of the LR-HSI is told by the MSI alone: the scene is fused in strips"]
 
 
 def is_kept(folder: Path) -> bool:

@@ -15,6 +15,8 @@ NEIGHBOURS = 4.0
 SLOPE_ERROR = 2.0
 # So many standard errors of the slope count as noise: one band in forty of pure noise would get anything.
 STANDARD_ERRORS = 2.0
+# Values of a residual that are looked at together.
+AT_ONCE = 2**24
 
 
 def share_of_signal(leftover: np.ndarray) -> np.ndarray:
@@ -36,6 +38,9 @@ def share_of_signal(leftover: np.ndarray) -> np.ndarray:
     doubt = STANDARD_ERRORS * SLOPE_ERROR / np.sqrt(inner)
     if doubt >= 1.0:
         return np.zeros(bands)
+    if leftover.size > AT_ONCE and bands > 1:
+        # A large image band by band: it is never there in float64.
+        return np.concatenate([share_of_signal(leftover[:, :, [band]]) for band in range(bands)])
     image = leftover.astype(np.float64)
     pixel = image[1:-1, 1:-1]  # (h - 2, w - 2, C): those with four neighbours
     above = image[:-2, 1:-1]

@@ -11,22 +11,58 @@ References:
 
 from __future__ import annotations
 
+from typing import Optional
+
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+
+from paddle_umsft.cameras.border import continued
+
+# Values of an image that are averaged at a time: half a megabyte of float32, which a core's cache holds.
+CACHED_VALUES = 2**17
 
 
-def _window_mean(image: np.ndarray, radius: int) -> np.ndarray:
-    """Mean over (2 radius + 1)^2 windows of (H, W, ...), borders mirrored."""
+def _running_sum(lines: np.ndarray, size: int) -> np.ndarray:
+    """Sums of `size` lines that follow each other along the first axis: (n, ...) to (n - size + 1, ...).
+
+    Sums of 1, 2, 4 ... lines are made by adding two of the ones before; those that the size is made of are added up.
+    """
+    count = len(lines) - size + 1
+    total: Optional[np.ndarray] = None
+    start = 0
+    power, sums = 1, lines  # sums of `power` lines
+    while True:
+        if size & power:
+            part = sums[start : start + count]
+            if total is None:
+                total = part
+            else:
+                total = total + part
+            start += power
+        if 2 * power > size:
+            assert total is not None
+            return total
+        sums = sums[:-power] + sums[power:]
+        power *= 2
+
+
+def window_mean(image: np.ndarray, radius: int) -> np.ndarray:
+    """Mean over (2 radius + 1)^2 windows of (H, W, ...), borders mirrored; some rows at a time, in the cache."""
     size = 2 * radius + 1
-    mean = image
-    for axis in (0, 1):
-        mean = uniform_filter1d(
-            mean,
-            size=size,
-            axis=axis,
-            mode="reflect",
-        )
-    return np.asarray(mean)
+    height, width = image.shape[:2]
+    flat = image.reshape(height, width, -1)
+    rows = continued(np.arange(-radius, height + radius), height, "reflect")
+    columns = continued(np.arange(-radius, width + radius), width, "reflect")
+    mean = np.empty_like(flat)
+    share = flat.dtype.type(1.0 / size**2)
+    step = max(size, CACHED_VALUES // max(flat[0].size, 1))
+    for top in range(0, height, step):
+        bottom = min(top + step, height)
+        seen = flat[rows[top : bottom + 2 * radius]]
+        down = _running_sum(seen, size)  # (rows, W, ...)
+        turned = down.swapaxes(0, 1)[columns]
+        across = _running_sum(turned, size)  # (W, rows, ...)
+        np.multiply(across.swapaxes(0, 1), share, out=mean[top:bottom])
+    return mean.reshape(image.shape)
 
 
 def _local_covariance(
@@ -38,7 +74,7 @@ def _local_covariance(
     """Covariance of the guide's bands in the window around every pixel, the ridge on its diagonal: (H, W, M, M)."""
     channels = guide.shape[2]
     products = guide[..., :, None] * guide[..., None, :]
-    covariance = _window_mean(products, radius)
+    covariance = window_mean(products, radius)
     covariance -= guide_mean[..., :, None] * guide_mean[..., None, :]
     identity = np.eye(channels, dtype=np.float32)
     covariance += np.float32(ridge) * identity
@@ -64,8 +100,8 @@ def _local_fits(
     """
     height, width, channels = guide.shape
     depth = coeffs.shape[2]
-    guide_mean = _window_mean(guide, radius)  # (H, W, M)
-    coeffs_mean = _window_mean(coeffs, radius)  # (H, W, K)
+    guide_mean = window_mean(guide, radius)  # (H, W, M)
+    coeffs_mean = window_mean(coeffs, radius)  # (H, W, K)
     covariance = _local_covariance(
         guide,
         guide_mean,
@@ -79,7 +115,7 @@ def _local_fits(
     for band in range(channels):
         channel = guide[..., band : band + 1]  # (H, W, 1)
         channel_mean = guide_mean[..., band : band + 1]
-        together = _window_mean(channel * coeffs, radius)
+        together = window_mean(channel * coeffs, radius)
         apart = channel_mean * coeffs_mean
         slopes[..., band, :] = together - apart
     for row in range(height):
@@ -119,9 +155,9 @@ def guided_refine(
         ridge=ridge,
     )
     # A pixel lies in many windows, and each has a fit to offer: their mean is taken.
-    refined = _window_mean(offsets, radius)
+    refined = window_mean(offsets, radius)
     for band in range(guide.shape[2]):
         channel = guide[..., band : band + 1]  # (H, W, 1)
-        slope = _window_mean(slopes[..., band, :], radius)  # (H, W, K)
+        slope = window_mean(slopes[..., band, :], radius)  # (H, W, K)
         refined += channel * slope
     return refined

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from paddle_umsft.methods.subspace.strips import StripSolver
 
 # Values of a sample's cube at most: 128 MB of float32.
 MOST_VALUES = 2**25
+# Memory of a run for each of them: four for the value, some more while it is judged, and no more than a third of all.
+BYTES_OF_VALUE = 80
 # Its HR pixels at most: so many tell as much of a scene as all of them.
 MOST_PIXELS = 2**20
 
@@ -42,6 +44,7 @@ def sample_of(
     folder: Path,
     read: Callable[[np.ndarray], np.ndarray],
     observation: Observation,
+    memory: int,
 ) -> Sample:
     """Cut a sample out of a scene and its result; a small scene is its own sample.
 
@@ -50,12 +53,14 @@ def sample_of(
         folder: Where what was learned is kept.
         read: HR rows -> their coefficients.
         observation: The pair, for its facts.
+        memory: Bytes that the run may take: a judge needs some of them for every value of the sample.
     """
     ground = solver.ground
     scale = solver.scale
     height, width = solver.shape
     lr_height = height // scale
-    pixels = min(MOST_PIXELS, MOST_VALUES // solver.bands)
+    values = min(MOST_VALUES, memory // BYTES_OF_VALUE)
+    pixels = min(MOST_PIXELS, values // solver.bands)
     wanted = lr_height
     if height * width > pixels:
         wanted = pixels // (width * scale)
@@ -84,6 +89,11 @@ def sample_of(
             top = bottom
         return np.concatenate(parts)
 
+    # The whole picture is its own sample, with the border that it has.
+    is_whole = len(lr_rows) == lr_height
+    sees: Optional[Callable[[np.ndarray], np.ndarray]] = degrade
+    if is_whole:
+        sees = None
     masks: dict[str, Any] = {}
     if observation.mask_hsi is not None:
         masks["mask_hsi"] = observation.mask_hsi[lr_rows]
@@ -111,7 +121,7 @@ def sample_of(
         extras=solver.extras,
         notes=solver.notes,
         pair=pair,
-        degrade=degrade,
+        degrade=sees,
         held_out=held_out[lr_rows],
     )
     return Sample(

@@ -96,11 +96,16 @@ def follow(problem: CoefficientProblem, steps: Sequence[Step]) -> tuple[np.ndarr
     residual = problem.right.copy()
     direction = np.zeros_like(problem.prior)
     start = _norm([residual]) + TINY_NORM
+    # In place: a strip's images do not fit into the cache, and every new one is written twice.
     for step in steps:
         scaled = residual @ problem.inverse
-        direction = scaled + step.keep * direction
-        change += step.length * direction
-        residual -= step.length * problem.apply(direction)
+        direction *= step.keep
+        direction += scaled
+        np.multiply(direction, step.length, out=scaled)
+        change += scaled
+        applied = problem.apply(direction)
+        applied *= step.length
+        residual -= applied
     return np.asarray(problem.prior + change), _norm([residual]) / start
 
 

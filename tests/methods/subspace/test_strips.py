@@ -82,7 +82,14 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "camera",
+        "holes",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("simulator", "odd scale", "wide PSF")),
+    ],
+)
 def test_strips_make_the_cube_of_the_whole_picture(name: str):
     observation = pair(**CASES[name])
     whole = fuse_subspace(observation, SETTINGS, seed=1).fused
@@ -110,17 +117,17 @@ def test_where_a_strip_is_cut_makes_no_difference_to_a_large_scene(monkeypatch: 
     # As if so small a scene were too large to be looked at as a whole.
     monkeypatch.setattr(whole_picture, "MOST_AT_ONCE", 2000)
     monkeypatch.setattr(learning, "MOST_SOLVED", 24_000)
-    monkeypatch.setattr(learning, "MOST_FITTED", 800)
+    monkeypatch.setattr(learning, "MOST_FITTED", 1400)
     observation = pair(4, (60, 28))
     solver = learn(observation, SETTINGS, seed=1)
-    assert 300 < solver.fitted.sum() < 60 * 28 / 2
+    assert 1200 < solver.fitted.sum() < 60 * 28
     long = by_strips(solver, 60)
     short = by_strips(solver, 11)
     # There are more steps on a sample, and they reach further.
     assert np.abs(long - short).max() < 2 * ALIKE * np.ptp(long)
     # Statistics summed up row by row, and steps found on a sample, are as good as those of the whole.
     whole = fuse_subspace(observation, SETTINGS, seed=1).fused
-    assert np.sqrt(np.mean((long - whole) ** 2)) < 3e-3
+    assert np.sqrt(np.mean((long - whole) ** 2)) < 1e-2
 
 
 def test_a_strip_that_the_sample_knew_nothing_of_takes_its_own_steps(monkeypatch: pytest.MonkeyPatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import uniform_filter
 from scipy.stats import multivariate_normal
 
 from paddle_umsft.cameras.psf import box_psf, gaussian_psf, motion_psf, reference_psf
@@ -15,6 +16,7 @@ from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.methods.subspace.leftover import add_leftover, share_of_signal
 from paddle_umsft.methods.subspace.map_features import Features, Kernel, PixelInputs
 from paddle_umsft.methods.subspace.rank import choose_rank
+from paddle_umsft.methods.subspace.refine import window_mean
 from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
 from paddle_umsft.methods.subspace.spectral_map import RIDGES, fit_map
 from paddle_umsft.preparation.estimate import estimate
@@ -85,6 +87,19 @@ def test_psf_with_a_known_srf_and_noise():
     lr_hsi = lr_hsi + 0.003 * lr_hsi.mean() * rng.standard_normal(lr_hsi.shape)
     found = fit_psf(lr_hsi, scene @ srf.T, 8, WHOLE, srf=srf)
     assert np.abs(SpatialDegradation(found.psf, 8).forward(scene) - lr_hsi).mean() < 0.01 * lr_hsi.mean()
+
+
+def test_a_first_look_goes_no_further_where_no_psf_explains_the_pair():
+    scene = dead_leaves_scene(96, 96, 12, 2).hr_hsi
+    srf = np.random.default_rng(4).random((3, 12))
+    whole = ((0, 12),) * 3
+    psf = gaussian_psf(16, 3.0)
+    lr_hsi = SpatialDegradation(psf, 8, "reflect").forward(scene)
+    seen = fit_psf(lr_hsi, scene @ srf.T, 8, whole, first_look=True)
+    assert not seen.rough
+    other = fit_psf(lr_hsi, scene[::-1] @ srf.T, 8, whole, first_look=True)
+    assert other.rough
+    assert other.family in ("gaussian", "gaussian-uncut")
 
 
 def test_supports_that_contradict_the_data_are_overruled_unless_trusted():
@@ -208,6 +223,13 @@ def test_conjugate_gradients_agree_with_a_dense_solution():
     solved, curve = problem.solve(100, tolerance=1e-7)
     np.testing.assert_allclose(solved.ravel(), dense, atol=1e-4)
     assert curve[-1] < 1e-5
+
+
+@pytest.mark.parametrize("radius", [1, 4, 8])
+def test_window_means_are_those_of_scipy(radius):
+    image = np.random.default_rng(3).random((70, 90, 2, 3)).astype(np.float32)
+    expected = uniform_filter(image.astype(np.float64), (2 * radius + 1, 2 * radius + 1, 1, 1), mode="reflect")
+    np.testing.assert_allclose(window_mean(image, radius), expected, atol=1e-6)
 
 
 def test_share_of_signal_tells_smooth_from_noise():

@@ -18,7 +18,7 @@ PRECISIONS = ("float32", "bf16")
 # From this many pixels on, plans keep less for the backward run: 40 % less memory, time within the noise (docs).
 LEAN_FROM_PIXELS = 300 * 300
 # Up to so many pixels plans are float32 whatever is asked for. UMSFT's coarsest hourglass normalises by statistics of
-# four pixels at the size of 128: in bf16 its gradients at the start are off by half (docs), and it is 1 % of the time.
+# four pixels at the size of 128: in bf16 it spoils the gradients of a fresh start most, and it is 0.1 % of the time.
 FEW_PIXELS = 32 * 32
 
 FORKED = "forked process"

@@ -339,7 +339,7 @@ def test_a_whole_step_points_the_same_way(monkeypatch: pytest.MonkeyPatch) -> No
         loss.backward()
         return {name: p.grad.numpy() for name, p in net.named_parameters() if p.grad is not None}
 
-    for _ in range(40):
+    for _ in range(10):
         gradients("bf16")
         optimizer.step()
         optimizer.clear_grad()
@@ -347,4 +347,4 @@ def test_a_whole_step_points_the_same_way(monkeypatch: pytest.MonkeyPatch) -> No
     for precision in ("float32", "bf16"):
         found[precision] = gradients(precision)
         optimizer.clear_grad()
-    assert cosine(found["bf16"], found["float32"]) > 0.999
+    assert cosine(found["bf16"], found["float32"]) > 0.997
