@@ -25,6 +25,8 @@ STRIP_SUBSPACE = 12
 STRIP_MSI = 10
 STRIP_BESIDE = 20
 LARGEST_RANK = 12
+# Of the sample that the solver's steps are found on, images of the subspace's dimensions.
+LEARNED = 10
 # Images of the MSI, and of the LR-HSI, that are held whole all along.
 HELD_MSI = 2.5
 HELD_LR = 4.0
@@ -134,8 +136,9 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
     numbers = STRIP_SUBSPACE * rank + STRIP_MSI * observation.msi_bands + STRIP_BESIDE
     row = FLOAT * numbers * width * scale  # bytes of an LR row of a strip
     rows = int((memory - held) / row) - 2 * USUAL_HALO
-    if rows < min(LEAST_ROWS, lr_height):
-        least = held + row * (LEAST_ROWS + 2 * USUAL_HALO)
+    learning = held + FLOAT * (LEARNED * rank + STRIP_MSI * observation.msi_bands) * min(height * width, MOST_PIXELS)
+    if rows < min(LEAST_ROWS, lr_height) or memory < learning:
+        least = max(learning, held + row * (LEAST_ROWS + 2 * USUAL_HALO))
         raise DataError(
             "does not fit into memory, not even strip by strip",
             where=f"{observation.name}: {height}x{width}, {observation.bands} bands",
@@ -151,7 +154,7 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
         rows=rows,
         count=-(-lr_height // rows),
         memory=memory,
-        expected=int(held + row * (rows + 2 * USUAL_HALO)),
+        expected=int(max(learning, held + row * (rows + 2 * USUAL_HALO))),
         disk=FLOAT * height * width * (observation.bands + rank + observation.msi_bands),
     )
 
