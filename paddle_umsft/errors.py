@@ -47,6 +47,14 @@ class UmsftError(Exception):
             message += f"; {hint}"
         super().__init__(" ".join(message.split()))
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows of it: the line, which says all, instead of thirty of a traceback.
+
+        References:
+            IPython, `InteractiveShell.showtraceback`: an exception with this method draws itself.
+        """
+        return [f"{type(self).__name__}: {self}"]
+
 
 class ConfigError(UmsftError):
     """Wrong usage or configuration."""

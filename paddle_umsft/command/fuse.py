@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
-from paddle_umsft.command.base import BAD_USAGE, DONE, Command
+from paddle_umsft.command.base import BAD_USAGE, DONE, SETTINGS, Command, choices
 from paddle_umsft.errors import ConfigError, UmsftError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", "--config", default="fast.yml", metavar="FILE", help="configuration (default: fast.yml)")
     parser.add_argument("-m", "--method", help="instead of the configuration's")
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="key.sub=value",
-        help="settings on top of the configuration: observe.srf=sentinel2a observe.known_srf=true ...")  # fmt: skip
+        help=f"{SETTINGS} observe.srf=sentinel2a observe.known_srf=true ...")  # fmt: skip
     parser.add_argument("--format", choices=FORMATS, help="of the files in an output folder (default: auto)")
     parser.add_argument("--alone", action="store_true", help="no expected error and no mask beside the result")
     parser.add_argument("--skip-existing", action="store_true", help="leave out pairs whose result is there already")
@@ -199,7 +199,7 @@ FUSE = Command(
         "  %(prog)s pairs -o results          (a_hsi.tif with a_msi.tif, b_hsi.tif with b_msi.tif ...)\n"
         "  %(prog)s hsi_folder msi_folder -o results\n"
         "The ending of OUT is the format: .tif, .hdr (ENVI), .nc, .npy, .mat. For checkpoints, resuming and reports:\n"
-        "umsft train."
+        "umsft train.\n\n" + choices()
     ),
     interrupted="nothing was written",
 )

@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from paddle_umsft.command.base import DONE, Command
+from paddle_umsft.command.base import DONE, SETTINGS, Command
 from paddle_umsft.errors import ConfigError, UmsftError
 
 
@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="key.sub=value",
-        help="settings on top of the configuration, such as observe.scale=4 observe.srf=sentinel2a",
+        help=f"{SETTINGS} observe.scale=4 observe.srf=sentinel2a",
     )
     parser.add_argument("--output", default="output/pairs", metavar="DIR", help="a folder per scene goes in here")
     parser.add_argument("--format", choices=("npz", "mat"), default="npz", help="of pair and truth (default: npz)")

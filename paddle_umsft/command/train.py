@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Optional
 
-from paddle_umsft.command.base import DONE, Command
+from paddle_umsft.command.base import DONE, SETTINGS, Command, choices
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="key.sub=value",
-        help="settings on top of the configuration, such as data.path=scene.mat observe.scale=4",
+        help=f"{SETTINGS} data.path=scene.mat observe.scale=4",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), help="instead of runtime.device")
     parser.add_argument("--output", metavar="DIR", help="folder for runs (default: output)")
@@ -62,5 +62,10 @@ TRAIN = Command(
     summary="Fuse the scenes of a configuration: one scene or a folder of them, into a run folder.",
     add_options=add_options,
     run=run,
-    details="Examples:\n  %(prog)s -c demo.yml\n  %(prog)s -c cave.yml -o data.path=CAVE solver.iterations=300",
+    details=(
+        "Examples:\n"
+        "  %(prog)s -c demo.yml\n"
+        "  %(prog)s -c cave.yml -o data.path=CAVE solver.iterations=300\n"
+        "  %(prog)s -c fast.yml -o data.lr_hsi=hsi.hdr data.hr_msi=rgb.tif method=gsa\n\n" + choices()
+    ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Optional
+from typing import Any, Literal, Optional
 
 from pydantic import Field, field_validator, model_validator
 
@@ -37,6 +37,14 @@ class RuntimeConfig(Section):
     recompute: bool = False
     deterministic: bool = True
     memory: str = "auto"
+
+    @field_validator("amp", mode="before")
+    @classmethod
+    def _off_is_a_word(cls, value: Any) -> Any:
+        # YAML 1.1 reads a bare `off` as false.
+        if value is False:
+            return "off"
+        return value
 
     @field_validator("memory")
     @classmethod

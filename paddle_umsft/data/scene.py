@@ -112,6 +112,14 @@ class Observation:
         return int(self.hr_msi.shape[2])
 
     @property
+    def ratio(self) -> str:
+        """The ratio of the resolutions in figures: 4, 3.333, or 3.333x6.667 where rows and columns differ."""
+        if self.grid is None:
+            return str(self.scale)
+        sides = [f"{side:.4g}" for side in self.grid.ratios]
+        return "x".join(dict.fromkeys(sides))
+
+    @property
     def shape(self) -> tuple[int, int]:
         """(H, W), the high resolution."""
         return int(self.hr_msi.shape[0]), int(self.hr_msi.shape[1])

@@ -165,7 +165,7 @@ def overview(
         _draw_heading(
             figure,
             name=title or observation.name,
-            rest=f"  (×{observation.scale}; colours: {label})",
+            rest=f"  (×{observation.ratio}; colours: {label})",
         )
     return figure
 
@@ -260,7 +260,7 @@ def comparison(
         _draw_heading(
             figure,
             name=title or observation.name,
-            rest=f"  (×{observation.scale}; colours: {label})",
+            rest=f"  (×{observation.ratio}; colours: {label})",
         )
     return figure
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
+from paddle_umsft.figures.fonts import families, letters_without_font_are_said_once
 from paddle_umsft.machine.files import write_whole
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STYLE: dict[str, Any] = {
-    "font.family": "sans-serif",
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -92,7 +92,7 @@ def styled() -> Iterator[None]:
     """Set the common look for as long as a figure is being drawn; the user's own settings are left as they were."""
     import matplotlib
 
-    settings: Any = STYLE  # newer stubs list every key, older ones take any
+    settings: Any = {**STYLE, "font.family": families()}  # newer stubs list every key, older ones take any
     with matplotlib.rc_context(settings):
         yield
 
@@ -178,7 +178,7 @@ def _save_one(
         metadata["CreationDate"] = None  # no date inside: the same figure makes the same file
 
     def write(temporary: Path) -> None:
-        with styled():
+        with styled(), letters_without_font_are_said_once():
             fig.savefig(temporary, dpi=dpi, metadata=metadata)
 
     write_whole(file, write)

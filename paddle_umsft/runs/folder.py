@@ -150,7 +150,7 @@ def made_by(observation: Observation, result: FusionResult) -> str:
     """Return a line on how a result came about, for its file: method, ratio, and the names of both files."""
     sources = [observation.meta.get("source"), observation.meta.get("source_msi")]
     names = [Path(str(source)).name for source in sources if source]
-    line = f"paddle_umsft: {result.method}, ratio {observation.scale}"
+    line = f"paddle_umsft: {result.method}, ratio {observation.ratio}"
     if names:
         line += f", from {' and '.join(names)}"
     return line

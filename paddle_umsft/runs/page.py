@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from paddle_umsft.config.run import Config
+from paddle_umsft.figures.fonts import letters_without_font_are_said_once
 from paddle_umsft.machine.plain_files import is_plain
 from paddle_umsft.machine.versions import versions
 from paddle_umsft.metrics.figures import MISSING
@@ -41,12 +41,14 @@ class PagePicture:
         source: The picture itself, as a data URI.
         caption: A line below; may be empty.
         kind: Class that the page's style knows; may be empty.
+        file: The same in full size, beside the page; empty: there is none.
     """
 
     title: str
     source: str
     caption: str = ""
     kind: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,13 @@ class PageTable:
         columns: Titles.
         rows: Cells, as they are shown.
         caption: A line above; may be empty.
+        addresses: What the first cell of a row leads to, by its text.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -91,18 +95,28 @@ def shown(value: Any) -> str:
 
 
 def shown_facts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return facts as text, lists and dicts written as JSON.
+    """Return facts as text, lists and mappings in words.
 
     Args:
         values: Fact by name.
     """
     facts = {}
     for name, value in values.items():
-        if isinstance(value, (dict, list, tuple)):
-            facts[name] = json.dumps(value, default=str, ensure_ascii=False)
-        else:
-            facts[name] = shown(value)
+        facts[name] = _in_words(value)
     return facts
+
+
+def _in_words(value: Any) -> str:
+    """Return a value as a reader wants it: lists with commas, mappings as `name value`, no brackets of a language."""
+    if isinstance(value, Mapping):
+        parts = [f"{name} {_in_words(item)}" for name, item in value.items()]
+        return "; ".join(parts)
+    if isinstance(value, (list, tuple)):
+        parts = [_in_words(item) for item in value]
+        # A list of lists keeps its parts apart, and so does one of sentences.
+        is_nested = any(isinstance(item, (list, tuple, Mapping)) or " " in str(item) for item in value)
+        return ("; " if is_nested else ", ").join(parts)
+    return shown(value)
 
 
 def picture_of(
@@ -111,6 +125,7 @@ def picture_of(
     *,
     caption: str = "",
     kind: str = "",
+    file: str = "",
 ) -> PagePicture:
     """Return a figure as a picture inside the page.
 
@@ -119,15 +134,18 @@ def picture_of(
         title: Heading.
         caption: A line below.
         kind: Class that the page's style knows.
+        file: The same in full size, beside the page.
     """
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=_PICTURE_DPI)
+    with letters_without_font_are_said_once():
+        figure.savefig(stream, format="png", dpi=_PICTURE_DPI)
     source = _data_uri(stream.getvalue(), "image/png")
     return PagePicture(
         title=title,
         source=source,
         caption=caption,
         kind=kind,
+        file=file,
     )
 
 

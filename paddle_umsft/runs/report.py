@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 from urllib.parse import quote
@@ -11,12 +11,13 @@ from urllib.parse import quote
 import numpy as np
 
 from paddle_umsft.config.run import Config
+from paddle_umsft.data.natural import natural
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.machine.files import write_text
 from paddle_umsft.metrics.figures import title_of
 from paddle_umsft.runs.folder import OUTPUT_HINT, finished_scenes
 from paddle_umsft.runs.page import PagePicture, PageTable, picture_of, render, shown_facts, thumbnail
-from paddle_umsft.runs.summary import BICUBIC_FIGURES, bicubic_column, mean_row, scene_rows
+from paddle_umsft.runs.summary import BICUBIC_FIGURES, bicubic_column, mean_row, scene_rows, spread_row
 from paddle_umsft.runs.trust import VERDICT
 
 if TYPE_CHECKING:
@@ -72,10 +73,11 @@ def scene_report(
         config,
         title=seen.name,
         subtitle=(
-            f"{result.method}, ×{seen.scale}, {height}×{width}, "
+            f"{result.method}, ×{seen.ratio}, {height}×{width}, "
             f"{seen.bands} HSI bands, {seen.msi_bands} MSI bands"
         ),
         verdict=metrics.get(VERDICT),
+        notes=_notes(result),
         against_truth=_truth_table(metrics),
         consistency=_consistency_table(metrics),
         pictures=_scene_pictures(case, result, figures, bicubic),
@@ -83,6 +85,14 @@ def scene_report(
         observation=shown_facts(_observation_facts(case)),
         method=shown_facts(about_method),
     )  # fmt: skip
+
+
+def _notes(result: FusionResult) -> list[str]:
+    """Return what a user should know beside the verdict: what was found and undone, and what was not used."""
+    line = ""
+    if result.verdict is not None:
+        line = result.verdict.line
+    return [note for note in result.notes if note != line]
 
 
 def write_scene_report(folder: Path, text: str) -> None:
@@ -113,7 +123,9 @@ def write_run_report(
     Raises:
         DataError: If it cannot be written.
     """
-    finished = finished_scenes(folder)
+    # As people count: scene 2 before scene 10.
+    found = finished_scenes(folder)
+    finished = {name: found[name] for name in sorted(found, key=natural)}
     scenes = "1 scene" if len(finished) == 1 else f"{len(finished)} scenes"
     text = render(
         "run.html",
@@ -139,7 +151,7 @@ def _scene_pictures(
 
     pictures = []
     if "overview" in figures:
-        pictures.append(picture_of(figures["overview"], "What the cameras saw, and what came out"))
+        pictures.append(picture_of(figures["overview"], "What the cameras saw, and what came out", file="overview.png"))
     if case.reference is not None:
         cubes = {result.method: result.fused}
         if bicubic is not None:
@@ -147,11 +159,12 @@ def _scene_pictures(
         pictures += _error_pictures(cubes, case.reference, case.observation.wavelengths_nm)
     if "expected_error" in figures:
         caption = "Judged without the truth; the values are in expected_error.npy if output.trust is on."
-        pictures.append(picture_of(figures["expected_error"], "Expected error", caption=caption))
+        expected = figures["expected_error"]
+        pictures.append(picture_of(expected, "Expected error", caption=caption, file="expected_error.png"))
     if "spectra" in figures:
-        pictures.append(picture_of(figures["spectra"], "Spectra"))
+        pictures.append(picture_of(figures["spectra"], "Spectra", file="spectra.png"))
     if "psf_srf" in figures:
-        pictures.append(picture_of(figures["psf_srf"], "PSF and SRF"))
+        pictures.append(picture_of(figures["psf_srf"], "PSF and SRF", file="psf_srf.png"))
     if has_curves(result.history):
         caption = f"{len(result.history)} records, also in history.csv"
         pictures.append(picture_of(curves(result.history), "Curves", caption=caption))
@@ -220,8 +233,9 @@ def _scenes_table(finished: Mapping[str, Mapping[str, Any]]) -> Optional[PageTab
         return None
     if len(rows) > 1:
         mean = mean_row(rows)
-        if mean is not None:
-            rows.append(mean)
+        spread = spread_row(rows)
+        if mean is not None and spread is not None:
+            rows += [mean, spread]
     # The figures of the first scene that has a truth, then what every table ends with.
     with_truth = [metrics["fused"] for metrics in finished.values() if metrics.get("fused")]
     names = list(with_truth[0]) if with_truth else []
@@ -233,7 +247,13 @@ def _scenes_table(finished: Mapping[str, Mapping[str, Any]]) -> Optional[PageTab
     titles["seconds"] = "seconds"
     cells = [[row.get(name, "") for name in titles] for row in rows]
     # What a scene has not is an empty cell; what JSON could not hold (infinity) is shown by the sign for none.
-    return PageTable.of(list(titles.values()), cells)
+    table = PageTable.of(list(titles.values()), cells)
+    return replace(table, addresses={name: _address(name) for name in finished})
+
+
+def _address(name: str) -> str:
+    """Return the address of a scene's page from that of its run."""
+    return f"{quote(name)}/{REPORT}"
 
 
 def _scene_links(folder: Path, names: Sequence[str]) -> list[SceneLink]:
@@ -245,7 +265,7 @@ def _scene_links(folder: Path, names: Sequence[str]) -> list[SceneLink]:
             links.append(
                 SceneLink(
                     name=name,
-                    address=f"{quote(name)}/{REPORT}",
+                    address=_address(name),
                     picture=picture,
                 )
             )

@@ -78,7 +78,7 @@ def case_lines(case: Case, config: Config) -> list[str]:
         lines.append(f"values     divided by {meta['divisor']:g} (normalise: {meta['normalise']})")
     lines.append(
         f"observed   LR-HSI {low_height}x{low_width}x{seen.bands}, "
-        f"HR-MSI {height}x{width}x{seen.msi_bands}, scale {seen.scale}"
+        f"HR-MSI {height}x{width}x{seen.msi_bands}, scale {seen.ratio}"
     )
     lines.append(_simulation_line(meta, config))
     known = [name for name, value in (("PSF", seen.psf), ("SRF", seen.srf)) if value is not None]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
-from paddle_umsft.metrics.summary import means_over_scenes
+from paddle_umsft.metrics.summary import SceneMean, means_over_scenes
 
 # Of bicubic, which every scene is compared with, these two tell enough.
 BICUBIC_FIGURES = ("PSNR", "SAM")
@@ -53,19 +53,42 @@ def mean_row(rows: Sequence[Mapping[str, Any]]) -> Optional[dict[str, Any]]:
     Returns:
         Scene (the word mean), method, convention, and the mean of every figure that all scenes have.
     """
+    return _over_scenes(rows, "mean", lambda found: found.mean)
+
+
+def spread_row(rows: Sequence[Mapping[str, Any]]) -> Optional[dict[str, Any]]:
+    """Return the row of standard deviations over all scenes, under the same terms as `mean_row`.
+
+    Args:
+        rows: From `scene_rows`.
+    """
+    return _over_scenes(rows, "± std", lambda found: found.std)
+
+
+def _over_scenes(
+    rows: Sequence[Mapping[str, Any]],
+    name: str,
+    value_of: Callable[[SceneMean], Optional[float]],
+) -> Optional[dict[str, Any]]:
+    """Return a row over all scenes.
+
+    Args:
+        rows: From `scene_rows`.
+        name: What stands in place of a scene's name.
+        value_of: Takes the row's value out of what is known of a figure over the scenes.
+    """
     # Decibels of two conventions have no mean that says anything.
     kinds = {(row["method"], row["convention"]) for row in rows}
     if len(kinds) != 1:
         return None
     ((method, convention),) = kinds
-    means = means_over_scenes(rows)
     complete = {}
-    for name, found in means.items():
+    for figure, found in means_over_scenes(rows).items():
         # A mean that leaves a scene out would look better or worse than the run was.
         if found.count == len(rows):
-            complete[name] = found.mean
+            complete[figure] = value_of(found)
     return {
-        "scene": "mean",
+        "scene": name,
         "method": method,
         "convention": convention,
         **complete,

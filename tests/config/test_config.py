@@ -76,6 +76,14 @@ def test_a_list_that_a_shell_took_apart(words: list[str]) -> None:
     assert (config.data.crop, config.seed) == ([0, 0, 64, 64], 5)
 
 
+def test_off_needs_no_quotes(tmp_path: Path) -> None:
+    assert load_config(overrides=["runtime.amp=off"]).runtime.amp == "off"
+    (tmp_path / "mine.yml").write_text("runtime: {amp: off}\n")
+    assert load_config(tmp_path / "mine.yml").runtime.amp == "off"
+    with pytest.raises(ConfigError, match=r"runtime\.amp"):
+        load_config(overrides=["runtime.amp=on"])
+
+
 def test_a_list_that_never_ends() -> None:
     with pytest.raises(ConfigError, match=r"data\.crop: value is not YAML, got '\[0, 0'"):
         load_config(overrides=["data.crop=[0,", "0", "seed=5"])

@@ -9,6 +9,7 @@ from paddle_umsft.cameras.given import pair
 from paddle_umsft.config.data import ObserveConfig
 from paddle_umsft.data.checks import check_grids, common_area
 from paddle_umsft.data.grid import HsiGrid
+from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
 
 # 30 m and 10 m pixels whose corners lie 5 m apart in x and 20 m in y; a grid that is turned by 90 degrees.
@@ -79,3 +80,13 @@ def test_what_the_user_says_goes_before_what_files_say():
     told = pair(*images, ObserveConfig(scale=10 / 3, origin=(1.0, 2.0)), grid=of_files).observation
     np.testing.assert_allclose(told.grid.origin, [1.0, 2.0])
     assert told.scale == 4
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [(None, "4"), (HsiGrid.of_ratio(10 / 3), "3.333"), (HsiGrid.of_ratio((10 / 3, 20 / 3)), "3.333x6.667")],
+)
+def test_the_ratio_is_said_as_it_is(grid, words):
+    """Files and pages name it: the next whole number would be another ratio."""
+    pair = Observation(np.ones((6, 6, 5), np.float32), np.ones((20, 20, 2), np.float32), 4, grid=grid)
+    assert pair.ratio == words

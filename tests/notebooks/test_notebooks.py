@@ -35,8 +35,9 @@ def code(cell: dict[str, Any]) -> ast.Module:
     return ast.parse("\n".join(plain))
 
 
-def test_all_five_are_here() -> None:
+def test_all_six_are_here() -> None:
     wanted = ["01_quickstart", "02_cave_fusion", "03_psf_srf", "04_pytorch_weights", "05_own_images"]
+    wanted.append("06_satellite")
     assert wanted == NAMES
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from paddle_umsft.config.load import load_config
 from paddle_umsft.data.scene import Case, FusionResult, Observation
 from paddle_umsft.machine.files import write_json
+from paddle_umsft.runs.page import shown_facts
 from paddle_umsft.runs.pictures import scene_figures
 from paddle_umsft.runs.report import scene_report, write_run_report
 from paddle_umsft.runs.run import fuse_all
@@ -84,9 +86,34 @@ def test_scene_page_holds_numbers_units_and_convention(page: tuple[str, Page]) -
 
 def test_scene_page_loads_nothing_and_runs_nothing(page: tuple[str, Page]) -> None:
     assert page[1].tags.count("img") >= 6
-    assert all(source.startswith("data:") for source in page[1].sources)
+    beside = {source for source in page[1].sources if not source.startswith("data:")}
+    # Pictures lead to the same in full size, in files beside the page.
+    assert beside == {"overview.png", "spectra.png", "psf_srf.png"}
+    assert not re.search(r'src="(?!data:)', page[0])
     assert not re.search(r"https?://", page[0])
     assert "default-src 'none'" in page[0]
+
+
+def test_scenes_stand_in_the_order_that_people_count(tmp_path: Path) -> None:
+    for name in ("1", "10", "2"):
+        write_json(tmp_path / name / "metrics.json", {**METRICS, "seconds": 2.0})
+    write_run_report(tmp_path, load_config(None))
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert [source.split("/")[0] for source in page.sources if source.endswith("report.html")] == ["1", "2", "10"]
+
+
+def test_what_was_found_stands_beside_the_verdict() -> None:
+    case, result = made_up_case("scene")
+    silent = "the learned response of MSI band 0 is zero everywhere, so that band was not used"
+    result = replace(result, notes=(silent, "a shift of 1 pixel <undone>"))
+    text = scene_report(case, result, METRICS, load_config(None), {})
+    assert text.index("MSI band 0 is zero everywhere") < text.index("Quality")
+    assert "a shift of 1 pixel &lt;undone&gt;" in text
+
+
+def test_facts_are_told_in_words() -> None:
+    facts = shown_facts({"range": [400, 700.123456], "pairs": [[0, 3], [2, 5]], "found": {"row": 1.5, "kind": "shift"}})
+    assert facts == {"range": "400, 700.1", "pairs": "0, 3; 2, 5", "found": "row 1.5; kind shift"}
 
 
 def test_names_are_escaped_wherever_they_appear(page: tuple[str, Page]) -> None:
@@ -110,6 +137,8 @@ def test_run_page_has_every_scene_the_mean_and_the_failures(tmp_path: Path) -> N
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     assert "b & c" in page.text
+    assert "b%20%26%20c/report.html" in page.sources
+    assert re.search(r"± std\s*umsft\s*author\s*1\.414\b", page.text)
     assert re.search(r"mean\s*umsft\s*author\s*41\b", page.text)
     assert EVIL in page.text
     assert "no such file <x>" in page.text
@@ -130,7 +159,7 @@ def test_a_run_writes_both_pages(tmp_path: Path) -> None:
     Page((folder / "a#1" / "report.html").read_text(encoding="utf-8"))
     page = Page((folder / "report.html").read_text(encoding="utf-8"))
     assert page.tags.count("img") == 1
-    assert [source for source in page.sources if not source.startswith("data:")] == ["a%231/report.html"]
+    assert [source for source in page.sources if not source.startswith("data:")] == ["a%231/report.html"] * 2
     assert "Failed" in page.text
     assert "b.npy" in page.text
 

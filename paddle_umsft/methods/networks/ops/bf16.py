@@ -1,6 +1,6 @@
 """Whether the networks can run in bf16 here: 8 significant bits, the range of float32, twice the products a second.
 
-oneDNN has kernels for it wherever there is AVX-512; only instructions made for bf16 make them faster than float32's.
+oneDNN has kernels for it wherever there is AVX-512; those without instructions for bf16 are there for correctness.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from paddle_umsft.machine.environment import BF16_FLAGS, has_bf16_instructions
 from paddle_umsft.methods.networks.ops import onednn as dnnl
 from paddle_umsft.methods.networks.ops.onednn import Library, OneDnnError, pair
 
-# Set to anything, this variable lets bf16 run by whatever kernels there are: for tests, it is slower than float32.
+# Set to anything, this variable lets bf16 run by whatever kernels there are: for tests, speed is none of it.
 ANYWHERE = "PADDLE_UMSFT_BF16_ANYWHERE"
 # Channels and pixels along a side of the convolution that is asked for.
 PROBE_CHANNELS = 16

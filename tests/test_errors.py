@@ -1,0 +1,26 @@
+"""An error of ours is one line, in a notebook's cell too."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+CELL = """
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell()
+shell.run_cell("from paddle_umsft.errors import DataError; raise DataError('no such file', where='a.mat', hint='look')")
+shell.run_cell("1 / 0")
+"""
+
+
+def test_a_cell_shows_the_line_and_no_traceback() -> None:
+    pytest.importorskip("IPython", reason="IPython is not installed")
+    done = subprocess.run([sys.executable, "-c", CELL], capture_output=True, text=True, check=True)
+    shown = done.stdout + done.stderr
+    ours, _, theirs = shown.partition("ZeroDivisionError")
+    assert "DataError: a.mat: no such file; look\n" in ours
+    assert ours.count("Traceback") <= 1  # of the other error, whose head comes before its name
+    assert "raise DataError" not in ours
+    assert "Traceback" in theirs  # other errors are shown as ever
