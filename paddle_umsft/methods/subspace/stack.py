@@ -38,7 +38,7 @@ NOISE_SEED = 0
 PIXELS_PER_BAND = 4
 LEAST_PIXELS = 12
 # With so many, half of what they say is believed: a map learns more from four times as many than a linear mix does.
-HALF_BELIEVED = 32
+ONE_MAP_HALF_BELIEVED = 32
 # A trial looks at so many LR pixels at most, a block in the middle of the picture: more tell nothing new.
 MOST_JUDGED = 2**18
 # Dark spectra count by what their errors are of their brightness, down to this share of the mean brightness.
@@ -200,6 +200,7 @@ def plain_cube(ground: Ground) -> np.ndarray:
 def own_shares(
     ground: Ground,
     fuse: Callable[[Ground], np.ndarray],
+    half_believed: int = ONE_MAP_HALF_BELIEVED,
 ) -> np.ndarray:
     """The own result's share of each band, (C,), judged one step coarser; all of it where nothing can be told.
 
@@ -208,6 +209,7 @@ def own_shares(
     Args:
         ground: See `Ground`.
         fuse: The own steps, from a ground to its cube.
+        half_believed: Of so many coarser LR pixels half of what they say is believed.
     """
     coarse = coarser(ground)
     if coarse is None:
@@ -221,7 +223,7 @@ def own_shares(
     brightness = brightness + DARKEST * brightness.mean()
     plain_share = 1.0 - 0.5 * (shares(own, plain) + shares(own / brightness, plain / brightness))
     pixels = int(coarse.kept.sum())
-    believed = pixels / (pixels + HALF_BELIEVED)
+    believed = pixels / (pixels + half_believed)
     return np.asarray(1.0 - believed * plain_share)
 
 
@@ -229,6 +231,7 @@ def stack(
     ground: Ground,
     fused: np.ndarray,
     fuse: Callable[[Ground], np.ndarray],
+    half_believed: int = ONE_MAP_HALF_BELIEVED,
 ) -> np.ndarray:
     """Move each band towards the plain cube, as far as the pair one step coarser asks for it.
 
@@ -236,12 +239,13 @@ def stack(
         ground: See `Ground`.
         fused: (H, W, C), changed in place.
         fuse: The steps that `fused` was made by, from a ground to its cube.
+        half_believed: See `own_shares`.
 
     Returns:
         (C,) share of the plain cube in each band of `fused`.
     """
     bands = fused.shape[2]
-    share = own_shares(ground, fuse)
+    share = own_shares(ground, fuse, half_believed)
     if np.all(share == 1):
         return np.zeros(bands)
     mix_with(fused, plain_cube(ground), share, level=ground.level, floor=ground.floor)

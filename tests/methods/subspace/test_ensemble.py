@@ -82,7 +82,8 @@ def test_an_ensemble_that_predicts_worse_is_thrown_away(monkeypatch):
     monkeypatch.setattr(ensemble_method, "ensemble", rubbish)
     result = fused_by(observation, refine_radius=0)
     assert not result.extras["ensemble_kept"]
-    assert evaluate(scene, result.fused, scale=4)["PSNR"] > base["PSNR"] - 0.1
+    # A little less of plain hypersharpening is believed in than with one map.
+    assert evaluate(scene, result.fused, scale=4)["PSNR"] > base["PSNR"] - 0.2
 
 
 def test_a_refinement_that_breaks_the_lr_pixels_is_thrown_away(monkeypatch):
