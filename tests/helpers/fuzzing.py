@@ -100,6 +100,12 @@ def _somewhere(array: np.ndarray, value: float, rng: np.random.Generator) -> np.
     return array
 
 
+def _with_value(array: np.ndarray, value: float) -> np.ndarray:
+    """The brightest become one value, however large: what its type cannot hold is what is tried."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(array > 0.9, value, array)
+
+
 def _cast(kind: str) -> Callable[..., np.ndarray]:
     def cast(array: np.ndarray, value: float, rng: np.random.Generator) -> np.ndarray:
         with np.errstate(all="ignore"):
@@ -129,7 +135,7 @@ CHANGES: list[Callable[..., Any]] = [
     lambda array, value, rng: np.repeat(array, 2, axis=-1),
     lambda array, value, rng: array.ravel(),
     lambda array, value, rng: array * 0,
-    lambda array, value, rng: np.where(array > 0.9, float(value), array),
+    lambda array, value, rng: _with_value(array, float(value)),
     lambda array, value, rng: np.ma.masked_greater(array, 0.9),
     lambda array, value, rng: array.tolist(),
     lambda array, value, rng: value,

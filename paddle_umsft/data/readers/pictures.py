@@ -24,6 +24,8 @@ CHANNELS_WITH_ALPHA = (2, 4)
 PNG = b"\x89PNG"
 PNG_SIZE = struct.Struct(">IIB")
 PNG_SIZE_AT = 16
+# Bits that a sample may have.
+PNG_BITS = (1, 2, 4, 8, 16)
 # The tag stands in the first segment of a JPEG, which has this length at most.
 HEAD_BYTES = 65536
 JPEG = b"\xff\xd8"
@@ -133,8 +135,13 @@ def _check_room_for_png(file: Path, content: bytes) -> None:
     if len(content) < PNG_SIZE.size + PNG_SIZE_AT:
         return
     width, height, bits = PNG_SIZE.unpack_from(content, PNG_SIZE_AT)
+    if bits not in PNG_BITS:
+        # No such picture: its reader says so.
+        return
     most_samples = max(CHANNELS_WITH_ALPHA)
-    check_room(file, (height, width, most_samples), f"u{max(1, bits // 8)}")
+    # Less than a byte becomes one.
+    sample_bytes = max(1, bits // 8)
+    check_room(file, (height, width, most_samples), f"u{sample_bytes}")
 
 
 def _decoded(content: bytes) -> np.ndarray:

@@ -317,7 +317,7 @@ def test_maps_of_few_pixels_stay_float32(monkeypatch: pytest.MonkeyPatch) -> Non
 @kernels_only
 @pytest.mark.slow
 def test_a_whole_step_points_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind the first steps: a fresh start, smooth maps all through, is worse conditioned than any later network."""
+    """At a fresh start, smooth maps all through, which is worse conditioned than any later network."""
     monkeypatch.undo()
     monkeypatch.setenv(bf16.ANYWHERE, "1")
     paddle.seed(1)
@@ -327,7 +327,6 @@ def test_a_whole_step_points_the_same_way(monkeypatch: pytest.MonkeyPatch) -> No
     net = UMSFT(bands=31, msi_bands=3)
     inputs = net.prepare(low, msi)
     response = paddle.to_tensor(case.true_srf.astype(np.float32))  # (M, C)
-    optimizer = paddle.optimizer.AdamW(2e-3, parameters=[p for p in net.parameters() if not p.stop_gradient])
 
     def srf(x: paddle.Tensor) -> paddle.Tensor:
         return paddle.einsum("mc,bchw->bmhw", response, x)
@@ -339,12 +338,9 @@ def test_a_whole_step_points_the_same_way(monkeypatch: pytest.MonkeyPatch) -> No
         loss.backward()
         return {name: p.grad.numpy() for name, p in net.named_parameters() if p.grad is not None}
 
-    for _ in range(10):
-        gradients("bf16")
-        optimizer.step()
-        optimizer.clear_grad()
     found = {}
     for precision in ("float32", "bf16"):
         found[precision] = gradients(precision)
-        optimizer.clear_grad()
-    assert cosine(found["bf16"], found["float32"]) > 0.997
+        net.clear_gradients()
+    # 0.984 in docs/performance.md's scene; 0.9988 ten steps later.
+    assert cosine(found["bf16"], found["float32"]) > 0.97
