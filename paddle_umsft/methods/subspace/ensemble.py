@@ -26,6 +26,7 @@ from paddle_umsft.methods.subspace.method import (
     agree,
     held_out_rmse,
     map_spectra,
+    one_map,
     recorder,
     to_cube,
 )
@@ -254,13 +255,6 @@ def _all_steps(
     return _Fused(cube, left_out, extras)
 
 
-def _base(ground: Ground, settings: EnsembleInput, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a single map's (H, W, K) coefficients and its (n, K) leave-one-out residuals."""
-    count = max(settings.subspace.map_features, 1)
-    coeffs, fit, axes = map_spectra(ground, [Kernel()], [count], np.random.default_rng(seed))
-    return coeffs, fit.left_out @ axes.T
-
-
 def _nothing_recorded(stage: str, **values: Any) -> None:
     """Note nothing: a trial is no stage of the fusion."""
 
@@ -269,7 +263,7 @@ def _trial(settings: EnsembleInput, seed: int) -> Callable[[Ground], np.ndarray]
     """The very same steps, from a ground to a cube, for a trial one step coarser."""
 
     def fuse(ground: Ground) -> np.ndarray:
-        base, base_left_out = _base(ground, settings, seed)
+        base, base_left_out = one_map(ground, settings.subspace, seed)
         return _all_steps(ground, base, base_left_out, settings, seed, _nothing_recorded).cube
 
     return fuse
@@ -305,10 +299,10 @@ def fuse_ensemble(
     ground = lay_ground(observation, subspace, settings.preparation)
     record("estimate", loss=ground.degradations.residual, rank=ground.rank)
 
-    base, base_left_out = _base(ground, settings, seed)
+    base, base_left_out = one_map(ground, settings.subspace, seed)
     if ground.band_operators is not None:
         ground = with_sharper_bands(ground, base)
-        base, base_left_out = _base(ground, settings, seed)
+        base, base_left_out = one_map(ground, settings.subspace, seed)
     made = _all_steps(ground, base, base_left_out, settings, seed, record)
     extras = {**choices_on(ground), **made.extras}
     if subspace.stack:

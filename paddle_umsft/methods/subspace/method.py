@@ -288,14 +288,33 @@ def to_cube(
     return np.asarray(fused)
 
 
+def one_map(
+    ground: Ground,
+    settings: SubspaceSettings,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Learn a single map, of one kernel.
+
+    Args:
+        ground: See `Ground`.
+        settings: Number of features; one at least.
+        seed: Draws them.
+
+    Returns:
+        (H, W, K) coefficients, and the map's (n, K) leave-one-out residuals at the n LR pixels kept.
+    """
+    count = max(settings.map_features, 1)
+    coeffs, fit, axes = map_spectra(ground, [Kernel()], [count], np.random.default_rng(seed))
+    return coeffs, fit.left_out @ axes.T
+
+
 def single_map(settings: SubspaceSettings, seed: int) -> Callable[[Ground], np.ndarray]:
     """All steps from a ground to a cube with one map, for a trial one step coarser."""
 
     def fuse(ground: Ground) -> np.ndarray:
-        count = max(settings.map_features, 1)
-        prior, fit, axes = map_spectra(ground, [Kernel()], [count], np.random.default_rng(seed))
+        prior, left_out = one_map(ground, settings, seed)
         coeffs, _ = agree(ground, prior, settings)
-        return to_cube(ground, coeffs, settings, fit.left_out @ axes.T)
+        return to_cube(ground, coeffs, settings, left_out)
 
     return fuse
 
@@ -363,13 +382,10 @@ def fuse_subspace(
     extras = choices_on(ground)
     left_out: Optional[np.ndarray] = None
     if subspace.map_features:
-        rng = np.random.default_rng(seed)
-        prior, fit, axes = map_spectra(ground, [Kernel()], [subspace.map_features], rng)
+        prior, left_out = one_map(ground, subspace, seed)
         if ground.band_operators is not None:
             ground = with_sharper_bands(ground, prior)
-            rng = np.random.default_rng(seed)
-            prior, fit, axes = map_spectra(ground, [Kernel()], [subspace.map_features], rng)
-        left_out = fit.left_out @ axes.T
+            prior, left_out = one_map(ground, subspace, seed)
         extras["held_out_rmse"] = held_out_rmse(left_out, observation.bands) * ground.level
         record("map", loss=extras["held_out_rmse"])
     else:
