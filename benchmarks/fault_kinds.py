@@ -98,6 +98,13 @@ def gone_on(play: Play, untouched: Untouched, before: Optional[Callable[[], obje
     return EQUAL
 
 
+def gone_on_after(play: Play, untouched: Untouched, running: Sequence[Running]) -> str:
+    """Go on with a run; return how it compares, and whether one of its processes had refused."""
+    refused = any(process.code == 3 for process in running)
+    outcome = gone_on(play, untouched)
+    return REFUSED if refused and outcome == EQUAL else outcome
+
+
 def signalled(number: signal.Signals) -> Trial:
     """A signal at a moment."""
 
@@ -160,9 +167,7 @@ def removed(play: Play, untouched: Untouched, moment: float) -> Optional[str]:
         return f"folder removed: {wrong}"
     if not in_time:
         return None
-    refused = any(process.code == 3 for process in running)
-    outcome = gone_on(play, untouched)
-    return REFUSED if refused and outcome == EQUAL else outcome
+    return gone_on_after(play, untouched, running)
 
 
 def second_writer(play: Play, untouched: Untouched, moment: float) -> Optional[str]:
@@ -194,9 +199,7 @@ def no_writing(play: Play, untouched: Untouched, moment: float) -> Optional[str]
         return f"read-only: {wrong}"
     if not in_time:
         return None
-    refused = any(process.code == 3 for process in running)
-    outcome = gone_on(play, untouched)
-    return REFUSED if refused and outcome == EQUAL else outcome
+    return gone_on_after(play, untouched, running)
 
 
 @contextmanager
@@ -234,10 +237,8 @@ def full_disk(play: Play, untouched: Untouched, moment: float) -> Optional[str]:
         wrong = ended_well(running, codes=(0, 3)) or kept(play, untouched)
         if wrong is not None:
             return f"full disk: {wrong}"
-        refused = any(process.code == 3 for process in running)
         subprocess.run(["mount", "-o", f"remount,size={ROOMY}", play.output], check=True)
-        outcome = gone_on(play, untouched)
-    return REFUSED if refused and outcome == EQUAL else outcome
+        return gone_on_after(play, untouched, running)
 
 
 @contextmanager
