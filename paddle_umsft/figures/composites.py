@@ -146,6 +146,13 @@ class _Bands:
     false_colour: bool
 
 
+def _is_colour_camera(srf: np.ndarray, bands: int) -> bool:
+    """Whether a response makes red, green and blue of a cube of so many bands: three, none of which is blind."""
+    if srf.shape != (len(_PRIMARIES_NM), bands):
+        return False
+    return bool((np.clip(srf, 0.0, None).sum(axis=1) > 0).all())
+
+
 def _pick_bands(bands: int, wavelengths_nm: Optional[np.ndarray]) -> _Bands:
     """Return the three bands that are shown."""
     if wavelengths_nm is not None:
@@ -223,6 +230,7 @@ class RgbView:
         wavelengths_nm: Wavelengths = None,
         *,
         percentile: float = 99.5,
+        srf: Optional[np.ndarray] = None,
     ) -> RgbView:
         """Choose colours by the wavelengths, and brightness by the cube.
 
@@ -234,6 +242,8 @@ class RgbView:
             cube: (H, W, C).
             wavelengths_nm: (C,) band centres; None: not known.
             percentile: Brightness at this percentile becomes white.
+            srf: (M, C) response, given or learned. Where the wavelengths are not known and M is 3, the cube is shown
+                as that camera sees it: in the colours of its own picture.
 
         Returns:
             The view.
@@ -250,6 +260,9 @@ class RgbView:
         elif bands < 3:
             weights[0] = 1.0  # the first band as grey
             label = "band 1"
+        elif nm is None and srf is not None and _is_colour_camera(srf, bands):
+            weights = np.clip(np.asarray(srf, dtype=np.float64), 0.0, None).T  # (C, 3)
+            label = "as the MSI sees it"
         else:
             chosen = _pick_bands(bands, nm)
             weights[chosen.numbers, [0, 1, 2]] = 1.0
