@@ -61,6 +61,9 @@ _FARTHEST_NM = 45.0
 # Without such bands: three spread over the range, from long wavelengths to short.
 _SPREAD = (5 / 6, 1 / 2, 1 / 6)
 
+# How labels of such colours begin.
+_FALSE_COLOUR = "false colour"
+
 # A scene whose darkest pixels are brighter than this part of its white shows hardly any contrast as it is.
 _HAZE = 0.15
 
@@ -167,7 +170,7 @@ def _pick_bands(bands: int, wavelengths_nm: Optional[np.ndarray]) -> _Bands:
     counted = "/".join(str(band + 1) for band in chosen)
     return _Bands(
         numbers=chosen,
-        label=f"false colour, bands {counted}",
+        label=f"{_FALSE_COLOUR}, bands {counted}",
         false_colour=True,
     )
 
@@ -185,7 +188,7 @@ def _pick_by_wavelength(wavelengths_nm: np.ndarray) -> _Bands:
     # Two colours from one band, or a colour from a band far off, would be a lie.
     false_colour = len(set(chosen)) < len(chosen) or max(misses) > _FARTHEST_NM
     if false_colour:
-        word = "false colour"
+        word = _FALSE_COLOUR
         order = np.argsort(wavelengths_nm)
         places = [int(len(order) * part) for part in _SPREAD]
         chosen = [int(order[place]) for place in places]
@@ -222,6 +225,11 @@ class RgbView:
     black: np.ndarray
     white: np.ndarray
     label: str
+
+    @property
+    def is_false_colour(self) -> bool:
+        """Whether the colours are not those that eyes would see."""
+        return self.label.startswith(_FALSE_COLOUR)
 
     @classmethod
     def fit(

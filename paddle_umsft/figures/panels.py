@@ -79,7 +79,7 @@ def _titled_images(
     if model is None:
         model = next(iter(fused.values()))
     view = RgbView.fit(model, observation.wavelengths_nm, srf=srf)
-    msi_view = RgbView.fit(observation.hr_msi, msi_wavelengths(observation, srf))
+    msi_view = _view_of_msi(observation, srf)
     lr_hsi = _TitledImage(
         title=f"LR-HSI\n{_sizes(observation.lr_hsi)}",
         image=view.render(observation.lr_hsi),
@@ -96,6 +96,18 @@ def _titled_images(
         picture = _TitledImage(title=name, image=view.render(cube))
         images.append(picture)
     return images, view.label
+
+
+def _view_of_msi(observation: Observation, srf: Optional[np.ndarray]) -> RgbView:
+    """Return how the HR-MSI is coloured: by what is known of its bands, or by a learned SRF that makes sense."""
+    told = msi_wavelengths(observation)
+    if told is None and srf is not None:
+        learned = msi_wavelengths(observation, srf)
+        view = RgbView.fit(observation.hr_msi, learned)
+        # One that finds no red, green and blue is no reason to show bands in another order than the file's.
+        if not view.is_false_colour:
+            return view
+    return RgbView.fit(observation.hr_msi, told)
 
 
 def _msi_title(observation: Observation, label: str) -> str:

@@ -46,7 +46,7 @@ def scene_figures(
         `overview`, `spectra`; `error`, `angle`, `error_per_band` where there is a truth; `expected_error`, `psf_srf`
         and `curves`, if the method has them.
     """
-    seen = seen_below(case, result)
+    seen = _seen_below(case, result)
     figures = {
         "overview": overview(seen, result.fused, case.reference, srf=result.srf),
         "spectra": spectra(
@@ -71,7 +71,7 @@ def scene_figures(
     return figures
 
 
-def seen_below(case: Case, result: FusionResult) -> Observation:
+def _seen_below(case: Case, result: FusionResult) -> Observation:
     """Return the pair that lies under the result: the given one, or the part of it that both images see."""
     if result.area is not None and result.pair is not None:
         return result.pair
@@ -122,5 +122,5 @@ def write_pictures(
         # Drawn once: the page has the same picture inside, smaller where it has to be.
         (file,) = save_figure(figure, folder / f"{name}.png")
         pictures[name] = file.read_bytes()
-    text = scene_report(case, result, metrics, config, pictures, seen_below(case, result))
+    text = scene_report(case, result, metrics, config, pictures)
     write_scene_report(folder, text)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from paddle_umsft.config.run import Config
-from paddle_umsft.data.scene import Case, FusionResult, Observation
+from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.machine.files import write_text
 from paddle_umsft.metrics.figures import title_of
 from paddle_umsft.runs.facts import method_facts, observation_facts
@@ -73,7 +73,6 @@ def scene_report(
     metrics: Mapping[str, Any],
     config: Config,
     pictures: Mapping[str, bytes],
-    seen: Optional[Observation] = None,
 ) -> str:
     """Return the page of one scene.
 
@@ -83,7 +82,6 @@ def scene_report(
         metrics: Content of metrics.json.
         config: All settings.
         pictures: PNG files by their names, as far as they exist.
-        seen: The pair as it lies under the result, where that is not the observation.
 
     Returns:
         HTML.
@@ -94,7 +92,7 @@ def scene_report(
     line: Optional[Words] = None
     if verdict is not None:
         line = verdict_words(verdict)
-    viewer = _viewer(case, result, seen or given)
+    viewer = _viewer(case, result)
     shown = _pictures(pictures)
     steps = _steps_table(result.history)
     return render(
@@ -136,8 +134,10 @@ def _contents(
     return contents
 
 
-def _viewer(case: Case, result: FusionResult, seen: Observation) -> Optional[Viewer]:
+def _viewer(case: Case, result: FusionResult) -> Optional[Viewer]:
     """Return what one can look into; None where the pair does not lie under the result."""
+    # As it was fused: turned, cut and moved to where it fits.
+    seen = result.pair or case.observation
     if seen.shape != result.fused.shape[:2] or seen.bands != result.fused.shape[2]:
         return None
     truth = case.reference

@@ -164,6 +164,11 @@ def _thinned_words(thin: ThinCubes, shape: tuple[int, ...]) -> Words:
     pixels = f"{cube.rows}×{cube.columns}"
     of_pixels = f"{height}×{width}"
     kept = len(thin.bands)
+    if pixels == of_pixels and kept == bands:
+        return Words(
+            "All pixels and bands are in this page, one byte a value; the cube itself lies in a file beside it.",
+            "全部像素和波段都在此网页中，每个数值占一个字节；原始精度的数据在同一文件夹的结果文件中。",
+        )
     return Words(
         f"Thinned for this page: {pixels} of {of_pixels} pixels, {kept} of {bands} bands, one byte a value; "
         "the whole cube lies in a file beside it.",

@@ -14,7 +14,10 @@ pytestmark = pytest.mark.browser
 SCENE = "fast/dead_leaves"
 # Sum of a canvas's pixels on each side of its middle; at 1/8 and 7/8, clear of divider and mark.
 SIDES = """
-const canvas = document.querySelector("canvas.picture"), context = canvas.getContext("2d");
+const canvas = document.querySelector("canvas.picture"), copy = document.createElement("canvas");
+copy.width = canvas.width, copy.height = canvas.height;
+const context = copy.getContext("2d", {willReadFrequently: true});
+context.drawImage(canvas, 0, 0);
 const strip = place => context.getImageData(Math.floor(canvas.width * place), 0, 3, canvas.height).data;
 return [0.125, 0.875].map(place => strip(place).reduce((sum, value) => sum + value, 0));
 """

@@ -10,7 +10,7 @@ import pytest
 from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.figures.composites import RgbView
-from paddle_umsft.figures.panels import msi_wavelengths
+from paddle_umsft.figures.panels import _view_of_msi, msi_wavelengths
 from paddle_umsft.figures.psf_srf import psf_srf
 from paddle_umsft.runs.facts import band_names
 
@@ -55,6 +55,13 @@ def test_a_learned_response_tells_where_the_msi_looks() -> None:
     seen = replace(pair(), wavelengths_nm=np.array([450.0, 540.0, 560.0, 650.0]))
     assert msi_wavelengths(seen) is None
     np.testing.assert_allclose(msi_wavelengths(seen, SRF), [650.0, 550.0, 450.0])
+
+
+@pytest.mark.parametrize(("srf", "label"), [(SRF, "RGB 650/550/450 nm"), (SRF[:1].repeat(3, 0), "bands R, G, B")])
+def test_a_response_without_colours_is_not_followed(srf: np.ndarray, label: str) -> None:
+    """Of two strangers, say: the MSI is then shown as its file has it."""
+    seen = replace(pair(), wavelengths_nm=np.array([450.0, 540.0, 560.0, 650.0]))
+    assert _view_of_msi(seen, srf).label.startswith(label)
 
 
 def test_a_cube_without_wavelengths_is_shown_as_its_camera_sees_it() -> None:
