@@ -1,0 +1,78 @@
+"""The site has every page, name and picture; what needs Sphinx itself is built by .ci/run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import paddle_umsft
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = ROOT / "docs" / "site"
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/tasks/*.md")]
+HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#:\s]*)#([^)\s]+)\)")
+CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+# Files in which the program names a page, as a hint to its user.
+SPEAKING = ("*.py", "*.ipynb", "*.yml", "*.html", "*.txt")
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub calls the headings of a page."""
+    text = CODE.sub("", page.read_text(encoding="utf-8"))
+    found: dict[str, int] = {}
+    names = set()
+    for heading in HEADING.findall(text):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        name = re.sub(r"[^\w\- ]", "", plain.strip().lower()).replace(" ", "-")
+        count = found.get(name, 0)
+        found[name] = count + 1
+        if count > 0:
+            name += f"-{count}"
+        names.add(name)
+    return names
+
+
+def test_every_page_has_its_place() -> None:
+    contents = (SITE / "contents.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^(?!:)([\w/-]+)$", contents, re.MULTILINE)
+    there = {str(page.relative_to(ROOT).with_suffix("")) for page in PAGES} | {"docs/site/api"}
+    # The first page holds the contents.
+    assert sorted(listed) == sorted(there - {"README"})
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    reference = (SITE / "api.rst").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\.\. auto(?:function|class|exception):: paddle_umsft\.(\w+)$", reference, re.MULTILINE))
+    assert named == set(paddle_umsft.__all__) - {"__version__"}
+
+
+@pytest.mark.parametrize("name", ["gallery.md", "gallery_CN.md"])
+def test_every_picture_is_in_the_gallery(name: str) -> None:
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    pictures = {str(path.relative_to(ROOT / "docs")) for path in ROOT.glob("docs/images/*")}
+    assert set(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)) == pictures
+
+
+def test_links_to_headings_lead_to_one() -> None:
+    lost = []
+    for page in PAGES:
+        for target, anchor in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8"))):
+            other = page
+            if target:
+                other = page.parent / target
+            if anchor not in anchors(other):
+                lost.append(f"{page.name}: {target}#{anchor}")
+    assert lost == []
+
+
+def test_pages_that_the_program_names_are_there() -> None:
+    named = set()
+    for folder in ("paddle_umsft", "tools", "benchmarks", "notebooks", "configs"):
+        for pattern in SPEAKING:
+            for path in (ROOT / folder).rglob(pattern):
+                named |= set(re.findall(r"\bdocs/[\w/-]+\.md", path.read_text(encoding="utf-8")))
+    assert "docs/configuration.md" in named
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
