@@ -76,3 +76,18 @@ def test_pages_that_the_program_names_are_there() -> None:
                 named |= set(re.findall(r"\bdocs/[\w/-]+\.md", path.read_text(encoding="utf-8")))
     assert "docs/configuration.md" in named
     assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/tasks/*.md")), ids=lambda page: page.name)
+def test_a_task_begins_with_its_command(page: Path) -> None:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("# ")
+    assert lines[1:3] == ["", "```"]
+
+
+@pytest.mark.parametrize("suffix", ["", "_CN"])
+def test_every_task_is_in_the_index(suffix: str) -> None:
+    index = (ROOT / "docs" / f"README{suffix}.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\]\(tasks/([\w-]+)\.md\)", index))
+    tasks = {page.stem for page in ROOT.glob("docs/tasks/*.md") if page.stem.endswith("_CN") == bool(suffix)}
+    assert named == tasks
