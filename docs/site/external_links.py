@@ -16,17 +16,23 @@ BEGINNINGS = ("http://", "https://")
 
 def setup(app: Sphinx) -> None:
     """Collect as pages are resolved, write when all are."""
+    # Address -> the pages that lead there.
     found: dict[str, set[str]] = {}
 
     def collect(app: Sphinx, tree: nodes.document, docname: str) -> None:
         for node in tree.findall(nodes.reference):
             address = node.get("refuri", "")
             if address.startswith(BEGINNINGS):
-                found.setdefault(address, set()).add(docname)
+                pages = found.setdefault(address, set())
+                pages.add(docname)
 
     def write(app: Sphinx, exception: Exception | None) -> None:
-        lines = [f"{address}  ({', '.join(sorted(pages))})" for address, pages in sorted(found.items())]
-        (Path(app.outdir) / LIST).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        text = ""
+        for address in sorted(found):
+            pages = ", ".join(sorted(found[address]))
+            text += f"{address}  ({pages})\n"
+        target = Path(app.outdir) / LIST
+        target.write_text(text, encoding="utf-8")
 
     app.connect("doctree-resolved", collect)
     app.connect("build-finished", write)
