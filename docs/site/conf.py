@@ -78,7 +78,10 @@ def setup(app: Sphinx) -> None:
 def _append_contents(app: Sphinx, docname: str, source: list[str]) -> None:
     """Append the table of contents to the first page, which on GitHub has none."""
     if docname == root_doc:
-        source[0] += "\n" + (HERE / "contents.md").read_text(encoding="utf-8")
+        contents = HERE / "contents.md"
+        source[0] += "\n" + contents.read_text(encoding="utf-8")
+        # Where the contents change, the first page is made again.
+        app.env.note_dependency(str(contents))
 
 
 def _write_first_page(app: Sphinx, exception: Exception | None) -> None:
