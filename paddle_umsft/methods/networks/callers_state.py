@@ -19,6 +19,7 @@ import paddle
 
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.machine.memory import UNITS, give_back, resident_bytes
+from paddle_umsft.methods.networks.tensor_init import nothing_left_behind
 
 # A fit that leaves more than this behind is worth the tenth of a second that it takes to give it back. Paddle itself,
 # imported, has five times as much.
@@ -43,7 +44,7 @@ def callers_state_kept() -> Iterator[None]:
         python_state = random.getstate()
         before = resident_bytes()
         try:
-            with paddle.enable_grad():
+            with paddle.enable_grad(), nothing_left_behind():
                 yield
         finally:
             random.setstate(python_state)
