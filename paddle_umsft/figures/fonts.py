@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Optional
 
 # matplotlib's own, which has all letters but those.
@@ -79,7 +79,7 @@ def with_letters_at_hand(text: str) -> str:
     return text.translate(dict.fromkeys(lacking, SUBSTITUTE))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _has(letter: str, fonts: tuple[str, ...]) -> bool:
     """Whether one of these fonts has a letter."""
     from matplotlib import font_manager
