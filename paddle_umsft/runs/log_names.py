@@ -12,6 +12,7 @@ from pathlib import Path
 SHOWN = 17
 # As many of them for the run's own name, which is the same for all of its scenes; the scene's gets what is left.
 SHOWN_OF_RUN = 6
+SHOWN_OF_SCENE = SHOWN - SHOWN_OF_RUN - 1  # a blank between the two
 GAP = "…"
 # What all names of a folder have in common is cut off at whole words.
 SEPARATORS = " _-."
@@ -30,30 +31,32 @@ def panel_name(
         log: Folder of the log.
         scenes: Names of all scenes of the run.
     """
-    return named(short_names(scenes).get(folder.name, shortened(folder.name, SHOWN)), folder.parent.name, log, folder)
+    run = folder.parent
+    scene = short_names(scenes).get(folder.name)
+    if scene is None:
+        scene = shortened(folder.name, SHOWN_OF_SCENE)
+    return named(scene, run.name, log.relative_to(run))
 
 
 def named(
     first: str,
     run: str,
-    log: Path,
-    folder: Path,
+    place: Path,
 ) -> str:
     """Return a name that begins with these letters and the run's, and that no other log has.
 
     Args:
         first: What the name begins with.
         run: Name of the run.
-        log: Folder of the log.
-        folder: What it belongs to: a scene, or the run as a whole.
+        place: Folder of the log within the run's.
     """
-    place = log.relative_to(folder.parent)
+    shown = f"{first} {shortened(run, SHOWN_OF_RUN)}"
     # Two logs of one name would be one to the panel: two output folders can have runs of the same name.
     begun = time.strftime("%Y-%m-%d %H:%M:%S")
-    return f"{first} {shortened(run, SHOWN_OF_RUN)} | {run}: {place.as_posix()}, {begun}"
+    return f"{shown} | {run}: {place.as_posix()}, {begun}"
 
 
-def short_names(scenes: Sequence[str], room: int = SHOWN - SHOWN_OF_RUN - 1) -> dict[str, str]:
+def short_names(scenes: Sequence[str], room: int = SHOWN_OF_SCENE) -> dict[str, str]:
     """Return names that differ, of this many letters at most.
 
     Long ones lose the words that all begin or end with, then their middle, and get a number where that is not enough.
@@ -62,27 +65,44 @@ def short_names(scenes: Sequence[str], room: int = SHOWN - SHOWN_OF_RUN - 1) -> 
         scenes: Names that differ.
         room: Letters that a name may have.
     """
-    own = {name: name for name in scenes}
-    if len(scenes) > 1 and max(map(len, scenes)) > room:
-        own = _without_what_is_common(scenes)
-    short = {name: shortened(words, room) for name, words in own.items()}
-    how_often = Counter(short.values())
-    for number, (name, words) in enumerate(own.items(), start=1):
-        if how_often[short[name]] > 1:
+    own = list(scenes)
+    is_long = any(len(name) > room for name in own)
+    if is_long and len(own) > 1:
+        own = _without_common_words(own)
+    shown = [shortened(name, room) for name in own]
+    how_often = Counter(shown)
+    short = {}
+    for number, scene in enumerate(scenes, start=1):
+        name = shown[number - 1]
+        if how_often[name] > 1:
             front = f"{number} "
-            short[name] = front + shortened(words, room - len(front))
+            rest = shortened(own[number - 1], room - len(front))
+            name = front + rest
+        short[scene] = name
     return short
 
 
-def _without_what_is_common(scenes: Sequence[str]) -> dict[str, str]:
+def _without_common_words(names: Sequence[str]) -> list[str]:
     """Return each name without the words that all of them begin or end with."""
-    words = [WORD.findall(name) for name in scenes]
+    words = [WORD.findall(name) for name in names]
     for end in (0, -1):
-        # Something is left of each, whatever the others are.
-        while min(map(len, words)) > 1 and len({parts[end] for parts in words}) == 1:
+        while _all_have_the_same(words, end):
             for parts in words:
                 del parts[end]
-    return {name: "".join(parts).rstrip(SEPARATORS) or name for name, parts in zip(scenes, words)}
+    rest = []
+    for name, parts in zip(names, words):
+        left = "".join(parts).rstrip(SEPARATORS)
+        rest.append(left or name)
+    return rest
+
+
+def _all_have_the_same(words: Sequence[Sequence[str]], end: int) -> bool:
+    """Whether all names begin (0) or end (-1) with one word, and have another one beside it."""
+    shortest = min(len(parts) for parts in words)
+    if shortest < 2:
+        return False
+    at_end = {parts[end] for parts in words}
+    return len(at_end) == 1
 
 
 def shortened(name: str, room: int) -> str:
@@ -91,5 +111,5 @@ def shortened(name: str, room: int) -> str:
         return name
     kept = room - len(GAP)
     beginning = (kept + 1) // 2
-    end = kept - beginning
-    return name[:beginning] + GAP + name[len(name) - end :]
+    end = len(name) - kept + beginning
+    return name[:beginning] + GAP + name[end:]

@@ -26,7 +26,11 @@ MEAN_LOG = Path("vdl") / "mean"
 Curve = dict[int, float]
 
 
-def write_mean_curves(folder: Path, config: Config, log: logging.Logger) -> None:
+def write_mean_curves(
+    folder: Path,
+    config: Config,
+    log: logging.Logger,
+) -> None:
     """Write the log of means of a run with several finished scenes; there is none over several methods or conventions.
 
     Args:
@@ -35,23 +39,25 @@ def write_mean_curves(folder: Path, config: Config, log: logging.Logger) -> None
         log: Is told what cannot be read.
     """
     finished = finished_scenes(folder)
-    names = sorted(finished, key=natural)
     mean = mean_row(scene_rows(finished))
-    if len(names) < 2 or mean is None:
+    if len(finished) < 2 or mean is None:
         return
-    place = folder / MEAN_LOG
-    writer = new_writer(place, named("mean", folder.name, place, folder))
+    # 2 before 10.
+    names = sorted(finished, key=natural)
+    scenes = [finished[name] for name in names]
+    histories = [_history(folder / name, log) for name in names]
+    writer = new_writer(folder / MEAN_LOG, named("mean", folder.name, MEAN_LOG))
     if writer is None:
         return
     try:
-        _add_curves(writer, [_history(folder / name, log) for name in names], list(mean))
-        _add_scenes(writer, [finished[name] for name in names])
+        _add_curves(writer, histories, list(mean))
+        _add_scenes(writer, scenes)
         add_hparams(
             writer,
             config,
             scene=f"mean of {len(names)}",
-            scale=_said_of_all(finished, "scale"),
-            bands=_said_of_all(finished, "bands"),
+            scale=_said_of_all(scenes, "scale"),
+            bands=_said_of_all(scenes, "bands"),
             metrics=mean,
         )
     finally:
@@ -73,12 +79,17 @@ def _add_curves(
 ) -> None:
     """Log the mean loss and figures over the iterations, under the tags that each scene has them under."""
     main = [_main_steps(history) for history in histories]
-    for name in ("loss", *figures):
-        tag = f"Evaluate/{name}"
-        if name == "loss":
-            tag = "Train/loss"
-        for iteration, value in mean_curve([_curve(records, name) for records in main]).items():
-            writer.add_scalar(tag=tag, step=iteration, value=value)
+    tags = {name: f"Evaluate/{name}" for name in figures}
+    tags["loss"] = "Train/loss"
+    for name, tag in tags.items():
+        curves = [_curve(records, name) for records in main]
+        mean = mean_curve(curves)
+        for iteration, value in mean.items():
+            writer.add_scalar(
+                tag=tag,
+                step=iteration,
+                value=value,
+            )
 
 
 def _main_steps(history: Sequence[Record]) -> list[Record]:
@@ -106,8 +117,14 @@ def _curve(records: Sequence[Record], name: str) -> Curve:
 
 def mean_curve(curves: Sequence[Curve]) -> Curve:
     """Return the mean at every iteration at which all curves have a value: one that leaves a scene out would jump."""
-    common = set(curves[0]).intersection(*curves[1:])
-    return {iteration: float(np.mean([curve[iteration] for curve in curves])) for iteration in sorted(common)}
+    common = set(curves[0])
+    for curve in curves[1:]:
+        common &= set(curve)
+    mean = {}
+    for iteration in sorted(common):
+        values = [curve[iteration] for curve in curves]
+        mean[iteration] = float(np.mean(values))
+    return mean
 
 
 def _add_scenes(writer: Any, scenes: Sequence[Mapping[str, Any]]) -> None:
@@ -115,11 +132,17 @@ def _add_scenes(writer: Any, scenes: Sequence[Mapping[str, Any]]) -> None:
     for number, metrics in enumerate(scenes, start=1):
         figures = metrics.get("fused") or {}
         for name in RESULT_METRICS:
-            if figures.get(name) is not None:
-                writer.add_scalar(tag=f"Scenes/{name}", step=number, value=float(figures[name]))
+            value = figures.get(name)
+            if value is None:
+                continue
+            writer.add_scalar(
+                tag=f"Scenes/{name}",
+                step=number,
+                value=float(value),
+            )
 
 
-def _said_of_all(finished: Mapping[str, Mapping[str, Any]], name: str) -> str:
+def _said_of_all(scenes: Sequence[Mapping[str, Any]], name: str) -> str:
     """Return what all scenes have under a name, in words; several values where they differ."""
-    values = {str(metrics.get(name, "")) for metrics in finished.values()}
+    values = {str(metrics.get(name, "")) for metrics in scenes}
     return ", ".join(sorted(values, key=natural))
