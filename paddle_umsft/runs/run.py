@@ -40,7 +40,7 @@ from paddle_umsft.runs.progress import scene_line
 from paddle_umsft.runs.report import write_run_report
 from paddle_umsft.runs.run_share import share_of_work, threads_shared
 from paddle_umsft.runs.scene import SceneOutcome, fuse_scene
-from paddle_umsft.runs.shown import only_a_warning
+from paddle_umsft.runs.shown import only_a_warning, show_means
 from paddle_umsft.runs.stopping import termination_is_heard
 from paddle_umsft.runs.writers.table import check_format
 
@@ -73,6 +73,8 @@ def fuse_all(
     with termination_is_heard(), only_run_in(folder, rank, size), threads_shared():
         outcomes = _fuse_share(entries, config, folder, quiet=quiet, debug=debug)
         help_others(entries, config, folder, debug=debug)
+        if not all(outcome.skipped for outcome in outcomes):
+            show_means(folder, config, logging.getLogger(LOGGER))
     return outcomes
 
 

@@ -219,7 +219,7 @@ def _fuse_and_write(
     """Fuse and write everything; return the content of metrics.json."""
     writer = None
     if config.output.visualdl:
-        writer = open_curves(folder, log)
+        writer = open_curves(folder, config, log)
     try:
         result = _fuse(case, config, folder, log, writer, quiet)
         metrics = assess(case, result, config)
