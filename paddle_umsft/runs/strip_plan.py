@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Observation
@@ -57,6 +57,10 @@ class StripPlan:
     memory: int
     expected: int
     disk: int
+
+    def may_follow(self, before: StripPlan) -> bool:
+        """Whether an earlier plan of the same scene fits into the memory there is now."""
+        return before.expected <= self.memory
 
     def range_of(self, number: int, height: int) -> tuple[int, int]:
         """Half-open range of LR rows of a strip, of h in all."""
@@ -159,8 +163,12 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
     )
 
 
-def check_disk(folder: Path, plan: StripPlan) -> None:
+def check_disk(folder: Path, plan: Any) -> None:
     """Check that the results fit on the disk.
+
+    Args:
+        folder: Where they go.
+        plan: Of strips or tiles; its `disk` counts.
 
     Raises:
         DataError: They do not.
