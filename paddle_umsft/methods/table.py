@@ -87,8 +87,8 @@ class Method:
         prepares: Whether it examines the pair itself; the others are given a pair on plain grids.
         memory_of: What training takes, `(H, W, C, M) -> MB`, of a method that can be trained tile by tile, see
             `networks/tiles.py`; None: it is trained as a whole.
-        by_strips: Module with `learn`, `keep`, `taken_up` of a method that can work on a scene strip by strip, see
-            `subspace/by_strips.py`; None: it needs all of it at once.
+        by_strips: Module, or "module:object", with `learn`, `keep`, `taken_up` of a method that can work on a scene
+            strip by strip, see `subspace/by_strips.py`; None: it needs all of it at once.
     """
 
     fuse: Source
@@ -102,6 +102,11 @@ class Method:
     prepares: bool = False
     by_strips: Optional[str] = None
     memory_of: Optional[Source] = None
+
+
+def _by_rows(module: str, function: str) -> Method:
+    """A baseline that can make any rows of the cube on their own."""
+    return Method(fuse=f"{module}:{function}", is_baseline=True, by_strips=f"{module}:BY_ROWS")
 
 
 METHODS: dict[str, Method] = {
@@ -136,9 +141,9 @@ METHODS: dict[str, Method] = {
         settings=_ensemble_input,
         prepares=True,
     ),
-    "bicubic": Method(fuse="paddle_umsft.methods.baselines.bicubic:fuse_bicubic", is_baseline=True),
-    "gsa": Method(fuse="paddle_umsft.methods.baselines.gsa:fuse_gsa", is_baseline=True),
-    "sfim": Method(fuse="paddle_umsft.methods.baselines.sfim:fuse_sfim", is_baseline=True),
+    "bicubic": _by_rows("paddle_umsft.methods.baselines.bicubic", "fuse_bicubic"),
+    "gsa": _by_rows("paddle_umsft.methods.baselines.gsa", "fuse_gsa"),
+    "sfim": _by_rows("paddle_umsft.methods.baselines.sfim", "fuse_sfim"),
     "cnmf": Method(fuse="paddle_umsft.methods.baselines.cnmf:fuse_cnmf", is_baseline=True),
 }
 

@@ -94,8 +94,8 @@ def goes_by_strips(observation: Observation, config: Config) -> bool:
     """
     method = find_method(config.method)
     memory = memory_of(config)
-    if memory is None or method.needs_paddle or method.is_baseline:
-        # What networks take depends on their settings; they say so themselves when it is too much.
+    if memory is None or method.needs_paddle:
+        # What networks take depends on their settings, and they have tiles of their own.
         return False
     if method.by_strips is None and config.runtime.memory == "auto":
         # Nothing else can be done with the scene: it may take all that is left.
@@ -109,7 +109,8 @@ def goes_by_strips(observation: Observation, config: Config) -> bool:
             where=observation.name,
             expected=f"about {in_words(needed)}",
             got=in_words(memory),
-            hint="method=subspace (fast.yml) goes strip by strip; or runtime.memory=..., a machine with more",
+            hint="method=subspace (fast.yml), gsa, sfim, bicubic go strip by strip; or runtime.memory=..., a machine "
+            "with more",
         )
     return True
 
