@@ -145,7 +145,15 @@ def _fuse_one(
             settled, _ = settled_format(format, case.observation)
             if target is None:
                 target = folder / f"{entry.name}{FORMATS[settled].suffix}"
-            fuse_to_file(entry, case.observation, config, target, settled, quiet=arguments.quiet)
+            fuse_to_file(
+                entry,
+                case.observation,
+                config,
+                target,
+                settled,
+                alone=arguments.alone,
+                quiet=arguments.quiet,
+            )
             return
         on_record = None
         if not arguments.quiet:
