@@ -69,13 +69,14 @@ class Outlook:
         left = self.left(finished)
         if left == 0:
             return None
-        now = datetime.now().astimezone().strftime("%H:%M")
+        now = datetime.now().astimezone()
+        clock = now.strftime("%H:%M")
         english = f"{finished} of {self.scenes} scenes are done."
         chinese = f"已完成 {finished} / {self.scenes} 个场景。"
         if self.seconds is not None:
             time = duration(self.seconds * left / self.at_once)
-            english += f" At this pace {time} were left at {now}; load the page again for news."
-            chinese += f"按目前速度，{now} 时约剩 {time}；刷新网页可查看最新进度。"
+            english += f" At this pace {time} were left at {clock}; load the page again for news."
+            chinese += f"按目前速度，{clock} 时约剩 {time}；刷新网页可查看最新进度。"
         return Words(english, chinese)
 
 
@@ -116,7 +117,9 @@ def write_run_report(
     # As people count: scene 2 before scene 10.
     found = finished_scenes(folder)
     finished = {name: found[name] for name in sorted(found, key=natural)}
-    scenes = "1 scene" if len(finished) == 1 else f"{len(finished)} scenes"
+    scenes = f"{len(finished)} scenes"
+    if len(finished) == 1:
+        scenes = "1 scene"
     running = None
     if outlook is not None:
         running = outlook.words(len(finished))
@@ -150,15 +153,12 @@ def _scenes_table(finished: Mapping[str, Mapping[str, Any]]) -> Optional[PageTab
     rows: list[dict[str, Any]] = scene_rows(finished)
     if not rows:
         return None
-    over_all = []
-    if len(rows) > 1:
-        over_all = [row for row in (mean_row(rows), spread_row(rows)) if row is not None]
+    over_all = _rows_over_all(rows)
     for row in rows:
         verdict = finished[row["scene"]].get(VERDICT)
         if verdict is not None:
             row[VERDICT] = verdict_word(verdict)
-    # Their names are words, not those of scenes.
-    rows += [{**row, "scene": ROWS[row["scene"]]} for row in over_all]
+    rows += over_all
     titles = _titles(finished)
     cells = [[row.get(name, "") for name in titles] for row in rows]
     # What a scene has not is an empty cell; what JSON could not hold (infinity) is shown by the sign for none.
@@ -166,18 +166,36 @@ def _scenes_table(finished: Mapping[str, Mapping[str, Any]]) -> Optional[PageTab
     return replace(table, addresses={name: address_of(name) for name in finished})
 
 
+def _rows_over_all(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the mean over several scenes and its spread, where they have one."""
+    if len(rows) < 2:
+        return []
+    found = []
+    for row in (mean_row(rows), spread_row(rows)):
+        if row is not None:
+            # Its name is a word, not that of a scene.
+            row["scene"] = ROWS[row["scene"]]
+            found.append(row)
+    return found
+
+
 def _titles(finished: Mapping[str, Mapping[str, Any]]) -> dict[str, Text]:
     """Return the columns of the table by their names."""
-    titles: dict[str, Text] = {name: COLUMNS[name] for name in ("scene", "method", "convention")}
-    if any(VERDICT in metrics for metrics in finished.values()):
+    titles: dict[str, Text] = {}
+    for name in ("scene", "method", "convention"):
+        titles[name] = COLUMNS[name]
+    is_judged = any(VERDICT in metrics for metrics in finished.values())
+    if is_judged:
         titles[VERDICT] = COLUMNS[VERDICT]
     # The figures of the first scene that has a truth, then what every table ends with.
-    with_truth = [metrics["fused"] for metrics in finished.values() if metrics.get("fused")]
-    if with_truth:
-        for name in with_truth[0]:
-            titles[name] = title_of(name)
-        for name in BICUBIC_FIGURES:
-            titles[bicubic_column(name)] = f"bicubic {title_of(name)}"
+    for metrics in finished.values():
+        figures = metrics.get("fused")
+        if figures:
+            for name in figures:
+                titles[name] = title_of(name)
+            for name in BICUBIC_FIGURES:
+                titles[bicubic_column(name)] = f"bicubic {title_of(name)}"
+            break
     titles["seconds"] = COLUMNS["seconds"]
     return titles
 

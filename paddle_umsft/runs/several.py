@@ -108,16 +108,20 @@ def write_runs_report(runs: Sequence[KnownRun], target: Path) -> None:
     Raises:
         DataError: It cannot be written.
     """
+    names = [run.name for run in runs]
     common = common_scenes(runs)
-    tables = [_scene_table(runs, figure) for figure in SCENE_FIGURES]
-    by_scene = [table for table in tables if table is not None]
+    by_scene = []
+    for figure in SCENE_FIGURES:
+        table = _scene_table(runs, figure)
+        if table is not None:
+            by_scene.append(table)
     contents: list[tuple[str, Text]] = [("runs", PHRASES["runs"])]
     if by_scene:
         contents.append(("scene_by_scene", PHRASES["scene_by_scene"]))
     contents.append(("versions", PHRASES["versions"]))
     text = render(
         "several.html",
-        title=", ".join(run.name for run in runs),
+        title=", ".join(names),
         subtitle=Words(
             f"{len(runs)} runs, {len(common)} scenes that all of them have",
             f"{len(runs)} 次运行，共有的场景 {len(common)} 个",
@@ -141,7 +145,11 @@ def common_scenes(runs: Sequence[KnownRun]) -> list[str]:
     return sorted(common, key=natural)
 
 
-def _runs_table(runs: Sequence[KnownRun], common: Sequence[str], target: Path) -> PageTable:
+def _runs_table(
+    runs: Sequence[KnownRun],
+    common: Sequence[str],
+    target: Path,
+) -> PageTable:
     """Return a row for each run: method, convention, mean and spread of each figure, seconds a scene."""
     names = _figures_of(runs, common)
     columns: list[Text] = [
@@ -177,7 +185,11 @@ def _runs_table(runs: Sequence[KnownRun], common: Sequence[str], target: Path) -
     )
 
 
-def _run_row(run: KnownRun, names: Sequence[str], common: Sequence[str]) -> list[Text]:
+def _run_row(
+    run: KnownRun,
+    names: Sequence[str],
+    common: Sequence[str],
+) -> list[Text]:
     """Return the cells of a run."""
     row: list[Text] = [
         run.name,
@@ -186,34 +198,47 @@ def _run_row(run: KnownRun, names: Sequence[str], common: Sequence[str]) -> list
         str(len(run.finished)),
     ]
     for name in [*names, _SECONDS]:
-        found = mean_over_scenes(run.values(name, common))
-        words = number_of(name, _mean(name, run, common))
-        if found is not None and found.std is not None:
+        mean = _mean(name, run, common)
+        words = number_of(name, mean)
+        values = run.values(name, common)
+        found = mean_over_scenes(values)
+        # Of a single scene there is no deviation, and of a mean that is missing none is told.
+        if mean is not None and found is not None and found.std is not None:
             words += f" ± {number_of(name, found.std)}"
         row.append(words)
     return row
 
 
-def _mean(name: str, run: KnownRun, common: Sequence[str]) -> Optional[float]:
+def _mean(
+    name: str,
+    run: KnownRun,
+    common: Sequence[str],
+) -> Optional[float]:
     """Return the mean of a figure; None where a scene has none, since the others alone would say something else."""
-    found = mean_over_scenes(run.values(name, common))
-    if found is None or found.count < len(common):
+    values = run.values(name, common)
+    found = mean_over_scenes(values)
+    if found is None or found.count < len(values):
         return None
     return found.mean
 
 
 def _figures_of(runs: Sequence[KnownRun], common: Sequence[str]) -> list[str]:
     """Return the figures that every run has of every common scene."""
-    kept: list[str] = []
-    for scene in common[:1]:
-        kept = list(runs[0].figures(scene))
+    if not common:
+        return []
+    # In the order of the first one's.
+    kept = list(runs[0].figures(common[0]))
     for run in runs:
         for scene in common:
-            kept = [name for name in kept if name in run.figures(scene)]
+            figures = run.figures(scene)
+            kept = [name for name in kept if name in figures]
     return kept
 
 
-def _best_of(name: str, values: Sequence[Optional[float]]) -> list[int]:
+def _best_of(
+    name: str,
+    values: Sequence[Optional[float]],
+) -> list[int]:
     """Return the places of the best values; none where nothing is better than another."""
     measure = measure_of(name)
     known = [value for value in values if value is not None]
@@ -226,7 +251,10 @@ def _best_of(name: str, values: Sequence[Optional[float]]) -> list[int]:
     return [place for place, value in enumerate(values) if value == wanted]
 
 
-def _scene_table(runs: Sequence[KnownRun], figure: str) -> Optional[PageTable]:
+def _scene_table(
+    runs: Sequence[KnownRun],
+    figure: str,
+) -> Optional[PageTable]:
     """Return a figure of each scene in each run; None where no run has it."""
     scenes: set[str] = set()
     for run in runs:
@@ -258,7 +286,10 @@ def _scene_table(runs: Sequence[KnownRun], figure: str) -> Optional[PageTable]:
     )
 
 
-def _addresses(runs: Sequence[KnownRun], target: Path) -> dict[str, str]:
+def _addresses(
+    runs: Sequence[KnownRun],
+    target: Path,
+) -> dict[str, str]:
     """Return the addresses of the runs' own pages, from that of the page over them."""
     addresses = {}
     for run in runs:
