@@ -20,6 +20,7 @@ from paddle_umsft.machine.paddle_build import check_paddle_is_there
 from paddle_umsft.machine.plain_files import is_plain
 from paddle_umsft.methods.table import find_method
 from paddle_umsft.metrics import find_convention
+from paddle_umsft.runs.begun_with import check_untouched
 from paddle_umsft.runs.folder import (
     CONFIG,
     LOG,
@@ -185,7 +186,7 @@ def open_run(
 
     Raises:
         ConfigError: If neither is given, or something is wrong with them.
-        CheckpointError: If the folder to resume holds no run.
+        CheckpointError: If the folder to resume holds no run, or another configuration than it was begun with.
         DataError: If the output folder cannot be written to.
     """
     extra = list(overrides)
@@ -200,6 +201,7 @@ def open_run(
             raise ConfigError("a resumed run has its own configuration", where="--resume", hint="leave -c out")
         if output is not None:
             raise ConfigError("a resumed run stays in its folder", where="--resume", hint="leave --output out")
+        check_untouched(folder / CONFIG, load_config(folder / CONFIG))
         config = load_config(folder / CONFIG, extra)
         check_names(config)
         if _is_of_a_scene(folder):
