@@ -155,13 +155,14 @@ def _fuse(arguments: list[str], queue: Any) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_write_the_bits_of_one(pair: list[str], tmp_path: Path):
-    assert run(tmp_path / "once", pair) == 0
+@pytest.mark.parametrize("settings", [[], FEW], ids=["fast", "best"])
+def test_two_processes_write_the_bits_of_one(settings: list[str], pair: list[str], tmp_path: Path):
+    assert run(tmp_path / "once", [*pair, *settings]) == 0
     expected = np.load(tmp_path / "once" / "run" / "lr" / "fused.npy")
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
     sources = [str(tmp_path / "lr.npy"), str(tmp_path / "hr.npy")]
-    arguments = ["fuse", *sources, "-o", str(tmp_path / "fused.npy"), "--quiet", "--set", *SMALL]
+    arguments = ["fuse", *sources, "-o", str(tmp_path / "fused.npy"), "--quiet", "--set", *SMALL, *settings]
     both = [context.Process(target=_fuse, args=(arguments, queue)) for _ in range(2)]
     for process in both:
         process.start()
