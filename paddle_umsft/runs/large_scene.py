@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Callable, Optional, TypeVar
 
@@ -17,16 +16,18 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data.facts import BandFacts
 from paddle_umsft.data.masks import valid_pixels
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.errors import DataError
 from paddle_umsft.machine.files import write_text, write_whole
 from paddle_umsft.machine.memory import in_words, peak_bytes
 from paddle_umsft.methods.table import Input, find_method, input_of
 from paddle_umsft.runs.folder import OUTPUT_HINT
 from paddle_umsft.runs.overview import Overview
-from paddle_umsft.runs.strip_plan import FLOAT, StripPlan, check_disk, plan_lines, plan_strips
+from paddle_umsft.runs.row_plan import lines_of, plan_pieces, solving_of
+from paddle_umsft.runs.strip_plan import FLOAT, StripPlan, check_disk
 from paddle_umsft.runs.strips import Coefficients, StripFolder, solve_strips
 from paddle_umsft.runs.writers.by_rows import FORMATS_BY_ROWS, WriteRows, check_by_rows, header_beside
 from paddle_umsft.runs.writers.product import Product, make_product, with_no_data
-from paddle_umsft.trust.judge import judged
+from paddle_umsft.trust.judge import Examined, judged
 
 Say = Callable[[str], None]
 Finished = TypeVar("Finished")
@@ -112,14 +113,13 @@ def fuse_large(
     started = time.perf_counter()
     for output in outputs:
         check_by_rows(output.format)
-    plan = plan_strips(observation, config)
+    plan = plan_pieces(observation, config)
     check_disk(work, plan)
-    for line in plan_lines(observation, plan, work):
+    for line in lines_of(observation, plan, work, config):
         say(line)
     strips = StripFolder(work)
     method = find_method(config.method)
-    assert method.by_strips is not None
-    solving = import_module(method.by_strips)
+    solving = solving_of(method)
     settings = method.settings(config)
     asked = {**facts, "config": config.digest(), "version": __version__}
     try:
@@ -161,7 +161,7 @@ def fuse_large(
                     _write(rows, observation, outputs, valid, history)
                     sample = solving.sample_of(solver, work, coefficients.read, observation, plan.memory)
                     made = LargeResult(
-                        sample=_judged(sample, rows, given.notes, plan, time.perf_counter() - started),
+                        sample=_judged(sample, rows, given, plan, time.perf_counter() - started),
                         pair=sample.pair,
                         valid=valid,
                         overview=overview,
@@ -198,13 +198,13 @@ def _by_stage(
 def _judged(
     sample: Any,
     rows: _Rows,
-    given_notes: tuple[str, ...],
+    given: Input,
     plan: StripPlan,
     seconds: float,
 ) -> FusionResult:
     """The result on the sample with what is known of the whole, and how far to trust it."""
     notes = (
-        *given_notes,
+        *given.notes,
         *sample.result.notes,
         f"fused in {plan.count} strips; judged on {PERCENT * sample.share:.0f} % of its rows",
     )
@@ -223,7 +223,24 @@ def _judged(
             seconds=seconds,
         ),
         sample.pair,
+        _examined(given, sample),
     )
+
+
+def _examined(given: Input, sample: Any) -> Optional[Examined]:
+    """What was found of the pair before the method got it, on the sample; None: the method has looked itself."""
+    examined = given.examined
+    if examined is None:
+        return None
+    scale = given.observation.scale
+    trusted = examined.trusted
+    if trusted is not None:
+        trusted = trusted[sample.lr_rows]
+    doubted = examined.doubted
+    if doubted is not None:
+        hr_rows = sample.lr_rows[:, None] * scale + np.arange(scale)
+        doubted = doubted[hr_rows.ravel()]
+    return replace(examined, trusted=trusted, doubted=doubted)
 
 
 def _settled(
@@ -254,6 +271,12 @@ def _learned(
 ) -> Input:
     """Learn what is learned once, unless it is there; return the pair that the method is given."""
     given = input_of(observation, config)
+    if given.back is not None:
+        raise DataError(
+            "its images lie askew, and that cannot be undone strip by strip",
+            where=observation.name,
+            hint="method=subspace (fast.yml), a larger runtime.memory, or preparation.for_all=false",
+        )
     while not solving.is_kept(strips.folder):
         with strips.claimed(LEARN) as is_mine:
             if is_mine and not solving.is_kept(strips.folder):

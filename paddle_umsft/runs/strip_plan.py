@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Observation
@@ -72,6 +72,10 @@ class StripPlan:
     expected: int
     disk: int
 
+    def may_follow(self, before: StripPlan) -> bool:
+        """Whether an earlier plan of the same scene fits into the memory there is now."""
+        return before.expected <= self.memory
+
     def range_of(self, number: int, height: int) -> tuple[int, int]:
         """Half-open range of LR rows of a strip, of h in all."""
         first = number * self.rows
@@ -104,8 +108,8 @@ def goes_by_strips(observation: Observation, config: Config) -> bool:
     """
     method = find_method(config.method)
     memory = memory_of(config)
-    if memory is None or method.needs_paddle or method.is_baseline:
-        # What networks take depends on their settings; they say so themselves when it is too much.
+    if memory is None or method.needs_paddle:
+        # What networks take depends on their settings, and they have tiles of their own.
         return False
     if method.by_strips is None and config.runtime.memory == "auto":
         # Nothing else can be done with the scene: it may take all that is left.
@@ -119,7 +123,7 @@ def goes_by_strips(observation: Observation, config: Config) -> bool:
             where=observation.name,
             expected=f"about {in_words(needed)}",
             got=in_words(memory),
-            hint="fast.yml and best.yml go strip by strip; or runtime.memory=..., a machine with more",
+            hint="fast.yml, best.yml, gsa, sfim, bicubic go strip by strip; or runtime.memory=..., a machine with more",
         )
     return True
 
@@ -205,8 +209,12 @@ def _bytes_of_learning(
     return max(held + max(steps, fit, trial), look)
 
 
-def check_disk(folder: Path, plan: StripPlan) -> None:
+def check_disk(folder: Path, plan: Any) -> None:
     """Check that the results fit on the disk.
+
+    Args:
+        folder: Where they go.
+        plan: Of strips or tiles; its `disk` counts.
 
     Raises:
         DataError: They do not.

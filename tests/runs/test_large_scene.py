@@ -190,6 +190,25 @@ def test_files_written_row_by_row_hold_the_same_cube(ending: str, pair: list[str
     assert not (tmp_path / f".strips_fused.{ending}").exists()
 
 
+@pytest.mark.parametrize("method", ["gsa", "bicubic"])
+def test_baselines_are_written_row_by_row(
+    method: str, pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    pair = [*pair, f"method={method}"]
+    assert run(tmp_path / "out", pair, "runtime.memory=3MB") == 0
+    assert "row by row" in capsys.readouterr().out
+    folder = tmp_path / "out" / "run" / "lr"
+    expected = whole(pair, tmp_path)
+    fused = np.load(folder / "fused.npy")
+    assert np.abs(fused - expected).max() < 1e-6 * np.abs(expected).max()
+    metrics = json.loads((folder / "metrics.json").read_text())
+    beside = json.loads((tmp_path / "whole" / "run" / "lr" / "metrics.json").read_text())
+    assert metrics["verdict"]["class"] == beside["verdict"]["class"]
+    assert not (folder / "strips").exists()
+    assert run(tmp_path / "none", pair, "runtime.memory=100KB") == 3
+    assert "runtime.memory=" in one_line_error(capsys)
+
+
 def test_what_cannot_fit_is_refused_with_the_setting_that_would(
     pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -197,6 +216,8 @@ def test_what_cannot_fit_is_refused_with_the_setting_that_would(
     line = one_line_error(capsys)
     assert "not even strip by strip" in line
     assert "runtime.memory=" in line
+    assert run(tmp_path / "out", pair, "method=cnmf") == 3
+    assert "fast.yml" in one_line_error(capsys)
     assert run(tmp_path / "out", pair, "output.format=mat") == 2
     assert "strip by strip" in one_line_error(capsys)
     assert run(tmp_path / "out", pair, "runtime.memory=lots") == 2
