@@ -113,6 +113,18 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     assert np.array_equal(fused_of(tmp_path), fused_of(once))
 
 
+def test_what_was_begun_in_tiles_is_ended_in_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As a whole it would take 12 MB.
+    small = ["runtime.tile=auto", "runtime.memory=7MB"]
+    with monkeypatch.context() as patch:
+        killed_at(1, patch)
+        assert run(tmp_path, *small) == 130
+    fitted = killed_at(COUNT, monkeypatch)
+    # The toy cannot be trained as a whole: it would fail.
+    assert train("--resume", str(tmp_path / "run"), "-o", "runtime.memory=8GB") == 0
+    assert fitted[0] == 1
+
+
 def test_other_settings_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         killed_at(4, patch)
