@@ -71,6 +71,35 @@ def _ensemble_input(config: Config) -> EnsembleInput:
 
 
 @dataclass(frozen=True)
+class StripFacts:
+    """What a plan has to know of a method that works strip by strip.
+
+    Attributes:
+        max_rank: Channels that a strip leaves, at most.
+        stages: How many times all strips are gone through, at most.
+        is_refined: Whether the MSI's bands are regressed on, window by window.
+    """
+
+    max_rank: int
+    stages: int = 1
+    is_refined: bool = False
+
+
+def _subspace_strips(config: Config) -> StripFacts:
+    return StripFacts(max_rank=config.subspace.max_rank)
+
+
+def _ensemble_strips(config: Config) -> StripFacts:
+    rounds = config.ensemble.refine_rounds
+    return StripFacts(
+        max_rank=max(config.ensemble.max_rank, config.subspace.max_rank),
+        # The maps, the first agreement, one more after each refinement.
+        stages=2 + rounds,
+        is_refined=rounds > 0 and config.ensemble.refine_radius != 0,
+    )
+
+
+@dataclass(frozen=True)
 class Method:
     """One method.
 
@@ -89,6 +118,7 @@ class Method:
             `networks/tiles.py`; None: it is trained as a whole.
         by_strips: Module, or "module:object", with `learn`, `keep`, `taken_up` of a method that can work on a scene
             strip by strip, see `subspace/by_strips.py`; None: it needs all of it at once.
+        strip_facts: What a plan of strips has to know.
     """
 
     fuse: Source
@@ -102,6 +132,7 @@ class Method:
     prepares: bool = False
     by_strips: Optional[str] = None
     memory_of: Optional[Source] = None
+    strip_facts: Callable[[Config], StripFacts] = _subspace_strips
 
 
 def _by_rows(module: str, function: str) -> Method:
@@ -140,6 +171,8 @@ METHODS: dict[str, Method] = {
         fuse="paddle_umsft.methods.subspace.ensemble:fuse_ensemble",
         settings=_ensemble_input,
         prepares=True,
+        by_strips="paddle_umsft.methods.subspace.ensemble_by_strips",
+        strip_facts=_ensemble_strips,
     ),
     "bicubic": _by_rows("paddle_umsft.methods.baselines.bicubic", "fuse_bicubic"),
     "gsa": _by_rows("paddle_umsft.methods.baselines.gsa", "fuse_gsa"),

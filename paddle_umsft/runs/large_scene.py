@@ -21,6 +21,7 @@ from paddle_umsft.machine.files import write_text, write_whole
 from paddle_umsft.machine.memory import in_words, peak_bytes
 from paddle_umsft.methods.table import Input, find_method, input_of
 from paddle_umsft.runs.folder import OUTPUT_HINT
+from paddle_umsft.runs.overview import Overview
 from paddle_umsft.runs.row_plan import lines_of, plan_pieces, solving_of
 from paddle_umsft.runs.strip_plan import FLOAT, StripPlan, check_disk
 from paddle_umsft.runs.strips import Coefficients, StripFolder, solve_strips
@@ -67,12 +68,14 @@ class LargeResult:
         sample: The result on a sample of the scene, judged; its notes and extras are those of the whole.
         pair: The pair on the sample.
         valid: (H, W), False where the cube means nothing; None: it means something everywhere.
+        overview: Every n-th pixel of the scene and of its result.
         seconds: What it took, this process's share.
     """
 
     sample: FusionResult
     pair: Observation
     valid: Optional[np.ndarray]
+    overview: Overview
     seconds: float
 
 
@@ -123,31 +126,36 @@ def fuse_large(
         plan = _settled(strips, plan, asked)
         given = _learned(observation, config, strips, solving, settings, say)
         solver = solving.taken_up(work, settings)
-        coefficients = Coefficients(work, (*solver.shape, solver.rank))
+        shape = (*solver.shape, solver.rank)
+        stages = [Coefficients(work, shape, f"{name}_") for name in solver.stages]
+        coefficients = Coefficients(work, shape)
     except FileNotFoundError:
         if strips.is_there():
             raise
         # Another process was done with all of it meanwhile.
         return None
     height, width = solver.shape
-    lr_height = height // solver.scale
     try:
-        solve_strips(
-            strips,
-            coefficients,
-            plan,
-            solver.coeffs,
-            lr_height=lr_height,
-            scale=solver.scale,
-            first=int(first_share * plan.count),
-            say=say,
-        )
+        before: Optional[Coefficients] = None
+        for number, stage in enumerate([*stages, coefficients]):
+            solve_strips(
+                strips,
+                stage,
+                plan,
+                _by_stage(solver, number, before),
+                lr_height=height // solver.scale,
+                scale=solver.scale,
+                first=int(first_share * plan.count),
+                say=say,
+            )
+            before = stage
         # Another process writes: should it die before it is done, this one takes over.
         while strips.is_there():
             with strips.claimed(FINISH) as is_mine:
                 if is_mine and strips.is_there():
                     valid = valid_pixels(observation)
-                    rows = _Rows(solver, coefficients, plan, clip=given.clip)
+                    overview = Overview(observation)
+                    rows = _Rows(solver, coefficients, plan, overview, clip=given.clip)
                     again = max(1, AGAIN_VALUES // (width * solver.bands * solver.scale))
                     solver.know_leftover(coefficients.read, again)
                     _write(rows, observation, outputs, valid, history)
@@ -156,6 +164,7 @@ def fuse_large(
                         sample=_judged(sample, rows, given, plan, time.perf_counter() - started),
                         pair=sample.pair,
                         valid=valid,
+                        overview=overview,
                         seconds=time.perf_counter() - started,
                     )
                     say(f"memory     at most {in_words(peak_bytes() or 0)} (VmHWM)")
@@ -165,7 +174,25 @@ def fuse_large(
             time.sleep(PAUSE_SECONDS)
         return None
     finally:
-        coefficients.close()
+        for stage in (*stages, coefficients):
+            stage.close()
+
+
+def _by_stage(
+    solver: Any,
+    number: int,
+    before: Optional[Coefficients],
+) -> Callable[[int, int], np.ndarray]:
+    """A stage of the solver for half-open ranges of LR rows, what the stage before has left at hand."""
+    read: Optional[Callable[[np.ndarray], np.ndarray]] = None
+    if before is not None:
+        read = before.read
+
+    def solve(first: int, end: int) -> np.ndarray:
+        made: np.ndarray = solver.coeffs(first, end, stage=number, before=read)
+        return made
+
+    return solve
 
 
 def _judged(
@@ -272,10 +299,12 @@ class _Rows:
         solver: Any,
         coefficients: Coefficients,
         plan: StripPlan,
+        overview: Overview,
         *,
         clip: bool,
     ) -> None:
         self.solver = solver
+        self.overview = overview
         self.coefficients = coefficients
         self.clip = clip
         self.below_zero = 0
@@ -297,6 +326,7 @@ class _Rows:
             self.below_zero += int(np.count_nonzero(block < 0))
             if self.clip:
                 np.maximum(block, 0, out=block)
+            self.overview.add(top, block)
             yield top, block
 
 

@@ -243,7 +243,7 @@ def _fuse_and_write(
             )
     writer = None
     if config.output.visualdl:
-        writer = open_curves(folder, log)
+        writer = open_curves(folder, config, log)
     try:
         result = _fuse(case, given, config, folder, log, writer, quiet)
         return _write(case, result, config, folder, log, writer)

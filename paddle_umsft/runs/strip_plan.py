@@ -22,6 +22,8 @@ WHOLE_CUBES = 7
 WHOLE_BESIDE = 60
 # Of a strip with its halo: images of the subspace's dimensions and of the MSI's bands, and what is beside.
 STRIP_SUBSPACE = 12
+# Of one that is refined: as many images of the subspace's dimensions as the MSI has bands, and so many besides.
+REFINED_BESIDE = 8
 STRIP_MSI = 10
 STRIP_BESIDE = 20
 LARGEST_RANK = 12
@@ -109,8 +111,7 @@ def goes_by_strips(observation: Observation, config: Config) -> bool:
             where=observation.name,
             expected=f"about {in_words(needed)}",
             got=in_words(memory),
-            hint="method=subspace (fast.yml), gsa, sfim, bicubic go strip by strip; or runtime.memory=..., a machine "
-            "with more",
+            hint="fast.yml, best.yml, gsa, sfim, bicubic go strip by strip; or runtime.memory=..., a machine with more",
         )
     return True
 
@@ -137,11 +138,16 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
     held = FLOAT * observation.msi_bands * height * width * HELD_MSI
     held += FLOAT * observation.bands * lr_height * lr_width * HELD_LR
     held += PROGRAM
-    rank = min(observation.bands, max(LARGEST_RANK, config.subspace.max_rank))
-    numbers = STRIP_SUBSPACE * rank + STRIP_MSI * observation.msi_bands + STRIP_BESIDE
+    facts = find_method(config.method).strip_facts(config)
+    rank = min(observation.bands, max(LARGEST_RANK, facts.max_rank))
+    images = STRIP_SUBSPACE
+    if facts.is_refined:
+        images = max(images, observation.msi_bands + REFINED_BESIDE)
+    numbers = images * rank + STRIP_MSI * observation.msi_bands + STRIP_BESIDE
     row = FLOAT * numbers * width * scale  # bytes of an LR row of a strip
     rows = int((memory - held) / row) - 2 * USUAL_HALO
-    learning = held + FLOAT * (LEARNED * rank + STRIP_MSI * observation.msi_bands) * min(height * width, MOST_PIXELS)
+    sample = (images - STRIP_SUBSPACE + LEARNED) * rank + STRIP_MSI * observation.msi_bands
+    learning = held + FLOAT * sample * min(height * width, MOST_PIXELS)
     if rows < min(LEAST_ROWS, lr_height) or memory < learning:
         least = max(learning, held + row * (LEAST_ROWS + 2 * USUAL_HALO))
         raise DataError(
@@ -160,7 +166,7 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
         count=-(-lr_height // rows),
         memory=memory,
         expected=int(max(learning, held + row * (rows + 2 * USUAL_HALO))),
-        disk=FLOAT * height * width * (observation.bands + rank + observation.msi_bands),
+        disk=FLOAT * height * width * (observation.bands + facts.stages * rank + observation.msi_bands),
     )
 
 

@@ -19,6 +19,7 @@ from typing import Any, Callable, Optional, Protocol, TypeVar
 
 import numpy as np
 
+from paddle_umsft.cameras.windows import runs_of
 from paddle_umsft.errors import DataError
 from paddle_umsft.machine.files import write_json
 from paddle_umsft.machine.plain_files import NOT_PLAIN, is_own_folder, is_plain, read_json
@@ -129,15 +130,22 @@ class Coefficients:
     Args:
         folder: Of the strips.
         shape: (H, W, K).
+        stage: Name of the stage that leaves them; none: the last one, whose are the result's.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        shape: tuple[int, int, int],
+        stage: str = "",
+    ) -> None:
         self.folder = folder
+        self.stage = stage
         self.height, self.width, self.rank = shape
         self.row_bytes = 4 * self.width * self.rank
-        path = folder / COEFFS
+        path = folder / f"{stage}{COEFFS}"
         if os.path.lexists(path) and not is_plain(path):
-            raise OSError(errno.EINVAL, f"{COEFFS} is {NOT_PLAIN}")
+            raise OSError(errno.EINVAL, f"{path.name} is {NOT_PLAIN}")
         path.touch()
         # Not buffered: other processes write other rows of the same file.
         self._file = path.open("r+b", buffering=0)
@@ -150,7 +158,7 @@ class Coefficients:
         self._file.close()
 
     def _record(self, number: int) -> Path:
-        return self.folder / f"strip_{number:05d}.json"
+        return self.folder / f"{self.stage}strip_{number:05d}.json"
 
     def write(
         self,
@@ -191,12 +199,11 @@ class Coefficients:
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """(n, W, K) of some HR rows."""
-        parts = []
         # Neighbouring rows are read at one go.
-        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
-        for run in np.split(rows, breaks):
-            parts.append(self._read_run(int(run[0]), len(run)))
-        return np.concatenate(parts)
+        runs = [self._read_run(int(run[0]), len(run)) for run in runs_of(rows)]
+        if len(runs) == 1:
+            return runs[0]
+        return np.concatenate(runs)
 
     def _read_run(self, top: int, count: int) -> np.ndarray:
         wanted = count * self.row_bytes
@@ -250,6 +257,7 @@ def solve_strips(
         plan.count,
         solve_one,
         first=first,
+        stage=coefficients.stage,
         say=say,
     )
 
@@ -262,6 +270,7 @@ def work_through(
     *,
     first: int = 0,
     what: str = "strips",
+    stage: str = "",
     say: Optional[Callable[[str], None]] = None,
 ) -> None:
     """Do what is not done yet, beside other processes; return when all is.
@@ -273,6 +282,7 @@ def work_through(
         do: Makes one and writes it down; returns the seconds that it took.
         first: Piece to begin with, so that processes do not meet at once.
         what: Pieces are called, in up to ten letters.
+        stage: Of the pieces, which their claims begin with.
         say: Is told how far it is.
     """
     order = [(first + number) % count for number in range(count)]
@@ -287,7 +297,7 @@ def work_through(
             if pieces.is_recorded(number) and pieces.is_done(number):
                 missing.remove(number)
                 continue
-            with strips.claimed(f"{number:05d}") as is_mine:
+            with strips.claimed(f"{stage}{number:05d}") as is_mine:
                 # Another one may have finished it between the question and the claim.
                 if not is_mine or (pieces.is_recorded(number) and pieces.is_done(number)):
                     continue

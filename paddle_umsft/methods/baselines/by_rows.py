@@ -85,8 +85,9 @@ class RowSolver:
         make_rows: The baseline.
     """
 
-    # Of a pixel nothing is kept in between.
+    # Of a pixel nothing is kept in between, and there is nothing to be gone through before.
     rank = 0
+    stages: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -104,7 +105,14 @@ class RowSolver:
         self.shape = (int(hr_msi.shape[0]), int(hr_msi.shape[1]))
         self.bands = int(lr_hsi.shape[2])
 
-    def coeffs(self, first: int, end: int) -> np.ndarray:
+    def coeffs(
+        self,
+        first: int,
+        end: int,
+        *,
+        stage: int = 0,
+        before: Optional[Callable[[np.ndarray], np.ndarray]] = None,
+    ) -> np.ndarray:
         """What is solved in advance of some LR rows: nothing, ((end - first) * s, W, 0)."""
         return np.zeros(((end - first) * self.scale, self.shape[1], 0), dtype=np.float32)
 
