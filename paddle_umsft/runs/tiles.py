@@ -212,9 +212,14 @@ class _Work:
                 cameras,
                 seed=self.config.seed,
             )
-            self.tiles.write(number, result.fused, tiles.told_of_tile(result, number))
-            loss = result.history[-1]["loss"] if result.history else float("nan")
-            self.say(f"tile {number + 1} of {self.plan.count}: {result.seconds:.1f} s, loss {loss:.4g}")
+            told = tiles.told_of_tile(result, number)
+            self.tiles.write(number, result.fused, told)
+            line = f"tile {number + 1} of {self.plan.count}: {result.seconds:.1f} s"
+            # Without a step, where given weights are applied, there is no loss.
+            if result.history:
+                loss = result.history[-1]["loss"]
+                line += f", loss {loss:.4g}"
+            self.say(line)
             return result.seconds
 
         work_through(
