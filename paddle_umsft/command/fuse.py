@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
-from paddle_umsft.command.base import BAD_USAGE, DONE, SETTINGS, Command, choices
+from paddle_umsft.command.base import BAD_USAGE, DONE, SETTINGS, Command
+from paddle_umsft.command.choices import choices
 from paddle_umsft.errors import ConfigError, UmsftError
 
 if TYPE_CHECKING:
@@ -144,7 +145,15 @@ def _fuse_one(
             settled, _ = settled_format(format, case.observation)
             if target is None:
                 target = folder / f"{entry.name}{FORMATS[settled].suffix}"
-            fuse_to_file(entry, case.observation, config, target, settled, quiet=arguments.quiet)
+            fuse_to_file(
+                entry,
+                case.observation,
+                config,
+                target,
+                settled,
+                alone=arguments.alone,
+                quiet=arguments.quiet,
+            )
             return
         on_record = None
         if not arguments.quiet:
@@ -199,7 +208,7 @@ FUSE = Command(
         "  %(prog)s pairs -o results          (a_hsi.tif with a_msi.tif, b_hsi.tif with b_msi.tif ...)\n"
         "  %(prog)s hsi_folder msi_folder -o results\n"
         "The ending of OUT is the format: .tif, .hdr (ENVI), .nc, .npy, .mat. For checkpoints, resuming and reports:\n"
-        "umsft train.\n\n" + choices()
+        "umsft train.\n\n" + choices("--set")
     ),
     interrupted="nothing was written",
 )

@@ -59,7 +59,8 @@ def help_text() -> str:
         lines.append(f"  {command.name.ljust(longest)}  {command.summary}")
     lines += [
         "",
-        "umsft COMMAND --help tells the options of each. A first picture of two files:",
+        "umsft COMMAND --help tells the options of each; those of fuse and train list presets, methods and settings.",
+        "A first picture of two files:",
         "  umsft check hsi.hdr s2.tif && umsft fuse hsi.hdr s2.tif -o fused.tif",
     ]
     return "\n".join(lines)

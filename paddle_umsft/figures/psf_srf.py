@@ -29,6 +29,8 @@ _HEIGHT = 2.3
 _KERNEL_RATIO = 1.0
 _PROFILE_RATIO = 1.1
 _SRF_RATIO = 1.5
+# Room beside each part, in inches: with less, the numbers of a colour bar run into the label of the plot beside it.
+_APART = 0.06
 
 # Room above the curves for the legend, more where it has several lines.
 _ROOM_FOR_LEGEND = 1.15
@@ -232,7 +234,7 @@ def psf_srf(
         ratios.append(1.0)
 
     with styled():
-        figure = new_figure(max(width, _LEAST_WIDTH), _HEIGHT)
+        figure = new_figure(max(width, _LEAST_WIDTH), _HEIGHT, apart=_APART)
         (axes,) = figure.subplots(
             1,
             len(ratios),

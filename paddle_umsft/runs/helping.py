@@ -1,4 +1,4 @@
-"""Processes of one launch that have nothing left of their own: they take strips of the others' large scenes."""
+"""Processes of one launch that have nothing left of their own: they take pieces of the others' large scenes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def help_others(
     *,
     debug: bool,
 ) -> None:
-    """Work on strips of scenes that other processes of the launch have begun, until none is left.
+    """Work on strips or tiles of scenes that other processes of the launch have begun, until none is left.
 
     What goes wrong here is the scene's own process's to say.
 
@@ -43,7 +43,8 @@ def help_others(
         debug: More in the log.
     """
     rank, size = share_of_work()
-    if size == 1 or find_method(config.method).by_strips is None:
+    method = find_method(config.method)
+    if size == 1 or (method.by_strips is None and method.memory_of is None):
         return
     deadline = time.monotonic() + PATIENCE_SECONDS
     waiting = {}

@@ -20,6 +20,7 @@ from paddle_umsft.machine.paddle_build import check_paddle_is_there
 from paddle_umsft.machine.plain_files import is_plain
 from paddle_umsft.methods.table import find_method
 from paddle_umsft.metrics import find_convention
+from paddle_umsft.runs.begun_with import check_untouched
 from paddle_umsft.runs.folder import (
     CONFIG,
     LOG,
@@ -39,7 +40,7 @@ from paddle_umsft.runs.progress import scene_line
 from paddle_umsft.runs.report import write_run_report
 from paddle_umsft.runs.run_share import share_of_work, threads_shared
 from paddle_umsft.runs.scene import SceneOutcome, fuse_scene
-from paddle_umsft.runs.shown import only_a_warning
+from paddle_umsft.runs.shown import only_a_warning, show_means
 from paddle_umsft.runs.stopping import termination_is_heard
 from paddle_umsft.runs.writers.table import check_format
 
@@ -72,6 +73,8 @@ def fuse_all(
     with termination_is_heard(), only_run_in(folder, rank, size), threads_shared():
         outcomes = _fuse_share(entries, config, folder, quiet=quiet, debug=debug)
         help_others(entries, config, folder, debug=debug)
+        if not all(outcome.skipped for outcome in outcomes):
+            show_means(folder, config, logging.getLogger(LOGGER))
     return outcomes
 
 
@@ -183,7 +186,7 @@ def open_run(
 
     Raises:
         ConfigError: If neither is given, or something is wrong with them.
-        CheckpointError: If the folder to resume holds no run.
+        CheckpointError: If the folder to resume holds no run, or another configuration than it was begun with.
         DataError: If the output folder cannot be written to.
     """
     extra = list(overrides)
@@ -198,6 +201,7 @@ def open_run(
             raise ConfigError("a resumed run has its own configuration", where="--resume", hint="leave -c out")
         if output is not None:
             raise ConfigError("a resumed run stays in its folder", where="--resume", hint="leave --output out")
+        check_untouched(folder / CONFIG, load_config(folder / CONFIG))
         config = load_config(folder / CONFIG, extra)
         check_names(config)
         if _is_of_a_scene(folder):

@@ -72,6 +72,20 @@ def test_a_run_by_strips_leaves_what_a_run_leaves(pair: list[str], tmp_path: Pat
     assert "finished before" in capsys.readouterr().out
 
 
+def interrupt_after(strips: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run be interrupted when it is about to begin one more strip."""
+    solve = StripSolver.coeffs
+    solved: list[int] = []
+
+    def until_killed(self: StripSolver, first: int, end: int, **stage: Any) -> np.ndarray:
+        if len(solved) == strips:
+            raise KeyboardInterrupt
+        solved.append(first)
+        return solve(self, first, end, **stage)
+
+    monkeypatch.setattr(StripSolver, "coeffs", until_killed)
+
+
 def test_a_killed_run_goes_on_to_the_same_bits(
     pair: list[str],
     tmp_path: Path,
@@ -81,15 +95,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     assert run(tmp_path / "once", pair) == 0
     expected = np.load(tmp_path / "once" / "run" / "lr" / "fused.npy")
     solve = StripSolver.coeffs
-    solved: list[int] = []
-
-    def until_killed(self: StripSolver, first: int, end: int) -> np.ndarray:
-        if len(solved) == 2:
-            raise KeyboardInterrupt
-        solved.append(first)
-        return solve(self, first, end)
-
-    monkeypatch.setattr(StripSolver, "coeffs", until_killed)
+    interrupt_after(2, monkeypatch)
     assert run(tmp_path / "out", pair) == 130
     monkeypatch.setattr(StripSolver, "coeffs", solve)
     work = tmp_path / "out" / "run" / "lr" / "strips"
@@ -102,6 +108,41 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     assert train("--resume", str(tmp_path / "out" / "run")) == 0
     assert "1 of 5 are there already" in capsys.readouterr().out
     assert np.array_equal(np.load(tmp_path / "out" / "run" / "lr" / "fused.npy"), expected)
+
+
+# Small enough that what is asked is how strips fit together.
+FEW = [
+    "method=ensemble",
+    "ensemble.members=2",
+    "ensemble.features=160",
+    "subspace.map_features=16",
+    "runtime.memory=10.3MB",
+]
+
+
+def test_a_killed_ensemble_goes_on_in_the_stage_that_it_was_in(
+    pair: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    pair = [*pair, *FEW]
+    assert run(tmp_path / "once", pair) == 0
+    folder = tmp_path / "once" / "run" / "lr"
+    fused = np.load(folder / "fused.npy")
+    expected = whole(pair, tmp_path)
+    assert np.abs(fused - expected).max() < 1e-5 * np.ptp(expected)
+    assert json.loads((folder / "metrics.json").read_text())["extras"]["ensemble_kept"]
+    solve = StripSolver.coeffs
+    # Five strips in each of three stages.
+    for number, done in enumerate((3, 12)):
+        interrupt_after(done, monkeypatch)
+        assert run(tmp_path / f"out{number}", pair) == 130
+        monkeypatch.setattr(StripSolver, "coeffs", solve)
+        capsys.readouterr()
+        assert train("--resume", str(tmp_path / f"out{number}" / "run")) == 0
+        assert f"{done % 5} of 5 are there already" in capsys.readouterr().out
+        assert np.array_equal(np.load(tmp_path / f"out{number}" / "run" / "lr" / "fused.npy"), fused)
 
 
 def _fuse(arguments: list[str], queue: Any) -> None:
@@ -148,6 +189,25 @@ def test_files_written_row_by_row_hold_the_same_cube(ending: str, pair: list[str
     assert not (tmp_path / f".strips_fused.{ending}").exists()
 
 
+@pytest.mark.parametrize("method", ["gsa", "bicubic"])
+def test_baselines_are_written_row_by_row(
+    method: str, pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    pair = [*pair, f"method={method}"]
+    assert run(tmp_path / "out", pair, "runtime.memory=3MB") == 0
+    assert "row by row" in capsys.readouterr().out
+    folder = tmp_path / "out" / "run" / "lr"
+    expected = whole(pair, tmp_path)
+    fused = np.load(folder / "fused.npy")
+    assert np.abs(fused - expected).max() < 1e-6 * np.abs(expected).max()
+    metrics = json.loads((folder / "metrics.json").read_text())
+    beside = json.loads((tmp_path / "whole" / "run" / "lr" / "metrics.json").read_text())
+    assert metrics["verdict"]["class"] == beside["verdict"]["class"]
+    assert not (folder / "strips").exists()
+    assert run(tmp_path / "none", pair, "runtime.memory=100KB") == 3
+    assert "runtime.memory=" in one_line_error(capsys)
+
+
 def test_what_cannot_fit_is_refused_with_the_setting_that_would(
     pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -155,8 +215,8 @@ def test_what_cannot_fit_is_refused_with_the_setting_that_would(
     line = one_line_error(capsys)
     assert "not even strip by strip" in line
     assert "runtime.memory=" in line
-    assert run(tmp_path / "out", pair, "method=ensemble") == 3
-    assert "method=subspace" in one_line_error(capsys)
+    assert run(tmp_path / "out", pair, "method=cnmf") == 3
+    assert "fast.yml" in one_line_error(capsys)
     assert run(tmp_path / "out", pair, "output.format=mat") == 2
     assert "strip by strip" in one_line_error(capsys)
     assert run(tmp_path / "out", pair, "runtime.memory=lots") == 2
