@@ -199,7 +199,7 @@ def _bytes_of_learning(
     height, width = observation.shape
     pixels = height * width
     lr_pixels = pixels // observation.scale**2
-    steps = FLOAT * sample * min(pixels, MOST_PIXELS)
+    steps = FLOAT * sample * min(pixels, facts.sampled)
     fit = FEATURE * facts.features * min(lr_pixels, FITTED)
     trial = FLOAT * TRIED_CUBES * observation.bands * min(lr_pixels, TRIED)
     examined = min(pixels, EXAMINED)
