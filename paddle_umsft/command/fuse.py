@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from paddle_umsft.config.run import Config
     from paddle_umsft.data.listing import SceneEntry
     from paddle_umsft.data.records import Record
+    from paddle_umsft.data.scene import Observation
 
 # A trained method says where it is so often: every so many steps.
 STEPS_BETWEEN_LINES = 50
@@ -158,6 +159,7 @@ def _fuse_one(
         on_record = None
         if not arguments.quiet:
             on_record = _say_step
+            _say_tiles(case.observation, config)
         result = run_method(case.observation, config, on_record)
         # What makes a result doubtful is said before where it is.
         verdict = result.verdict
@@ -185,6 +187,19 @@ def _is_there(folder: Path, name: str) -> bool:
     from paddle_umsft.runs.writers.table import FORMATS
 
     return any((folder / f"{name}{row.suffix}").is_file() for row in FORMATS.values())
+
+
+def _say_tiles(observation: Observation, config: Config) -> None:
+    """Say in which tiles a network will be trained, if it will be in tiles."""
+    from paddle_umsft.machine.environment import import_paddle
+    from paddle_umsft.methods.table import find_method, tiles_for
+
+    if find_method(config.method).memory_of is None:
+        return
+    import_paddle()
+    plan = tiles_for(observation, config)
+    if plan is not None:
+        print("\n".join(plan.lines()), flush=True)
 
 
 def _say_step(record: Record) -> None:

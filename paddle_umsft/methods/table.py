@@ -307,6 +307,7 @@ def input_of(observation: Observation, config: Config) -> Input:
         border=gridded.border,
         trusted=gridded.trusted,
         doubted=gridded.doubted,
+        unsure_light=gridded.unsure_light,
     )
     return Input(
         observation=gridded.observation,

@@ -44,8 +44,10 @@ def help_others(
     """
     rank, size = share_of_work()
     method = find_method(config.method)
-    if size == 1 or (method.by_strips is None and method.memory_of is None):
+    if size == 1 or (method.by_strips is None and (method.memory_of is None or config.runtime.tile == "none")):
         return
+    # Networks mostly take scenes as a whole: then nobody waits for what may never be cut into tiles.
+    is_patient = method.by_strips is not None or isinstance(config.runtime.tile, int)
     deadline = time.monotonic() + PATIENCE_SECONDS
     waiting = {}
     for place, entry in enumerate(entries):
@@ -60,7 +62,7 @@ def help_others(
                 del waiting[name]
             elif read_metrics(scene) is not None:
                 del waiting[name]
-            elif time.monotonic() > deadline and not is_at_work(folder, owner):
+            elif time.monotonic() > deadline and not (is_patient and is_at_work(folder, owner)):
                 # It has failed, or its process is gone: --resume does it again.
                 del waiting[name]
         time.sleep(PAUSE_SECONDS)

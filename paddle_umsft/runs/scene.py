@@ -37,7 +37,7 @@ from paddle_umsft.runs.results import FILES, damage, result_sums
 from paddle_umsft.runs.run_share import share_of_work
 from paddle_umsft.runs.shown import close_curves, open_curves, show_finished
 from paddle_umsft.runs.strip_plan import goes_by_strips
-from paddle_umsft.runs.tiles import fuse_by_tiles
+from paddle_umsft.runs.tiles import fuse_by_tiles, plan_at_work
 from paddle_umsft.runs.trust import log_verdict, save_expected_error, weighed_by_truth, with_verdict
 from paddle_umsft.runs.writers.table import settled_format
 
@@ -224,6 +224,8 @@ def _fuse_and_write(
             import_paddle()  # quietly, and with an error of one line
         given = input_of(case.observation, config)
         plan = tiles_for(given.observation, config)
+        if plan is None and config.runtime.tile == "auto":
+            plan = plan_at_work(folder / WORK)
         if plan is not None:
             if read_metrics(folder) is not None and not (folder / WORK).is_dir():
                 # Finished by another process while this one read the data.

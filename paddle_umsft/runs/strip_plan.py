@@ -108,7 +108,7 @@ def goes_by_strips(observation: Observation, config: Config) -> bool:
     """
     method = find_method(config.method)
     memory = memory_of(config)
-    if memory is None or method.needs_paddle:
+    if memory is None or method.trained is not None:
         # What networks take depends on their settings, and they have tiles of their own.
         return False
     if method.by_strips is None and config.runtime.memory == "auto":

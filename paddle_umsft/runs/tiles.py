@@ -20,7 +20,7 @@ from paddle_umsft.methods.networks.tile_plan import TilePlan
 from paddle_umsft.methods.table import Input, find_method, imported, surroundings
 from paddle_umsft.runs.folder import OUTPUT_HINT
 from paddle_umsft.runs.strip_plan import check_disk
-from paddle_umsft.runs.strips import PAUSE_SECONDS, PLANNING, StripFolder, work_through
+from paddle_umsft.runs.strips import PAUSE_SECONDS, PLAN, PLANNING, StripFolder, work_through
 
 Finished = TypeVar("Finished")
 # Claims that a process holds while it learns the cameras, and while it writes.
@@ -86,6 +86,18 @@ class Tiles:
         """What was told of a tile."""
         told: dict[str, Any] = read_json(self._record(number))["told"]
         return told
+
+
+def plan_at_work(work: Path) -> Optional[TilePlan]:
+    """The tiles that a scene was begun in, by this process or another one; None: it was not.
+
+    What memory there is differs from process to process and from day to day: what was begun in tiles is ended in them.
+    """
+    try:
+        plan = TilePlan(**read_json(work / PLAN)["plan"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return plan
 
 
 def fuse_by_tiles(
@@ -200,9 +212,14 @@ class _Work:
                 cameras,
                 seed=self.config.seed,
             )
-            self.tiles.write(number, result.fused, tiles.told_of_tile(result, number))
-            loss = result.history[-1]["loss"] if result.history else float("nan")
-            self.say(f"tile {number + 1} of {self.plan.count}: {result.seconds:.1f} s, loss {loss:.4g}")
+            told = tiles.told_of_tile(result, number)
+            self.tiles.write(number, result.fused, told)
+            line = f"tile {number + 1} of {self.plan.count}: {result.seconds:.1f} s"
+            # Without a step, where given weights are applied, there is no loss.
+            if result.history:
+                loss = result.history[-1]["loss"]
+                line += f", loss {loss:.4g}"
+            self.say(line)
             return result.seconds
 
         work_through(

@@ -95,7 +95,7 @@ def _fuse(*arguments: Any, **more: Any) -> FusionResult:
 
 
 def memory_of(height: int, width: int, bands: int, msi_bands: int) -> float:
-    return 0.001 * height * width
+    return 0.002 * height * width
 
 
 TOY = Method(

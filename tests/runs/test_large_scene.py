@@ -20,7 +20,7 @@ from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.machine.memory import available_bytes, bytes_of, in_words, peak_bytes
 from paddle_umsft.methods.subspace.strips import StripSolver
-from paddle_umsft.runs import overview, strip_plan
+from paddle_umsft.runs import overview, row_plan, strip_plan
 
 # As if the program itself took nothing: what a small scene takes then decides.
 SMALL = ["runtime.memory=9MB", "data.normalise=none", "output.figures=false", "output.visualdl=false"]
@@ -29,7 +29,8 @@ SMALL = ["runtime.memory=9MB", "data.normalise=none", "output.figures=false", "o
 @pytest.fixture
 def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Two files, and settings under which their 80 x 112 pixels do not fit as a whole."""
-    monkeypatch.setattr(strip_plan, "PROGRAM", 0)
+    for plan in (strip_plan, row_plan):
+        monkeypatch.setattr(plan, "PROGRAM", 0)
     # Strips of four LR rows.
     monkeypatch.setattr(strip_plan, "MOST_PIXELS", 4 * 4 * 112)
     monkeypatch.setattr(strip_plan, "WHOLE_BESIDE", 200)

@@ -18,6 +18,8 @@ from programs import ROOT
 from toy_tiles import NAME, SLOWNESS, TOY
 from train_calls import one_line_error, train
 
+from paddle_umsft import fuse, read_scene, simulate
+from paddle_umsft.errors import DataError
 from paddle_umsft.methods.networks import tiles
 from paddle_umsft.methods.table import METHODS
 from paddle_umsft.runs.folder import LOG
@@ -111,6 +113,18 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     assert np.array_equal(fused_of(tmp_path), fused_of(once))
 
 
+def test_what_was_begun_in_tiles_is_ended_in_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As a whole it would take 12 MB.
+    small = ["runtime.tile=auto", "runtime.memory=7MB"]
+    with monkeypatch.context() as patch:
+        killed_at(1, patch)
+        assert run(tmp_path, *small) == 130
+    fitted = killed_at(COUNT, monkeypatch)
+    # The toy cannot be trained as a whole: it would fail.
+    assert train("--resume", str(tmp_path / "run"), "-o", "runtime.memory=8GB") == 0
+    assert fitted[0] == 1
+
+
 def test_other_settings_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         killed_at(4, patch)
@@ -124,6 +138,34 @@ def test_other_settings_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_tiles_too_small_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, "runtime.tile=8") == 2
     assert "runtime.tile" in one_line_error(capsys)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("(ResourceExhausted) Fail to alloc memory of 12000000000 size, error code is 12."),
+        RuntimeError("ResourceExhaustedError: Out of memory error on GPU 0."),
+    ],
+)
+def test_memory_that_runs_out_in_a_tile_is_one_line(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*arguments: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(tiles, "run_all", refused)
+    assert run(tmp_path) == 3
+    line = one_line_error(capsys)
+    assert "out of memory" in line
+    assert "runtime.tile=256" in line
+    # In a program it is one as well, and what else is raised stays what it is.
+    case = simulate(read_scene("demo://dead_leaves", crop=[0, 0, 64, 96]), scale=4, srf="uniform")
+    with pytest.raises(DataError, match=r"out of memory.*runtime\.tile=256"):
+        fuse(case, method=NAME, config="published.yml", overrides=["runtime.tile=32"])
+    error.args = ("an illegal memory access was encountered",)
+    if isinstance(error, RuntimeError):
+        with pytest.raises(RuntimeError, match="illegal"):
+            fuse(case, method=NAME, config="published.yml", overrides=["runtime.tile=32"])
 
 
 RANK = """

@@ -41,9 +41,13 @@ def blended_rows(
         end = min(bottom, rows.stop)
         if first >= end:
             continue
-        part = np.asarray(read(number)[first - rows.start : end - rows.start], dtype=np.float64)
-        weight = grid.weight(number)[first - rows.start : end - rows.start]
-        total[first - top : end - top, columns] += weight[:, :, None] * part
+        # The same rows, counted from the tile's first one and from the first that is wanted.
+        of_tile = slice(first - rows.start, end - rows.start)
+        wanted = slice(first - top, end - top)
+        cube = read(number)[of_tile]
+        weight = grid.weight(number)[of_tile]
+        part = weight[:, :, None] * cube.astype(np.float64)
+        total[wanted, columns] += part
     return total.astype(np.float32)
 
 

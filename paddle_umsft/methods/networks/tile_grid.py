@@ -24,12 +24,22 @@ class Tile:
 
     def high(self, scale: int) -> tuple[slice, slice]:
         """The window in HR pixels, as slices of rows and columns."""
-        return slice(self.top * scale, self.bottom * scale), slice(self.left * scale, self.right * scale)
+        rows = slice(
+            self.top * scale,
+            self.bottom * scale,
+        )
+        columns = slice(
+            self.left * scale,
+            self.right * scale,
+        )
+        return rows, columns
 
     @property
     def low(self) -> tuple[slice, slice]:
         """The window in LR pixels, as slices of rows and columns."""
-        return slice(self.top, self.bottom), slice(self.left, self.right)
+        rows = slice(self.top, self.bottom)
+        columns = slice(self.left, self.right)
+        return rows, columns
 
 
 @dataclass(frozen=True)
@@ -56,43 +66,62 @@ class Axis:
         if self.size >= self.length:
             return (0,)
         room = self.length - self.size
-        steps = -(-room // (self.size - self.overlap))
+        longest = self.size - self.overlap  # from one start to the next
+        steps = -(-room // longest)
         # Evenly spread: the last one is not to be a remnant. Rounded down, no two are further apart than they may be.
-        return tuple(number * room // steps for number in range(steps + 1))
+        starts = []
+        for number in range(steps + 1):
+            start = number * room // steps
+            starts.append(start)
+        return tuple(starts)
 
     @cached_property
     def weights(self) -> tuple[np.ndarray, ...]:
         """Weight of each tile at its own HR pixels, (size * s,) float64; at each pixel of the scene they sum to 1."""
         total = np.zeros(self.length * self.scale)
         raw = []
-        for number, start in enumerate(self.starts):
+        for number in range(len(self.starts)):
             weight = self._raw(number)
-            first = start * self.scale
-            total[first : first + len(weight)] += weight
-            raw.append((first, weight))
+            total[self._lines(number)] += weight
+            raw.append(weight)
         # Of two tiles the sum is 1 as it is; where tiles are short and three of them meet, it is made so.
-        return tuple(weight / total[first : first + len(weight)] for first, weight in raw)
+        weights = []
+        for number, weight in enumerate(raw):
+            everyone = total[self._lines(number)]
+            weights.append(weight / everyone)
+        return tuple(weights)
+
+    def _lines(self, number: int) -> slice:
+        """HR lines of a tile."""
+        first = self.starts[number] * self.scale
+        count = self.size * self.scale
+        return slice(first, first + count)
 
     def _raw(self, number: int) -> np.ndarray:
         """Up after the tile before, down before the next one."""
+        lines = self._lines(number)
         start = self.starts[number]
         end = start + self.size
-        centres = np.arange(start * self.scale, end * self.scale) + 0.5
+        # Pixels are told by their middles, so that both directions are alike.
+        centres = np.arange(lines.start, lines.stop) + 0.5
         weight = np.ones(len(centres))
         if number > 0:
-            last = self.starts[number - 1] + self.size
-            weight *= self._rise(centres, start, last)
+            before = self.starts[number - 1]
+            weight *= self._rise(centres, start, before + self.size)
         if number + 1 < len(self.starts):
             following = self.starts[number + 1]
-            weight *= 1.0 - self._rise(centres, following, end)
+            gone = self._rise(centres, following, end)
+            weight *= 1.0 - gone
         return weight
 
     def _rise(self, centres: np.ndarray, start: int, end: int) -> np.ndarray:
         """From 0 to 1 over an overlap without its guards, given by its LR ends."""
         low = (start + self.guard) * self.scale
         high = (end - self.guard) * self.scale
-        way = np.clip((centres - low) / (high - low), 0.0, 1.0)
-        return np.asarray(0.5 - 0.5 * np.cos(np.pi * way))
+        way = (centres - low) / (high - low)
+        way = np.clip(way, 0.0, 1.0)
+        half_cosine = np.cos(np.pi * way)
+        return np.asarray(0.5 - 0.5 * half_cosine)
 
 
 @dataclass(frozen=True)
@@ -110,7 +139,9 @@ class TileGrid:
     @property
     def count(self) -> int:
         """How many tiles there are."""
-        return len(self.down.starts) * len(self.across.starts)
+        rows = len(self.down.starts)
+        columns = len(self.across.starts)
+        return rows * columns
 
     def place(self, number: int) -> tuple[int, int]:
         """Row and column of a tile among the tiles."""

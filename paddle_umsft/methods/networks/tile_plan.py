@@ -169,12 +169,23 @@ def plan_tiles(
         return budget.plan(side, memory)
     if not memory or budget.whole <= memory:
         return None
+    return _largest(budget, observation, smallest, memory)
+
+
+def _largest(
+    budget: _Budget,
+    observation: Observation,
+    smallest: int,
+    memory: int,
+) -> TilePlan:
+    """The fewest tiles that fit into memory, no larger than that they cover the scene."""
     side = max(observation.lr_hsi.shape[:2]) - 1
     least = _least_side(observation, smallest)
     while side > least and budget.expected(side) > memory:
         side -= 1
     if side < least or budget.expected(side) > memory:
         needed = min(budget.expected(least), budget.whole)
+        height, width = observation.shape
         raise DataError(
             "does not fit into memory, not even tile by tile",
             where=f"{observation.name}: {height}x{width}, {observation.bands} bands",
@@ -183,6 +194,9 @@ def plan_tiles(
             hint=f"runtime.memory={in_words(1.05 * needed).replace(' ', '')} or more, a smaller data.crop, or "
             "method=subspace (fast.yml)",
         )
+    count = budget.plan(side, memory).count
+    while side > least and budget.plan(side - 1, memory).count == count:
+        side -= 1
     return budget.plan(side, memory)
 
 

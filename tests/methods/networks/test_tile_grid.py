@@ -124,10 +124,13 @@ def test_tiles_follow_from_memory_and_from_the_setting() -> None:
     assert asked.rows == asked.columns == 25
     chosen = plan(observation, memory="2GB")
     assert chosen is not None
-    # The largest that fit: one LR pixel more on each side would be too much.
     assert chosen.expected <= 2 * 2**30
-    assert 1.2 * 0.02 * 2**20 * (8 * (chosen.rows + 1)) ** 2 + 120 * 2**20 > 1.9 * 2**30
+    # Fewer would be too large: two across are 41 LR pixels wide at least, and no larger ones are taken than three need.
+    assert 1.2 * 0.02 * 2**20 * (8 * 41) ** 2 > 2 * 2**30
     assert chosen.count == 2 * 3
+    smaller = plan(observation, tile=8 * (chosen.rows - 1))
+    assert smaller is not None
+    assert smaller.count > 6
     assert "6 tiles of" in chosen.lines()[1]
     assert plan(pair(128, 136, 8), tile=256, memory="8GB") is None
 
