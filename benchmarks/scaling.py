@@ -320,6 +320,10 @@ def huge(bench: Bench) -> None:
     while process.poll() is None and len(list(folder.glob("strip_*.json"))) < TIMED_STRIPS:
         time.sleep(POLL_SECONDS)
     wall = time.perf_counter() - started
+    if process.poll() is not None:
+        # Refused, or done before ten strips were there.
+        bench.note(pair, "fast", ("runtime.memory=3GB",), process.communicate()[0], wall, "")
+        return
     records = [json.loads(file.read_text()) for file in sorted(folder.glob("strip_*.json"))]
     strips = json.loads((folder / "plan.json").read_text())["plan"]["count"]
     peak = int(Path(f"/proc/{process.pid}/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
