@@ -14,6 +14,7 @@ import filecmp
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -290,11 +291,48 @@ class Bench:
         print("| " + " | ".join(cells) + " |", flush=True)
 
 
+def fresh(output: Path) -> Path:
+    """Remove a result, and what an earlier run may have left of it; return the folder of what is on the way."""
+    folder = output.with_name(f".strips_{output.name}")
+    output.unlink(missing_ok=True)
+    if folder.is_dir():
+        shutil.rmtree(folder)
+    return folder
+
+
 def small(bench: Bench) -> None:
     """512² as a whole."""
     pair = bench.pair(512, 8)
     for preset in bench.presets:
         bench.fuse(pair, bench.work / "fused.npy", preset)
+
+
+def alike(bench: Bench) -> None:
+    """What strips of 512² differ by from the whole, as parts of the range."""
+    pair = bench.pair(512, 8)
+    strips = 16
+    for preset in bench.presets:
+        whole, parts = bench.work / "whole.npy", bench.work / "parts.npy"
+        bench.fuse(pair, whole, preset, label="as a whole")
+        fresh(parts)
+        settings = (f"runtime.memory={strips_memory(pair)}",)
+        process = bench.start(pair, parts, preset, *settings, most_pixels=pair.size**2 // strips)
+        started = time.perf_counter()
+        told, _ = process.communicate()
+        wall = time.perf_counter() - started
+        expected = np.load(whole)
+        apart = np.load(parts) - expected
+        span = float(np.ptp(expected))
+        # From row to row, where strips meet and elsewhere.
+        steps = np.abs(np.diff(apart, axis=0)).max(axis=(1, 2)) / span
+        height = pair.size // strips
+        meet = np.zeros(len(steps), dtype=bool)
+        meet[height - 1 :: height] = True
+        largest = np.abs(apart).max() / span
+        usual = float(np.sqrt(np.mean(np.square(apart, dtype=np.float64)))) / span
+        label = f"apart by {largest:.1e} at most, {usual:.1e} root mean square; steps where strips meet"
+        label += f" {steps[meet].max():.1e}, elsewhere {steps[~meet].max():.1e}"
+        bench.note(pair, preset, settings, told, wall, label)
 
 
 def large(bench: Bench) -> None:
@@ -314,7 +352,7 @@ def huge(bench: Bench) -> None:
     """6000², GeoTIFF: begun, ten strips timed, the rest extrapolated."""
     pair = bench.pair(6000, 4, 31, "tif")
     output = bench.work / "huge.tif"
-    folder = output.with_name(f".strips_{output.name}")
+    folder = fresh(output)
     started = time.perf_counter()
     process = bench.start(pair, output, "fast", "runtime.memory=3GB")
     while process.poll() is None and len(list(folder.glob("strip_*.json"))) < TIMED_STRIPS:
@@ -330,7 +368,8 @@ def huge(bench: Bench) -> None:
     ticks = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")")[-1].split()[11:13]
     cpu = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
     process.kill()
-    process.wait()
+    process.communicate()
+    fresh(output)
     each = [record["seconds"] for record in records]
     learned = wall - sum(each)
     whole = learned + strips * float(np.mean(each))
@@ -361,6 +400,12 @@ def vast(bench: Bench) -> None:
     flat(bench, (4096,))
 
 
+def strips_memory(pair: Pair) -> str:
+    """Memory that is less than what a fusion as a whole would take."""
+    megabytes = PROGRAM_MB + 0.85 * WHOLE_NUMBERS * 4 * pair.size**2 / 2**20
+    return f"{megabytes:.0f}MB"
+
+
 def _strips_of(bench: Bench, preset: str) -> tuple[Pair, tuple[str, ...], int]:
     """A scene, settings and HR pixels of a strip for what is done to strips."""
     size, strips = 1024, 32
@@ -368,9 +413,7 @@ def _strips_of(bench: Bench, preset: str) -> tuple[Pair, tuple[str, ...], int]:
         # It goes through them three times.
         size, strips = 512, 16
     pair = bench.pair(size, 8)
-    # Less than what a fusion as a whole would take.
-    megabytes = PROGRAM_MB + 0.85 * WHOLE_NUMBERS * 4 * pair.size**2 / 2**20
-    return pair, (f"runtime.memory={megabytes:.0f}MB",), pair.size**2 // strips
+    return pair, (f"runtime.memory={strips_memory(pair)}",), pair.size**2 // strips
 
 
 def same_bits(one: Path, other: Path) -> bool:
@@ -387,7 +430,7 @@ def kills(bench: Bench) -> None:
         once = bench.work / "once.npy"
         bench.fuse(pair, once, preset, *settings, most_pixels=most, label="not killed")
         output = bench.work / "killed.npy"
-        folder = output.with_name(f".strips_{output.name}")
+        folder = fresh(output)
         chance = random.Random(1)
         killed = 0
         started = time.perf_counter()
@@ -419,6 +462,7 @@ def processes(bench: Bench) -> None:
         alone = 0.0
         for count in (1, 2, 4):
             output = bench.work / f"by_{count}.npy"
+            fresh(output)
             threads = max(1, cores // count)
             started = time.perf_counter()
             together = [
@@ -435,6 +479,7 @@ def processes(bench: Bench) -> None:
 
 PARTS: dict[str, Callable[[Bench], None]] = {
     "small": small,
+    "alike": alike,
     "large": large,
     "bands": bands,
     "huge": huge,
