@@ -211,6 +211,16 @@ def test_baselines_are_written_row_by_row(
     assert "runtime.memory=" in one_line_error(capsys)
 
 
+def test_numbers_are_the_hsis_own_by_strips_as_well(pair: list[str], tmp_path: Path):
+    sources = [str(tmp_path / "lr.npy"), str(tmp_path / "hr.npy")]
+    settings = [setting for setting in SMALL if not setting.startswith("data.normalise")]
+    parts, together = tmp_path / "parts.npy", tmp_path / "together.npy"
+    assert main(["fuse", *sources, "-o", str(parts), "--quiet", "--set", *settings]) == 0
+    assert main(["fuse", *sources, "-o", str(together), "--quiet", "--set", *settings, "runtime.memory=8GB"]) == 0
+    expected = np.load(together)
+    assert np.abs(np.load(parts) - expected).max() < 1e-5 * np.ptp(expected)
+
+
 @pytest.mark.slow
 def test_a_mask_lies_beside_the_result_and_pictures_show_every_nth_pixel(
     pair: list[str],
