@@ -148,7 +148,8 @@ def fuse_to_file(
     say = _say
     if quiet:
         say = _say_nothing
-    output = Output(target, format, is_product=FORMATS[format].is_product)
+    # In the HSI's own units, whatever the format: the only file there is.
+    output = Output(target, format, is_product=True)
 
     def finish(made: LargeResult) -> tuple[LargeResult, list[Path]]:
         files = [target]
