@@ -237,7 +237,14 @@ class _Work:
                 if is_mine and self.strips.is_there():
                     fused = blended_whole(self.plan.grid, self.tiles.read)
                     told = [self.tiles.told(number) for number in range(self.plan.count)]
-                    result = tiles.put_together(fused, self.plan, cameras, told, self.config.method)
+                    result = tiles.put_together(
+                        fused,
+                        self.given.observation,
+                        self.plan,
+                        cameras,
+                        told,
+                        self.config.method,
+                    )
                     self.say(f"memory     at most {in_words(peak_bytes() or 0)} (VmHWM)")
                     finished = finish(self.given.told_in(result))
                     self.strips.remove()

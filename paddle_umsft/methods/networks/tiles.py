@@ -215,6 +215,7 @@ def told_of_tile(result: FusionResult, number: int) -> dict[str, Any]:
 
 def put_together(
     fused: np.ndarray,
+    observation: Observation,
     plan: TilePlan,
     cameras: Cameras,
     told: Sequence[Mapping[str, Any]],
@@ -224,6 +225,7 @@ def put_together(
 
     Args:
         fused: (H, W, C) blended.
+        observation: The whole pair.
         plan: The tiles.
         cameras: Learned on the whole.
         told: What `told_of_tile` kept, tile by tile.
@@ -239,6 +241,10 @@ def put_together(
         notes.update(dict.fromkeys(of_tile["notes"]))
     if cameras.history:
         seconds += cameras.history[-1]["seconds"]
+    extras = {**told[0]["extras"], "tiles": plan.count}
+    if "border" in extras:
+        # Tiles have another one than the picture that they are cut from.
+        extras["border"] = border_of(observation)
     approximation = (
         f"trained in {plan.count} tiles of {plan.rows * plan.scale}x{plan.columns * plan.scale} pixels, blended: "
         "an approximation of the whole (docs/scaling.md)"
@@ -250,7 +256,7 @@ def put_together(
         history=history,
         method=method,
         seconds=seconds,
-        extras={**told[0]["extras"], "tiles": plan.count},
+        extras=extras,
         notes=(*notes, approximation),
     )
 
@@ -293,4 +299,4 @@ def fuse_in_tiles(
         cubes.append(result.fused)
         told.append(told_of_tile(result, number))
     fused = blended_whole(plan.grid, cubes.__getitem__)
-    return put_together(fused, plan, cameras, told, method)
+    return put_together(fused, observation, plan, cameras, told, method)
