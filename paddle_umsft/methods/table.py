@@ -76,23 +76,29 @@ class StripFacts:
 
     Attributes:
         max_rank: Channels that a strip leaves, at most.
+        features: That a map is fitted on.
         stages: How many times all strips are gone through, at most.
         is_refined: Whether the MSI's bands are regressed on, window by window.
     """
 
     max_rank: int
+    features: int
     stages: int = 1
     is_refined: bool = False
 
 
 def _subspace_strips(config: Config) -> StripFacts:
-    return StripFacts(max_rank=config.subspace.max_rank)
+    return StripFacts(
+        max_rank=config.subspace.max_rank,
+        features=config.subspace.map_features,
+    )
 
 
 def _ensemble_strips(config: Config) -> StripFacts:
     rounds = config.ensemble.refine_rounds
     return StripFacts(
         max_rank=max(config.ensemble.max_rank, config.subspace.max_rank),
+        features=config.ensemble.features,
         # The maps, the first agreement, one more after each refinement.
         stages=2 + rounds,
         is_refined=rounds > 0 and config.ensemble.refine_radius != 0,
@@ -297,6 +303,7 @@ def input_of(observation: Observation, config: Config) -> Input:
         border=gridded.border,
         trusted=gridded.trusted,
         doubted=gridded.doubted,
+        unsure_light=gridded.unsure_light,
     )
     return Input(
         observation=gridded.observation,

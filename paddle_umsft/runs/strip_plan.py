@@ -11,7 +11,7 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.machine.memory import available_bytes, bytes_of, in_words, peak_bytes
-from paddle_umsft.methods.table import find_method
+from paddle_umsft.methods.table import StripFacts, find_method
 
 # Part of what the machine leaves that "auto" takes: others are at work there, too.
 SHARE_OF_AUTO = 0.7
@@ -29,6 +29,18 @@ STRIP_BESIDE = 20
 LARGEST_RANK = 12
 # Of the sample that the solver's steps are found on, images of the subspace's dimensions.
 LEARNED = 10
+# HR pixels that a pair is examined on at most, bytes that each of them takes, and bytes of each value of the LR-HSI.
+EXAMINED = 2**22
+EXAMINED_MSI = 150
+EXAMINED_LR = 24
+# Of all images, what is there while a pair is examined.
+HELD_THEN = 1.5
+# LR pixels that a map is fitted on at most, and bytes of each of their features.
+FITTED = 2**16
+FEATURE = 12
+# LR pixels that a trial one step coarser looks at, and cubes of so many pixels that are there then.
+TRIED = 2**18
+TRIED_CUBES = 5
 # Images of the MSI, and of the LR-HSI, that are held whole all along.
 HELD_MSI = 2.5
 HELD_LR = 4.0
@@ -147,7 +159,7 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
     row = FLOAT * numbers * width * scale  # bytes of an LR row of a strip
     rows = int((memory - held) / row) - 2 * USUAL_HALO
     sample = (images - STRIP_SUBSPACE + LEARNED) * rank + STRIP_MSI * observation.msi_bands
-    learning = held + FLOAT * sample * min(height * width, MOST_PIXELS)
+    learning = _bytes_of_learning(observation, facts, held, sample)
     if rows < min(LEAST_ROWS, lr_height) or memory < learning:
         least = max(learning, held + row * (LEAST_ROWS + 2 * USUAL_HALO))
         raise DataError(
@@ -168,6 +180,33 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
         expected=int(max(learning, held + row * (rows + 2 * USUAL_HALO))),
         disk=FLOAT * height * width * (observation.bands + facts.stages * rank + observation.msi_bands),
     )
+
+
+def _bytes_of_learning(
+    observation: Observation,
+    facts: StripFacts,
+    held: float,
+    sample: int,
+) -> float:
+    """What it takes to learn of a pair, at most.
+
+    Args:
+        observation: The pair.
+        facts: Of the method.
+        held: Bytes that are there all along.
+        sample: Numbers of a pixel of the sample that the solver's steps are found on.
+    """
+    height, width = observation.shape
+    pixels = height * width
+    lr_pixels = pixels // observation.scale**2
+    steps = FLOAT * sample * min(pixels, MOST_PIXELS)
+    fit = FEATURE * facts.features * min(lr_pixels, FITTED)
+    trial = FLOAT * TRIED_CUBES * observation.bands * min(lr_pixels, TRIED)
+    examined = min(pixels, EXAMINED)
+    images = observation.msi_bands * pixels + observation.bands * lr_pixels
+    look = PROGRAM + FLOAT * HELD_THEN * images + EXAMINED_MSI * examined
+    look += EXAMINED_LR * observation.bands * examined // observation.scale**2
+    return max(held + max(steps, fit, trial), look)
 
 
 def check_disk(folder: Path, plan: Any) -> None:

@@ -10,7 +10,7 @@ from paddle_umsft.command.main import main as umsft
 PROGRAMS = sorted(path.name for path in (ROOT / "tools").glob("*.py"))
 # These do something without being told more.
 NEED_NOTHING = {"aistudio.py", "gpu_check.py", "make_reference.py"}
-SUBCOMMANDS = ["info", "check", "fuse", "train", "eval", "simulate", "convert", "camera"]
+SUBCOMMANDS = ["info", "check", "fuse", "train", "eval", "report", "simulate", "convert", "camera"]
 
 
 def answer(call: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:

@@ -136,7 +136,7 @@ def place_and_seed(runtime: RuntimeConfig, seed: int) -> str:
         set_cudnn(deterministic=runtime.deterministic, search=not runtime.deterministic)
     set_mode(runtime.cpu_ops)
     set_precision(runtime.precision)
-    # `false` does not forbid it, but leaves it to the image's size: a large one must fit all the same.
+    # `false` does not forbid it: plans do so anyway, a large image must fit all the same.
     recompute = None
     if runtime.recompute:
         recompute = True
