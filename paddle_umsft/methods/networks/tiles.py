@@ -18,6 +18,7 @@ import numpy as np
 from paddle_umsft.cameras.observe import border_of
 from paddle_umsft.data.records import OnRecord, Record
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.errors import DataError
 from paddle_umsft.machine.files import write_json, write_whole
 from paddle_umsft.machine.plain_files import digest_of, read_json
 from paddle_umsft.methods.networks.blend_tiles import blended_whole
@@ -281,7 +282,16 @@ def fuse_in_tiles(
         method: Its name.
         seed: Of every tile's start.
         on_record: Called with every record, those of the warm-up first, then tile by tile.
+
+    Raises:
+        DataError: The cube does not fit.
     """
+    if plan.by_rows:
+        raise DataError(
+            "the cube does not fit into memory",
+            where=observation.name,
+            hint="umsft train (tools/train.py) trains tile by tile and writes row by row; or a larger runtime.memory",
+        )
     cameras = learn_cameras(observation, build, settings, seed=seed, on_record=on_record)
     cubes = []
     told = []
