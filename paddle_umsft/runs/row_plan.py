@@ -11,8 +11,7 @@ from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.machine.memory import in_words
 from paddle_umsft.methods.table import Method, find_method
-from paddle_umsft.runs import strip_plan
-from paddle_umsft.runs.strip_plan import FLOAT, StripPlan, memory_of, plan_lines, plan_strips
+from paddle_umsft.runs.strip_plan import FLOAT, PROGRAM, StripPlan, memory_of, plan_lines, plan_strips
 
 # Images of the MSI while PSFs are compared, and of the LR-HSI while it is regressed, in float64.
 HELD_MSI = 5.0
@@ -65,7 +64,7 @@ def _plan_rows(observation: Observation, config: Config) -> StripPlan:
     lr_height, lr_width = observation.lr_hsi.shape[:2]
     held = FLOAT * HELD_MSI * observation.msi_bands * height * width
     held += FLOAT * HELD_LR * observation.bands * lr_height * lr_width
-    held += strip_plan.PROGRAM
+    held += PROGRAM
     if observation.grid is not None or held > memory:
         hint = f"runtime.memory={in_words(1.05 * held).replace(' ', '')} or more, or cut the files"
         if observation.grid is not None:
