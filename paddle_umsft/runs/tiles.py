@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from paddle_umsft import __version__
 from paddle_umsft.config.run import Config
-from paddle_umsft.data.scene import FusionResult
+from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.machine.files import write_json, write_whole
 from paddle_umsft.machine.memory import in_words, peak_bytes
 from paddle_umsft.machine.plain_files import digest_of, read_json
@@ -88,6 +89,47 @@ class Tiles:
         return told
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A scene of which all tiles are trained.
+
+    Attributes:
+        observation: The pair that the method was given.
+        plan: The tiles.
+        cameras: Learned on the whole pair.
+        tiles: On the disk.
+        method: Its name.
+    """
+
+    observation: Observation
+    plan: TilePlan
+    cameras: Any
+    tiles: Tiles
+    method: str
+
+    def with_cube(self, fused: np.ndarray) -> FusionResult:
+        """The result of all tiles.
+
+        Args:
+            fused: (n, W, C) what is held of it.
+        """
+        from paddle_umsft.methods.networks.tiles import put_together
+
+        told = [self.tiles.told(number) for number in range(self.plan.count)]
+        return put_together(
+            fused,
+            self.observation,
+            self.plan,
+            self.cameras,
+            told,
+            self.method,
+        )
+
+    def whole(self) -> FusionResult:
+        """The result, its cube blended in memory."""
+        return self.with_cube(blended_whole(self.plan.grid, self.tiles.read))
+
+
 def plan_at_work(work: Path) -> Optional[TilePlan]:
     """The tiles that a scene was begun in, by this process or another one; None: it was not.
 
@@ -107,7 +149,7 @@ def fuse_by_tiles(
     work: Path,
     *,
     facts: dict[str, Any],
-    finish: Callable[[FusionResult], Finished],
+    write: Callable[[Trained], Finished],
     first_share: float = 0.0,
     say: Callable[[str], None],
 ) -> Optional[Finished]:
@@ -119,12 +161,12 @@ def fuse_by_tiles(
         config: All settings.
         work: Folder of its own for what is on the way; what a killed run left there is gone on with.
         facts: What tells the pair from another one.
-        finish: Called with the result, while no other process may write; after it the work folder is removed.
+        write: Called once all tiles are there, while no other process may write; after it the work folder is removed.
         first_share: Where among the tiles to begin, between 0 and 1.
         say: Is told how far it is.
 
     Returns:
-        What `finish` returns; None: another process has written it.
+        What `write` returns; None: another process has written it.
 
     Raises:
         DataError: It cannot be fused, or there is no room for the tiles.
@@ -137,7 +179,7 @@ def fuse_by_tiles(
         for line in plan.lines():
             say(line)
         with surroundings(find_method(config.method)):
-            return _Work(given, plan, config, strips, say).finished(finish, first_share)
+            return _Work(given, plan, config, strips, say).finished(write, first_share)
     except FileNotFoundError:
         if strips.is_there():
             raise
@@ -192,10 +234,10 @@ class _Work:
 
     def finished(
         self,
-        finish: Callable[[FusionResult], Finished],
+        write: Callable[[Trained], Finished],
         first_share: float,
     ) -> Optional[Finished]:
-        """Learn, train and finish what other processes leave of it."""
+        """Learn, train and write what other processes leave of it."""
         from paddle_umsft.methods.networks import tiles
 
         cameras = self._cameras()
@@ -235,11 +277,15 @@ class _Work:
         while self.strips.is_there():
             with self.strips.claimed(FINISH) as is_mine:
                 if is_mine and self.strips.is_there():
-                    fused = blended_whole(self.plan.grid, self.tiles.read)
-                    told = [self.tiles.told(number) for number in range(self.plan.count)]
-                    result = tiles.put_together(fused, self.plan, cameras, told, self.config.method)
+                    done = Trained(
+                        observation=self.given.observation,
+                        plan=self.plan,
+                        cameras=cameras,
+                        tiles=self.tiles,
+                        method=self.config.method,
+                    )
+                    finished = write(done)
                     self.say(f"memory     at most {in_words(peak_bytes() or 0)} (VmHWM)")
-                    finished = finish(self.given.told_in(result))
                     self.strips.remove()
                     return finished
             time.sleep(PAUSE_SECONDS)
