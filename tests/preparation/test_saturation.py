@@ -22,7 +22,7 @@ def test_domes_rise_from_the_rim_and_not_from_the_border() -> None:
 
 
 def test_highlights_that_were_cut_off_are_raised_as_highlights_are() -> None:
-    """Lamps shine on the scene; the MSI cuts them off. An even lid of the true height is not as near to them."""
+    """Lamps shine on the scene; the MSI cuts them off. Spread evenly, light is not as near to them."""
     pair = made_pair()
     rows, columns = np.mgrid[-MARGIN : HEIGHT + MARGIN, -MARGIN : WIDTH + MARGIN]
     lamps = np.zeros(rows.shape)
@@ -45,8 +45,11 @@ def test_highlights_that_were_cut_off_are_raised_as_highlights_are() -> None:
     assert "saturation" in prepared.found
     raised = prepared.observation.hr_msi
     assert np.all(raised >= cut - 1e-6)
+    parts = []
     for band in range(msi.shape[2]):
         is_cut = msi[..., band] > limit[band]
         lack = msi[is_cut, band] - limit[band]
         missed = raised[is_cut, band] - msi[is_cut, band]
-        assert np.sqrt(np.mean(missed**2)) < 0.7 * lack.std()
+        parts.append(np.sqrt(np.mean(missed**2)) / lack.std())
+    # Spread as evenly as the HSI lets it be, what is lacking comes to 0.42.
+    assert np.mean(parts) < 0.39
