@@ -173,3 +173,16 @@ def test_threads_and_children_give_the_same_bits_or_say_that_they_cannot(method:
         for bits, notes in answers:
             said = any("in a forked process" in note for note in notes)
             assert bits == expected or (kind == "fork" and said), kind
+
+
+def test_a_fit_that_leaves_much_behind_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    from paddle_umsft.methods.networks import callers_state
+
+    given = []
+    monkeypatch.setattr(callers_state, "give_back", lambda: given.append(True))
+    for grown, times in [(callers_state.LEFT_BEHIND, 0), (callers_state.LEFT_BEHIND + 1, 1)]:
+        seen = iter([1000, 1000 + grown])
+        monkeypatch.setattr(callers_state, "resident_bytes", lambda seen=seen: next(seen))
+        with callers_state.callers_state_kept():
+            pass
+        assert len(given) == times

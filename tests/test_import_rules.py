@@ -20,6 +20,9 @@ MAY_KNOW["parity"] = MAY_KNOW["api"] = MAY_KNOW["methods"] | {"methods"}
 MAY_KNOW["runs"] |= {"metrics", "figures"} | MAY_KNOW["methods"]
 MAY_KNOW["compare"] |= {"metrics", "figures"} | MAY_KNOW["runs"]
 MAY_KNOW |= {"command": MAY_KNOW["compare"] | {"compare"}, "__main__": {"command"}}
+# Names that users' scripts know from earlier versions: each hands on to where its contents are now, and that is all.
+EARLIER_NAMES = {"paddle_umsft.checkpoint", "paddle_umsft.run_folder", "paddle_umsft.data.arrays"}
+MAY_KNOW["checkpoint"] = MAY_KNOW["run_folder"] = MAY_KNOW["runs"] | {"runs"}
 SHARED = {"networks", "regression", "table"}  # what methods share; every other folder of methods/ is one method's own
 NAMES = {path: ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
 MODULES = {name[: -len(".__init__")] if name.endswith(".__init__") else name: path for path, name in NAMES.items()}
@@ -51,6 +54,18 @@ def test_no_method_knows_another_one() -> None:
     folders = {module: module.split(".")[2] for module in MODULES if module.startswith("paddle_umsft.methods.")}
     wrong = [(a, b) for a in folders for b in imports_of(a) if b in folders and folders[b] not in SHARED | {folders[a]}]
     assert wrong == []
+
+
+def test_nobody_here_uses_a_name_that_has_moved() -> None:
+    assert set(MODULES) >= EARLIER_NAMES
+    wrong = [(module, other) for module in MODULES for other in imports_of(module) & EARLIER_NAMES]
+    assert wrong == []
+
+
+def test_every_name_that_has_moved_says_so_and_no_other_does() -> None:
+    # `config` is a room of its own that had two names more.
+    known = EARLIER_NAMES | {"paddle_umsft.config"}
+    assert {module for module in MODULES if "paddle_umsft.machine.moved" in imports_of(module)} == known
 
 
 def test_no_circle_of_files() -> None:

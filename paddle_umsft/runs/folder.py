@@ -18,6 +18,7 @@ from paddle_umsft.data.scene import Case, FusionResult, Observation
 from paddle_umsft.errors import CheckpointError, ConfigError, DataError
 from paddle_umsft.machine.files import plain, write_csv, write_json, write_text, write_whole
 from paddle_umsft.machine.plain_files import is_own_folder, is_plain, read_json, seal_of
+from paddle_umsft.runs.begun_with import sealed_text
 from paddle_umsft.runs.summary import mean_row, scene_rows
 from paddle_umsft.runs.writers.product import Product, make_product
 from paddle_umsft.runs.writers.table import FORMATS, write_product
@@ -308,11 +309,11 @@ def keep_configuration(folder: Path, config: Config) -> None:
     except ConfigError:
         kept = None
     if kept is None or kept.digest() != config.digest():
-        write_text(path, config.to_yaml(), hint=OUTPUT_HINT)
+        write_text(path, sealed_text(config), hint=OUTPUT_HINT)
     elif kept.data != config.data:
         # The same data under another path: the next `--resume` should find them there.
         moved = kept.model_copy(update={"data": config.data})
-        write_text(path, moved.to_yaml(), hint=OUTPUT_HINT)
+        write_text(path, sealed_text(moved), hint=OUTPUT_HINT)
 
 
 def finished_scenes(folder: Path) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A file's values are its own: HDF5 can point at other files, which are not read; a pipe is not waited for."""
+"""A file's values are its own: HDF5, GDAL, OME-TIFF can point at others, which are not read; pipes are no files."""
 
 from __future__ import annotations
 
@@ -52,3 +52,87 @@ def test_a_pipe_among_the_bands_of_a_scene_is_a_missing_band(tmp_path: Path) -> 
     os.mkfifo(tmp_path / "a_31.png")
     with pytest.raises(DataError, match="without 31"):
         read_cave(tmp_path)
+
+
+SECRET = b"TOP SECRET " * 10
+RAW = '<SourceFilename relativeToVRT="0">{}</SourceFilename><ImageOffset>0</ImageOffset><PixelOffset>1</PixelOffset>'
+RAW_BAND = f'<VRTRasterBand dataType="Byte" band="1" subClass="VRTRawRasterBand">{RAW}</VRTRasterBand>'
+KIND_WITHIN = f'<VRTRasterBand dataType="Byte" band="1"><subClass>VRTRawRasterBand</subClass>{RAW}</VRTRasterBand>'
+PLAIN_BAND = (
+    '<VRTRasterBand dataType="Byte" band="1"><SimpleSource><SourceFilename relativeToVRT="{1}">{0}</SourceFilename>'
+    "<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
+)
+AS_ATTRIBUTE = '<VRTRasterBand dataType="Byte" band="1"><SimpleSource sourceFilename="{0}"/></VRTRasterBand>'
+
+
+def mosaic(path: Path, band: str) -> Path:
+    path.write_text(f'<VRTDataset rasterXSize="5" rasterYSize="4">{band}</VRTDataset>')
+    return path
+
+
+def own_tiff(path: Path) -> np.ndarray:
+    import tifffile
+
+    values = np.arange(20, dtype=np.uint8).reshape(4, 5)
+    tifffile.imwrite(path, values)
+    return values
+
+
+@pytest.mark.parametrize("name", ["x.vrt", "x.dat", "x.unknown"])
+@pytest.mark.parametrize("band", [RAW_BAND, KIND_WITHIN, AS_ATTRIBUTE])
+def test_bytes_of_any_file_are_no_bands(tmp_path: Path, name: str, band: str) -> None:
+    """GDAL tells a mosaic by its content, under whatever name, and its "raw bands" are bytes of any file."""
+    pytest.importorskip("rasterio")
+    (tmp_path / "secret.txt").write_bytes(SECRET)
+    path = mosaic(tmp_path / name, band.format(tmp_path / "secret.txt"))
+    with pytest.raises(DataError):
+        read_array(path, Request())
+
+
+def test_a_mosaic_of_images_beside_it_is_read_and_one_that_leads_elsewhere_is_not(tmp_path: Path) -> None:
+    pytest.importorskip("rasterio")
+    folder = tmp_path / "mosaic"
+    folder.mkdir()
+    values = own_tiff(folder / "part.tif")
+    own_tiff(tmp_path / "other.tif")
+    found = read_array(mosaic(folder / "x.vrt", PLAIN_BAND.format("part.tif", 1)), Request())
+    assert np.array_equal(found.values[:, :, 0], values)
+
+    (tmp_path / "secret.txt").write_bytes(SECRET)
+    mosaic(folder / "inner.tif", RAW_BAND.format(tmp_path / "secret.txt"))
+    for source, beside in [
+        ("../other.tif", 1),
+        (str(tmp_path / "other.tif"), 0),
+        ("inner.tif", 1),
+        ("/vsicurl/http://127.0.0.1:9/a.tif", 0),
+        ("/vsizip/other.zip/a.tif", 1),
+    ]:
+        path = mosaic(folder / "x.vrt", PLAIN_BAND.format(source, beside))
+        with pytest.raises(DataError, match=r"beside it|missing"):
+            read_array(path, Request())
+
+
+def test_bands_of_a_pci_file_that_lie_in_other_files(tmp_path: Path) -> None:
+    pytest.importorskip("rasterio")
+    (tmp_path / "x.pix").write_bytes(b"PCIDSK".ljust(360) + b"FILE    ".ljust(664))
+    with pytest.raises(DataError):
+        read_array(tmp_path / "x.pix", Request())
+
+
+def test_pages_that_an_ome_tiff_says_are_in_another_file(tmp_path: Path) -> None:
+    import tifffile
+
+    values = own_tiff(tmp_path / "other.tif")
+    told = (
+        '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+        '<Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8" SizeX="5" SizeY="4" SizeC="2" SizeZ="1" SizeT="1">'
+        '<TiffData IFD="0" FirstC="0" PlaneCount="1"/><TiffData IFD="0" FirstC="1" PlaneCount="1">'
+        '<UUID FileName="other.tif">urn:uuid:00000000-0000-0000-0000-000000000000</UUID></TiffData>'
+        "</Pixels></Image></OME>"
+    )
+    tifffile.imwrite(tmp_path / "x.tif", values + 100, description=told, metadata=None)
+    try:
+        found = read_array(tmp_path / "x.tif", Request()).values
+    except DataError:
+        return
+    assert not np.any(np.isin(found, values[values > 0]))

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import h5py
 import numpy as np
 import pytest
-import scipy.io
 import tifffile
+from scene_files import C, H, W, cube, refused, write
 
 from paddle_umsft.cameras.given import pair
 from paddle_umsft.config.data import INDIAN_PINES_PATH, DataConfig, ObserveConfig
@@ -19,42 +18,7 @@ from paddle_umsft.data.readers import table
 from paddle_umsft.data.readers.base import RawArray, Request
 from paddle_umsft.data.reading import read_pair, read_scene
 from paddle_umsft.data.scene import Case
-from paddle_umsft.errors import ConfigError, DataError, UmsftError
-
-H, W, C = 40, 56, 7
-
-
-def cube(dtype: Any = np.uint16, shape: tuple[int, ...] = (H, W, C), seed: int = 0) -> np.ndarray:
-    values = np.random.RandomState(seed).randint(1, 200, shape)
-    return values.astype(dtype)
-
-
-def write(path: Path, **arrays: np.ndarray) -> str:
-    """Writes one file of the kind that its name says; .mat73 stands for a v7.3 .mat."""
-    first = next(iter(arrays.values()))
-    if path.suffix == ".npy":
-        np.save(path, first)
-    elif path.suffix == ".npz":
-        np.savez(path, **arrays)
-    elif path.suffix == ".mat73":
-        path = path.with_suffix(".mat")
-        with h5py.File(path, "w", userblock_size=512) as handle:
-            for name, array in arrays.items():
-                handle.create_dataset(name, data=array.T)  # MATLAB writes its column-major memory
-        with path.open("r+b") as stream:
-            stream.write(b"MATLAB 7.3 MAT-file".ljust(512, b" "))
-    elif path.suffix == ".mat":
-        scipy.io.savemat(path, arrays)
-    elif path.suffix == ".tif":
-        import tifffile
-
-        tifffile.imwrite(path, np.moveaxis(first, -1, 0), photometric="minisblack")
-    elif path.suffix == ".hdr":
-        import spectral.io.envi as envi
-
-        meta = {"wavelength": [0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7], "wavelength units": "Micrometers"}
-        envi.save_image(str(path), first, metadata=meta, interleave="bil", ext=".img")
-    return str(path)
+from paddle_umsft.errors import DataError
 
 
 def load_case(entry: SceneEntry, observe: ObserveConfig) -> Case:
@@ -69,17 +33,6 @@ def cave_folder(folder: Path, picture: Any = None, bands: int = 31) -> Path:
         cv2.imwrite(str(folder / f"{folder.name}_{band:02d}.png"), image)
     (folder / "scene_RGB.bmp").write_bytes(b"not read")
     return folder
-
-
-def refused(kind: type[UmsftError], settings: DataConfig, *facts: str) -> None:
-    """The scene is refused with one line that names these facts."""
-    with pytest.raises(kind) as caught:
-        read_scene(settings)
-    message = str(caught.value)
-    assert caught.value.exit_code == (2 if kind is ConfigError else 3)
-    assert "\n" not in message
-    for fact in facts:
-        assert fact in message, message
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.mat", "a.mat73", "a.tif", "a.hdr"])
@@ -265,79 +218,6 @@ def test_a_new_kind_of_folder_is_one_reader_and_one_row(tmp_path: Path, monkeypa
     entries = list_scenes(DataConfig(path=str(tmp_path), normalise="none"))
     assert [entry.name for entry in entries] == ["A", "b"]
     np.testing.assert_array_equal(read_scene(entries[0].settings).hr_hsi, raw)
-
-
-def test_missing_and_unknown(tmp_path: Path) -> None:
-    refused(ConfigError, DataConfig(), "data.path")
-    refused(ConfigError, DataConfig(path="demo://nothing"), "demo://dead_leaves")
-    refused(DataError, DataConfig(path=str(tmp_path / "no.mat")), "no such file", "no.mat")
-    refused(DataError, DataConfig(path=str(tmp_path / "no" / "no.mat")), "folder", "does not exist")
-    refused(DataError, DataConfig(path=str(tmp_path)), "an empty folder")
-    (tmp_path / "a.xyz").write_text("?")
-    refused(DataError, DataConfig(path=str(tmp_path)), "none of these")
-    refused(DataError, DataConfig(path=str(tmp_path / "a.xyz")), "unknown kind", ".xyz")
-
-
-@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.mat", "a.mat73", "a.tif"])
-def test_truncated(tmp_path: Path, name: str) -> None:
-    path = Path(write(tmp_path / name, scene=cube(np.float64)))
-    whole = path.read_bytes()
-    for share in (0.0, 0.01, 0.5, 0.9):
-        path.write_bytes(whole[: int(len(whole) * share)])
-        refused(DataError, DataConfig(path=str(path)), path.name)
-    path.write_bytes(b"this is a letter, not a picture " * 40)
-    refused(DataError, DataConfig(path=str(path)), path.name)
-
-
-@pytest.mark.parametrize("name", ["a.npz", "a.mat", "a.mat73"])
-def test_keys(tmp_path: Path, name: str) -> None:
-    raw = cube()
-    path = write(tmp_path / name, hsi=raw, rgb=raw[:, :, :3], map=raw[:, :, 0])
-    refused(DataError, DataConfig(path=path), "hsi (40, 56, 7)", "rgb (40, 56, 3)", "data.key")
-    refused(DataError, DataConfig(path=path, key="truth"), "'truth'", "hsi", "rgb", "map")
-    refused(DataError, DataConfig(path=path, key="map"), "(40, 56)", "reshape")
-    np.testing.assert_array_equal(read_scene(DataConfig(path=path, key="hsi", normalise="none")).hr_hsi, raw)
-    flat = write(tmp_path / f"flat{Path(name).suffix}", Y=raw.reshape(-1, C), cols=np.array([[56]]))
-    refused(DataError, DataConfig(path=flat), "Y (2240, 7)", "reshape")
-
-
-def spoilt(dtype: Any, **at: Any) -> np.ndarray:
-    array = cube(dtype)
-    array[3, 4, 5] = at["value"]
-    array[9, 0, 0] = at["value"]
-    return array
-
-
-@pytest.mark.parametrize(
-    ("array", "facts"),
-    [
-        (cube(shape=(H, W)), ("axes", "(40, 56)", "reshape")),
-        (cube(shape=(2, 3, 4, 5)), ("axes", "4")),
-        (spoilt(np.float64, value=np.inf), ("2 NaN", "(3, 4, 5)")),
-        (np.zeros((H, W, C)), ("all zero",)),
-        (np.full((H, W, C), 7, np.uint8), ("constant", "7")),
-        (cube(np.complex64), ("complex",)),
-        (cube(np.uint8).astype(str), ("text",)),
-        (cube(np.uint8) > 3, ("truth values",)),
-    ],
-)
-def test_unusable_values(tmp_path: Path, array: np.ndarray, facts: tuple[str, ...]) -> None:
-    refused(DataError, DataConfig(path=write(tmp_path / "a.npy", a=array)), *facts)
-
-
-def test_not_a_number_is_no_data(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.npy", a=spoilt(np.float32, value=np.nan))
-    scene = read_scene(DataConfig(path=path, layout="hwc"))
-    assert scene.mask_hsi is not None
-    assert np.argwhere(~scene.mask_hsi).tolist() == [[3, 4], [9, 0]]
-    assert np.isfinite(scene.hr_hsi).all()
-    assert [note for note in scene.notes if "2 of 2240 pixels" in note and "NaN" in note]
-    refused(DataError, DataConfig(path=path, layout="hwc", no_data="none"), "2 NaN", "(3, 4, 5)")
-
-
-def test_objects_are_never_unpickled(tmp_path: Path) -> None:
-    np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    refused(DataError, DataConfig(path=str(tmp_path / "a.npy")), "a.npy")
 
 
 def test_pair_without_truth(tmp_path: Path) -> None:

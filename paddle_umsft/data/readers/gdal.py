@@ -14,6 +14,7 @@ from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.ground import Georeference
 from paddle_umsft.data.readers.band_metadata import SENSOR_ITEM, TIME_ITEMS, BandItems, band_facts
 from paddle_umsft.data.readers.base import GLANCE, RawArray, Request, Window, guarded
+from paddle_umsft.data.readers.gdal_drivers import opened
 from paddle_umsft.data.readers.room import check_room
 from paddle_umsft.data.readers.windows import OutsideImage, as_part, within
 from paddle_umsft.errors import DataError
@@ -71,7 +72,7 @@ def _read(file: Path, window: Optional[Window]) -> RawArray:
     with warnings.catch_warnings():
         # A picture without a place is an ordinary thing here.
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.open(file) as source:
+        with opened(file) as source:
             return _all_of(source, file, window)
 
 

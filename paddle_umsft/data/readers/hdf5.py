@@ -6,6 +6,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -73,27 +74,12 @@ def _facts_by_conventions(
     import h5py
 
     with h5py.File(file, "r") as handle:
-        # Only what was listed: a name in an attribute could lead into another file.
-        def attributes_of(name: str) -> dict[str, Any]:
-            if name not in entries:
-                return {}
-            return dict(handle[name].attrs)
-
-        def numbers_of(name: str) -> Optional[np.ndarray]:
-            if name not in entries or len(entries[name].shape) != 1:
-                return None
-            return np.asarray(handle[name][()])
-
-        about = NamedFile(
-            attributes=dict(handle.attrs),
-            of=attributes_of,
-            load=numbers_of,
-        )
-        return by_conventions(
-            found.facts,
-            about,
-            found.key,
-            entries[found.key].dims,
+        return _listed_facts(
+            found,
+            entries,
+            attributes=handle.attrs,
+            attributes_of=lambda name: handle[name].attrs,
+            values_of=lambda name: handle[name][()],
         )
 
 
@@ -110,28 +96,55 @@ def _classic_facts(
         "r",
         mmap=False,
     ) as handle:
-
-        def attributes_of(name: str) -> dict[str, Any]:
-            if name not in entries:
-                return {}
-            return dict(vars(handle.variables[name])["_attributes"])
-
-        def numbers_of(name: str) -> Optional[np.ndarray]:
-            if name not in entries or len(entries[name].shape) != 1:
-                return None
-            return np.array(handle.variables[name].data)
-
-        about = NamedFile(
-            attributes=dict(vars(handle)["_attributes"]),
-            of=attributes_of,
-            load=numbers_of,
+        return _listed_facts(
+            found,
+            entries,
+            attributes=vars(handle)["_attributes"],
+            attributes_of=lambda name: vars(handle.variables[name])["_attributes"],
+            # A copy: the file's own memory goes with it.
+            values_of=lambda name: np.array(handle.variables[name].data),
         )
-        return by_conventions(
-            found.facts,
-            about,
-            found.key,
-            entries[found.key].dims,
-        )
+
+
+def _listed_facts(
+    found: RawArray,
+    entries: dict[str, Entry],
+    *,
+    attributes: Mapping[str, Any],
+    attributes_of: Callable[[str], Mapping[str, Any]],
+    values_of: Callable[[str], np.ndarray],
+) -> FileFacts:
+    """Return what the conventions make of an open file.
+
+    Args:
+        found: The image.
+        entries: All that was listed. Only this is asked for: a name in an attribute could lead into another file.
+        attributes: Of the file.
+        attributes_of: Of one array.
+        values_of: All values of one array.
+    """
+
+    def listed_attributes(name: str) -> dict[str, Any]:
+        if name not in entries:
+            return {}
+        return dict(attributes_of(name))
+
+    def numbers(name: str) -> Optional[np.ndarray]:
+        if name not in entries or len(entries[name].shape) != 1:
+            return None
+        return np.asarray(values_of(name))
+
+    about = NamedFile(
+        attributes=dict(attributes),
+        of=listed_attributes,
+        load=numbers,
+    )
+    return by_conventions(
+        found.facts,
+        about,
+        found.key,
+        entries[found.key].dims,
+    )
 
 
 def hdf5_entries(file: Path) -> dict[str, Entry]:

@@ -107,7 +107,8 @@ def _head_of(file: Path) -> _Head:
     """Read the directory of a TIFF."""
     import tifffile
 
-    with _strict_tifffile(), tifffile.TiffFile(str(file)) as tiff:
+    # OME-TIFF can name other files that its pages are in: a data file is not to reach for others.
+    with _strict_tifffile(), tifffile.TiffFile(str(file), _multifile=False) as tiff:
         pages = [page for page in tiff.pages if not _subfile(page) & REDUCED_OR_MASK]
         first: Any = tiff.pages[0]
         orientation = first.tags.valueof(ORIENTATION, default=1)
@@ -222,7 +223,7 @@ def _by_tifffile(file: Path) -> RawArray:
     """Read the first series by tifffile."""
     import tifffile
 
-    with _strict_tifffile(), tifffile.TiffFile(str(file)) as tiff:
+    with _strict_tifffile(), tifffile.TiffFile(str(file), _multifile=False) as tiff:
         series = tiff.series[0]
         check_room(file, series.shape, series.dtype)
         values = np.asarray(series.asarray())

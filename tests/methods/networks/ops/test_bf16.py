@@ -9,7 +9,7 @@ import numpy as np
 import paddle
 import pytest
 from made_up_cases import make_case
-from test_plans import HOURGLASSES, Wrapped, far, made, results, single
+from test_plans import CONVOLUTION, CONVOLUTIONS, HOURGLASSES, Wrapped, far, made, results, single
 
 from paddle_umsft.config.load import load_config
 from paddle_umsft.errors import ConfigError
@@ -125,17 +125,7 @@ def test_settings_that_exclude_each_other(other: str) -> None:
 
 @kernels_only
 @pytest.mark.parametrize("padding_mode", ["zeros", "reflect"])
-@pytest.mark.parametrize(
-    ("inside", "outside", "kernel", "stride", "height", "width"),
-    [
-        (34, 191, 3, 2, 16, 16),
-        (191, 191, 3, 1, 9, 13),
-        (3, 64, 3, 1, 12, 7),
-        (20, 31, 1, 1, 5, 8),
-        (16, 16, 3, 2, 7, 11),
-        (211, 33, 3, 1, 4, 4),
-    ],
-)
+@pytest.mark.parametrize(CONVOLUTION, CONVOLUTIONS)
 def test_convolution(
     inside: int, outside: int, kernel: int, stride: int, height: int, width: int, padding_mode: str
 ) -> None:

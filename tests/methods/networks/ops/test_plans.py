@@ -110,21 +110,23 @@ def single(build: Callable[..., Any]) -> Callable[..., None]:
     return whole
 
 
+CONVOLUTION = ("inside", "outside", "kernel", "stride", "height", "width")
+# Channels below, at and above whole blocks of 16 or 32; kernels, strides and sizes even and odd.
+CONVOLUTIONS = [
+    (34, 191, 3, 2, 16, 16),
+    (191, 191, 3, 1, 9, 13),
+    (3, 64, 3, 1, 12, 7),
+    (20, 31, 1, 1, 5, 8),
+    (1, 5, 3, 1, 6, 6),
+    (16, 16, 3, 2, 7, 11),
+    (211, 33, 3, 1, 4, 4),
+    (129, 20, 1, 1, 17, 3),
+]
+
+
 @fast_only
 @pytest.mark.parametrize("padding_mode", ["zeros", "reflect"])
-@pytest.mark.parametrize(
-    ("inside", "outside", "kernel", "stride", "height", "width"),
-    [
-        (34, 191, 3, 2, 16, 16),
-        (191, 191, 3, 1, 9, 13),
-        (3, 64, 3, 1, 12, 7),
-        (20, 31, 1, 1, 5, 8),
-        (1, 5, 3, 1, 6, 6),
-        (16, 16, 3, 2, 7, 11),
-        (211, 33, 3, 1, 4, 4),
-        (129, 20, 1, 1, 17, 3),
-    ],
-)
+@pytest.mark.parametrize(CONVOLUTION, CONVOLUTIONS)
 def test_convolution(
     inside: int, outside: int, kernel: int, stride: int, height: int, width: int, padding_mode: str
 ) -> None:

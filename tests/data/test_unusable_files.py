@@ -1,0 +1,87 @@
+"""Files that are no scene: missing, cut short, ambiguous or full of what no image has; each is refused in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scene_files import C, H, W, cube, refused, write
+
+from paddle_umsft.config.data import DataConfig
+from paddle_umsft.data.reading import read_scene
+from paddle_umsft.errors import ConfigError, DataError
+
+
+def test_missing_and_unknown(tmp_path: Path) -> None:
+    refused(ConfigError, DataConfig(), "data.path")
+    refused(ConfigError, DataConfig(path="demo://nothing"), "demo://dead_leaves")
+    refused(DataError, DataConfig(path=str(tmp_path / "no.mat")), "no such file", "no.mat")
+    refused(DataError, DataConfig(path=str(tmp_path / "no" / "no.mat")), "folder", "does not exist")
+    refused(DataError, DataConfig(path=str(tmp_path)), "an empty folder")
+    (tmp_path / "a.xyz").write_text("?")
+    refused(DataError, DataConfig(path=str(tmp_path)), "none of these")
+    refused(DataError, DataConfig(path=str(tmp_path / "a.xyz")), "unknown kind", ".xyz")
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.mat", "a.mat73", "a.tif"])
+def test_truncated(tmp_path: Path, name: str) -> None:
+    path = Path(write(tmp_path / name, scene=cube(np.float64)))
+    whole = path.read_bytes()
+    for share in (0.0, 0.01, 0.5, 0.9):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        refused(DataError, DataConfig(path=str(path)), path.name)
+    path.write_bytes(b"this is a letter, not a picture " * 40)
+    refused(DataError, DataConfig(path=str(path)), path.name)
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.mat", "a.mat73"])
+def test_keys(tmp_path: Path, name: str) -> None:
+    raw = cube()
+    path = write(tmp_path / name, hsi=raw, rgb=raw[:, :, :3], map=raw[:, :, 0])
+    refused(DataError, DataConfig(path=path), "hsi (40, 56, 7)", "rgb (40, 56, 3)", "data.key")
+    refused(DataError, DataConfig(path=path, key="truth"), "'truth'", "hsi", "rgb", "map")
+    refused(DataError, DataConfig(path=path, key="map"), "(40, 56)", "reshape")
+    np.testing.assert_array_equal(read_scene(DataConfig(path=path, key="hsi", normalise="none")).hr_hsi, raw)
+    flat = write(tmp_path / f"flat{Path(name).suffix}", Y=raw.reshape(-1, C), cols=np.array([[56]]))
+    refused(DataError, DataConfig(path=flat), "Y (2240, 7)", "reshape")
+
+
+def spoilt(dtype: Any, **at: Any) -> np.ndarray:
+    array = cube(dtype)
+    array[3, 4, 5] = at["value"]
+    array[9, 0, 0] = at["value"]
+    return array
+
+
+@pytest.mark.parametrize(
+    ("array", "facts"),
+    [
+        (cube(shape=(H, W)), ("axes", "(40, 56)", "reshape")),
+        (cube(shape=(2, 3, 4, 5)), ("axes", "4")),
+        (spoilt(np.float64, value=np.inf), ("2 NaN", "(3, 4, 5)")),
+        (np.zeros((H, W, C)), ("all zero",)),
+        (np.full((H, W, C), 7, np.uint8), ("constant", "7")),
+        (cube(np.complex64), ("complex",)),
+        (cube(np.uint8).astype(str), ("text",)),
+        (cube(np.uint8) > 3, ("truth values",)),
+    ],
+)
+def test_unusable_values(tmp_path: Path, array: np.ndarray, facts: tuple[str, ...]) -> None:
+    refused(DataError, DataConfig(path=write(tmp_path / "a.npy", a=array)), *facts)
+
+
+def test_not_a_number_is_no_data(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.npy", a=spoilt(np.float32, value=np.nan))
+    scene = read_scene(DataConfig(path=path, layout="hwc"))
+    assert scene.mask_hsi is not None
+    assert np.argwhere(~scene.mask_hsi).tolist() == [[3, 4], [9, 0]]
+    assert np.isfinite(scene.hr_hsi).all()
+    assert [note for note in scene.notes if "2 of 2240 pixels" in note and "NaN" in note]
+    refused(DataError, DataConfig(path=path, layout="hwc", no_data="none"), "2 NaN", "(3, 4, 5)")
+
+
+def test_objects_are_never_unpickled(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    refused(DataError, DataConfig(path=str(tmp_path / "a.npy")), "a.npy")
