@@ -10,6 +10,8 @@ from typing import Any
 SIMILAR_NAME = 0.5
 # Letters of what is no name that a message shows.
 SHOWN_NAME = 80
+# Of what was expected or found a message shows this much, end included: a file may hold a line of a megabyte.
+SHOWN_LETTERS = 1000
 
 
 class UmsftError(Exception):
@@ -39,9 +41,9 @@ class UmsftError(Exception):
     ) -> None:
         parts = [f"{where}: {what}" if where is not None else what]
         if expected is not None:
-            parts.append(f"expected {expected}")
+            parts.append(f"expected {_shown(expected)}")
         if got is not None:
-            parts.append(f"got {got}")
+            parts.append(f"got {_shown(got)}")
         message = ", ".join(parts)
         if hint:
             message += f"; {hint}"
@@ -54,6 +56,15 @@ class UmsftError(Exception):
             IPython, `InteractiveShell.showtraceback`: an exception with this method draws itself.
         """
         return [f"{type(self).__name__}: {self}"]
+
+
+def _shown(value: Any) -> str:
+    """Return a value as text, its middle left out where it is long."""
+    text = str(value)
+    if len(text) <= SHOWN_LETTERS:
+        return text
+    half = SHOWN_LETTERS // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 class ConfigError(UmsftError):
