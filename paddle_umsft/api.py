@@ -34,6 +34,7 @@ from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import Case, FusionResult, Observation, Scene
 from paddle_umsft.data.validity import usual_fill
 from paddle_umsft.errors import ConfigError, DataError
+from paddle_umsft.machine.failures import out_of_memory_in_one_line
 from paddle_umsft.methods.table import METHODS, find_method, run_method
 
 # What `fuse` takes where nothing is said: that of fast.yml, a good picture in seconds.
@@ -184,7 +185,8 @@ def fuse(
         of the HSI, rows and columns of the MSI, NaN where there is no data.
 
     Raises:
-        DataError: If the images are unusable, or agree neither by one whole factor nor by the ratio or grid given.
+        DataError: If the images are unusable, agree neither by one whole factor nor by the ratio or grid given, or need
+            more memory than there is.
         ConfigError: If a setting does not fit.
 
     Example:
@@ -214,7 +216,8 @@ def fuse(
     )
     settings = _settings(config, overrides, {"method": method, "seed": seed})
     settings = _with_start(settings, weights, iterations)
-    result = run_method(observation, settings, on_record)
+    with out_of_memory_in_one_line(observation.name):
+        result = run_method(observation, settings, on_record)
     verdict = result.verdict
     if verdict is not None and verdict.kind != "good":
         warnings.warn(verdict.line, stacklevel=2)

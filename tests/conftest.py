@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,12 @@ ALLOWED = (
     "no fast path here",  # a processor without AVX2, or a Paddle without oneDNN's library
     "there it does something",  # mixed precision on a GPU
 )
+
+# The checkout need not be installed: programs that tests start find the package as tests do.
+_ROOT = str(Path(__file__).resolve().parents[1])
+_known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+if _ROOT not in _known:
+    os.environ["PYTHONPATH"] = os.pathsep.join([_ROOT, *filter(None, _known)])
 
 # One thread each for workers side by side: two that fight over the cores are slower than one. Read by OpenMP and
 # OpenBLAS when they are loaded, which no plugin does before this file is read.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,11 +42,33 @@ def test_requirements_leave_paddle_alone() -> None:
     assert lines_of("requirements-gpu.txt")[0].startswith("paddlepaddle-gpu>=")
     assert "-r requirements-cpu.txt" in lines_of("requirements-dev.txt")
     for name in ("requirements-cpu.txt", "requirements-gpu.txt"):
-        assert {"-r requirements.txt", "-e ."} <= set(lines_of(name))
+        assert "-r requirements.txt" in lines_of(name)
+
+
+@pytest.mark.parametrize("name", [path.name for path in ROOT.glob("requirements*.txt")])
+def test_requirements_can_be_installed_from_any_folder(name: str) -> None:
+    """pip looks for other requirements files beside this one, and for folders where it is called: there is none."""
+    for line in lines_of(name):
+        if line.startswith("-"):
+            option, file = line.split()
+            assert option == "-r"
+            assert (ROOT / file).is_file()
+        else:
+            assert re.fullmatch(r"[A-Za-z0-9_-]+(\[\w,]+\])?[<>=]=?[0-9.]+(; .*)?", line), line
+
+
+@pytest.mark.parametrize("program", sorted(path.name for path in (ROOT / "tools").glob("*.py")))
+def test_programs_find_the_package_in_the_checkout(program: str, tmp_path: Path) -> None:
+    """Called from anywhere, without PYTHONPATH: the checkout is not installed by any requirements file."""
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, str(ROOT / "tools" / program), "--help"]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "usage: " in done.stdout
 
 
 def test_requirements_are_those_of_the_package() -> None:
-    """Named once more because `-e .` would be looked for where pip is called."""
+    """Named once more because a requirements file cannot name the folder that it lies in."""
     of_package = listed("dependencies") + listed("demo") + listed("visualdl")
     assert sorted(lines_of("requirements.txt")) == sorted(of_package)
 

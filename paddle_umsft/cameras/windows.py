@@ -36,6 +36,12 @@ class Window:
         return len(self.hr_rows) == self.shape[0]
 
 
+def runs_of(rows: np.ndarray) -> list[np.ndarray]:
+    """Rows of a picture, in parts whose rows follow each other."""
+    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+    return np.split(rows, breaks)
+
+
 def footprints(operator: SpatialDegradation, shape: tuple[int, int]) -> sparse.csr_matrix:
     """(h, H) sparse, not zero where an LR row sees an HR row.
 

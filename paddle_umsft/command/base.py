@@ -11,7 +11,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Callable, Optional
 
 from paddle_umsft.errors import StoppedError, UmsftError
@@ -22,8 +21,7 @@ MISTAKE = UmsftError.exit_code
 BAD_USAGE = 2
 BAD_DATA = 3
 INTERRUPTED = StoppedError.exit_code
-# What -o and --set are about, for help. The methods are those of `methods/table.py`, which imports too much for help.
-METHODS = "umsft, uhntc, subspace, ensemble, bicubic, gsa, sfim, cnmf"
+# What -o and --set are about, for help; `choices.py` says more.
 SETTINGS = "settings on top of the configuration, values as YAML, such as"
 EXIT_CODES = (
     "Exit codes: 0 done, 1 a mistake of the program, 2 bad usage or configuration, 3 missing or bad data, "
@@ -50,25 +48,6 @@ class Command:
     run: Callable[[argparse.Namespace], int]
     details: str = ""
     interrupted: str = "nothing was done yet"
-
-
-def presets() -> str:
-    """Return the names of the presets, for help: those of a checkout, or of a wheel."""
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package.parent / "configs", package / "configs"):
-        names = sorted(file.name for file in folder.glob("*.yml"))
-        if names:
-            return ", ".join(names)
-    return "none found"
-
-
-def choices() -> str:
-    """Return lines on what there is to choose from, for the end of a help."""
-    return (
-        f"Presets (-c): {presets()}\n"
-        f"Methods (method=NAME): {METHODS}\n"
-        "All keys, their defaults and what they mean: docs/configuration.md; a wrong one is answered with the nearest."
-    )
 
 
 def parser_of(command: Command, program: str) -> argparse.ArgumentParser:

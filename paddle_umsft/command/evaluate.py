@@ -8,6 +8,7 @@ import traceback
 from typing import Any
 
 from paddle_umsft.command.base import DONE, Command
+from paddle_umsft.command.choices import choices
 from paddle_umsft.errors import UmsftError
 
 PRESETS = ("fast", "best", "published")
@@ -83,7 +84,7 @@ EVALUATE = Command(
         "Examples:\n"
         "  %(prog)s output/fast\n"
         "  %(prog)s theirs.mat --reference truth.mat --scale 8 --convention all\n"
-        "  %(prog)s -c demo.yml --baselines"
+        "  %(prog)s -c demo.yml --baselines\n\n" + choices()
     ),
     interrupted="",
 )

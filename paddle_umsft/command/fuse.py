@@ -7,13 +7,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
-from paddle_umsft.command.base import BAD_USAGE, DONE, SETTINGS, Command, choices
+from paddle_umsft.command.base import BAD_USAGE, DONE, SETTINGS, Command
+from paddle_umsft.command.choices import choices
 from paddle_umsft.errors import ConfigError, UmsftError
 
 if TYPE_CHECKING:
     from paddle_umsft.config.run import Config
     from paddle_umsft.data.listing import SceneEntry
     from paddle_umsft.data.records import Record
+    from paddle_umsft.data.scene import Observation
 
 # A trained method says where it is so often: every so many steps.
 STEPS_BETWEEN_LINES = 50
@@ -144,11 +146,20 @@ def _fuse_one(
             settled, _ = settled_format(format, case.observation)
             if target is None:
                 target = folder / f"{entry.name}{FORMATS[settled].suffix}"
-            fuse_to_file(entry, case.observation, config, target, settled, quiet=arguments.quiet)
+            fuse_to_file(
+                entry,
+                case.observation,
+                config,
+                target,
+                settled,
+                alone=arguments.alone,
+                quiet=arguments.quiet,
+            )
             return
         on_record = None
         if not arguments.quiet:
             on_record = _say_step
+            _say_tiles(case.observation, config)
         result = run_method(case.observation, config, on_record)
         # What makes a result doubtful is said before where it is.
         verdict = result.verdict
@@ -178,6 +189,19 @@ def _is_there(folder: Path, name: str) -> bool:
     return any((folder / f"{name}{row.suffix}").is_file() for row in FORMATS.values())
 
 
+def _say_tiles(observation: Observation, config: Config) -> None:
+    """Say in which tiles a network will be trained, if it will be in tiles."""
+    from paddle_umsft.machine.environment import import_paddle
+    from paddle_umsft.methods.table import find_method, tiles_for
+
+    if find_method(config.method).memory_of is None:
+        return
+    import_paddle()
+    plan = tiles_for(observation, config)
+    if plan is not None:
+        print("\n".join(plan.lines()), flush=True)
+
+
 def _say_step(record: Record) -> None:
     """Say where a trained method is, now and then."""
     iteration = int(record.get("iteration", 0))
@@ -199,7 +223,7 @@ FUSE = Command(
         "  %(prog)s pairs -o results          (a_hsi.tif with a_msi.tif, b_hsi.tif with b_msi.tif ...)\n"
         "  %(prog)s hsi_folder msi_folder -o results\n"
         "The ending of OUT is the format: .tif, .hdr (ENVI), .nc, .npy, .mat. For checkpoints, resuming and reports:\n"
-        "umsft train.\n\n" + choices()
+        "umsft train.\n\n" + choices("--set")
     ),
     interrupted="nothing was written",
 )

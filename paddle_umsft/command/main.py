@@ -13,6 +13,7 @@ from paddle_umsft.command.convert import CONVERT
 from paddle_umsft.command.evaluate import EVALUATE
 from paddle_umsft.command.fuse import FUSE
 from paddle_umsft.command.info import INFO
+from paddle_umsft.command.report import REPORT_COMMAND
 from paddle_umsft.command.simulate import SIMULATE
 from paddle_umsft.command.train import TRAIN
 from paddle_umsft.errors import unknown_name
@@ -20,7 +21,7 @@ from paddle_umsft.errors import unknown_name
 PROGRAM = "umsft"
 # In the order of the work: what is there, does it fit, fuse it, judge it.
 COMMANDS: dict[str, Command] = {
-    command.name: command for command in (INFO, CHECK, FUSE, TRAIN, EVALUATE, SIMULATE, CONVERT, CAMERA)
+    command.name: command for command in (INFO, CHECK, FUSE, TRAIN, EVALUATE, REPORT_COMMAND, SIMULATE, CONVERT, CAMERA)
 }
 
 
@@ -59,7 +60,8 @@ def help_text() -> str:
         lines.append(f"  {command.name.ljust(longest)}  {command.summary}")
     lines += [
         "",
-        "umsft COMMAND --help tells the options of each. A first picture of two files:",
+        "umsft COMMAND --help tells the options of each; those of fuse and train list presets, methods and settings.",
+        "A first picture of two files:",
         "  umsft check hsi.hdr s2.tif && umsft fuse hsi.hdr s2.tif -o fused.tif",
     ]
     return "\n".join(lines)

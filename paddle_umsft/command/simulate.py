@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from paddle_umsft.command.base import DONE, SETTINGS, Command
+from paddle_umsft.command.choices import choices
 from paddle_umsft.errors import ConfigError, UmsftError
 
 
@@ -72,6 +73,6 @@ SIMULATE = Command(
     summary="Simulate both cameras and write, for each scene, pair and truth with all their metadata.",
     add_options=add_options,
     run=run,
-    details="Example:\n  %(prog)s -c cave.yml -o data.path=CAVE observe.scale=8 --format mat",
+    details="Example:\n  %(prog)s -c cave.yml -o data.path=CAVE observe.scale=8 --format mat\n\n" + choices(),
     interrupted="the pairs named above are whole",
 )

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Optional
 
-from paddle_umsft.command.base import DONE, SETTINGS, Command, choices
+from paddle_umsft.command.base import DONE, SETTINGS, Command
+from paddle_umsft.command.choices import choices
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

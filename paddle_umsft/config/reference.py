@@ -21,6 +21,7 @@ HEADING = "Attributes:"
 BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 PLAIN_TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 COMMAND = "python tools/make_reference.py"
+CHINESE = "[中文](configuration_CN.md)"
 INTRODUCTION = (
     "Any key can be set on top of a configuration: `-o solver.iterations=300 data.crop=[0,0,64,64]`, values being YAML",
     "(`umsft fuse` calls it `--set`). Unknown keys are refused, and the nearest known one is named. A configuration",
@@ -49,6 +50,8 @@ def reference_page() -> str:
     """Return the page in Markdown: a table for each section."""
     parts = [
         "# Configuration keys",
+        "",
+        CHINESE,
         "",
         f"Made by `{COMMAND}` of the sections in `paddle_umsft/config/`; a test compares the two.",
         "",

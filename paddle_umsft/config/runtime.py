@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Optional
+from typing import Any, Literal, Optional, Union
 
 from pydantic import Field, field_validator, model_validator
 
@@ -25,7 +25,10 @@ class RuntimeConfig(Section):
         recompute: Compute activations twice to hold fewer of them.
         deterministic: Ask cuDNN for repeatable algorithms.
         memory: What a run may take, such as "4GB" or "800MB"; "auto": most of what the machine or its container leaves.
-            A scene that needs more goes strip by strip, where its method can (docs/scaling.md).
+            A scene that needs more goes strip by strip, or tile by tile, where its method can (docs/scaling.md).
+        tile: HR pixels of a tile's side, for methods that are trained; "auto": the scene is trained as a whole where
+            that fits into memory, else in the largest tiles that do; "none": as a whole in any case. Tiles are an
+            approximation (docs/scaling.md).
     """
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
@@ -37,6 +40,7 @@ class RuntimeConfig(Section):
     recompute: bool = False
     deterministic: bool = True
     memory: str = "auto"
+    tile: Union[int, Literal["auto", "none"]] = "auto"
 
     @field_validator("amp", mode="before")
     @classmethod
@@ -51,6 +55,21 @@ class RuntimeConfig(Section):
     def _is_a_size(cls, value: str) -> str:
         if value != "auto":
             bytes_of(value)
+        return value
+
+    @field_validator("tile", mode="before")
+    @classmethod
+    def _none_is_a_word(cls, value: Any) -> Any:
+        # Whoever writes YAML's own word for nothing means it.
+        if value is None:
+            return "none"
+        return value
+
+    @field_validator("tile")
+    @classmethod
+    def _is_a_side(cls, value: Union[int, str]) -> Union[int, str]:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("a tile's side in HR pixels, at least 1")
         return value
 
     @model_validator(mode="after")

@@ -167,6 +167,8 @@ class FusionResult:
             it does not use; None: it has none.
         doubted: (H, W) how little the method trusts the MSI's pixels: 0 as they are, 1 where they show nothing of the
             scene (masked, dead, saturated); None: it trusts all of them, or knows of no such thing.
+        unsure_light: (H, W) how much the light may differ from what was undone where a shadow lies over one image, as a
+            part of a pixel's values; None: no light was undone.
         trust: How far to trust the cube, see docs/trust.md; None: nobody has judged it yet.
     """
 
@@ -184,6 +186,7 @@ class FusionResult:
     area: Optional[tuple[int, int, int, int]] = None
     held_out: Optional[np.ndarray] = None
     doubted: Optional[np.ndarray] = None
+    unsure_light: Optional[np.ndarray] = None
     trust: Optional[Trust] = None
 
     @property

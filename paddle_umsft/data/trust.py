@@ -88,7 +88,8 @@ class ExpectedError:
     MSI shows around p, `shown[p]`, how hard the LR pixel i over p is, `hard[i, k]`, and the light in p, see `lit`;
     `(unmet[p] @ weights[:, k])^2`, what the MSI shows and the cube does not;
     `coarse[i, k]`, what the LR pixel i shows and the cube does not, and what only the cube shows;
-    `doubted[p] * unseen[k]^2 * lit`, where the MSI shows nothing of the scene.
+    `doubted[p] * unseen[k]^2 * lit`, where the MSI shows nothing of the scene;
+    `(unsure_light[p] * fused[p, k])^2`, where a shadow over one image was undone.
 
     Attributes:
         fused: (H, W, C) the cube itself, no copy.
@@ -105,6 +106,7 @@ class ExpectedError:
         bands: (C,) root mean square of the expected error over the pixels.
         unseen: (C,) error where the MSI shows nothing of the scene.
         doubted: (H, W) how little the MSI's pixels are trusted; None: all are.
+        unsure_light: (H, W) part of a pixel's values by which its light is unsure; None: no light was undone.
     """
 
     fused: np.ndarray
@@ -121,6 +123,7 @@ class ExpectedError:
     bands: np.ndarray
     unseen: np.ndarray
     doubted: Optional[np.ndarray] = None
+    unsure_light: Optional[np.ndarray] = None
 
     def cube(self) -> np.ndarray:
         """(H, W, C) float32 expected errors, in the units of the cube."""
@@ -160,6 +163,8 @@ class ExpectedError:
         squares += np.square(met, out=met)
         if unseen is not None:
             squares += unseen
+        if self.unsure_light is not None and self.unsure_light[rows].any():
+            squares += np.square(self.unsure_light[rows, :, None] * self.fused[rows])
         return squares
 
     def _blocks(self, image: np.ndarray) -> np.ndarray:

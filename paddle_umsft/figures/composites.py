@@ -61,6 +61,9 @@ _FARTHEST_NM = 45.0
 # Without such bands: three spread over the range, from long wavelengths to short.
 _SPREAD = (5 / 6, 1 / 2, 1 / 6)
 
+# How labels of such colours begin.
+_FALSE_COLOUR = "false colour"
+
 # A scene whose darkest pixels are brighter than this part of its white shows hardly any contrast as it is.
 _HAZE = 0.15
 
@@ -146,6 +149,13 @@ class _Bands:
     false_colour: bool
 
 
+def _is_colour_camera(srf: np.ndarray, bands: int) -> bool:
+    """Whether a response makes red, green and blue of a cube of so many bands: three, none of which is blind."""
+    if srf.shape != (len(_PRIMARIES_NM), bands):
+        return False
+    return bool((np.clip(srf, 0.0, None).sum(axis=1) > 0).all())
+
+
 def _pick_bands(bands: int, wavelengths_nm: Optional[np.ndarray]) -> _Bands:
     """Return the three bands that are shown."""
     if wavelengths_nm is not None:
@@ -160,7 +170,7 @@ def _pick_bands(bands: int, wavelengths_nm: Optional[np.ndarray]) -> _Bands:
     counted = "/".join(str(band + 1) for band in chosen)
     return _Bands(
         numbers=chosen,
-        label=f"false colour, bands {counted}",
+        label=f"{_FALSE_COLOUR}, bands {counted}",
         false_colour=True,
     )
 
@@ -178,7 +188,7 @@ def _pick_by_wavelength(wavelengths_nm: np.ndarray) -> _Bands:
     # Two colours from one band, or a colour from a band far off, would be a lie.
     false_colour = len(set(chosen)) < len(chosen) or max(misses) > _FARTHEST_NM
     if false_colour:
-        word = "false colour"
+        word = _FALSE_COLOUR
         order = np.argsort(wavelengths_nm)
         places = [int(len(order) * part) for part in _SPREAD]
         chosen = [int(order[place]) for place in places]
@@ -216,6 +226,11 @@ class RgbView:
     white: np.ndarray
     label: str
 
+    @property
+    def is_false_colour(self) -> bool:
+        """Whether the colours are not those that eyes would see."""
+        return self.label.startswith(_FALSE_COLOUR)
+
     @classmethod
     def fit(
         cls,
@@ -223,6 +238,7 @@ class RgbView:
         wavelengths_nm: Wavelengths = None,
         *,
         percentile: float = 99.5,
+        srf: Optional[np.ndarray] = None,
     ) -> RgbView:
         """Choose colours by the wavelengths, and brightness by the cube.
 
@@ -234,6 +250,8 @@ class RgbView:
             cube: (H, W, C).
             wavelengths_nm: (C,) band centres; None: not known.
             percentile: Brightness at this percentile becomes white.
+            srf: (M, C) response, given or learned. Where the wavelengths are not known and M is 3, the cube is shown
+                as that camera sees it: in the colours of its own picture.
 
         Returns:
             The view.
@@ -250,6 +268,9 @@ class RgbView:
         elif bands < 3:
             weights[0] = 1.0  # the first band as grey
             label = "band 1"
+        elif nm is None and srf is not None and _is_colour_camera(srf, bands):
+            weights = np.clip(np.asarray(srf, dtype=np.float64), 0.0, None).T  # (C, 3)
+            label = "as the MSI sees it"
         else:
             chosen = _pick_bands(bands, nm)
             weights[chosen.numbers, [0, 1, 2]] = 1.0

@@ -41,14 +41,22 @@ class _TitledImage(NamedTuple):
     image: np.ndarray
 
 
-def msi_wavelengths(observation: Observation) -> Optional[np.ndarray]:
-    """Return the centres of the MSI bands in nm, from the SRF or the supports; None where neither is known."""
+def msi_wavelengths(observation: Observation, learned_srf: Optional[np.ndarray] = None) -> Optional[np.ndarray]:
+    """Return the centres of the MSI bands in nm, from the SRF or the supports; None where neither is known.
+
+    Args:
+        observation: The pair.
+        learned_srf: (M, C) response that a method found, for want of a known one.
+    """
     nm = observation.wavelengths_nm
     if nm is None:
         return None
     nm = np.asarray(nm, dtype=np.float64)
-    if observation.srf is not None:
-        srf = np.asarray(observation.srf, dtype=np.float64)
+    srf = observation.srf
+    if srf is None and observation.supports is None:
+        srf = learned_srf
+    if srf is not None:
+        srf = np.asarray(srf, dtype=np.float64)
         srf = np.clip(srf, 0.0, None)  # a response below zero is noise of the estimate
         total = srf.sum(axis=1)  # (M,)
         if (total <= 0).any():
@@ -64,13 +72,14 @@ def _titled_images(
     observation: Observation,
     fused: Mapping[str, np.ndarray],
     reference: Optional[np.ndarray],
+    srf: Optional[np.ndarray] = None,
 ) -> tuple[list[_TitledImage], str]:
     """Return all pictures from left to right, in one way of colouring, and its name."""
     model = reference
     if model is None:
         model = next(iter(fused.values()))
-    view = RgbView.fit(model, observation.wavelengths_nm)
-    msi_view = RgbView.fit(observation.hr_msi, msi_wavelengths(observation))
+    view = RgbView.fit(model, observation.wavelengths_nm, srf=srf)
+    msi_view = _view_of_msi(observation, srf)
     lr_hsi = _TitledImage(
         title=f"LR-HSI\n{_sizes(observation.lr_hsi)}",
         image=view.render(observation.lr_hsi),
@@ -87,6 +96,18 @@ def _titled_images(
         picture = _TitledImage(title=name, image=view.render(cube))
         images.append(picture)
     return images, view.label
+
+
+def _view_of_msi(observation: Observation, srf: Optional[np.ndarray]) -> RgbView:
+    """Return how the HR-MSI is coloured: by what is known of its bands, or by a learned SRF that makes sense."""
+    told = msi_wavelengths(observation)
+    if told is None and srf is not None:
+        learned = msi_wavelengths(observation, srf)
+        view = RgbView.fit(observation.hr_msi, learned)
+        # One that finds no red, green and blue is no reason to show bands in another order than the file's.
+        if not view.is_false_colour:
+            return view
+    return RgbView.fit(observation.hr_msi, told)
 
 
 def _msi_title(observation: Observation, label: str) -> str:
@@ -129,6 +150,7 @@ def overview(
     title: str = "",
     *,
     zooms: Optional[Sequence[Zoom]] = None,
+    srf: Optional[np.ndarray] = None,
 ) -> Figure:
     """Draw one scene at a glance: LR-HSI, HR-MSI, fused, truth and error map, each with a magnified part.
 
@@ -138,12 +160,13 @@ def overview(
         reference: (H, W, C) truth; without it there is neither truth nor error map.
         title: Above all.
         zooms: Parts to magnify; chosen by their detail if not given.
+        srf: (M, C) of the method, which tells colours where wavelengths are not known otherwise.
 
     Returns:
         The figure.
     """
     shape = observation.shape
-    images, label = _titled_images(observation, {"fused": fused}, reference)
+    images, label = _titled_images(observation, {"fused": fused}, reference, srf)
     if zooms is None:
         zooms = zoom_windows(images[-1].image)
     heights = [shape[0] / shape[1], *aspects(zooms)]

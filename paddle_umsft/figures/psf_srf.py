@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Red, green and blue cameras are drawn in their colours, with the dashes of the style so that they differ in grey.
 _RGB_COLOURS = ("#C62828", "#2E7D32", "#1565C0")
 _RGB_NAMES = ("R", "G", "B")
+_LONGEST_NAME = 12  # letters of a band's name in a legend
 _OUTSIDE_COLOUR = "0.25"  # dark grey: where a kernel has no taps
 
 # Widths of the parts, in inches, and how they share the figure.
@@ -29,6 +30,8 @@ _HEIGHT = 2.3
 _KERNEL_RATIO = 1.0
 _PROFILE_RATIO = 1.1
 _SRF_RATIO = 1.5
+# Room beside each part, in inches: with less, the numbers of a colour bar run into the label of the plot beside it.
+_APART = 0.06
 
 # Room above the curves for the legend, more where it has several lines.
 _ROOM_FOR_LEGEND = 1.15
@@ -141,32 +144,48 @@ def _draw_srf(
     srf: np.ndarray,
     true_srf: Optional[np.ndarray],
     wavelengths_nm: Wavelengths,
+    names: Sequence[str],
+    word: str,
 ) -> None:
     """Draw the response of each MSI band, over the true one where it is known."""
     msi_bands, bands = srf.shape
     order, positions, label = band_axis(bands, wavelengths_nm)
-    if msi_bands == len(_RGB_NAMES):
-        names = list(_RGB_NAMES)
+    colours = [LINES[index % len(LINES)]["color"] for index in range(msi_bands)]
+    if tuple(names) == _RGB_NAMES:
         colours = list(_RGB_COLOURS)
-    else:
-        names = [f"band {number}" for number in range(1, msi_bands + 1)]
-        colours = [LINES[index % len(LINES)]["color"] for index in range(msi_bands)]
 
-    title = "SRF"
+    title = f"SRF, {word}"
     legend_once: Optional[str] = "true"
     for index, (name, colour) in enumerate(zip(names, colours)):
         if true_srf is not None:
-            title = "SRF, learned against true"
+            title = f"SRF, {word} against true"
             response = true_srf[index][order]  # (C,)
             axes.plot(positions, response, label=legend_once, **TRUTH_LINE)
             legend_once = None
         look = {**line(index, bands), "color": colour}
         response = srf[index][order]
-        axes.plot(positions, response, label=name, **look)
+        axes.plot(positions, response, label=_plain(name), **look)
     axes.set_xlabel(label)
     axes.set_ylabel("response")
     axes.set_title(title)
     _make_room_for_legend(axes, many=msi_bands > len(_RGB_NAMES))
+
+
+def _named_bands(count: int, names: Optional[Sequence[str]]) -> list[str]:
+    """Return what the MSI's bands are called: their own names, red, green and blue of three, or numbers."""
+    if names is not None and len(names) == count:
+        return list(names)
+    if count == len(_RGB_NAMES):
+        return list(_RGB_NAMES)
+    return [f"band {number}" for number in range(1, count + 1)]
+
+
+def _plain(name: str) -> str:
+    """Return a name that is no formula, of a length that a legend has room for, and that no legend leaves out."""
+    short = name
+    if len(name) > _LONGEST_NAME:
+        short = name[:_LONGEST_NAME] + "…"
+    return short.lstrip("_").replace("$", r"\$")
 
 
 def _make_room_for_legend(axes: Axes, *, many: bool) -> None:
@@ -188,6 +207,13 @@ def _make_room_for_legend(axes: Axes, *, many: bool) -> None:
     )
 
 
+def _origin(is_given: bool) -> str:
+    """Return the word for where a PSF or SRF comes from."""
+    if is_given:
+        return "given"
+    return "learned"
+
+
 def psf_srf(
     psf: Optional[np.ndarray],
     srf: Optional[np.ndarray],
@@ -197,6 +223,9 @@ def psf_srf(
     true_psf: Optional[np.ndarray] = None,
     true_srf: Optional[np.ndarray] = None,
     title: str = "",
+    band_names: Optional[Sequence[str]] = None,
+    psf_is_given: bool = False,
+    srf_is_given: bool = False,
 ) -> Figure:
     """Draw learned PSF and SRF; the true ones beside and behind them. The dashed square is the LR pixel.
 
@@ -208,13 +237,16 @@ def psf_srf(
         true_psf: (k', k') truth; its size may differ.
         true_srf: (M, C) truth.
         title: Above all.
+        band_names: What the MSI's bands are called; None: nobody says.
+        psf_is_given: The PSF was not learned: the user gave it.
+        srf_is_given: The same of the SRF.
 
     Returns:
         The figure.
     """
     kernels: dict[str, np.ndarray] = {}
     if psf is not None:
-        kernels["learned"] = np.asarray(psf)
+        kernels[_origin(psf_is_given)] = np.asarray(psf)
     if true_psf is not None:
         kernels["true"] = np.asarray(true_psf)
 
@@ -232,7 +264,7 @@ def psf_srf(
         ratios.append(1.0)
 
     with styled():
-        figure = new_figure(max(width, _LEAST_WIDTH), _HEIGHT)
+        figure = new_figure(max(width, _LEAST_WIDTH), _HEIGHT, apart=_APART)
         (axes,) = figure.subplots(
             1,
             len(ratios),
@@ -250,6 +282,8 @@ def psf_srf(
                 np.asarray(srf),
                 true_srf,
                 wavelengths_nm,
+                _named_bands(len(srf), band_names),
+                _origin(srf_is_given),
             )
         if nothing:
             axes[0].set_axis_off()

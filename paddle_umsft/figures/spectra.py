@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _BLOCK = 5
 _PIXELS = 4  # as many spectra as a page has room for
 _LINE_COLUMNS = 2
+_NUMBER_OFFSET = 4  # points between a marked pixel and its number
 
 # A logarithmic axis has no zero: a perfect band is drawn here, far below what differs visibly.
 _SMALLEST_RMSE = 1e-6
@@ -98,8 +99,12 @@ def spread_pixels(cube: np.ndarray, count: int = _PIXELS) -> list[Pixel]:
     return found
 
 
-def _mark_pixels(axes: Axes, pixels: Sequence[Pixel]) -> None:
-    """Mark pixels with rings and numbers that are seen on any background."""
+def _mark_pixels(
+    axes: Axes,
+    pixels: Sequence[Pixel],
+    shape: tuple[int, int],
+) -> None:
+    """Mark pixels of a picture (H, W) with rings and numbers that are seen on any background."""
     ring: dict[str, Any] = {
         "marker": "o",
         "linestyle": "none",
@@ -122,10 +127,19 @@ def _mark_pixels(axes: Axes, pixels: Sequence[Pixel]) -> None:
                 markeredgewidth=width,
                 **ring,
             )
+        # Towards the picture's middle: beyond its edge a number would stand in the title or in the plot beside it.
+        across, side = _NUMBER_OFFSET, "left"
+        if column >= shape[1] / 2:
+            across, side = -_NUMBER_OFFSET, "right"
+        up, end = _NUMBER_OFFSET, "bottom"
+        if row < shape[0] / 2:
+            up, end = -_NUMBER_OFFSET, "top"
         axes.annotate(
             str(number),
             (column, row),
-            xytext=(4, 4),
+            xytext=(across, up),
+            ha=side,
+            va=end,
             textcoords="offset points",
             fontsize=7,
             color="white",
@@ -182,7 +196,7 @@ def spectra(
             model.shape[:2],
             title=f"{kind} ({view.label})",
         )
-        _mark_pixels(place, chosen)
+        _mark_pixels(place, chosen, model.shape[:2])
 
         # Their spectra, row by row.
         for number, pixel in enumerate(chosen):

@@ -41,6 +41,7 @@ STYLE: dict[str, Any] = {
 
 # Width of a page of two columns, in inches.
 PAGE = 7.16
+APART = 0.02  # inches left and right of a part
 TITLE_SIZE = 9  # points, of the line above a whole figure
 # Figures that stand in a title need no more digits than this to be told apart.
 PICTURE_DIGITS = 2
@@ -97,15 +98,26 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of this size in inches that lays out its parts by itself; no pyplot, no screen."""
-    from matplotlib.figure import Figure
+def new_figure(
+    width: float,
+    height: float,
+    apart: float = APART,
+) -> Figure:
+    """Return an empty figure of this size that lays out its parts by itself; no pyplot, no screen.
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    Args:
+        width: In inches.
+        height: In inches.
+        apart: Room left and right of each part, in inches.
+    """
+    # Brings matplotlib along.
+    from paddle_umsft.figures.legible import LegibleFigure
+
+    figure = LegibleFigure(figsize=(width, height), layout="constrained")
     layout = figure.get_layout_engine()
     if layout is not None:
         layout.set(
-            w_pad=0.02,
+            w_pad=apart,
             h_pad=0.02,
             wspace=0.02,
             hspace=0.03,

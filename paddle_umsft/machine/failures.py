@@ -24,6 +24,38 @@ def is_out_of_memory(error: BaseException) -> bool:
     return _OUT_OF_MEMORY.search(str(error)) is not None
 
 
+def out_of_memory(where: str) -> DataError:
+    """Return the error of one line that says what to do where memory ran out.
+
+    Args:
+        where: The scene at work, or the command.
+    """
+    return DataError(
+        "out of memory",
+        where=where,
+        hint="runtime.memory=... says what is free: method: subspace (fast.yml) then goes strip by strip, umsft and "
+        "uhntc tile by tile (or runtime.tile=256); runtime.recompute=true; a smaller data.crop",
+    )
+
+
+@contextmanager
+def out_of_memory_in_one_line(where: str) -> Iterator[None]:
+    """Turn nothing but a lack of memory into an error of one line.
+
+    Args:
+        where: The scene at work.
+
+    Raises:
+        DataError: Memory ran out.
+    """
+    try:
+        yield
+    except (MemoryError, OSError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise out_of_memory(where) from error
+
+
 # The way out of what the system refuses in a run.
 RUN_HINT = "free space or mend the path, then go on with --resume"
 
@@ -43,12 +75,7 @@ def in_one_line(where: str, *, way_out: str = RUN_HINT) -> Iterator[None]:
         yield
     except (MemoryError, OSError, RuntimeError, np.linalg.LinAlgError) as error:
         if is_out_of_memory(error):
-            raise DataError(
-                "out of memory",
-                where=where,
-                hint="runtime.recompute=true, a smaller data.crop, or method: subspace (fast.yml), which goes strip by "
-                "strip where runtime.memory says what is free",
-            ) from error
+            raise out_of_memory(where) from error
         if isinstance(error, OSError):
             hint = None
             if error.errno is not None:  # it comes from the system, not from a library that borrows the name

@@ -21,7 +21,10 @@ DRIVER = Path("/proc/driver/nvidia/gpus")
 DEVICES = Path("/dev")
 MODEL_FIELD = "Model"
 WHICH_FILE = "requirements-cpu.txt without a GPU, requirements-gpu.txt with one"
-INSTALL_HINT = f"install first: pip install -r requirements.txt where Paddle is there already; {WHICH_FILE}"
+INSTALL_HINT = (
+    "install first: python tools/aistudio.py on AI Studio, after a restart too; "
+    f"pip install -r requirements.txt where Paddle is there already; {WHICH_FILE}"
+)
 DO_WITHOUT = "-c fast.yml and -c best.yml do without"
 
 

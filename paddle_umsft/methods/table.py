@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from typing import Any, Callable, Optional, Union
 
@@ -24,6 +25,7 @@ from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import ConfigError, UmsftError, unknown_name
 from paddle_umsft.machine.environment import import_paddle
+from paddle_umsft.methods.networks.tile_plan import TilePlan, plan_tiles
 from paddle_umsft.methods.networks.trained import Trained
 from paddle_umsft.preparation.aligned import MASKED, Back, for_grids
 from paddle_umsft.preparation.below_zero import note_below_zero
@@ -69,6 +71,41 @@ def _ensemble_input(config: Config) -> EnsembleInput:
 
 
 @dataclass(frozen=True)
+class StripFacts:
+    """What a plan has to know of a method that works strip by strip.
+
+    Attributes:
+        max_rank: Channels that a strip leaves, at most.
+        features: That a map is fitted on.
+        stages: How many times all strips are gone through, at most.
+        is_refined: Whether the MSI's bands are regressed on, window by window.
+    """
+
+    max_rank: int
+    features: int
+    stages: int = 1
+    is_refined: bool = False
+
+
+def _subspace_strips(config: Config) -> StripFacts:
+    return StripFacts(
+        max_rank=config.subspace.max_rank,
+        features=config.subspace.map_features,
+    )
+
+
+def _ensemble_strips(config: Config) -> StripFacts:
+    rounds = config.ensemble.refine_rounds
+    return StripFacts(
+        max_rank=max(config.ensemble.max_rank, config.subspace.max_rank),
+        features=config.ensemble.features,
+        # The maps, the first agreement, one more after each refinement.
+        stages=2 + rounds,
+        is_refined=rounds > 0 and config.ensemble.refine_radius != 0,
+    )
+
+
+@dataclass(frozen=True)
 class Method:
     """One method.
 
@@ -83,8 +120,11 @@ class Method:
         weights_key: Setting that names a file of weights to start from; None: it has no weights.
         iterations_key: Setting that says how many steps it takes, 0 for the weights as they are; None: it has none.
         prepares: Whether it examines the pair itself; the others are given a pair on plain grids.
-        by_strips: Module with `learn`, `keep`, `taken_up` of a method that can work on a scene strip by strip, see
-            `subspace/by_strips.py`; None: it needs all of it at once.
+        memory_of: What training takes, `(H, W, C, M) -> MB`, of a method that can be trained tile by tile, see
+            `networks/tiles.py`; None: it is trained as a whole.
+        by_strips: Module, or "module:object", with `learn`, `keep`, `taken_up` of a method that can work on a scene
+            strip by strip, see `subspace/by_strips.py`; None: it needs all of it at once.
+        strip_facts: What a plan of strips has to know.
     """
 
     fuse: Source
@@ -97,6 +137,13 @@ class Method:
     iterations_key: Optional[str] = None
     prepares: bool = False
     by_strips: Optional[str] = None
+    memory_of: Optional[Source] = None
+    strip_facts: Callable[[Config], StripFacts] = _subspace_strips
+
+
+def _by_rows(module: str, function: str) -> Method:
+    """A baseline that can make any rows of the cube on their own."""
+    return Method(fuse=f"{module}:{function}", is_baseline=True, by_strips=f"{module}:BY_ROWS")
 
 
 METHODS: dict[str, Method] = {
@@ -108,6 +155,7 @@ METHODS: dict[str, Method] = {
         smallest=MINIMUM_SIZE,
         weights_key="network.weights",
         iterations_key="solver.iterations",
+        memory_of="paddle_umsft.methods.networks.runtime:umsft_memory_mb",
     ),
     "uhntc": Method(
         fuse="paddle_umsft.methods.uhntc.solver:fuse_uhntc",
@@ -117,6 +165,7 @@ METHODS: dict[str, Method] = {
         smallest=UHNTC_MINIMUM_SIZE,
         weights_key="uhntc.weights",
         iterations_key="uhntc.iterations",
+        memory_of="paddle_umsft.methods.networks.runtime:uhntc_memory_mb",
     ),
     "subspace": Method(
         fuse="paddle_umsft.methods.subspace.method:fuse_subspace",
@@ -128,10 +177,12 @@ METHODS: dict[str, Method] = {
         fuse="paddle_umsft.methods.subspace.ensemble:fuse_ensemble",
         settings=_ensemble_input,
         prepares=True,
+        by_strips="paddle_umsft.methods.subspace.ensemble_by_strips",
+        strip_facts=_ensemble_strips,
     ),
-    "bicubic": Method(fuse="paddle_umsft.methods.baselines.bicubic:fuse_bicubic", is_baseline=True),
-    "gsa": Method(fuse="paddle_umsft.methods.baselines.gsa:fuse_gsa", is_baseline=True),
-    "sfim": Method(fuse="paddle_umsft.methods.baselines.sfim:fuse_sfim", is_baseline=True),
+    "bicubic": _by_rows("paddle_umsft.methods.baselines.bicubic", "fuse_bicubic"),
+    "gsa": _by_rows("paddle_umsft.methods.baselines.gsa", "fuse_gsa"),
+    "sfim": _by_rows("paddle_umsft.methods.baselines.sfim", "fuse_sfim"),
     "cnmf": Method(fuse="paddle_umsft.methods.baselines.cnmf:fuse_cnmf", is_baseline=True),
 }
 
@@ -252,6 +303,7 @@ def input_of(observation: Observation, config: Config) -> Input:
         border=gridded.border,
         trusted=gridded.trusted,
         doubted=gridded.doubted,
+        unsure_light=gridded.unsure_light,
     )
     return Input(
         observation=gridded.observation,
@@ -315,8 +367,36 @@ def run_method(observation: Observation, config: Config, on_record: Optional[OnR
     with surroundings(method):
         fuse = imported(method.fuse)
         given = input_of(observation, config)
+        plan = tiles_for(given.observation, config)
+        if plan is not None:
+            from paddle_umsft.methods.networks.tiles import fuse_in_tiles  # brings Paddle along
+
+            assert method.trained is not None
+            fuse = partial(fuse_in_tiles, plan=plan, build=imported(method.trained), method=config.method)
         result: FusionResult = fuse(given.observation, method.settings(config), seed=config.seed, on_record=on_record)
     return given.told_in(result)
+
+
+def tiles_for(observation: Observation, config: Config) -> Optional[TilePlan]:
+    """Return the tiles that a pair is to be trained in; None: as a whole.
+
+    Args:
+        observation: The pair as the method is given it.
+        config: All settings; `config.method` decides.
+
+    Raises:
+        ConfigError: The tiles asked for are too small.
+        DataError: Not even the smallest tiles fit into memory.
+    """
+    method = find_method(config.method)
+    if method.memory_of is None or observation.grid is not None:
+        return None
+    return plan_tiles(
+        observation,
+        config.runtime,
+        smallest=method.smallest,
+        memory_of=imported(method.memory_of),
+    )
 
 
 def surroundings(method: Method) -> AbstractContextManager[None]:

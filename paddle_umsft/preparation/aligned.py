@@ -56,6 +56,7 @@ class Gridded:
         border: What lies beyond the picture.
         trusted: (h, w) LR pixels that show the scene as it is; None: all.
         doubted: (H, W) how little the MSI's pixels are trusted; None: all are.
+        unsure_light: (H, W) see `Prepared`.
         back: Brings a result to the pixels of the MSI that was given; None: it lies there.
     """
 
@@ -67,6 +68,7 @@ class Gridded:
     border: Border = "wrap"
     trusted: Optional[np.ndarray] = None
     doubted: Optional[np.ndarray] = None
+    unsure_light: Optional[np.ndarray] = None
     back: Optional[Back] = None
 
 
@@ -216,14 +218,17 @@ def for_grids(
         moved = _moved(trusted[:, :, None].astype(np.float64), prepared.placement, "constant")
         trusted = moved[:, :, 0] > ALL_TRUSTED
     doubted: Optional[np.ndarray] = None
+    unsure_light: Optional[np.ndarray] = None
     if prepared.layout is None:
         doubted = prepared.doubted
+        unsure_light = prepared.unsure_light
     gridded = Gridded(
         observation=_with_border(on_the_grid(prepared), degradations),
         notes=tuple(notes),
         found=prepared.found,
         trusted=trusted,
         doubted=doubted,
+        unsure_light=unsure_light,
         back=back,
     )
     gridded = _told(gridded, degradations)

@@ -6,13 +6,24 @@ import numpy as np
 
 # Share of an image's energy below zero that noise leaves in an image of light.
 NOISE_SHARE = 0.02
+# Values whose squares are summed up together.
+AT_ONCE = 2**22
 
 
 def share_below_zero(image: np.ndarray) -> float:
     """Energy below zero over the whole energy, between 0 and 1."""
-    energy = np.square(image, dtype=np.float64)
-    total = float(energy.sum())
-    return float(energy[image < 0].sum()) / total if total > 0 else 0.0
+    total = 0.0
+    below = 0.0
+    values = image.reshape(-1)
+    # A large image a few values at a time: their squares would be twice as large as it.
+    for first in range(0, len(values), AT_ONCE):
+        some = values[first : first + AT_ONCE]
+        energy = np.square(some, dtype=np.float64)
+        total += float(energy.sum())
+        below += float(energy[some < 0].sum())
+    if total <= 0:
+        return 0.0
+    return below / total
 
 
 def is_light(image: np.ndarray) -> bool:

@@ -11,6 +11,7 @@ from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
+from paddle_umsft.preparation.block_undone import undone_in_all
 from paddle_umsft.preparation.estimate import Degradations
 from paddle_umsft.preparation.examine import examine
 from paddle_umsft.preparation.prepared import Prepared, untouched
@@ -64,7 +65,10 @@ def examine_block(
         return examine(observation, settings, preparation)
     part = _cut(observation, block, scale)
     prepared, degradations = examine(part, settings, preparation)
-    if prepared.found:
+    if not prepared.found:
+        return untouched(observation), degradations
+    undone = undone_in_all(observation, part, prepared)
+    if undone is None:
         raise DataError(
             "something was found in a very large pair that can be undone in smaller ones only",
             where="preparation",
@@ -72,7 +76,7 @@ def examine_block(
             hint="cut the files, or leave it as it is: preparation.geometry=none preparation.radiometry=false "
             "preparation.outliers=false preparation.orientation=false",
         )
-    return untouched(observation), degradations
+    return undone, degradations
 
 
 def _cut(

@@ -9,7 +9,7 @@ import numpy as np
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.preparation.candidates import State
-from paddle_umsft.preparation.illumination import lit_otherwise, relit
+from paddle_umsft.preparation.illumination import lit_otherwise, relit, spread_within
 from paddle_umsft.preparation.prepared import FILLED_TRUST, USABLE, Prepared
 from paddle_umsft.preparation.saturation import desaturated, untouched_pixels
 from paddle_umsft.preparation.strangers import Strangers, find_strangers
@@ -80,7 +80,9 @@ def _sort_strangers(prepared: Prepared, state: State) -> View:
     prepared.use_trust &= ~(strangers.mask & ~lit)
     prepared.own_trust &= ~(strangers.mask & ~lit)
     if lit.any():
-        view = view.but(hr_msi=relit(view, strangers, lit))
+        hr_msi, gain = relit(view, strangers, lit)
+        view = view.but(hr_msi=hr_msi)
+        prepared.unsure_light = spread_within(gain, view.scale)
     _name_strangers(prepared, strangers, view.scale, bool(lit.any()))
     return view.but(trusted=prepared.fit_trust.copy())
 

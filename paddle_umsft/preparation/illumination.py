@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import binary_dilation, binary_erosion
+from scipy.ndimage import binary_dilation, binary_erosion, uniform_filter
 
 from paddle_umsft.preparation.strangers import Strangers
 from paddle_umsft.preparation.view import View, fit
@@ -69,7 +69,7 @@ def relit(
     view: View,
     strangers: Strangers,
     lit: np.ndarray,
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """The MSI with the light of the HSI where they differ by it.
 
     Args:
@@ -78,13 +78,31 @@ def relit(
         lit: (h, w) LR pixels to be corrected.
 
     Returns:
-        (H, W, M).
+        (H, W, M), and (H, W) the logarithm of the gain that was taken off.
     """
     around = binary_dilation(lit, iterations=HALF_LIGHT)
     current = view
+    gain = np.zeros(view.hr_msi.shape[:2])
     for _ in range(PASSES):
         logarithms = gain_of(current, strangers).mean(axis=1).reshape(view.lr_shape)
         wrong = np.where(around, logarithms, 0.0)
         change = view.placement.enlarged(wrong[..., None])  # (H, W, 1)
         current = current.but(hr_msi=current.hr_msi * np.exp(-change))
-    return current.hr_msi
+        gain += change[:, :, 0]
+    return current.hr_msi, gain
+
+
+def spread_within(gain: np.ndarray, scale: int) -> np.ndarray:
+    """(H, W) float32 standard deviation of a gain over the LR pixel's area around each pixel.
+
+    A gain that was found LR pixel by LR pixel is known no finer than that: where it changes, at the rim of a shadow,
+    the light at a pixel may be that of any place within.
+
+    Args:
+        gain: (H, W) logarithm.
+        scale: H / h.
+    """
+    mean = uniform_filter(gain, scale, mode="nearest")
+    mean_square = uniform_filter(gain**2, scale, mode="nearest")
+    variance = np.maximum(mean_square - mean**2, 0.0)
+    return np.asarray(np.sqrt(variance), dtype=np.float32)

@@ -11,6 +11,10 @@ import numpy as np
 
 # The median of |x| is this many standard deviations of a Gaussian x.
 MEDIAN_DEVIATION = 0.6745
+# Pixels whose differences are looked at, at most.
+MOST_PIXELS = 2**21
+# Spectra whose products are summed up at a time.
+AT_ONCE = 2**14
 # Added to the bands' Gram matrix, relative to its mean diagonal: bands that are copies of each other can be inverted.
 GRAM_RIDGE = 1e-10
 # With hardly more pixels than bands the residual has no degrees of freedom left; a tenth of the pixels is assumed.
@@ -22,9 +26,13 @@ TINY_DIAGONAL = 1e-300
 
 def pixel_noise(image: np.ndarray) -> float:
     """Robust noise level of (H, W, M), mean over bands: from the finest diagonal differences."""
-    upper = image[1:, 1:] - image[1:, :-1]
+    height, width = image.shape[:2]
+    # Of a very large image every n-th pair of rows: a median needs no more.
+    step = max(1, -(-height * width // MOST_PIXELS))
+    above = image[:-1:step]
+    below = image[1::step]
     # Four pixels of independent noise, divided by 2, have the variance of one.
-    diagonal = (upper - image[:-1, 1:] + image[:-1, :-1]) / 2.0
+    diagonal = (below[:, 1:] - below[:, :-1] - above[:, 1:] + above[:, :-1]) / 2.0
     if not diagonal.size:
         return 0.0
     median = np.median(np.abs(diagonal), axis=(0, 1))  # (M,)
@@ -72,8 +80,11 @@ def band_noise(pixels: np.ndarray) -> np.ndarray:
         J. Bioucas-Dias, J. Nascimento: Hyperspectral subspace identification. IEEE TGRS 46(8), 2008.
     """
     count, bands = pixels.shape
-    values = pixels.astype(np.float64)
-    gram = values.T @ values  # (C, C)
+    gram: np.ndarray = np.zeros((bands, bands))
+    # A few at a time: in float64 all would be twice as large.
+    for first in range(0, count, AT_ONCE):
+        values = pixels[first : first + AT_ONCE].astype(np.float64)
+        gram += values.T @ values
     ridge = GRAM_RIDGE * np.trace(gram) / bands + TINY
     inverse = np.linalg.inv(gram + ridge * np.eye(bands))
     # Residual energy of band b regressed on the rest is 1 / inverse[b, b].

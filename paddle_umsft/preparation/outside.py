@@ -33,7 +33,9 @@ def without_outside(
     Returns:
         (h, w, C), of the type given; changed only where a pixel sees beyond the picture.
     """
-    seen_more = lr_hsi @ srf.T - lr_msi  # (h, w, M)
-    seen_more[inside > 1.0 - WHOLE] = 0.0
-    spectra = seen_more @ lift.T  # (h, w, C)
-    return np.asarray(lr_hsi - spectra, dtype=lr_hsi.dtype)
+    seen_beyond = inside <= 1.0 - WHOLE  # (h, w)
+    pixels = lr_hsi[seen_beyond]  # (n, C)
+    seen_more = pixels @ srf.T - lr_msi[seen_beyond]  # (n, M)
+    changed = lr_hsi.copy()
+    changed[seen_beyond] = pixels - seen_more @ lift.T
+    return np.asarray(changed)

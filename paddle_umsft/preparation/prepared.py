@@ -31,6 +31,8 @@ class Prepared:
         use_trust: (h, w) LR pixels that the result has to agree with.
         own_trust: (h, w) LR pixels that are no strangers, wherever they lie.
         msi_trust: (H, W) weight of the MSI's pixels, 1 where they are as they were, 0 where they are masked.
+        unsure_light: (H, W) how much the light may differ from what was undone, as a part of a pixel's values; None: no
+            light was undone.
         offset: Whether the SRF's fit should look once more for a constant.
         layout: How the given grids were laid out as two that tile each other; None: they do.
         notes: What was found, one line each, for the user.
@@ -43,6 +45,7 @@ class Prepared:
     use_trust: np.ndarray
     own_trust: np.ndarray
     msi_trust: np.ndarray
+    unsure_light: Optional[np.ndarray] = None
     offset: bool = False
     layout: Optional[Layout] = None
     notes: list[str] = field(default_factory=list)

@@ -18,6 +18,8 @@ LARGEST_NOISE = 0.05
 WHITE = 2.0
 # A difference below the rounding of float32 has no colour.
 ROUNDING = 1e-6
+# Pixels that are compared, at most.
+MOST_PIXELS = 2**21
 TINY = 1e-30
 
 
@@ -51,13 +53,25 @@ def say_the_same(
     return of_means <= WHITE * noise / scale**2
 
 
+def _looked_at(hr_msi: np.ndarray, scale: int) -> np.ndarray:
+    """The MSI, or of a very large one the HR rows of every n-th LR row."""
+    height, width, bands = hr_msi.shape
+    step = -(-height * width // MOST_PIXELS)
+    if step <= 1:
+        return hr_msi
+    rows = hr_msi.reshape(height // scale, scale, width, bands)[::step]
+    return rows.reshape(-1, width, bands)
+
+
 def groups_of(hr_msi: np.ndarray, scale: int) -> list[list[int]]:
     """Numbers of the bands that say the same, group by group, in the order of their first ones."""
-    image = hr_msi.astype(np.float64)
+    image = _looked_at(hr_msi, scale)
     groups: list[list[int]] = []
     for band in range(image.shape[2]):
+        own = image[..., band].astype(np.float64)
         for group in groups:
-            if say_the_same(image[..., group[0]], image[..., band], scale):
+            first = image[..., group[0]].astype(np.float64)
+            if say_the_same(first, own, scale):
                 group.append(band)
                 break
         else:

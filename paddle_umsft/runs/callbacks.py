@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 import sys
 import warnings
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from paddle_umsft.data.masks import judged_pixels
 from paddle_umsft.data.records import POSITION_KEYS, Record
 from paddle_umsft.errors import CheckpointError, DataError
 from paddle_umsft.machine.files import write_csv
-from paddle_umsft.machine.plain_files import open_plain
 from paddle_umsft.methods.networks.trained import steps_done, steps_total
 from paddle_umsft.metrics import evaluate
 from paddle_umsft.metrics.figures import words_of
 from paddle_umsft.runs.checkpoint import latest_checkpoint, save_checkpoint
 from paddle_umsft.runs.folder import HISTORY, OUTPUT_HINT
+from paddle_umsft.runs.history_rows import read_rows
 from paddle_umsft.runs.progress import SHOWN_FIGURE
 from paddle_umsft.runs.watching import Callback, SceneRun
 
@@ -98,7 +96,7 @@ class History(Callback):
         done = steps_done(run.method)
         if done and os.path.lexists(self._path):
             # A kill in the midst of a write can leave half a line behind.
-            rows = _read_rows(self._path, run)
+            rows = read_rows(self._path, run.log)
             self.records = [row for row in rows if isinstance(row.get("step"), int) and row["step"] <= done]
         for record in self.records:
             self._note_columns(record)
@@ -140,41 +138,6 @@ class History(Callback):
     def on_end(self, run: SceneRun) -> None:
         with suppress(OSError):  # said by on_record, where a row was lost
             self._file.close()
-
-
-def _read_rows(path: Path, run: SceneRun) -> list[Record]:
-    """Return the records of a history.csv as far as it is one; nothing that is computed depends on them."""
-    rows: list[Record] = []
-    try:
-        with open_plain(path) as file:
-            # A letter that is no UTF-8 spoils its own row alone.
-            text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
-            rows.extend(_numbers(row) for row in csv.DictReader(text))
-    except (OSError, csv.Error) as error:
-        run.log.warning("warning    %s is damaged (%s): rows before this step are lost", path, error)
-    return rows
-
-
-def _numbers(row: dict[str, str]) -> Record:
-    """A row of history.csv as the record that it was; empty if it is none."""
-    record: Record = {}
-    for key, text in row.items():
-        if not text or key is None:
-            continue
-        try:
-            record[key] = _number(key, text)
-        except (TypeError, ValueError):
-            return {}
-    return record
-
-
-def _number(key: str, text: str) -> Any:
-    """A cell of history.csv as the number that it was; a stage stays a word."""
-    if key == "stage":
-        return text
-    if key in ("step", "iteration"):
-        return int(text)
-    return float(text)
 
 
 class Checkpoints(Callback):

@@ -1,4 +1,4 @@
-"""Processes of one launch that have nothing left of their own: they take strips of the others' large scenes."""
+"""Processes of one launch that have nothing left of their own: they take pieces of the others' large scenes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def help_others(
     *,
     debug: bool,
 ) -> None:
-    """Work on strips of scenes that other processes of the launch have begun, until none is left.
+    """Work on strips or tiles of scenes that other processes of the launch have begun, until none is left.
 
     What goes wrong here is the scene's own process's to say.
 
@@ -43,8 +43,11 @@ def help_others(
         debug: More in the log.
     """
     rank, size = share_of_work()
-    if size == 1 or find_method(config.method).by_strips is None:
+    method = find_method(config.method)
+    if size == 1 or (method.by_strips is None and (method.memory_of is None or config.runtime.tile == "none")):
         return
+    # Networks mostly take scenes as a whole: then nobody waits for what may never be cut into tiles.
+    is_patient = method.by_strips is not None or isinstance(config.runtime.tile, int)
     deadline = time.monotonic() + PATIENCE_SECONDS
     waiting = {}
     for place, entry in enumerate(entries):
@@ -59,7 +62,7 @@ def help_others(
                 del waiting[name]
             elif read_metrics(scene) is not None:
                 del waiting[name]
-            elif time.monotonic() > deadline and not is_at_work(folder, owner):
+            elif time.monotonic() > deadline and not (is_patient and is_at_work(folder, owner)):
                 # It has failed, or its process is gone: --resume does it again.
                 del waiting[name]
         time.sleep(PAUSE_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -12,12 +13,14 @@ from paddle_umsft.data.scene import Case, FusionResult, Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.machine.memory import peak_bytes
 from paddle_umsft.runs.assess import assess
-from paddle_umsft.runs.folder import made_by, read_metrics, save_array, write_history, write_metrics
+from paddle_umsft.runs.folder import OUTPUT_HINT, made_by, read_metrics, save_array, write_history, write_metrics
 from paddle_umsft.runs.inputs import Facts, input_facts
 from paddle_umsft.runs.large_scene import LargeResult, Output, fuse_large
 from paddle_umsft.runs.results import FILES, result_sums
 from paddle_umsft.runs.run_share import share_of_work
+from paddle_umsft.runs.shown import show_finished
 from paddle_umsft.runs.trust import log_verdict, with_verdict
+from paddle_umsft.runs.writers.beside import write_beside
 from paddle_umsft.runs.writers.table import FORMATS, settled_format
 
 # Folder within a scene's for what is on the way.
@@ -86,6 +89,8 @@ def fuse_and_write_large(
                 save_array(folder / f"{name}.npy", array)
         metrics[FILES] = result_sums(folder)
         write_metrics(folder, metrics)
+        overview = made.overview
+        show_finished(Case(overview.pair), overview.shown(made.sample), metrics, config, folder, log, None)
         return metrics
 
     if read_metrics(folder) is not None and not (folder / WORK).is_dir():
@@ -122,6 +127,7 @@ def fuse_to_file(
     target: Path,
     format: str,
     *,
+    alone: bool,
     quiet: bool,
 ) -> None:
     """Fuse a pair of files strip by strip into one file.
@@ -132,6 +138,7 @@ def fuse_to_file(
         config: All settings.
         target: The result's file; beside it lies a folder for what is on the way, until it is done.
         format: Of the result.
+        alone: No mask beside it.
         quiet: Only what went wrong, and the file.
 
     Raises:
@@ -142,26 +149,36 @@ def fuse_to_file(
     if quiet:
         say = _say_nothing
     output = Output(target, format, is_product=FORMATS[format].is_product)
-    made = fuse_large(
+
+    def finish(made: LargeResult) -> tuple[LargeResult, list[Path]]:
+        files = [target]
+        if not alone:
+            # The expected error of every value is not there: what is left is the mask.
+            about = replace(made.sample, trust=None, valid=made.valid)
+            files += write_beside(target.parent, f"{target.stem}_", about, observation, format, hint=OUTPUT_HINT)
+        return made, files
+
+    finished = fuse_large(
         observation,
         config,
         work,
         [output],
         facts={"files": input_facts(entry, config)},
         history=made_by(observation, FusionResult(observation.lr_hsi, method=config.method)),
-        finish=lambda made: made,
+        finish=finish,
         say=say,
     )
-    if made is None:
+    if finished is None:
         print(f"written by another process: {target}")
         return
+    made, files = finished
     verdict = made.sample.verdict
     assert verdict is not None
     print(f"verdict    {verdict.line}")
     for note in (*made.sample.notes, NO_CUBE_OF_ERRORS):
         if note != verdict.line:
             say(f"note       {note}")
-    print(f"fused in {made.seconds:.1f} s by {config.method}: {target}")
+    print(f"fused in {made.seconds:.1f} s by {config.method}: {', '.join(str(file) for file in files)}")
 
 
 def _say(line: str) -> None:

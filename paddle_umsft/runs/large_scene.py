@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Callable, Optional, TypeVar
 
@@ -17,15 +16,18 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data.facts import BandFacts
 from paddle_umsft.data.masks import valid_pixels
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.errors import DataError
 from paddle_umsft.machine.files import write_text, write_whole
 from paddle_umsft.machine.memory import in_words, peak_bytes
 from paddle_umsft.methods.table import Input, find_method, input_of
 from paddle_umsft.runs.folder import OUTPUT_HINT
-from paddle_umsft.runs.strip_plan import FLOAT, StripPlan, check_disk, plan_lines, plan_strips
+from paddle_umsft.runs.overview import Overview
+from paddle_umsft.runs.row_plan import lines_of, plan_pieces, solving_of
+from paddle_umsft.runs.strip_plan import FLOAT, StripPlan, check_disk
 from paddle_umsft.runs.strips import Coefficients, StripFolder, solve_strips
 from paddle_umsft.runs.writers.by_rows import FORMATS_BY_ROWS, WriteRows, check_by_rows, header_beside
 from paddle_umsft.runs.writers.product import Product, make_product, with_no_data
-from paddle_umsft.trust.judge import judged
+from paddle_umsft.trust.judge import Examined, judged
 
 Say = Callable[[str], None]
 Finished = TypeVar("Finished")
@@ -66,12 +68,14 @@ class LargeResult:
         sample: The result on a sample of the scene, judged; its notes and extras are those of the whole.
         pair: The pair on the sample.
         valid: (H, W), False where the cube means nothing; None: it means something everywhere.
+        overview: Every n-th pixel of the scene and of its result.
         seconds: What it took, this process's share.
     """
 
     sample: FusionResult
     pair: Observation
     valid: Optional[np.ndarray]
+    overview: Overview
     seconds: float
 
 
@@ -109,53 +113,58 @@ def fuse_large(
     started = time.perf_counter()
     for output in outputs:
         check_by_rows(output.format)
-    plan = plan_strips(observation, config)
+    plan = plan_pieces(observation, config)
     check_disk(work, plan)
-    for line in plan_lines(observation, plan, work):
+    for line in lines_of(observation, plan, work, config):
         say(line)
     strips = StripFolder(work)
     method = find_method(config.method)
-    assert method.by_strips is not None
-    solving = import_module(method.by_strips)
+    solving = solving_of(method)
     settings = method.settings(config)
     asked = {**facts, "config": config.digest(), "version": __version__}
     try:
         plan = _settled(strips, plan, asked)
         given = _learned(observation, config, strips, solving, settings, say)
         solver = solving.taken_up(work, settings)
-        coefficients = Coefficients(work, (*solver.shape, solver.rank))
+        shape = (*solver.shape, solver.rank)
+        stages = [Coefficients(work, shape, f"{name}_") for name in solver.stages]
+        coefficients = Coefficients(work, shape)
     except FileNotFoundError:
         if strips.is_there():
             raise
         # Another process was done with all of it meanwhile.
         return None
     height, width = solver.shape
-    lr_height = height // solver.scale
     try:
-        solve_strips(
-            strips,
-            coefficients,
-            plan,
-            solver.coeffs,
-            lr_height=lr_height,
-            scale=solver.scale,
-            first=int(first_share * plan.count),
-            say=say,
-        )
+        before: Optional[Coefficients] = None
+        for number, stage in enumerate([*stages, coefficients]):
+            solve_strips(
+                strips,
+                stage,
+                plan,
+                _by_stage(solver, number, before),
+                lr_height=height // solver.scale,
+                scale=solver.scale,
+                first=int(first_share * plan.count),
+                say=say,
+            )
+            before = stage
         # Another process writes: should it die before it is done, this one takes over.
         while strips.is_there():
             with strips.claimed(FINISH) as is_mine:
                 if is_mine and strips.is_there():
                     valid = valid_pixels(observation)
-                    rows = _Rows(solver, coefficients, plan, clip=given.clip)
+                    overview = Overview(observation)
+                    rows = _Rows(solver, coefficients, plan, overview, clip=given.clip)
                     again = max(1, AGAIN_VALUES // (width * solver.bands * solver.scale))
                     solver.know_leftover(coefficients.read, again)
                     _write(rows, observation, outputs, valid, history)
                     sample = solving.sample_of(solver, work, coefficients.read, observation, plan.memory)
                     made = LargeResult(
-                        sample=_judged(sample, rows, given.notes, plan, time.perf_counter() - started),
+                        sample=_judged(sample, rows, given, plan, time.perf_counter() - started),
                         pair=sample.pair,
                         valid=valid,
+                        overview=overview,
                         seconds=time.perf_counter() - started,
                     )
                     say(f"memory     at most {in_words(peak_bytes() or 0)} (VmHWM)")
@@ -165,19 +174,37 @@ def fuse_large(
             time.sleep(PAUSE_SECONDS)
         return None
     finally:
-        coefficients.close()
+        for stage in (*stages, coefficients):
+            stage.close()
+
+
+def _by_stage(
+    solver: Any,
+    number: int,
+    before: Optional[Coefficients],
+) -> Callable[[int, int], np.ndarray]:
+    """A stage of the solver for half-open ranges of LR rows, what the stage before has left at hand."""
+    read: Optional[Callable[[np.ndarray], np.ndarray]] = None
+    if before is not None:
+        read = before.read
+
+    def solve(first: int, end: int) -> np.ndarray:
+        made: np.ndarray = solver.coeffs(first, end, stage=number, before=read)
+        return made
+
+    return solve
 
 
 def _judged(
     sample: Any,
     rows: _Rows,
-    given_notes: tuple[str, ...],
+    given: Input,
     plan: StripPlan,
     seconds: float,
 ) -> FusionResult:
     """The result on the sample with what is known of the whole, and how far to trust it."""
     notes = (
-        *given_notes,
+        *given.notes,
         *sample.result.notes,
         f"fused in {plan.count} strips; judged on {PERCENT * sample.share:.0f} % of its rows",
     )
@@ -196,7 +223,24 @@ def _judged(
             seconds=seconds,
         ),
         sample.pair,
+        _examined(given, sample),
     )
+
+
+def _examined(given: Input, sample: Any) -> Optional[Examined]:
+    """What was found of the pair before the method got it, on the sample; None: the method has looked itself."""
+    examined = given.examined
+    if examined is None:
+        return None
+    scale = given.observation.scale
+    trusted = examined.trusted
+    if trusted is not None:
+        trusted = trusted[sample.lr_rows]
+    doubted = examined.doubted
+    if doubted is not None:
+        hr_rows = sample.lr_rows[:, None] * scale + np.arange(scale)
+        doubted = doubted[hr_rows.ravel()]
+    return replace(examined, trusted=trusted, doubted=doubted)
 
 
 def _settled(
@@ -227,6 +271,12 @@ def _learned(
 ) -> Input:
     """Learn what is learned once, unless it is there; return the pair that the method is given."""
     given = input_of(observation, config)
+    if given.back is not None:
+        raise DataError(
+            "its images lie askew, and that cannot be undone strip by strip",
+            where=observation.name,
+            hint="method=subspace (fast.yml), a larger runtime.memory, or preparation.for_all=false",
+        )
     while not solving.is_kept(strips.folder):
         with strips.claimed(LEARN) as is_mine:
             if is_mine and not solving.is_kept(strips.folder):
@@ -249,10 +299,12 @@ class _Rows:
         solver: Any,
         coefficients: Coefficients,
         plan: StripPlan,
+        overview: Overview,
         *,
         clip: bool,
     ) -> None:
         self.solver = solver
+        self.overview = overview
         self.coefficients = coefficients
         self.clip = clip
         self.below_zero = 0
@@ -274,6 +326,7 @@ class _Rows:
             self.below_zero += int(np.count_nonzero(block < 0))
             if self.clip:
                 np.maximum(block, 0, out=block)
+            self.overview.add(top, block)
             yield top, block
 
 

@@ -4,52 +4,94 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
+
+import numpy as np
 
 from paddle_umsft.config.run import Config
-from paddle_umsft.data.scene import Case, FusionResult
-from paddle_umsft.figures import expected_error, overview, psf_srf, save_figure, spectra
+from paddle_umsft.data.scene import Case, FusionResult, Observation
+from paddle_umsft.figures import (
+    curves,
+    error_maps,
+    expected_error,
+    overview,
+    psf_srf,
+    residual_per_band,
+    sam_maps,
+    save_figure,
+    spectra,
+)
+from paddle_umsft.figures.curves import has_curves
 from paddle_umsft.methods.baselines.bicubic import fuse_bicubic
+from paddle_umsft.runs.facts import band_names
 from paddle_umsft.runs.report import scene_report, write_scene_report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def scene_figures(case: Case, result: FusionResult) -> dict[str, Figure]:
+def scene_figures(
+    case: Case,
+    result: FusionResult,
+    bicubic: Optional[np.ndarray] = None,
+) -> dict[str, Figure]:
     """Return the figures of one scene by the name of their file.
 
     Args:
         case: Observation and, where there is one, the truth.
         result: What the method returned.
+        bicubic: (H, W, C) bicubic's cube, to be compared with in the maps.
 
     Returns:
-        `overview`, `spectra`, `expected_error`, and `psf_srf` if the method has either.
+        `overview`, `spectra`; `error`, `angle`, `error_per_band` where there is a truth; `expected_error`, `psf_srf`
+        and `curves`, if the method has them.
     """
-    seen = case.observation
-    if result.area is not None and result.pair is not None:
-        # Only what both images see was fused.
-        seen = result.pair
+    seen = _seen_below(case, result)
     figures = {
-        "overview": overview(seen, result.fused, case.reference),
+        "overview": overview(seen, result.fused, case.reference, srf=result.srf),
         "spectra": spectra(
             {result.method: result.fused},
             case.reference,
             wavelengths_nm=seen.wavelengths_nm,
         ),
     }
+    if case.reference is not None:
+        cubes = {result.method: result.fused}
+        if bicubic is not None:
+            cubes["bicubic"] = bicubic
+        figures["error"] = error_maps(cubes, case.reference)
+        figures["angle"] = sam_maps(cubes, case.reference)
+        figures["error_per_band"] = residual_per_band(cubes, case.reference, wavelengths_nm=seen.wavelengths_nm)
     if result.trust is not None:
         figures["expected_error"] = expected_error(result.trust, wavelengths_nm=seen.wavelengths_nm)
     if result.psf is not None or result.srf is not None:
-        figures["psf_srf"] = psf_srf(
-            result.psf,
-            result.srf,
-            scale=seen.scale,
-            wavelengths_nm=seen.wavelengths_nm,
-            true_psf=case.true_psf,
-            true_srf=case.true_srf,
-        )
+        figures["psf_srf"] = _cameras(case, result, seen)
+    if has_curves(result.history):
+        figures["curves"] = curves(result.history)
     return figures
+
+
+def _seen_below(case: Case, result: FusionResult) -> Observation:
+    """Return the pair that lies under the result: the given one, or the part of it that both images see."""
+    if result.area is not None and result.pair is not None:
+        return result.pair
+    return case.observation
+
+
+def _cameras(case: Case, result: FusionResult, seen: Observation) -> Figure:
+    """Return the PSF and SRF that were used, the true ones beside them."""
+    given = case.observation
+    return psf_srf(
+        result.psf,
+        result.srf,
+        scale=seen.scale,
+        wavelengths_nm=seen.wavelengths_nm,
+        true_psf=case.true_psf,
+        true_srf=case.true_srf,
+        band_names=band_names(given),
+        psf_is_given=given.psf is not None,
+        srf_is_given=given.srf is not None,
+    )
 
 
 def write_pictures(
@@ -71,12 +113,14 @@ def write_pictures(
     Raises:
         DataError: If something cannot be written.
     """
-    figures = scene_figures(case, result)
-    for name, figure in figures.items():
-        save_figure(figure, folder / f"{name}.png")
     # The maps compare with bicubic, unless bicubic is what was run.
     bicubic = None
     if case.reference is not None and result.method != "bicubic":
         bicubic = fuse_bicubic(case.observation).fused
-    text = scene_report(case, result, metrics, config, figures, bicubic)
+    pictures = {}
+    for name, figure in scene_figures(case, result, bicubic).items():
+        # Drawn once: the page has the same picture inside, smaller where it has to be.
+        (file,) = save_figure(figure, folder / f"{name}.png")
+        pictures[name] = file.read_bytes()
+    text = scene_report(case, result, metrics, config, pictures)
     write_scene_report(folder, text)

@@ -1,47 +1,70 @@
-"""report.html: a run on one page that opens from the disk. Pictures are inside; nothing is loaded from anywhere."""
+"""report.html of a scene: one page that opens from the disk. Pictures are inside; nothing is loaded from anywhere."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
-from urllib.parse import quote
-
-import numpy as np
+from typing import Any, Optional
 
 from paddle_umsft.config.run import Config
-from paddle_umsft.data.natural import natural
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.machine.files import write_text
 from paddle_umsft.metrics.figures import title_of
-from paddle_umsft.runs.folder import OUTPUT_HINT, finished_scenes
-from paddle_umsft.runs.page import PagePicture, PageTable, picture_of, render, shown_facts, thumbnail
-from paddle_umsft.runs.summary import BICUBIC_FIGURES, bicubic_column, mean_row, scene_rows, spread_row
+from paddle_umsft.runs.facts import method_facts, observation_facts
+from paddle_umsft.runs.folder import OUTPUT_HINT
+from paddle_umsft.runs.page import REPORT, PagePicture, PageTable, picture_of, render
 from paddle_umsft.runs.trust import VERDICT
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-REPORT = "report.html"
-
-# Values of `Observation.meta` that tell nothing.
-_EMPTY: tuple[Any, ...] = (None, [], ())
+from paddle_umsft.runs.viewer import Viewer, make_viewer
+from paddle_umsft.runs.words import PHRASES, Text, Words, verdict_words
 
 
 @dataclass(frozen=True)
-class SceneLink:
-    """A scene on the page of its run.
+class _Kind:
+    """One of the pictures of a scene's page.
 
     Attributes:
-        name: Its name.
-        address: Of its own page, from here.
-        picture: Its overview, made smaller, as a data URI.
+        name: Of its file, without the ending.
+        title: Heading.
+        caption: A line below.
+        kind: Class that the page's style knows.
     """
 
     name: str
-    address: str
-    picture: str
+    title: Words
+    caption: Text = ""
+    kind: str = ""
+
+
+# In the order of the page.
+_KINDS = (
+    _Kind("overview", Words("What the cameras saw, and what came out", "两台相机看到的，以及融合结果")),
+    _Kind("error", Words("Error", "误差"), kind="maps"),
+    _Kind(
+        "angle",
+        Words("Spectral angle", "光谱角"),
+        caption=Words("Pixels without any light have none: grey.", "没有光的像素没有光谱角，显示为灰色。"),
+        kind="maps",
+    ),
+    _Kind("error_per_band", Words("Error of each band", "各波段的误差")),
+    _Kind(
+        "expected_error",
+        Words("Expected error", "预期误差"),
+        caption=Words(
+            "Judged without the truth; the values are in expected_error.npy if output.trust is on.",
+            "不使用真值估计；output.trust 打开时，数值保存在 expected_error.npy 中。",
+        ),
+    ),
+    _Kind("spectra", Words("Spectra", "光谱")),
+    _Kind("psf_srf", Words("PSF and SRF", "PSF 与 SRF")),
+    _Kind(
+        "curves",
+        Words("Curves", "曲线"),
+        caption=Words("All records are in history.csv.", "全部记录见 history.csv。"),
+    ),
+)
+# Sections of the page that stand after the pictures; a template knows them by the same names.
+_LAST_SECTIONS = ("observation", "method", "configuration", "versions")
 
 
 def scene_report(
@@ -49,8 +72,7 @@ def scene_report(
     result: FusionResult,
     metrics: Mapping[str, Any],
     config: Config,
-    figures: Mapping[str, Figure],
-    bicubic: Optional[np.ndarray] = None,
+    pictures: Mapping[str, bytes],
 ) -> str:
     """Return the page of one scene.
 
@@ -59,32 +81,87 @@ def scene_report(
         result: What the method returned.
         metrics: Content of metrics.json.
         config: All settings.
-        figures: Pictures that the run made already: `overview`, `spectra`, `psf_srf`, as far as they exist.
-        bicubic: (H, W, C) bicubic's cube, to be compared with in the maps.
+        pictures: PNG files by their names, as far as they exist.
 
     Returns:
         HTML.
     """
-    seen = case.observation
-    height, width = seen.shape
-    about_method = {"seconds": f"{result.seconds:.2f}", "seed": config.seed, **result.extras}
+    given = case.observation
+    height, width = given.shape
+    verdict = metrics.get(VERDICT)
+    line: Optional[Words] = None
+    if verdict is not None:
+        line = verdict_words(verdict)
+    viewer = _viewer(case, result)
+    shown = _pictures(pictures)
+    steps = _steps_table(result.history)
     return render(
         "scene.html",
-        config,
-        title=seen.name,
-        subtitle=(
-            f"{result.method}, ×{seen.ratio}, {height}×{width}, "
-            f"{seen.bands} HSI bands, {seen.msi_bands} MSI bands"
+        config=config,
+        title=given.name,
+        subtitle=Words(
+            f"{result.method}, ×{given.ratio}, {height}×{width}, {given.bands} HSI bands, {given.msi_bands} MSI bands",
+            f"{result.method}，×{given.ratio}，{height}×{width}，HSI {given.bands} 波段，MSI {given.msi_bands} 波段",
         ),
-        verdict=metrics.get(VERDICT),
+        verdict=verdict,
+        verdict_line=line,
         notes=_notes(result),
         against_truth=_truth_table(metrics),
         consistency=_consistency_table(metrics),
-        pictures=_scene_pictures(case, result, figures, bicubic),
-        steps=_steps_table(result.history),
-        observation=shown_facts(_observation_facts(case)),
-        method=shown_facts(about_method),
-    )  # fmt: skip
+        viewer=viewer,
+        pictures=shown,
+        steps=steps,
+        observation=observation_facts(case, result),
+        method=method_facts(result, config),
+        contents=_contents(viewer, shown, steps),
+        unused=_unused_settings(case),
+    )
+
+
+def _contents(
+    viewer: Optional[Viewer],
+    pictures: Sequence[PagePicture],
+    steps: Optional[PageTable],
+) -> list[tuple[str, Text]]:
+    """Return the sections of the page in their order: anchor and heading."""
+    contents: list[tuple[str, Text]] = [("quality", PHRASES["quality"])]
+    if viewer is not None:
+        contents.append(("look_closer", PHRASES["look_closer"]))
+    contents += [(picture.name, picture.title) for picture in pictures]
+    if steps is not None:
+        contents.append(("steps", PHRASES["steps"]))
+    contents += [(name, PHRASES[name]) for name in _LAST_SECTIONS]
+    return contents
+
+
+def _viewer(case: Case, result: FusionResult) -> Optional[Viewer]:
+    """Return what one can look into; None where the pair does not lie under the result."""
+    # As it was fused: turned, cut and moved to where it fits.
+    seen = result.pair or case.observation
+    if seen.shape != result.fused.shape[:2] or seen.bands != result.fused.shape[2]:
+        return None
+    truth = case.reference
+    if truth is not None and truth.shape != result.fused.shape:
+        truth = None
+    return make_viewer(seen, result, truth, case.mask)
+
+
+def _unused_settings(case: Case) -> Text:
+    """Say which settings of a simulation a given pair has no use for; nothing where it was simulated."""
+    seen = case.observation
+    # What was made in memory, by `fuse` or a test, tells nothing of it.
+    if seen.meta.get("simulated", True):
+        return ""
+    unused = ["snr_hsi_db", "snr_msi_db"]
+    if seen.psf is None:
+        unused.insert(0, "psf")
+    if seen.srf is None:
+        unused.insert(0, "srf")
+    listed = ", ".join(f"observe.{name}" for name in unused)
+    return Words(
+        f"Not used, as the pair is given: {listed}.",
+        f"图像对是给定的，以下配置没有用到：{listed}。",
+    )
 
 
 def _notes(result: FusionResult) -> list[str]:
@@ -108,86 +185,21 @@ def write_scene_report(folder: Path, text: str) -> None:
     write_text(folder / REPORT, text, hint=OUTPUT_HINT)
 
 
-def write_run_report(
-    folder: Path,
-    config: Config,
-    failed: Optional[Mapping[str, str]] = None,
-) -> None:
-    """Write the page of a whole run: a row per finished scene, their mean, and what failed.
-
-    Args:
-        folder: The run's folder; finished scenes are those with a metrics.json.
-        config: All settings.
-        failed: Scene -> why it could not be fused.
-
-    Raises:
-        DataError: If it cannot be written.
-    """
-    # As people count: scene 2 before scene 10.
-    found = finished_scenes(folder)
-    finished = {name: found[name] for name in sorted(found, key=natural)}
-    scenes = "1 scene" if len(finished) == 1 else f"{len(finished)} scenes"
-    text = render(
-        "run.html",
-        config,
-        title=f"Run {folder.name}",
-        subtitle=f"{config.method}, {scenes} fused",
-        scenes=_scenes_table(finished),
-        failed=failed or {},
-        links=_scene_links(folder, list(finished)),
-    )
-    write_text(folder / REPORT, text, hint=OUTPUT_HINT)
-
-
-def _scene_pictures(
-    case: Case,
-    result: FusionResult,
-    figures: Mapping[str, Figure],
-    bicubic: Optional[np.ndarray],
-) -> list[PagePicture]:
+def _pictures(files: Mapping[str, bytes]) -> list[PagePicture]:
     """Return the pictures of a scene's page, in their order."""
-    from paddle_umsft.figures import curves
-    from paddle_umsft.figures.curves import has_curves
-
     pictures = []
-    if "overview" in figures:
-        pictures.append(picture_of(figures["overview"], "What the cameras saw, and what came out", file="overview.png"))
-    if case.reference is not None:
-        cubes = {result.method: result.fused}
-        if bicubic is not None:
-            cubes["bicubic"] = bicubic
-        pictures += _error_pictures(cubes, case.reference, case.observation.wavelengths_nm)
-    if "expected_error" in figures:
-        caption = "Judged without the truth; the values are in expected_error.npy if output.trust is on."
-        expected = figures["expected_error"]
-        pictures.append(picture_of(expected, "Expected error", caption=caption, file="expected_error.png"))
-    if "spectra" in figures:
-        pictures.append(picture_of(figures["spectra"], "Spectra", file="spectra.png"))
-    if "psf_srf" in figures:
-        pictures.append(picture_of(figures["psf_srf"], "PSF and SRF", file="psf_srf.png"))
-    if has_curves(result.history):
-        caption = f"{len(result.history)} records, also in history.csv"
-        pictures.append(picture_of(curves(result.history), "Curves", caption=caption))
+    for kind in _KINDS:
+        if kind.name in files:
+            picture = picture_of(
+                files[kind.name],
+                kind.title,
+                name=kind.name,
+                caption=kind.caption,
+                kind=kind.kind,
+                file=f"{kind.name}.png",
+            )
+            pictures.append(picture)
     return pictures
-
-
-def _error_pictures(
-    cubes: Mapping[str, np.ndarray],
-    truth: np.ndarray,
-    wavelengths_nm: Optional[np.ndarray],
-) -> list[PagePicture]:
-    """Return the maps of what cubes miss of the truth, and the error of each band."""
-    from paddle_umsft.figures import error_maps, residual_per_band, sam_maps
-
-    errors = error_maps(cubes, truth)
-    angles = sam_maps(cubes, truth)
-    residuals = residual_per_band(cubes, truth, wavelengths_nm=wavelengths_nm)
-    grey = "Pixels without any light have none: grey."
-    return [
-        picture_of(errors, "Error", kind="maps"),
-        picture_of(angles, "Spectral angle", caption=grey, kind="maps"),
-        picture_of(residuals, "Error of each band"),
-    ]
 
 
 def _truth_table(metrics: Mapping[str, Any]) -> Optional[PageTable]:
@@ -201,7 +213,9 @@ def _truth_table(metrics: Mapping[str, Any]) -> Optional[PageTable]:
     for method, figures in measured:
         rows.append([method, *(figures.get(name, "") for name in names)])
     columns = ["", *(title_of(name) for name in names)]
-    return PageTable.of(columns, rows, f"Against the truth; convention: {metrics.get('convention')}")
+    convention = metrics.get("convention")
+    caption = Words(f"Against the truth; convention: {convention}", f"与真值比较；指标约定：{convention}")
+    return PageTable.of(columns, rows, caption)
 
 
 def _consistency_table(metrics: Mapping[str, Any]) -> Optional[PageTable]:
@@ -211,7 +225,10 @@ def _consistency_table(metrics: Mapping[str, Any]) -> Optional[PageTable]:
         return None
     columns = ["", *(title_of(name) for name in figures)]
     row = [metrics.get("method"), *figures.values()]
-    caption = "How well the result, degraded by the PSF and SRF below, agrees with the two images"
+    caption = Words(
+        "How well the result, degraded by the PSF and SRF below, agrees with the two images",
+        "结果按下面的 PSF 与 SRF 退化后，与两幅输入图像的一致程度",
+    )
     return PageTable.of(columns, [row], caption)
 
 
@@ -224,84 +241,3 @@ def _steps_table(history: Sequence[Mapping[str, Any]]) -> Optional[PageTable]:
     columns = list(dict.fromkeys(name for record in history for name in record))
     rows = [[record.get(name, "") for name in columns] for record in history]
     return PageTable.of(columns, rows)
-
-
-def _scenes_table(finished: Mapping[str, Mapping[str, Any]]) -> Optional[PageTable]:
-    """Return a row for each finished scene and, of several, their mean; None where none is finished."""
-    rows = scene_rows(finished)
-    if not rows:
-        return None
-    if len(rows) > 1:
-        mean = mean_row(rows)
-        spread = spread_row(rows)
-        if mean is not None and spread is not None:
-            rows += [mean, spread]
-    # The figures of the first scene that has a truth, then what every table ends with.
-    with_truth = [metrics["fused"] for metrics in finished.values() if metrics.get("fused")]
-    names = list(with_truth[0]) if with_truth else []
-    titles = {"scene": "scene", "method": "method", "convention": "convention"}
-    for name in names:
-        titles[name] = title_of(name)
-    for name in BICUBIC_FIGURES:
-        titles[bicubic_column(name)] = f"bicubic {title_of(name)}"
-    titles["seconds"] = "seconds"
-    cells = [[row.get(name, "") for name in titles] for row in rows]
-    # What a scene has not is an empty cell; what JSON could not hold (infinity) is shown by the sign for none.
-    table = PageTable.of(list(titles.values()), cells)
-    return replace(table, addresses={name: _address(name) for name in finished})
-
-
-def _address(name: str) -> str:
-    """Return the address of a scene's page from that of its run."""
-    return f"{quote(name)}/{REPORT}"
-
-
-def _scene_links(folder: Path, names: Sequence[str]) -> list[SceneLink]:
-    """Return the links to the pages of the scenes that have a picture."""
-    links = []
-    for name in names:
-        picture = thumbnail(folder / name / "overview.png")
-        if picture is not None:
-            links.append(
-                SceneLink(
-                    name=name,
-                    address=_address(name),
-                    picture=picture,
-                )
-            )
-    return links
-
-
-def _observation_facts(case: Case) -> dict[str, Any]:
-    """Return what is known about the two images, by name."""
-    seen = case.observation
-    facts: dict[str, Any] = {
-        "LR-HSI": _sizes(seen.lr_hsi),
-        "HR-MSI": _sizes(seen.hr_msi),
-        "scale": seen.scale,
-        "wavelengths": "not known",
-        "PSF": _known_or_estimated(seen.psf),
-        "SRF": _known_or_estimated(seen.srf),
-        "supports (HSI bands)": "not known",
-    }
-    nm = seen.wavelengths_nm
-    if nm is not None:
-        facts["wavelengths"] = f"{nm[0]:g}–{nm[-1]:g} nm"
-    if seen.supports is not None:
-        facts["supports (HSI bands)"] = [list(support) for support in seen.supports]
-    for name, value in seen.meta.items():
-        if value not in _EMPTY:
-            facts[name] = value
-    return facts
-
-
-def _sizes(cube: np.ndarray) -> str:
-    """Return a cube's shape as people write it."""
-    return "×".join(str(size) for size in cube.shape)
-
-
-def _known_or_estimated(camera: Optional[np.ndarray]) -> str:
-    """Return where a method has the PSF or SRF from."""
-    if camera is None:
-        return "estimated, where the method needs it"
-    return "known"

@@ -37,10 +37,10 @@ from paddle_umsft.runs.helping import help_others
 from paddle_umsft.runs.lock import only_run_in
 from paddle_umsft.runs.log import LOGGER
 from paddle_umsft.runs.progress import scene_line
-from paddle_umsft.runs.report import write_run_report
+from paddle_umsft.runs.run_page import Outlook, write_run_report
 from paddle_umsft.runs.run_share import share_of_work, threads_shared
 from paddle_umsft.runs.scene import SceneOutcome, fuse_scene
-from paddle_umsft.runs.shown import only_a_warning
+from paddle_umsft.runs.shown import only_a_warning, show_means
 from paddle_umsft.runs.stopping import termination_is_heard
 from paddle_umsft.runs.writers.table import check_format
 
@@ -73,6 +73,8 @@ def fuse_all(
     with termination_is_heard(), only_run_in(folder, rank, size), threads_shared():
         outcomes = _fuse_share(entries, config, folder, quiet=quiet, debug=debug)
         help_others(entries, config, folder, debug=debug)
+        if not all(outcome.skipped for outcome in outcomes):
+            show_means(folder, config, logging.getLogger(LOGGER))
     return outcomes
 
 
@@ -116,26 +118,58 @@ def _fuse_share(
         outcomes.append(outcome)
         if not outcome.skipped:
             seconds.append(time.perf_counter() - started)
-            unwritten = _overview_refused(folder, config, outcomes)
+            outlook = _outlook(len(entries), outcomes, seconds)
+            unwritten = _overview_refused(folder, config, outcomes, outlook)
     if outcomes and all(outcome.skipped for outcome in outcomes):
         # Once for all that were finished before: after each of them it would read all others once more.
-        unwritten = _overview_refused(folder, config, outcomes)
+        outlook = _outlook(len(entries), outcomes, seconds)
+        unwritten = _overview_refused(folder, config, outcomes, outlook)
     if unwritten is not None:
         raise unwritten
     return outcomes
 
 
-def _overview_refused(folder: Path, config: Config, outcomes: Sequence[SceneOutcome]) -> Optional[UmsftError]:
+def _outlook(scenes: int, outcomes: Sequence[SceneOutcome], seconds: Sequence[float]) -> Outlook:
+    """Return what the run's page says of the scenes to come."""
+    _, size = share_of_work()
+    pace = None
+    if seconds:
+        pace = sum(seconds) / len(seconds)
+    return Outlook(
+        scenes=scenes,
+        failed=sum(outcome.error is not None for outcome in outcomes),
+        seconds=pace,
+        at_once=size,
+    )
+
+
+def _overview_refused(
+    folder: Path,
+    config: Config,
+    outcomes: Sequence[SceneOutcome],
+    outlook: Outlook,
+) -> Optional[UmsftError]:
     """Write the overview; return why it cannot be: the scenes to come matter more, and it is tried again."""
     try:
-        write_overview(folder, config, outcomes)
+        write_overview(folder, config, outcomes, outlook)
     except UmsftError as error:
         return error
     return None
 
 
-def write_overview(folder: Path, config: Config, outcomes: Sequence[SceneOutcome]) -> None:
+def write_overview(
+    folder: Path,
+    config: Config,
+    outcomes: Sequence[SceneOutcome],
+    outlook: Optional[Outlook] = None,
+) -> None:
     """Write summary.csv and report.html of all finished scenes, also of those that other processes finished.
+
+    Args:
+        folder: The run's.
+        config: All settings.
+        outcomes: How the scenes ended that this process has fused.
+        outlook: What is still to come.
 
     Raises:
         DataError: If they cannot be written.
@@ -148,7 +182,7 @@ def write_overview(folder: Path, config: Config, outcomes: Sequence[SceneOutcome
             write_summary(folder)
             if config.output.figures:
                 with only_a_warning("page of the run", logging.getLogger(LOGGER)):
-                    write_run_report(folder, config, failed)
+                    write_run_report(folder, config, failed, outlook)
             written = now
 
 

@@ -17,7 +17,7 @@ from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.errors import UmsftError
 from paddle_umsft.machine.environment import import_paddle
 from paddle_umsft.machine.plain_files import is_plain
-from paddle_umsft.methods.table import find_method, run_method
+from paddle_umsft.methods.table import Input, find_method, input_of, run_method, tiles_for
 from paddle_umsft.runs.assess import assess, result_table
 from paddle_umsft.runs.folder import (
     METRICS,
@@ -31,11 +31,13 @@ from paddle_umsft.runs.folder import (
     write_metrics,
 )
 from paddle_umsft.runs.inputs import Facts, check_same_input, input_facts, keep_input, kept_input
-from paddle_umsft.runs.large_run import check_given, fuse_and_write_large
+from paddle_umsft.runs.large_run import WORK, check_given, fuse_and_write_large
 from paddle_umsft.runs.log import logging_to
 from paddle_umsft.runs.results import FILES, damage, result_sums
+from paddle_umsft.runs.run_share import share_of_work
 from paddle_umsft.runs.shown import close_curves, open_curves, show_finished
 from paddle_umsft.runs.strip_plan import goes_by_strips
+from paddle_umsft.runs.tiles import fuse_by_tiles, plan_at_work
 from paddle_umsft.runs.trust import log_verdict, save_expected_error, weighed_by_truth, with_verdict
 from paddle_umsft.runs.writers.table import settled_format
 
@@ -103,24 +105,21 @@ def _decibels(snr_db: Optional[float]) -> str:
 
 def _fuse(
     case: Case,
+    given: Optional[Input],
     config: Config,
     folder: Path,
     log: logging.Logger,
     writer: Any,
     quiet: bool,
 ) -> FusionResult:
-    """Fuse; a trained method with checkpoints and everything that watches it."""
-    method = find_method(config.method)
-    if method.trained is None:
+    """Fuse; a trained method, which has been given its pair, with checkpoints and everything that watches it."""
+    if given is None:
         result = run_method(case.observation, config)
         write_history(folder, result.history)
-    else:
-        if method.needs_paddle:
-            import_paddle()  # quietly, and with an error of one line
-        from paddle_umsft.runs.watched import fuse_watched  # brings Paddle along
+        return result
+    from paddle_umsft.runs.watched import fuse_watched  # brings Paddle along
 
-        result = fuse_watched(case, config, folder, log, writer, quiet)
-    return result
+    return fuse_watched(case, given, config, folder, log, writer, quiet)
 
 
 def fuse_scene(
@@ -170,15 +169,15 @@ def fuse_scene(
             log.info("%s", line)
         if by_strips:
             made = fuse_and_write_large(case.observation, config, folder, seen, log)
-            if made is None:
-                return SceneOutcome(
-                    name=entry.name,
-                    metrics=read_metrics(folder),
-                    skipped=True,
-                )
-            metrics = made
         else:
-            metrics = _fuse_and_write(case, config, folder, log, quiet)
+            made = _fuse_and_write(case, config, folder, seen, log, quiet)
+        if made is None:
+            return SceneOutcome(
+                name=entry.name,
+                metrics=read_metrics(folder),
+                skipped=True,
+            )
+        metrics = made
         for line in result_table(metrics):
             log.info("%s", line)
         log.info("results    %s", folder)
@@ -213,29 +212,78 @@ def _fuse_and_write(
     case: Case,
     config: Config,
     folder: Path,
+    seen: Facts,
     log: logging.Logger,
     quiet: bool,
-) -> dict[str, Any]:
-    """Fuse and write everything; return the content of metrics.json."""
+) -> Optional[dict[str, Any]]:
+    """Fuse and write everything; return the content of metrics.json, None if another process has written it."""
+    method = find_method(config.method)
+    given: Optional[Input] = None
+    if method.trained is not None:
+        if method.needs_paddle:
+            import_paddle()  # quietly, and with an error of one line
+        given = input_of(case.observation, config)
+        plan = tiles_for(given.observation, config)
+        if plan is None and config.runtime.tile == "auto":
+            plan = plan_at_work(folder / WORK)
+        if plan is not None:
+            if read_metrics(folder) is not None and not (folder / WORK).is_dir():
+                # Finished by another process while this one read the data.
+                return None
+            rank, size = share_of_work()
+            return fuse_by_tiles(
+                given,
+                plan,
+                config,
+                folder / WORK,
+                facts={"files": seen},
+                finish=lambda result: _write_tiled(case, result, config, folder, log),
+                first_share=rank / size,
+                say=lambda line: log.info("%s", line),
+            )
     writer = None
     if config.output.visualdl:
-        writer = open_curves(folder, log)
+        writer = open_curves(folder, config, log)
     try:
-        result = _fuse(case, config, folder, log, writer, quiet)
-        metrics = assess(case, result, config)
-        result = weighed_by_truth(result, metrics)
-        metrics = with_verdict(metrics, result)
-        log_verdict(result, log)
-        format, note = settled_format(config.output.format, case.observation)
-        if note is not None:
-            log.warning("note       %s", note)
-        save_arrays(folder, case, result, format)
-        if config.output.trust:
-            save_expected_error(folder, case.observation, result, format)
-        # What comes after this can no longer cost the scene: it is finished.
-        metrics[FILES] = result_sums(folder)
-        write_metrics(folder, metrics)
-        show_finished(case, result, metrics, config, folder, log, writer)
+        result = _fuse(case, given, config, folder, log, writer, quiet)
+        return _write(case, result, config, folder, log, writer)
     finally:
         close_curves(writer, log)
+
+
+def _write_tiled(
+    case: Case,
+    result: FusionResult,
+    config: Config,
+    folder: Path,
+    log: logging.Logger,
+) -> dict[str, Any]:
+    """Write what was trained tile by tile. Its curves would be those of many networks: there are none."""
+    write_history(folder, result.history)
+    return _write(case, result, config, folder, log, writer=None)
+
+
+def _write(
+    case: Case,
+    result: FusionResult,
+    config: Config,
+    folder: Path,
+    log: logging.Logger,
+    writer: Any,
+) -> dict[str, Any]:
+    """Assess a result and write everything; return the content of metrics.json."""
+    metrics = assess(case, result, config)
+    result = weighed_by_truth(result, metrics)
+    metrics = with_verdict(metrics, result)
+    log_verdict(result, log)
+    format, note = settled_format(config.output.format, case.observation)
+    if note is not None:
+        log.warning("note       %s", note)
+    save_arrays(folder, case, result, format)
+    if config.output.trust:
+        save_expected_error(folder, case.observation, result, format)
+    # What comes after this can no longer cost the scene: it is finished.
+    metrics[FILES] = result_sums(folder)
+    write_metrics(folder, metrics)
+    show_finished(case, result, metrics, config, folder, log, writer)
     return metrics

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from paddle_umsft.config.run import Config
+from paddle_umsft.data.listing import list_scenes
 from paddle_umsft.data.records import Record
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.machine.plain_files import NOT_PLAIN, is_own_folder
@@ -54,16 +55,50 @@ class Harmless(Callback):
                 self._works = True
 
 
-def open_curves(folder: Path, log: logging.Logger) -> Optional[Any]:
-    """Open a fresh VisualDL log; None where there is none, which is said."""
+def open_curves(
+    folder: Path,
+    config: Config,
+    log: logging.Logger,
+) -> Optional[Any]:
+    """Open a fresh VisualDL log of a scene; None where there is none, which is said.
+
+    Args:
+        folder: The scene's.
+        config: All settings.
+        log: Is told what does not work.
+    """
     with only_a_warning("VisualDL log", log):
         from paddle_umsft.runs.visualdl import open_log  # brings matplotlib along
 
         logs = folder / "vdl"
         if os.path.lexists(logs) and not is_own_folder(logs):
             raise OSError(f"{logs} is {NOT_PLAIN}")
-        return open_log(folder, log)
+        scenes = [entry.name for entry in list_scenes(config.data)]
+        return open_log(folder, log, scenes)
     return None
+
+
+def show_means(
+    folder: Path,
+    config: Config,
+    log: logging.Logger,
+) -> None:
+    """Log the means over the finished scenes of a run, as far as that works.
+
+    Args:
+        folder: The run's.
+        config: All settings.
+        log: Is told what does not work.
+    """
+    if not config.output.visualdl:
+        return
+    with only_a_warning("mean over the scenes in VisualDL", log):
+        from paddle_umsft.runs.mean_curves import write_mean_curves  # brings matplotlib along
+
+        logs = folder / "vdl"
+        if os.path.lexists(logs) and not is_own_folder(logs):
+            raise OSError(f"{logs} is {NOT_PLAIN}")
+        write_mean_curves(folder, config, log)
 
 
 def close_curves(writer: Optional[Any], log: logging.Logger) -> None:

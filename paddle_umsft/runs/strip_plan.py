@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.machine.memory import available_bytes, bytes_of, in_words, peak_bytes
-from paddle_umsft.methods.table import find_method
+from paddle_umsft.methods.table import StripFacts, find_method
 
 # Part of what the machine leaves that "auto" takes: others are at work there, too.
 SHARE_OF_AUTO = 0.7
@@ -22,11 +22,25 @@ WHOLE_CUBES = 7
 WHOLE_BESIDE = 60
 # Of a strip with its halo: images of the subspace's dimensions and of the MSI's bands, and what is beside.
 STRIP_SUBSPACE = 12
+# Of one that is refined: as many images of the subspace's dimensions as the MSI has bands, and so many besides.
+REFINED_BESIDE = 8
 STRIP_MSI = 10
 STRIP_BESIDE = 20
 LARGEST_RANK = 12
 # Of the sample that the solver's steps are found on, images of the subspace's dimensions.
 LEARNED = 10
+# HR pixels that a pair is examined on at most, bytes that each of them takes, and bytes of each value of the LR-HSI.
+EXAMINED = 2**22
+EXAMINED_MSI = 150
+EXAMINED_LR = 24
+# Of all images, what is there while a pair is examined.
+HELD_THEN = 1.5
+# LR pixels that a map is fitted on at most, and bytes of each of their features.
+FITTED = 2**16
+FEATURE = 12
+# LR pixels that a trial one step coarser looks at, and cubes of so many pixels that are there then.
+TRIED = 2**18
+TRIED_CUBES = 5
 # Images of the MSI, and of the LR-HSI, that are held whole all along.
 HELD_MSI = 2.5
 HELD_LR = 4.0
@@ -57,6 +71,10 @@ class StripPlan:
     memory: int
     expected: int
     disk: int
+
+    def may_follow(self, before: StripPlan) -> bool:
+        """Whether an earlier plan of the same scene fits into the memory there is now."""
+        return before.expected <= self.memory
 
     def range_of(self, number: int, height: int) -> tuple[int, int]:
         """Half-open range of LR rows of a strip, of h in all."""
@@ -90,8 +108,8 @@ def goes_by_strips(observation: Observation, config: Config) -> bool:
     """
     method = find_method(config.method)
     memory = memory_of(config)
-    if memory is None or method.needs_paddle or method.is_baseline:
-        # What networks take depends on their settings; they say so themselves when it is too much.
+    if memory is None or method.trained is not None:
+        # What networks take depends on their settings, and they have tiles of their own.
         return False
     if method.by_strips is None and config.runtime.memory == "auto":
         # Nothing else can be done with the scene: it may take all that is left.
@@ -105,7 +123,7 @@ def goes_by_strips(observation: Observation, config: Config) -> bool:
             where=observation.name,
             expected=f"about {in_words(needed)}",
             got=in_words(memory),
-            hint="method=subspace (fast.yml) goes strip by strip; or runtime.memory=..., a machine with more",
+            hint="fast.yml, best.yml, gsa, sfim, bicubic go strip by strip; or runtime.memory=..., a machine with more",
         )
     return True
 
@@ -132,11 +150,16 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
     held = FLOAT * observation.msi_bands * height * width * HELD_MSI
     held += FLOAT * observation.bands * lr_height * lr_width * HELD_LR
     held += PROGRAM
-    rank = min(observation.bands, max(LARGEST_RANK, config.subspace.max_rank))
-    numbers = STRIP_SUBSPACE * rank + STRIP_MSI * observation.msi_bands + STRIP_BESIDE
+    facts = find_method(config.method).strip_facts(config)
+    rank = min(observation.bands, max(LARGEST_RANK, facts.max_rank))
+    images = STRIP_SUBSPACE
+    if facts.is_refined:
+        images = max(images, observation.msi_bands + REFINED_BESIDE)
+    numbers = images * rank + STRIP_MSI * observation.msi_bands + STRIP_BESIDE
     row = FLOAT * numbers * width * scale  # bytes of an LR row of a strip
     rows = int((memory - held) / row) - 2 * USUAL_HALO
-    learning = held + FLOAT * (LEARNED * rank + STRIP_MSI * observation.msi_bands) * min(height * width, MOST_PIXELS)
+    sample = (images - STRIP_SUBSPACE + LEARNED) * rank + STRIP_MSI * observation.msi_bands
+    learning = _bytes_of_learning(observation, facts, held, sample)
     if rows < min(LEAST_ROWS, lr_height) or memory < learning:
         least = max(learning, held + row * (LEAST_ROWS + 2 * USUAL_HALO))
         raise DataError(
@@ -155,12 +178,43 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
         count=-(-lr_height // rows),
         memory=memory,
         expected=int(max(learning, held + row * (rows + 2 * USUAL_HALO))),
-        disk=FLOAT * height * width * (observation.bands + rank + observation.msi_bands),
+        disk=FLOAT * height * width * (observation.bands + facts.stages * rank + observation.msi_bands),
     )
 
 
-def check_disk(folder: Path, plan: StripPlan) -> None:
+def _bytes_of_learning(
+    observation: Observation,
+    facts: StripFacts,
+    held: float,
+    sample: int,
+) -> float:
+    """What it takes to learn of a pair, at most.
+
+    Args:
+        observation: The pair.
+        facts: Of the method.
+        held: Bytes that are there all along.
+        sample: Numbers of a pixel of the sample that the solver's steps are found on.
+    """
+    height, width = observation.shape
+    pixels = height * width
+    lr_pixels = pixels // observation.scale**2
+    steps = FLOAT * sample * min(pixels, MOST_PIXELS)
+    fit = FEATURE * facts.features * min(lr_pixels, FITTED)
+    trial = FLOAT * TRIED_CUBES * observation.bands * min(lr_pixels, TRIED)
+    examined = min(pixels, EXAMINED)
+    images = observation.msi_bands * pixels + observation.bands * lr_pixels
+    look = PROGRAM + FLOAT * HELD_THEN * images + EXAMINED_MSI * examined
+    look += EXAMINED_LR * observation.bands * examined // observation.scale**2
+    return max(held + max(steps, fit, trial), look)
+
+
+def check_disk(folder: Path, plan: Any) -> None:
     """Check that the results fit on the disk.
+
+    Args:
+        folder: Where they go.
+        plan: Of strips or tiles; its `disk` counts.
 
     Raises:
         DataError: They do not.

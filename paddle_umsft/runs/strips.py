@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Protocol, TypeVar
 
 import numpy as np
 
+from paddle_umsft.cameras.windows import runs_of
 from paddle_umsft.errors import DataError
 from paddle_umsft.machine.files import write_json
 from paddle_umsft.machine.plain_files import NOT_PLAIN, is_own_folder, is_plain, read_json
@@ -27,8 +28,24 @@ from paddle_umsft.runs.strip_plan import StripPlan
 
 PLAN = "plan.json"
 COEFFS = "coeffs.f32"
+# Names of claims begin with it; that of the plan is this one's.
+CLAIM = ".claim_"
+PLANNING = "plan"
 # Where another process holds all that is left, it is asked for again after so long.
 PAUSE_SECONDS = 0.2
+
+# Of strips or of tiles: a frozen dataclass of numbers that says which other one it `may_follow`.
+Plan = TypeVar("Plan", bound=Any)
+
+
+class Pieces(Protocol):
+    """Pieces of a scene on the disk, each with a record that is written last."""
+
+    def is_recorded(self, number: int) -> bool:
+        """Whether a piece has a record."""
+
+    def is_done(self, number: int) -> bool:
+        """Whether a piece is there as it was written."""
 
 
 class StripFolder:
@@ -48,7 +65,7 @@ class StripFolder:
             raise DataError("cannot be used for strips", where=folder, got="a link or a file", hint="move it away")
         folder.mkdir(parents=True, exist_ok=True)
 
-    def settled(self, plan: StripPlan, facts: dict[str, Any]) -> StripPlan:
+    def settled(self, plan: Plan, facts: dict[str, Any]) -> Plan:
         """The plan that the folder was begun with, if it is of the same scene and settings; else the one given.
 
         Args:
@@ -57,9 +74,10 @@ class StripFolder:
         """
         try:
             kept = read_json(self.folder / PLAN)
-            before = StripPlan(**kept["plan"])
-            # Strips made for more memory than there is now are made anew.
-            if kept["facts"] == facts and before.expected <= plan.memory:
+            before: Plan = type(plan)(**kept["plan"])
+            # Those made for more memory than there is now are made anew, unless somebody is at work on them: what he
+            # takes is why there is less.
+            if kept["facts"] == facts and (plan.may_follow(before) or self._is_busy()):
                 return before
         except (OSError, ValueError, KeyError, TypeError):
             # None yet, or none that can be read.
@@ -73,6 +91,16 @@ class StripFolder:
         for path in self.folder.iterdir():
             if path.is_file():
                 path.unlink(missing_ok=True)
+
+    def _is_busy(self) -> bool:
+        """Whether another process holds a piece of the work; the plan is held by who asks."""
+        for path in self.folder.glob(f"{CLAIM}*"):
+            if path.name == f"{CLAIM}{PLANNING}":
+                continue
+            with hold_if_free(self.folder, path.name) as is_free:
+                if not is_free:
+                    return True
+        return False
 
     def is_there(self) -> bool:
         """Whether there is anything left to do: who has written the result removes the folder."""
@@ -92,7 +120,7 @@ class StripFolder:
         if not self.folder.is_dir():
             yield False
             return
-        with hold_if_free(self.folder, f".claim_{name}") as is_mine:
+        with hold_if_free(self.folder, f"{CLAIM}{name}") as is_mine:
             yield is_mine
 
 
@@ -102,15 +130,22 @@ class Coefficients:
     Args:
         folder: Of the strips.
         shape: (H, W, K).
+        stage: Name of the stage that leaves them; none: the last one, whose are the result's.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        shape: tuple[int, int, int],
+        stage: str = "",
+    ) -> None:
         self.folder = folder
+        self.stage = stage
         self.height, self.width, self.rank = shape
         self.row_bytes = 4 * self.width * self.rank
-        path = folder / COEFFS
+        path = folder / f"{stage}{COEFFS}"
         if os.path.lexists(path) and not is_plain(path):
-            raise OSError(errno.EINVAL, f"{COEFFS} is {NOT_PLAIN}")
+            raise OSError(errno.EINVAL, f"{path.name} is {NOT_PLAIN}")
         path.touch()
         # Not buffered: other processes write other rows of the same file.
         self._file = path.open("r+b", buffering=0)
@@ -123,7 +158,7 @@ class Coefficients:
         self._file.close()
 
     def _record(self, number: int) -> Path:
-        return self.folder / f"strip_{number:05d}.json"
+        return self.folder / f"{self.stage}strip_{number:05d}.json"
 
     def write(
         self,
@@ -164,12 +199,11 @@ class Coefficients:
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """(n, W, K) of some HR rows."""
-        parts = []
         # Neighbouring rows are read at one go.
-        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
-        for run in np.split(rows, breaks):
-            parts.append(self._read_run(int(run[0]), len(run)))
-        return np.concatenate(parts)
+        runs = [self._read_run(int(run[0]), len(run)) for run in runs_of(rows)]
+        if len(runs) == 1:
+            return runs[0]
+        return np.concatenate(runs)
 
     def _read_run(self, top: int, count: int) -> np.ndarray:
         wanted = count * self.row_bytes
@@ -208,31 +242,70 @@ def solve_strips(
         first: Strip to begin with, so that processes do not meet at once.
         say: Is told how far it is.
     """
-    order = [(first + number) % plan.count for number in range(plan.count)]
-    missing = [number for number in order if not coefficients.is_done(number)]
-    if say is not None and len(missing) < plan.count:
-        say(f"strips     {plan.count - len(missing)} of {plan.count} are there already")
+
+    def solve_one(number: int) -> float:
+        started = time.perf_counter()
+        rows = plan.range_of(number, lr_height)
+        values = solve(*rows)
+        seconds = time.perf_counter() - started
+        coefficients.write(number, rows[0] * scale, values, seconds)
+        return seconds
+
+    work_through(
+        strips,
+        coefficients,
+        plan.count,
+        solve_one,
+        first=first,
+        stage=coefficients.stage,
+        say=say,
+    )
+
+
+def work_through(
+    strips: StripFolder,
+    pieces: Pieces,
+    count: int,
+    do: Callable[[int], float],
+    *,
+    first: int = 0,
+    what: str = "strips",
+    stage: str = "",
+    say: Optional[Callable[[str], None]] = None,
+) -> None:
+    """Do what is not done yet, beside other processes; return when all is.
+
+    Args:
+        strips: The folder.
+        pieces: What there is of it.
+        count: How many pieces there are to be.
+        do: Makes one and writes it down; returns the seconds that it took.
+        first: Piece to begin with, so that processes do not meet at once.
+        what: Pieces are called, in up to ten letters.
+        stage: Of the pieces, which their claims begin with.
+        say: Is told how far it is.
+    """
+    order = [(first + number) % count for number in range(count)]
+    missing = [number for number in order if not pieces.is_done(number)]
+    if say is not None and len(missing) < count:
+        say(f"{what:<11}{count - len(missing)} of {count} are there already")
     own = 0
     # Without a plan another process is done with all of it.
     while missing and strips.is_there():
         before = len(missing)
         for number in list(missing):
-            if coefficients.is_recorded(number) and coefficients.is_done(number):
+            if pieces.is_recorded(number) and pieces.is_done(number):
                 missing.remove(number)
                 continue
-            with strips.claimed(f"{number:05d}") as is_mine:
+            with strips.claimed(f"{stage}{number:05d}") as is_mine:
                 # Another one may have finished it between the question and the claim.
-                if not is_mine or (coefficients.is_recorded(number) and coefficients.is_done(number)):
+                if not is_mine or (pieces.is_recorded(number) and pieces.is_done(number)):
                     continue
-                started = time.perf_counter()
-                rows = plan.range_of(number, lr_height)
-                values = solve(*rows)
-                seconds = time.perf_counter() - started
-                coefficients.write(number, rows[0] * scale, values, seconds)
+                seconds = do(number)
             missing.remove(number)
             own += 1
             if say is not None and own == 1:
                 minutes = seconds * len(missing) / 60
-                say(f"strips     the first took {seconds:.1f} s: about {minutes:.1f} min for the other {len(missing)}")
+                say(f"{what:<11}the first took {seconds:.1f} s: about {minutes:.1f} min for the other {len(missing)}")
         if missing and len(missing) == before:
             time.sleep(PAUSE_SECONDS)

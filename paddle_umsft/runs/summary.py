@@ -10,6 +10,9 @@ from paddle_umsft.metrics.summary import SceneMean, means_over_scenes
 # Of bicubic, which every scene is compared with, these two tell enough.
 BICUBIC_FIGURES = ("PSNR", "SAM")
 _BICUBIC = "bicubic_"
+# What stands in place of a scene's name in the rows over all of them.
+MEAN = "mean"
+SPREAD = "± std"
 
 
 def bicubic_column(figure: str) -> str:
@@ -53,7 +56,7 @@ def mean_row(rows: Sequence[Mapping[str, Any]]) -> Optional[dict[str, Any]]:
     Returns:
         Scene (the word mean), method, convention, and the mean of every figure that all scenes have.
     """
-    return _over_scenes(rows, "mean", lambda found: found.mean)
+    return _over_scenes(rows, MEAN, lambda found: found.mean)
 
 
 def spread_row(rows: Sequence[Mapping[str, Any]]) -> Optional[dict[str, Any]]:
@@ -62,7 +65,7 @@ def spread_row(rows: Sequence[Mapping[str, Any]]) -> Optional[dict[str, Any]]:
     Args:
         rows: From `scene_rows`.
     """
-    return _over_scenes(rows, "± std", lambda found: found.std)
+    return _over_scenes(rows, SPREAD, lambda found: found.std)
 
 
 def _over_scenes(

@@ -14,23 +14,48 @@ from paddle_umsft.data.records import POSITION_KEYS, Record
 from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.figures import error_maps, psf_srf, rgb_image, sam_maps, spectra
 from paddle_umsft.methods.table import find_method
+from paddle_umsft.metrics.figures import measure_of
+from paddle_umsft.runs.log_names import panel_name
 from paddle_umsft.runs.watching import Callback, SceneRun
 
 RESULT_METRICS = ("PSNR", "SAM")  # what the page of hyper-parameters compares runs by
 
 
-def open_log(folder: Path, log: logging.Logger) -> Optional[Any]:
-    """Open a fresh VisualDL log, or say that visualdl is not installed and go on without."""
-    try:
-        from visualdl import LogWriter
-    except ImportError:
-        log.info("visualdl is not installed: no curves are logged (pip install visualdl)")
-        return None
+def open_log(
+    folder: Path,
+    log: logging.Logger,
+    scenes: Sequence[str] = (),
+) -> Optional[Any]:
+    """Open a fresh VisualDL log of a scene, or say that visualdl is not installed and go on without.
+
+    Args:
+        folder: The scene's.
+        log: Is told where there is none.
+        scenes: Names of all scenes of the run, which the panel should tell this one from.
+    """
     # VisualDL shows only the newest log of a folder, so every start gets a folder of its own.
     number = 1
     while (folder / "vdl" / f"{number:03d}").exists():
         number += 1
-    return LogWriter(logdir=str(folder / "vdl" / f"{number:03d}"))
+    place = folder / "vdl" / f"{number:03d}"
+    writer = new_writer(place, panel_name(folder, place, scenes))
+    if writer is None:
+        log.info("visualdl is not installed: no curves are logged (pip install visualdl)")
+    return writer
+
+
+def new_writer(place: Path, name: str) -> Optional[Any]:
+    """Return a writer of a fresh log in a folder; None where visualdl is not installed.
+
+    Args:
+        place: Folder of the log.
+        name: What the panel calls it.
+    """
+    try:
+        from visualdl import LogWriter
+    except ImportError:
+        return None
+    return LogWriter(logdir=str(place), display_name=name)
 
 
 class VisualDl(Callback):
@@ -89,7 +114,15 @@ def add_finished(
     if find_method(config.method).trained is None:
         add_history(writer, result.history)
         add_pictures(writer, 0, case, result.fused, result.psf, result.srf)
-    add_hparams(writer, config, case.observation.scale, metrics.get("fused") or {})
+    seen = case.observation
+    add_hparams(
+        writer,
+        config,
+        scene=seen.name,
+        scale=seen.ratio,
+        bands=str(seen.bands),
+        metrics=metrics.get("fused") or {},
+    )
 
 
 def add_history(writer: Any, history: Sequence[Mapping[str, Any]]) -> None:
@@ -152,8 +185,21 @@ def add_pictures(
         )
 
 
-def hyper_parameters(config: Config, scale: int) -> dict[str, Union[str, int, float]]:
-    """Return the settings that people compare, the same names whatever the method, so that runs stand in one table."""
+def hyper_parameters(
+    config: Config,
+    *,
+    scene: str,
+    scale: str,
+    bands: str,
+) -> dict[str, Union[str, int, float]]:
+    """Return the settings that people compare, the same names whatever the method, so that runs stand in one table.
+
+    Args:
+        config: All settings.
+        scene: Name of the scene.
+        scale: Ratio of the resolutions in figures; it need not be whole.
+        bands: C; of several scenes there may be several.
+    """
     known = []
     if config.observe.known_psf:
         known.append("psf")
@@ -162,8 +208,10 @@ def hyper_parameters(config: Config, scale: int) -> dict[str, Union[str, int, fl
     settings = find_method(config.method).settings(config)
     headline = getattr(settings, "headline", {})
     return {
-        "method": config.method,
+        "scene": scene,
+        "bands": bands,
         "scale": scale,
+        "method": config.method,
         "known": "+".join(known) or "blind",
         "seed": config.seed,
         "iterations": headline.get("iterations", 0),
@@ -174,18 +222,32 @@ def hyper_parameters(config: Config, scale: int) -> dict[str, Union[str, int, fl
 def add_hparams(
     writer: Any,
     config: Config,
-    scale: int,
-    metrics: Mapping[str, float],
+    *,
+    scene: str,
+    scale: str,
+    bands: str,
+    metrics: Mapping[str, Any],
 ) -> None:
-    """Log hyper-parameters with the final PSNR and SAM, for VisualDL's page of them; without a truth nothing."""
-    known = {name: metrics[name] for name in RESULT_METRICS if name in metrics}
+    """Log hyper-parameters with the final PSNR and SAM, for VisualDL's page of them; without a truth nothing.
+
+    Args:
+        writer: VisualDL's.
+        config: All settings.
+        scene: Name of the scene.
+        scale: Ratio of the resolutions in figures; it need not be whole.
+        bands: C; of several scenes there may be several.
+        metrics: Figures against the truth, by name.
+    """
+    known = {name: float(metrics[name]) for name in RESULT_METRICS if metrics.get(name) is not None}
     if not known:
         return
-    settings = hyper_parameters(config, scale)
-    writer.add_hparams(hparams_dict=settings, metrics_list=[f"Result/{name}" for name in known])
+    # The page has columns of results behind all settings, off the screen's edge: as settings they come first.
+    first = {name: round(value, measure_of(name).digits) for name, value in known.items()}
+    settings = hyper_parameters(config, scene=scene, scale=scale, bands=bands)
+    writer.add_hparams(hparams_dict={**first, **settings}, metrics_list=[f"Result/{name}" for name in known])
     for name, value in known.items():
         writer.add_scalar(
             tag=f"Result/{name}",
             step=0,
-            value=float(value),
+            value=value,
         )

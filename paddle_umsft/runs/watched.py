@@ -8,7 +8,7 @@ from typing import Any
 
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Case, FusionResult
-from paddle_umsft.methods.table import find_method, input_of, surroundings
+from paddle_umsft.methods.table import Input, find_method, surroundings
 from paddle_umsft.runs.callbacks import Checkpoints, Evaluation, History, Progress
 from paddle_umsft.runs.checkpoint import save_checkpoint
 from paddle_umsft.runs.live import LiveView
@@ -20,20 +20,42 @@ from paddle_umsft.runs.watching import Callback, SceneRun
 
 
 def fuse_watched(
-    case: Case, config: Config, folder: Path, log: logging.Logger, writer: Any, quiet: bool
+    case: Case,
+    given: Input,
+    config: Config,
+    folder: Path,
+    log: logging.Logger,
+    writer: Any,
+    quiet: bool,
 ) -> FusionResult:
     """Fuse, going on from the folder's newest whole checkpoint if there is one.
+
+    Args:
+        case: The scene.
+        given: The pair that the method is given of it.
+        config: All settings.
+        folder: The scene's.
+        log: The run's.
+        writer: Of curves, or None.
+        quiet: No progress bar.
 
     Raises:
         CheckpointError: If that checkpoint belongs to something else.
         StoppedError: If the user stopped it; a checkpoint was saved first.
     """
     with surroundings(find_method(config.method)):
-        return _fuse(case, config, folder, log, writer, quiet)
+        return _fuse(case, given, config, folder, log, writer, quiet)
 
 
-def _fuse(case: Case, config: Config, folder: Path, log: logging.Logger, writer: Any, quiet: bool) -> FusionResult:
-    given = input_of(case.observation, config)
+def _fuse(
+    case: Case,
+    given: Input,
+    config: Config,
+    folder: Path,
+    log: logging.Logger,
+    writer: Any,
+    quiet: bool,
+) -> FusionResult:
     started = start_or_resume(given.observation, config, folder, log)
     method = started.method
     for line in method.announce(resumed=started.resumed):

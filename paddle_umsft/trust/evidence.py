@@ -36,6 +36,8 @@ class Evidence:
         lost: (h, w) LR pixels that show nothing of the scene, though they lie in the picture; None: all show it.
         doubted: (H, W) how little the MSI's pixels are trusted, 1 for those that show nothing of the scene; None: all
             show it.
+        unsure_light: (H, W) how much the light may differ from what was undone, as a part of a pixel's values; None: no
+            light was undone.
     """
 
     lr_hsi: np.ndarray
@@ -52,6 +54,7 @@ class Evidence:
     held_out: Optional[np.ndarray] = None
     lost: Optional[np.ndarray] = None
     doubted: Optional[np.ndarray] = None
+    unsure_light: Optional[np.ndarray] = None
 
     @property
     def scale(self) -> int:
@@ -69,12 +72,14 @@ class Evidence:
 def fine_differences(image: np.ndarray) -> np.ndarray:
     """(M,) robust size of the finest diagonal differences of (H, W, M): noise and texture, no edges."""
     bands = image.shape[2]
-    across = image[:, 1:] - image[:, :-1]
-    diagonal = (across[1:] - across[:-1]) / HALVED
-    if not diagonal.size:
+    height, width = image.shape[:2]
+    if height < 2 or width < 2:
         return np.zeros(bands)
-    step = max(1, diagonal.size // (bands * MOST_DIFFERENCES))
-    flat = diagonal[::step].reshape(-1, bands)
+    step = max(1, height * width // MOST_DIFFERENCES)
+    upper = image[:-1:step]
+    lower = image[1::step]
+    diagonal = (lower[:, 1:] - lower[:, :-1] - upper[:, 1:] + upper[:, :-1]) / HALVED
+    flat = diagonal.reshape(-1, bands)
     middle = np.median(np.abs(flat), axis=0)
     return np.asarray(middle.astype(np.float64) / MEDIAN_DEVIATION)
 

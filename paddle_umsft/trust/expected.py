@@ -4,13 +4,15 @@ Four things make a cube wrong, and each leaves a trace that needs no truth:
 
 - what the MSI shows and the cube does not is seen pixel by pixel: MSI - SRF(cube), turned into bands by the linear fit;
 - what the LR-HSI shows and the cube does not is seen LR pixel by LR pixel;
-- noise of both images is bounded by what nothing else predicts;
+- noise of both images is bounded by what nothing else predicts, and how much of it the cube holds by its own finest
+  differences, see `passed_on.py`;
 - detail that the MSI does not tell, the largest part of a good result's error: see `hidden.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Optional
 
 import numpy as np
 from scipy.ndimage import uniform_filter
@@ -19,6 +21,7 @@ from paddle_umsft.cameras.resize import bicubic_upsample
 from paddle_umsft.data.trust import ExpectedError, lit
 from paddle_umsft.trust.evidence import Evidence, moments_of, noise_of_mixes, squares_of_mixes
 from paddle_umsft.trust.hidden import hidden_error, texture
+from paddle_umsft.trust.passed_on import noise_passed_on
 
 # Squares of errors grow as the energy of the finest detail to this power, and flat places are not free of them.
 POWER_OF_TEXTURE = 0.4
@@ -35,6 +38,8 @@ ANYWHERE = 0.1
 PART_OF_DEPARTURES = 0.5
 # Where the MSI shows nothing of the scene a cube errs by this part of the detail that it lacks.
 PART_OF_UNSEEN = 0.5
+# Where a shadow was undone the light errs by this part of what its gain varies by within an LR pixel.
+PART_OF_LIGHT = 0.5
 # Rows and columns of an LR pixel that stand for all of them where a mean is taken.
 LINES_LOOKED_AT = 4
 # A plane over a pixel has this part of the squares of its slopes as variance.
@@ -158,7 +163,8 @@ def expected_error(seen: Evidence) -> ExpectedError:
 
     # Means over the pixels of the parts.
     unseen = PART_OF_UNSEEN * np.sqrt(squares_of_mixes(weights, detail))  # (C,)
-    floor = of_hsi.carried + of_msi.carried + ANYWHERE * np.mean(hidden**2)
+    by_msi_noise = np.minimum(of_msi.carried, noise_passed_on(seen.fused, mixed_noise))
+    floor = of_hsi.carried + by_msi_noise + ANYWHERE * np.mean(hidden**2)
     missing = squares_of_mixes(weighted, unmet_moments)
     unmet_by_hsi = coarse.mean(axis=(0, 1), dtype=np.float64)
     placed = hidden * np.sqrt(1.0 - ANYWHERE)
@@ -169,6 +175,10 @@ def expected_error(seen: Evidence) -> ExpectedError:
     light = _light(seen.fused)
     if seen.doubted is not None:
         squares = squares + unseen**2 * float(seen.doubted.mean())
+    unsure_light: Optional[np.ndarray] = None
+    if seen.unsure_light is not None:
+        unsure_light = np.float32(PART_OF_LIGHT) * seen.unsure_light
+        squares = squares + _mean_of_light(seen.fused, unsure_light)
     return ExpectedError(
         fused=seen.fused,
         floor=np.sqrt(floor),
@@ -184,7 +194,21 @@ def expected_error(seen: Evidence) -> ExpectedError:
         bands=np.sqrt(squares),
         unseen=unseen,
         doubted=seen.doubted,
+        unsure_light=unsure_light,
     )
+
+
+def _mean_of_light(fused: np.ndarray, unsure: np.ndarray) -> np.ndarray:
+    """(C,) mean squares of what unsure light changes.
+
+    Args:
+        fused: (H, W, C).
+        unsure: (H, W) part of the values, 0 nearly everywhere.
+    """
+    is_unsure = unsure > 0
+    changed = fused[is_unsure] * unsure[is_unsure][:, None]  # (n, C)
+    total = np.einsum("nk,nk->k", changed, changed, dtype=np.float64)
+    return np.asarray(total / unsure.size)
 
 
 def _light(fused: np.ndarray) -> np.ndarray:

@@ -45,6 +45,8 @@ class Examined:
         border: What lies beyond the picture.
         trusted: (h, w) LR pixels that show the scene as it is; None: all.
         doubted: (H, W) how little the MSI's pixels are trusted, 0 to 1; None: all are.
+        unsure_light: (H, W) how much the light may differ from what was undone, as a part of a pixel's values; None: no
+            light was undone.
     """
 
     found: Mapping[str, Any] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Examined:
     border: Any = "wrap"
     trusted: Optional[np.ndarray] = None
     doubted: Optional[np.ndarray] = None
+    unsure_light: Optional[np.ndarray] = None
 
 
 def examined_by(result: FusionResult) -> Examined:
@@ -63,6 +66,7 @@ def examined_by(result: FusionResult) -> Examined:
         srf=result.srf,
         border=result.extras.get("border", "wrap"),
         doubted=result.doubted,
+        unsure_light=result.unsure_light,
     )
 
 
@@ -174,6 +178,7 @@ def _evidence(
         held_out=held_out,
         lost=lost,
         doubted=_doubted(pair, examined),
+        unsure_light=_unsure_light(pair, examined),
     )
     return evidence, share
 
@@ -186,6 +191,14 @@ def _doubted(pair: Observation, examined: Examined) -> Optional[np.ndarray]:
     if doubted is None or doubted.shape != pair.hr_msi.shape[:2]:
         return None
     return doubted
+
+
+def _unsure_light(pair: Observation, examined: Examined) -> Optional[np.ndarray]:
+    """(H, W) how unsure the light is, where it was undone on the very pixels of the pair."""
+    unsure = examined.unsure_light
+    if unsure is None or unsure.shape != pair.hr_msi.shape[:2]:
+        return None
+    return unsure
 
 
 def _given_back(seen: Evidence) -> float:

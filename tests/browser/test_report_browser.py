@@ -26,5 +26,5 @@ def test_report_opens_from_the_disk(browser: Any, runs: Path, page: str) -> None
 
 def test_link_to_the_scene_works(browser: Any, runs: Path) -> None:
     browser.get((runs / "umsft" / "report.html").as_uri())
-    browser.find_element("partial link text", "report of").click()
+    browser.find_element("link text", "dead_leaves").click()
     assert browser.find_element("tag name", "h1").text == "dead_leaves"

@@ -1,4 +1,4 @@
-"""The VisualDL page of two short runs in a real browser: curves, pictures, hyper-parameters."""
+"""The VisualDL page of three short runs in a real browser: curves, pictures, hyper-parameters, names of scenes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -31,11 +32,43 @@ return [...document.querySelectorAll('canvas')].map(canvas => {
   return count;
 });
 """
+# Of each cell that names a run: what stands before the bar, how wide that is in the cell's font, and how wide the cell.
+NAMES = """
+const pen = document.createElement('canvas').getContext('2d');
+return [...document.querySelectorAll('*')]
+  .filter(cell => cell.childElementCount === 0 && cell.textContent.includes(' | ') && cell.clientWidth > 0)
+  .map(cell => {
+    pen.font = getComputedStyle(cell).font;
+    const shown = cell.textContent.split(' | ')[0];
+    return [shown, pen.measureText(shown).width, cell.clientWidth];
+  });
+"""
+# Three scenes whose names begin and end alike, in a run of its own.
+SCENES = ["chart_and_stuffed_animal_ms", "chart_and_stuffed_toy_ms", "chart_and_balloons_ms"]
 PICTURES = "return [...document.images].filter(image => image.naturalWidth > 60 && image.clientHeight > 0).length"
 
 
 @pytest.fixture(scope="module")
-def address(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def several(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of several scenes beside the others."""
+    from paddle_umsft import read_scene
+    from paddle_umsft.config.load import load_config
+    from paddle_umsft.runs.run import fuse_all
+
+    scenes = tmp_path_factory.mktemp("scenes")
+    for seed, name in enumerate(SCENES):
+        made = read_scene("demo://dead_leaves", demo={"height": 48, "width": 64, "seed": seed})
+        np.save(scenes / f"{name}.npy", made.hr_hsi)
+    settings = ["method=gsa", f"data.path={scenes}", "data.layout=hwc", "data.wavelengths_nm=[400, 700]"]
+    settings += ["observe.scale=8", "output.figures=false"]
+    folder = runs / "cave_x8_gsa"
+    folder.mkdir()
+    fuse_all(load_config(None, settings), folder, quiet=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(runs: Path, several: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A VisualDL server over the runs."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -91,8 +124,9 @@ def test_curves_are_drawn(browser: Any, address: str) -> None:
     groups = ["Evaluate", "Result", "Train", "WarmUp"]
     wait_for(lambda: all(group in text_of(browser) for group in groups), "groups of curves are missing")
     text = text_of(browser)
-    assert "umsft/dead_leaves" in text
-    assert "fast/dead_leaves" in text
+    assert "dead_leaves umsft" in text
+    assert "dead_leaves fast" in text
+    assert "mean cav" in text
     # PSNR, SAM, ERGAS, SSIM, RMSE of UMSFT's six steps.
     wait_for(
         lambda: sum(count > 100 for count in browser.execute_script(COLOURED)) >= 5, "no curves on the scalar page"
@@ -118,3 +152,21 @@ def test_runs_stand_side_by_side(browser: Any, address: str, runs: Path) -> None
         assert min(abs(number - psnr) for number in numbers) < 1e-4
         assert metrics["method"] in text
     assert "NaN" not in text
+
+
+def test_scenes_are_told_apart_where_the_page_cuts_their_names(browser: Any, address: str) -> None:
+    for page in ("hyper-parameter", "scalar", "sample/image"):
+        browser.get(f"{address}/{page}")
+        names = wait_for(lambda: browser.execute_script(NAMES), f"no names on {page}")
+        assert all(width <= room for _, width, room in names), page
+        shown = {name for name, _, _ in names}
+        assert len([name for name in shown if name.endswith(" cav…sa")]) >= len(SCENES), page
+
+
+def test_results_and_scene_are_the_first_columns(browser: Any, address: str) -> None:
+    browser.get(f"{address}/hyper-parameter")
+    wait_for(lambda: "Result/PSNR" in text_of(browser), "no table of hyper-parameters")
+    lines = text_of(browser).splitlines()
+    first = lines.index("Trial ID")
+    assert lines[first + 1 : first + 6] == ["PSNR", "SAM", "scene", "bands", "scale"]
+    assert "mean of 3" in lines

@@ -118,8 +118,8 @@ def test_two_files_to_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     np.testing.assert_allclose(image.bands.centers, WAVELENGTHS, atol=1e-3)
     error = spy.open(str(tmp_path / "fused_expected_error.hdr"))
     expected = np.sqrt(np.mean(np.square(error.open_memmap(interleave="bip"))))
-    # In counts. Six spectra under one light are found to a count; what is expected knows scenes that hide more.
-    assert np.sqrt(np.mean((fused - truth) ** 2)) < expected < 0.005 * truth.max()
+    # In counts. Six spectra under one light are found to a count, and held-out LR pixels say that little is hidden.
+    assert np.sqrt(np.mean((fused - truth) ** 2)) < expected < 10
     assert error.metadata["band names"][0].endswith("MSI") or "MSI's bands" in error.metadata["band names"][0]
     assert [float(part) for part in image.metadata["map info"][3:7]] == [380952.5, 5820372.5, 10, 10]
 

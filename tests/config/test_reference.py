@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from programs import ROOT, program
 
-from paddle_umsft.command import base
+from paddle_umsft.command import choices
+from paddle_umsft.command.main import main
 from paddle_umsft.config.files import shipped_names
 from paddle_umsft.config.load import _all_keys, _known_key
 from paddle_umsft.config.reference import reference_page
@@ -56,5 +57,29 @@ def test_defaults_are_those_of_a_configuration() -> None:
 
 
 def test_help_lists_presets_and_methods() -> None:
-    assert base.METHODS.split(", ") == list(METHODS)
-    assert base.presets().split(", ") == shipped_names()
+    assert list(choices.METHODS) == list(METHODS)
+    assert list(choices.presets()) == shipped_names()
+
+
+@pytest.mark.parametrize(("program_name", "option"), [("train", "-o"), ("simulate", "-o"), ("eval", "-o")])
+def test_help_says_what_each_is_for(program_name: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        program(f"tools/{program_name}.py").main(["--help"])
+    shown = capsys.readouterr().out
+    assert f"Settings: {option} section.key=value" in shown
+    for name, purpose in [*choices.presets().items(), *choices.METHODS.items()]:
+        assert purpose
+        assert re.search(rf"^  {re.escape(name)} +{re.escape(purpose)}$", shown, re.MULTILINE), name
+
+
+def test_where_o_is_the_output_settings_have_another_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["fuse", "--help"])
+    assert "Settings: --set section.key=value" in capsys.readouterr().out
+
+
+def test_a_preset_that_cannot_be_read_does_not_stop_help(tmp_path: Path) -> None:
+    assert choices._purpose(tmp_path / "gone.yml") == ""
+    odd = tmp_path / "odd.yml"
+    odd.write_bytes(b"# \xff\xfe. more\n")
+    assert choices._purpose(odd) == "\ufffd\ufffd"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,6 +126,62 @@ def test_spectra_and_residuals(scene: tuple[Observation, np.ndarray, np.ndarray]
     np.testing.assert_allclose(residual.axes[0].lines[0].get_ydata(), 25.5, rtol=1e-5)
     with pytest.raises(DataError, match=r"outside the scene.*32×64"):
         figures.spectra({"fused": fused}, pixels=[(40, 3)])
+
+
+def texts_of(figure: Any) -> list[tuple[str, Any]]:
+    """Titles, labels and numbers of a figure, and the box that each takes up, in pixels."""
+    _pixels(figure)
+    texts = []
+    for axes in figure.axes:
+        texts += [axes.title, axes.xaxis.label, axes.yaxis.label]
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            # Numbers beyond the ends are there and not drawn.
+            texts += [text for at, text in zip(axis.get_ticklocs(), axis.get_ticklabels()) if low <= at <= high]
+    return [(text.get_text(), text.get_window_extent()) for text in texts if text.get_text()]
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (0, 63), (31, 0), (31, 63), (0, 30), (15, 63)])
+def test_numbers_of_pixels_stay_within_their_picture(
+    scene: tuple[Observation, np.ndarray, np.ndarray], corner: tuple[int, int]
+) -> None:
+    _, reference, fused = scene
+    pixels = [(16, 32), (10, 20), corner]
+    figure = figures.spectra({"fused": fused}, reference, wavelengths_nm=NM, pixels=pixels)
+    _pixels(figure)
+    picture = figure.axes[0]
+    frame = picture.get_window_extent()
+    assert len(picture.texts) == len(pixels)
+    for number in picture.texts:
+        plate = number.get_bbox_patch().get_window_extent()
+        assert frame.x0 < plate.x0 < plate.x1 < frame.x1
+        assert frame.y0 < plate.y0 < plate.y1 < frame.y1
+
+
+@pytest.mark.parametrize(
+    ("size", "true_size", "scale", "srf"),
+    [(9, 8, 8, None), (9, 8, 8, np.eye(4, 31)), (3, 3, 2, None), (64, None, 32, None)],
+    ids=["9", "9 with SRF", "3", "64 alone"],
+)
+def test_what_is_written_beside_kernels_keeps_apart(
+    size: int, true_size: int | None, scale: int, srf: np.ndarray | None
+) -> None:
+    true_psf = None
+    if true_size is not None:
+        true_psf = np.full((true_size, true_size), 1 / true_size**2)
+    figure = figures.psf_srf(np.full((size, size), 1 / size**2), srf, scale=scale, true_psf=true_psf, true_srf=srf)
+    texts = texts_of(figure)
+    point = figure.dpi / 72
+    for place, (name, box) in enumerate(texts):
+        for other, beside in texts[place + 1 :]:
+            across = max(box.x0, beside.x0) - min(box.x1, beside.x1)
+            up = max(box.y0, beside.y0) - min(box.y1, beside.y1)
+            assert max(across, up) > 0, (name, other)
+    # The colour bar's numbers, and what the next plot writes on its left.
+    bar = next(axes for axes in figure.axes if axes.get_label() == "<colorbar>")
+    profile = next(axes for axes in figure.axes if axes.get_ylabel() == "weight")
+    numbers = [label.get_window_extent().x1 for label in bar.get_yticklabels()]
+    assert profile.yaxis.label.get_window_extent().x0 - max(numbers) > 6 * point
 
 
 def test_zoom_finds_the_detail() -> None:

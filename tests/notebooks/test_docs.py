@@ -17,7 +17,8 @@ from paddle_umsft.methods.table import METHODS
 
 ROOT = Path(__file__).resolve().parents[2]
 # CHANGELOG.md names what was.
-PAGES = sorted(path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")] if path.name != "CHANGELOG.md")
+EVERY = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/tasks/*.md")]
+PAGES = sorted(path for path in EVERY if path.name != "CHANGELOG.md")
 NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
 # Paths are told from the checkout or from the package; names of files alone from where the sentence has led.
 BASES = (ROOT, ROOT / "paddle_umsft", ROOT / "paddle_umsft" / "methods" / "subspace")

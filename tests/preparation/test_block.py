@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_up_pairs import HEIGHT, SCALE, WIDTH, made_pair
@@ -10,8 +12,10 @@ from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
-from paddle_umsft.preparation import block
+from paddle_umsft.preparation import block, block_undone
 from paddle_umsft.preparation.block import block_of, examine_block
+from paddle_umsft.preparation.block_undone import undone_in_all
+from paddle_umsft.preparation.prepared import Prepared, untouched
 
 
 def observation(**wrong: tuple[float, float]) -> Observation:
@@ -44,3 +48,58 @@ def test_what_can_only_be_undone_as_a_whole_is_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr(block, "MOST_EXAMINED", HEIGHT * WIDTH * 2 // 3)
     with pytest.raises(DataError, match=r"shift.*preparation\.geometry=none"):
         examine_block(observation(shift=(3.0, -2.0)), SubspaceSettings(), PreparationSettings())
+
+
+def found_in_a_block(hr_msi: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Prepared:
+    """What is found and undone where two thirds of a pair are looked at, and the whole in several parts."""
+    monkeypatch.setattr(block, "MOST_EXAMINED", HEIGHT * WIDTH * 2 // 3)
+    monkeypatch.setattr(block_undone, "AT_ONCE", HEIGHT // 2 * WIDTH)
+    pair = Observation(made_pair().lr_hsi.astype(np.float32), hr_msi, SCALE)
+    prepared, _ = examine_block(pair, SubspaceSettings(), PreparationSettings())
+    assert prepared.observation.hr_msi.dtype == np.float32
+    assert prepared.observation.hr_msi.shape == hr_msi.shape
+    assert prepared.notes
+    return prepared
+
+
+def test_a_constant_of_a_block_is_taken_off_the_whole_pair(monkeypatch: pytest.MonkeyPatch):
+    clean = made_pair().hr_msi.astype(np.float32)
+    offset = np.array([0.1, 0.05, 0.15], dtype=np.float32)
+    prepared = found_in_a_block(clean + offset, monkeypatch)
+    assert "offset" in prepared.found
+    apart = prepared.observation.hr_msi - clean
+    assert np.abs(apart.mean(axis=(0, 1))).max() < 0.02
+
+
+def test_dead_pixels_are_filled_in_the_whole_pair(monkeypatch: pytest.MonkeyPatch):
+    clean = made_pair().hr_msi.astype(np.float32)
+    dead = np.random.default_rng(3).uniform(size=clean.shape[:2]) < 0.01
+    hr_msi = np.where(dead[..., None], np.float32(0.0), clean)
+    prepared = found_in_a_block(hr_msi, monkeypatch)
+    assert set(prepared.found) == {"dead MSI pixels"}
+    filled = prepared.msi_trust < 1
+    # Of 90 dead pixels all, and hardly another one.
+    assert filled[dead].all()
+    assert np.count_nonzero(filled & ~dead) <= 2
+    apart = np.abs(prepared.observation.hr_msi - clean)
+    assert apart[~filled].max() < 1e-6
+    # A scene as fine as this one is hardly told by its neighbours: dead it would be off by a third.
+    assert apart[dead].mean() < 0.04
+
+
+def test_a_tone_curve_of_a_block_is_undone_beyond_the_values_that_it_holds():
+    rng = np.random.default_rng(4)
+    values = rng.uniform(0.2, 0.7, (60, 70, 2)).astype(np.float32)
+    part = Observation(np.zeros((15, 17, 4), dtype=np.float32), values, 4)
+    prepared = untouched(replace(part, hr_msi=(values**2.2).astype(np.float32)))
+    prepared.found = {"tone curve": 1.0}
+    whole = np.linspace(0.15, 0.75, 80 * 70 * 2, dtype=np.float32).reshape(80, 70, 2)
+    undone = undone_in_all(replace(part, hr_msi=whole), part, prepared)
+    assert undone is not None
+    inside = (whole > 0.2) & (whole < 0.7)
+    apart = np.abs(undone.observation.hr_msi - whole**2.2)
+    assert apart[inside].max() < 1e-4
+    assert apart.max() < 0.01
+    # What depends on the place is no curve.
+    shaded = values * np.linspace(0.9, 1.1, 70, dtype=np.float32)[None, :, None]
+    assert undone_in_all(part, part, replace(prepared, observation=replace(part, hr_msi=shaded))) is None

@@ -19,7 +19,7 @@ from paddle_umsft.command.main import main
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.machine.memory import available_bytes, bytes_of, in_words, peak_bytes
 from paddle_umsft.methods.subspace.strips import StripSolver
-from paddle_umsft.runs import strip_plan
+from paddle_umsft.runs import row_plan, strip_plan
 
 # As if the program itself took nothing: what a small scene takes then decides.
 SMALL = ["runtime.memory=9MB", "data.normalise=none", "output.figures=false", "output.visualdl=false"]
@@ -28,7 +28,8 @@ SMALL = ["runtime.memory=9MB", "data.normalise=none", "output.figures=false", "o
 @pytest.fixture
 def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Two files, and settings under which their 80 x 112 pixels do not fit as a whole."""
-    monkeypatch.setattr(strip_plan, "PROGRAM", 0)
+    for plan in (strip_plan, row_plan):
+        monkeypatch.setattr(plan, "PROGRAM", 0)
     # Strips of four LR rows.
     monkeypatch.setattr(strip_plan, "MOST_PIXELS", 4 * 4 * 112)
     monkeypatch.setattr(strip_plan, "WHOLE_BESIDE", 200)
@@ -72,6 +73,20 @@ def test_a_run_by_strips_leaves_what_a_run_leaves(pair: list[str], tmp_path: Pat
     assert "finished before" in capsys.readouterr().out
 
 
+def interrupt_after(strips: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run be interrupted when it is about to begin one more strip."""
+    solve = StripSolver.coeffs
+    solved: list[int] = []
+
+    def until_killed(self: StripSolver, first: int, end: int, **stage: Any) -> np.ndarray:
+        if len(solved) == strips:
+            raise KeyboardInterrupt
+        solved.append(first)
+        return solve(self, first, end, **stage)
+
+    monkeypatch.setattr(StripSolver, "coeffs", until_killed)
+
+
 def test_a_killed_run_goes_on_to_the_same_bits(
     pair: list[str],
     tmp_path: Path,
@@ -81,15 +96,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     assert run(tmp_path / "once", pair) == 0
     expected = np.load(tmp_path / "once" / "run" / "lr" / "fused.npy")
     solve = StripSolver.coeffs
-    solved: list[int] = []
-
-    def until_killed(self: StripSolver, first: int, end: int) -> np.ndarray:
-        if len(solved) == 2:
-            raise KeyboardInterrupt
-        solved.append(first)
-        return solve(self, first, end)
-
-    monkeypatch.setattr(StripSolver, "coeffs", until_killed)
+    interrupt_after(2, monkeypatch)
     assert run(tmp_path / "out", pair) == 130
     monkeypatch.setattr(StripSolver, "coeffs", solve)
     work = tmp_path / "out" / "run" / "lr" / "strips"
@@ -104,6 +111,41 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     assert np.array_equal(np.load(tmp_path / "out" / "run" / "lr" / "fused.npy"), expected)
 
 
+# Small enough that what is asked is how strips fit together.
+FEW = [
+    "method=ensemble",
+    "ensemble.members=2",
+    "ensemble.features=160",
+    "subspace.map_features=16",
+    "runtime.memory=10.3MB",
+]
+
+
+def test_a_killed_ensemble_goes_on_in_the_stage_that_it_was_in(
+    pair: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    pair = [*pair, *FEW]
+    assert run(tmp_path / "once", pair) == 0
+    folder = tmp_path / "once" / "run" / "lr"
+    fused = np.load(folder / "fused.npy")
+    expected = whole(pair, tmp_path)
+    assert np.abs(fused - expected).max() < 1e-5 * np.ptp(expected)
+    assert json.loads((folder / "metrics.json").read_text())["extras"]["ensemble_kept"]
+    solve = StripSolver.coeffs
+    # Five strips in each of three stages.
+    for number, done in enumerate((3, 12)):
+        interrupt_after(done, monkeypatch)
+        assert run(tmp_path / f"out{number}", pair) == 130
+        monkeypatch.setattr(StripSolver, "coeffs", solve)
+        capsys.readouterr()
+        assert train("--resume", str(tmp_path / f"out{number}" / "run")) == 0
+        assert f"{done % 5} of 5 are there already" in capsys.readouterr().out
+        assert np.array_equal(np.load(tmp_path / f"out{number}" / "run" / "lr" / "fused.npy"), fused)
+
+
 def _fuse(arguments: list[str], queue: Any) -> None:
     import paddle_umsft.runs.strip_plan as plan
 
@@ -114,13 +156,14 @@ def _fuse(arguments: list[str], queue: Any) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_write_the_bits_of_one(pair: list[str], tmp_path: Path):
-    assert run(tmp_path / "once", pair) == 0
+@pytest.mark.parametrize("settings", [[], FEW], ids=["fast", "best"])
+def test_two_processes_write_the_bits_of_one(settings: list[str], pair: list[str], tmp_path: Path):
+    assert run(tmp_path / "once", [*pair, *settings]) == 0
     expected = np.load(tmp_path / "once" / "run" / "lr" / "fused.npy")
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
     sources = [str(tmp_path / "lr.npy"), str(tmp_path / "hr.npy")]
-    arguments = ["fuse", *sources, "-o", str(tmp_path / "fused.npy"), "--quiet", "--set", *SMALL]
+    arguments = ["fuse", *sources, "-o", str(tmp_path / "fused.npy"), "--quiet", "--set", *SMALL, *settings]
     both = [context.Process(target=_fuse, args=(arguments, queue)) for _ in range(2)]
     for process in both:
         process.start()
@@ -148,6 +191,25 @@ def test_files_written_row_by_row_hold_the_same_cube(ending: str, pair: list[str
     assert not (tmp_path / f".strips_fused.{ending}").exists()
 
 
+@pytest.mark.parametrize("method", ["gsa", "bicubic"])
+def test_baselines_are_written_row_by_row(
+    method: str, pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    pair = [*pair, f"method={method}"]
+    assert run(tmp_path / "out", pair, "runtime.memory=3MB") == 0
+    assert "row by row" in capsys.readouterr().out
+    folder = tmp_path / "out" / "run" / "lr"
+    expected = whole(pair, tmp_path)
+    fused = np.load(folder / "fused.npy")
+    assert np.abs(fused - expected).max() < 1e-6 * np.abs(expected).max()
+    metrics = json.loads((folder / "metrics.json").read_text())
+    beside = json.loads((tmp_path / "whole" / "run" / "lr" / "metrics.json").read_text())
+    assert metrics["verdict"]["class"] == beside["verdict"]["class"]
+    assert not (folder / "strips").exists()
+    assert run(tmp_path / "none", pair, "runtime.memory=100KB") == 3
+    assert "runtime.memory=" in one_line_error(capsys)
+
+
 def test_what_cannot_fit_is_refused_with_the_setting_that_would(
     pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -155,8 +217,8 @@ def test_what_cannot_fit_is_refused_with_the_setting_that_would(
     line = one_line_error(capsys)
     assert "not even strip by strip" in line
     assert "runtime.memory=" in line
-    assert run(tmp_path / "out", pair, "method=ensemble") == 3
-    assert "method=subspace" in one_line_error(capsys)
+    assert run(tmp_path / "out", pair, "method=cnmf") == 3
+    assert "fast.yml" in one_line_error(capsys)
     assert run(tmp_path / "out", pair, "output.format=mat") == 2
     assert "strip by strip" in one_line_error(capsys)
     assert run(tmp_path / "out", pair, "runtime.memory=lots") == 2
@@ -231,25 +293,38 @@ sys.exit(code)
 
 
 @pytest.mark.slow
-def test_the_peak_stays_below_what_was_allowed(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("size", "megabytes", "settings"),
+    [(256, 1000, []), (128, 520, ["method=ensemble", "ensemble.members=3"])],
+    ids=["fast", "best"],
+)
+def test_the_peak_stays_below_what_was_allowed(size: int, megabytes: int, settings: list[str], tmp_path: Path):
     rng = np.random.default_rng(1)
-    # A picture of a megapixel from a small one, mirrored; sums over cells of 8 x 8 are the LR-HSI.
-    small = dead_leaves_scene(256, 256, 31, 2).hr_hsi
+    # A picture of four times as many rows from a small one, mirrored; sums over cells of 8 x 8 are the LR-HSI.
+    small = dead_leaves_scene(size, size, 31, 2).hr_hsi
     rows = np.concatenate([small, small[::-1], small, small[::-1]])
     truth = np.concatenate([rows, rows[:, ::-1], rows, rows[:, ::-1]], axis=1)
-    lr_hsi = truth.reshape(128, 8, 128, 8, 31).mean(axis=(1, 3))
+    lr_hsi = truth.reshape(size // 2, 8, size // 2, 8, 31).mean(axis=(1, 3))
     hr_msi = np.stack([truth[:, :, first : first + 10].mean(axis=2) for first in (0, 10, 21)], axis=2)
     np.save(tmp_path / "lr.npy", (lr_hsi + 1e-3 * rng.standard_normal(lr_hsi.shape)).astype(np.float32))
     np.save(tmp_path / "hr.npy", (hr_msi + 1e-3 * rng.standard_normal(hr_msi.shape)).astype(np.float32))
-    memory = 1000 * 2**20
+    memory = megabytes * 2**20
     command = [sys.executable, "-m", "paddle_umsft", "fuse", str(tmp_path / "lr.npy"), str(tmp_path / "hr.npy")]
-    command += ["-o", str(tmp_path / "fused.npy"), "--set", f"runtime.memory={memory}", "data.normalise=none"]
+    command += [
+        "-o",
+        str(tmp_path / "fused.npy"),
+        "--set",
+        f"runtime.memory={memory}",
+        "data.normalise=none",
+        *settings,
+    ]
     root = Path(__file__).resolve().parents[2]
     # The system's own count, which the process reads at its end: a child's `ru_maxrss` knows what its parent had.
     command[1:3] = ["-c", PEAK_AT_THE_END]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert "strips of" in done.stdout
     # In kilobytes. What the files take while they are read is more than nothing.
     assert int(done.stdout.split("PEAK")[-1]) * 1024 < memory
     fused = np.load(tmp_path / "fused.npy", mmap_mode="r")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -10,17 +14,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from paddle_umsft.config.load import load_config
 from paddle_umsft.data.scene import Case, FusionResult, Observation
 from paddle_umsft.machine.files import write_json
 from paddle_umsft.runs.page import shown_facts
 from paddle_umsft.runs.pictures import scene_figures
-from paddle_umsft.runs.report import scene_report, write_run_report
+from paddle_umsft.runs.report import scene_report
 from paddle_umsft.runs.run import fuse_all
+from paddle_umsft.runs.run_page import Outlook, write_run_report
 
 EVIL = "<script>alert('x')</script>\"&'"
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "input"}
 
 
 class Page(HTMLParser):
@@ -31,7 +37,10 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.tags: list[str] = []
         self.sources: list[str] = []
+        self.policy = ""
+        self.attributes: list[tuple[str, str]] = []
         self.text = ""
+        self.scripts = ""
         self.feed(text)
         self.close()
         assert self.open == []
@@ -39,6 +48,9 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, Any]]) -> None:
         self.tags.append(tag)
         self.sources += [value for name, value in attrs if name in ("src", "href")]
+        self.attributes += [(name, value) for name, value in attrs]
+        if ("http-equiv", "Content-Security-Policy") in attrs:
+            self.policy = str(dict(attrs)["content"])
         if tag not in VOID:
             self.open.append(tag)
 
@@ -47,7 +59,15 @@ class Page(HTMLParser):
         self.text += " " if tag in ("td", "th") else ""
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if "script" in self.open:
+            self.scripts += data
+        elif "style" not in self.open:
+            self.text += data
+
+    @property
+    def links(self) -> list[str]:
+        """Where the page leads to, outside itself."""
+        return [source for source in self.sources if not source.startswith(("data:", "#"))]
 
 
 def made_up_case(name: str, truth: bool = True) -> tuple[Case, FusionResult]:
@@ -65,7 +85,17 @@ def made_up_case(name: str, truth: bool = True) -> tuple[Case, FusionResult]:
 
 def page_of(name: str, metrics: dict[str, Any], truth: bool = True) -> str:
     case, result = made_up_case(name, truth)
-    return scene_report(case, result, metrics, load_config(None), scene_figures(case, result))
+    return scene_report(case, result, metrics, load_config(None), drawn(scene_figures(case, result)))
+
+
+def drawn(figures: dict[str, Any]) -> dict[str, bytes]:
+    """The figures as files of PNG."""
+    files = {}
+    for name, figure in figures.items():
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", dpi=60)
+        files[name] = stream.getvalue()
+    return files
 
 
 METRICS = {"method": "umsft", "convention": "author", "fused": {"PSNR": 41.2345, "SAM": 2.5}, "bicubic": {"PSNR": 30.0}}
@@ -84,14 +114,18 @@ def test_scene_page_holds_numbers_units_and_convention(page: tuple[str, Page]) -
     assert "lr: 0.002" in page[1].text  # the configuration, every key spelled out
 
 
-def test_scene_page_loads_nothing_and_runs_nothing(page: tuple[str, Page]) -> None:
+def test_scene_page_loads_nothing_and_runs_one_script(page: tuple[str, Page]) -> None:
     assert page[1].tags.count("img") >= 6
-    beside = {source for source in page[1].sources if not source.startswith("data:")}
     # Pictures lead to the same in full size, in files beside the page.
-    assert beside == {"overview.png", "spectra.png", "psf_srf.png"}
+    names = ("overview", "error", "angle", "error_per_band", "spectra", "psf_srf", "curves")
+    assert page[1].links == [f"{name}.png" for name in names]
     assert not re.search(r'src="(?!data:)', page[0])
     assert not re.search(r"https?://", page[0])
-    assert "default-src 'none'" in page[0]
+    assert page[1].tags.count("script") == 1
+    digest = base64.b64encode(hashlib.sha256(page[1].scripts.encode()).digest()).decode()
+    assert "default-src 'none'" in page[1].policy
+    assert f"script-src 'sha256-{digest}';" in page[1].policy
+    assert not [name for name, _ in page[1].attributes if name.startswith("on")]
 
 
 def test_scenes_stand_in_the_order_that_people_count(tmp_path: Path) -> None:
@@ -99,7 +133,7 @@ def test_scenes_stand_in_the_order_that_people_count(tmp_path: Path) -> None:
         write_json(tmp_path / name / "metrics.json", {**METRICS, "seconds": 2.0})
     write_run_report(tmp_path, load_config(None))
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
-    assert [source.split("/")[0] for source in page.sources if source.endswith("report.html")] == ["1", "2", "10"]
+    assert [source.split("/")[0] for source in page.links] == ["1", "2", "10"]
 
 
 def test_what_was_found_stands_beside_the_verdict() -> None:
@@ -117,8 +151,8 @@ def test_facts_are_told_in_words() -> None:
 
 
 def test_names_are_escaped_wherever_they_appear(page: tuple[str, Page]) -> None:
-    assert "<script" not in page[0]
-    assert "script" not in page[1].tags
+    assert EVIL not in page[0]
+    assert "alert" not in page[1].scripts
     assert EVIL in page[1].text
     assert "cropped <b>here</b>" in page[1].text
 
@@ -138,11 +172,11 @@ def test_run_page_has_every_scene_the_mean_and_the_failures(tmp_path: Path) -> N
     page = Page(text)
     assert "b & c" in page.text
     assert "b%20%26%20c/report.html" in page.sources
-    assert re.search(r"± std\s*umsft\s*author\s*1\.414\b", page.text)
-    assert re.search(r"mean\s*umsft\s*author\s*41\b", page.text)
+    assert re.search(r"± std± 标准差\s*umsft\s*author\s*1\.414\b", page.text)
+    assert re.search(r"mean均值\s*umsft\s*author\s*41\b", page.text)
     assert EVIL in page.text
     assert "no such file <x>" in page.text
-    assert "<script" not in text
+    assert EVIL not in text
 
 
 def test_a_run_writes_both_pages(tmp_path: Path) -> None:
@@ -159,7 +193,7 @@ def test_a_run_writes_both_pages(tmp_path: Path) -> None:
     Page((folder / "a#1" / "report.html").read_text(encoding="utf-8"))
     page = Page((folder / "report.html").read_text(encoding="utf-8"))
     assert page.tags.count("img") == 1
-    assert [source for source in page.sources if not source.startswith("data:")] == ["a%231/report.html"] * 2
+    assert page.links == ["a%231/report.html"] * 3
     assert "Failed" in page.text
     assert "b.npy" in page.text
 
@@ -175,3 +209,62 @@ def test_curves_show_every_loss(losses: list[float]) -> None:
     np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), losses)
     np.testing.assert_allclose(figure.axes[1].lines[0].get_ydata(), [33.0])
     assert has_curves(history) == (len(losses) >= 3)
+
+
+def test_what_is_over_the_pictures_is_what_is_in_the_cubes(page: tuple[str, Page]) -> None:
+    case, result = made_up_case("scene")
+    values = dict(zip(("LR", "fused", "truth"), [value for name, value in page[1].attributes if name == "data-values"]))
+    (layout,) = [json.loads(value) for name, value in page[1].attributes if name == "data-layout"]
+    assert layout["positions"] == [1, 2, 3, 4, 5, 6]
+    for name, cube in {"LR": case.observation.lr_hsi, "fused": result.fused, "truth": case.reference}.items():
+        codes = np.frombuffer(base64.b64decode(values[name]), np.uint8).reshape(6, *cube.shape[:2])
+        read = np.array(layout["low"])[:, None, None] + np.array(layout["span"])[:, None, None] * (codes / 254) ** 2
+        # Half a step of the code, where steps are widest.
+        np.testing.assert_allclose(np.moveaxis(read, 0, 2), cube, atol=0.85 / 254)
+
+
+@pytest.mark.parametrize("bands", [31, 200, 400])
+def test_a_page_stays_below_five_megabytes(bands: int) -> None:
+    """Noise is what no picture format makes smaller."""
+    rng = np.random.default_rng(0)
+    cube = rng.random((152, 160, bands), dtype=np.float32)
+    seen = Observation(lr_hsi=cube[::4, ::4], hr_msi=cube[:, :, :3], scale=4)
+    result = FusionResult(cube, method="fast")
+    noise = io.BytesIO()
+    picture = rng.integers(0, 256, (600, 900, 3), dtype=np.uint8)
+    Image.fromarray(picture).save(noise, format="PNG", compress_level=0)
+    names = ("overview", "error", "angle", "error_per_band", "expected_error", "spectra", "psf_srf", "curves")
+    figures = dict.fromkeys(names, noise.getvalue())
+    text = scene_report(Case(seen, cube), result, METRICS, load_config(None), figures)
+    assert len(text) < 5e6
+    assert f"of 152×160 pixels, {min(bands, 80)} of {bands} bands" in text
+
+
+def test_both_languages_are_in_the_page(page: tuple[str, Page]) -> None:
+    assert page[1].attributes.count(("lang", "en")) > 20
+    assert ("id", "language-zh") in page[1].attributes
+    assert "What the cameras saw, and what came out两台相机看到的，以及融合结果" in page[1].text
+
+
+def test_a_given_pair_claims_no_camera_that_was_not_used() -> None:
+    case, result = made_up_case("pair", truth=False)
+    settings = {"psf": {"type": "gaussian", "sigma": 2.0}, "srf": "nikon_d700"}
+    seen = replace(case.observation, meta={"simulated": False, "observe": settings})
+    result = replace(result, psf=None, srf=None)
+    text = scene_report(Case(seen), result, {"method": "gsa"}, load_config(None), {})
+    page = Page(text.replace(load_config(None).to_yaml(), ""))
+    assert "nikon" not in page.text.split("config.yml")[0]
+    assert "gaussian" not in page.text.split("config.yml")[0]
+    assert page.text.count("not used by this method") == 2
+    assert "Not used, as the pair is given: observe.srf, observe.psf" in page.text
+
+
+def test_a_run_says_what_is_left(tmp_path: Path) -> None:
+    for name in ("1", "2", "3"):
+        write_json(tmp_path / name / "metrics.json", {**METRICS, "seconds": 2.0})
+    write_run_report(tmp_path, load_config(None), {}, Outlook(scenes=9, failed=2, seconds=300.0, at_once=2))
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "3 of 9 scenes are done. At this pace 10 min were left" in page.text
+    assert "已完成 3 / 9 个场景" in page.text
+    write_run_report(tmp_path, load_config(None), {}, Outlook(scenes=5, failed=2, seconds=300.0))
+    assert "At this pace" not in (tmp_path / "report.html").read_text(encoding="utf-8")

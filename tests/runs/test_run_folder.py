@@ -10,7 +10,7 @@ import numpy as np
 from paddle_umsft.config.run import Config
 from paddle_umsft.machine.files import write_json
 from paddle_umsft.runs.folder import write_summary
-from paddle_umsft.runs.report import write_run_report
+from paddle_umsft.runs.run_page import write_run_report
 
 
 def test_metrics_are_valid_json_whatever_they_are(tmp_path: Path) -> None:

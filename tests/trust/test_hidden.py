@@ -172,3 +172,21 @@ def test_a_scene_that_is_mostly_black_is_not_free_of_errors() -> None:
     exact = replace(seen.linear, left_out=np.where(lr_hsi > 0, seen.linear.left_out, 0.0))
     detail = moments_of(hr_msi - bicubic_upsample(lr_msi, SCALE))
     assert np.all(hidden_error(replace(seen, linear=exact), detail, 0.05) > 0)
+
+
+def test_what_hides_nothing_at_lr_pixels_left_out_hides_little_within_them() -> None:
+    """However rich light and texture are: with the residuals the level falls to nothing, and in step with them."""
+    rng = np.random.default_rng(6)
+    hr_msi = rng.random((160, 240, 3)).astype(np.float32)
+    lr_hsi = rng.random((40, 60, 4)).astype(np.float32)
+    seen = evidence_of(hr_msi, block_means(hr_msi), lr_hsi)
+    detail = moments_of(hr_msi - bicubic_upsample(seen.lr_msi, SCALE))
+    residuals = 0.1 * rng.standard_normal(lr_hsi.shape)
+    natural, less, least = (
+        np.sqrt(np.mean(hidden_error(replace(seen, held_out=part * residuals), detail, 0.05) ** 2))
+        for part in (1.0, 1e-4, 1e-5)
+    )
+    assert natural < 10 * 0.1 * SCALE
+    assert less == pytest.approx(10 * least, rel=1e-6)
+    # A value less four neighbours' mean has sqrt(5 / 4) of the deviation; white detail is s times as large within.
+    assert less == pytest.approx(15 * 1e-5 * SCALE, rel=0.1)

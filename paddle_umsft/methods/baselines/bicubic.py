@@ -5,9 +5,27 @@ from __future__ import annotations
 import time
 from typing import Optional
 
-from paddle_umsft.cameras.resize import bicubic_upsample
+import numpy as np
+
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.methods.baselines.by_rows import ByRows, Learned, upsampled
+
+
+def learn_bicubic(observation: Observation) -> Learned:
+    """Nothing has to be known of a pair."""
+    return Learned()
+
+
+def bicubic_rows(
+    learned: Learned,
+    lr_hsi: np.ndarray,
+    hr_msi: np.ndarray,
+    scale: int,
+    rows: Optional[np.ndarray] = None,
+) -> np.ndarray:
+    """See `MakeRows`."""
+    return upsampled(lr_hsi, scale, rows)
 
 
 def fuse_bicubic(
@@ -29,12 +47,16 @@ def fuse_bicubic(
         (H, W, C) interpolation; no PSF, no SRF.
 
     References:
-        See `bicubic_upsample`.
+        See `cameras.resize.bicubic_upsample`.
     """
     start = time.perf_counter()
-    fused = bicubic_upsample(observation.lr_hsi, observation.scale)
+    learned = learn_bicubic(observation)
+    fused = bicubic_rows(learned, observation.lr_hsi, observation.hr_msi, observation.scale)
     return FusionResult(
         fused=fused,
         method="bicubic",
         seconds=time.perf_counter() - start,
     )
+
+
+BY_ROWS = ByRows("bicubic", learn_bicubic, bicubic_rows)

@@ -7,9 +7,9 @@ from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.cameras.resize import bicubic_upsample
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.methods.baselines.by_rows import ByRows, Learned, upsampled
 from paddle_umsft.methods.baselines.guesses import find_operator
 from paddle_umsft.methods.regression import mix, regress
 
@@ -42,28 +42,48 @@ def fuse_gsa(
         of MS+Pan data", IEEE TGRS 45(10), 2007; hypersharpening: M. Selva et al., IEEE JSTARS 8(6), 2015.
     """
     start = time.perf_counter()
-    scale = observation.scale
+    learned = learn_gsa(observation)
+    fused = gsa_rows(learned, observation.lr_hsi, observation.hr_msi, observation.scale)
+    return FusionResult(
+        fused=fused,
+        psf=learned.psf,
+        method="gsa",
+        seconds=time.perf_counter() - start,
+    )
+
+
+def learn_gsa(observation: Observation) -> Learned:
+    """Regress the images on each other at low resolution: `intensity` (h, w, M), and `injected` (M, C) for details."""
     lr_hsi = observation.lr_hsi
-    hr_msi = observation.hr_msi
     operator = find_operator(observation)
-    lr_msi = operator.forward(hr_msi)
+    lr_msi = operator.forward(observation.hr_msi)
     weights = regress(lr_msi, lr_hsi)  # (M + 1, C)
     adaptive = regress(lr_hsi, lr_msi)  # (C + 1, M)
     intensity = mix(lr_hsi, adaptive)  # (h, w, M)
     partner = mix(intensity, weights)  # (h, w, C)
     gain = _gain(lr_hsi, partner)
-    fused = bicubic_upsample(lr_hsi, scale)
-    # A constant survives interpolation, so it cancels between the partner and its interpolation.
-    smooth = bicubic_upsample(intensity, scale)
-    details = hr_msi.astype(np.float32) - smooth
     injected = weights[:-1] * gain  # (M, C)
-    fused += details @ injected.astype(np.float32)
-    return FusionResult(
-        fused=fused,
-        psf=operator.psf,
-        method="gsa",
-        seconds=time.perf_counter() - start,
-    )
+    arrays = {
+        "intensity": intensity,
+        "injected": injected.astype(np.float32),
+    }
+    return Learned(arrays, operator.psf, operator.border)
+
+
+def gsa_rows(
+    learned: Learned,
+    lr_hsi: np.ndarray,
+    hr_msi: np.ndarray,
+    scale: int,
+    rows: Optional[np.ndarray] = None,
+) -> np.ndarray:
+    """Add the details to the interpolation; see `MakeRows`."""
+    fused = upsampled(lr_hsi, scale, rows)
+    # A constant survives interpolation, so it cancels between the partner and its interpolation.
+    smooth = upsampled(learned.arrays["intensity"], scale, rows)
+    details = hr_msi.astype(np.float32) - smooth
+    fused += details @ learned.arrays["injected"]
+    return fused
 
 
 def _gain(lr_hsi: np.ndarray, partner: np.ndarray) -> np.ndarray:
@@ -84,3 +104,6 @@ def _centred(image: np.ndarray) -> np.ndarray:
     mean = image.mean(axis=(0, 1), dtype=np.float64)
     centred = image.astype(np.float64) - mean
     return np.asarray(centred)
+
+
+BY_ROWS = ByRows("gsa", learn_gsa, gsa_rows)

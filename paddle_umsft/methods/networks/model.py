@@ -145,6 +145,27 @@ class FusionModel(nn.Layer):
         self.started = tuple(started)
         self.has_declared_query = has_declared_query(given)
 
+    def cameras(self) -> dict[str, np.ndarray]:
+        """What is known or was learned of both cameras: tensors by name, copied."""
+        state = {}
+        for part, layer in (("spatial", self.spatial), ("spectral", self.spectral)):
+            for name, tensor in layer.state_dict().items():
+                state[f"{part}.{name}"] = tensor.numpy().copy()
+        return state
+
+    def hold_cameras(self, cameras: Mapping[str, np.ndarray]) -> None:
+        """Take both cameras as they were learned elsewhere, and let them learn no more.
+
+        Args:
+            cameras: What `cameras` returned, of a model for the same bands and scale.
+        """
+        for part, layer in (("spatial", self.spatial), ("spectral", self.spectral)):
+            for name, tensor in layer.state_dict().items():
+                values = cameras[f"{part}.{name}"]
+                tensor.set_value(values)
+            for parameter in layer.parameters():
+                parameter.stop_gradient = True
+
     def not_learned(self) -> list[str]:
         """Return which of PSF and SRF are to be learned, and did not start from given weights."""
         cameras = {"PSF": ("spatial", self.spatial), "SRF": ("spectral", self.spectral)}

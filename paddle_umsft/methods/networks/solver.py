@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional, TypeVar
 
@@ -139,6 +139,7 @@ class SceneSolver:
         recipe: What to fit and how.
         runtime: Device, type and precision.
         seed: Of the network's start.
+        cameras: What was learned of both cameras elsewhere (`FusionModel.cameras`): held, and no warm-up.
 
     Attributes:
         model: Network and degradations.
@@ -157,6 +158,7 @@ class SceneSolver:
         *,
         runtime: RuntimeConfig,
         seed: int,
+        cameras: Optional[Mapping[str, np.ndarray]] = None,
     ) -> None:
         self.device = place_and_seed(runtime, seed)
         self.precision = ops.computes_in()
@@ -169,6 +171,8 @@ class SceneSolver:
             self.images = make_images(observation, recipe.warm_up.rank)
             self.model = recipe.build(observation)
             self.model.train()
+            if cameras is not None:
+                self.model.hold_cameras(cameras)
             warm_up = warm_up_stages(
                 self.images,
                 self.model.spatial,
@@ -178,7 +182,7 @@ class SceneSolver:
             self.fusion = recipe.fusion(self.images, self.model)
         # Without a step of fusion given weights are applied as they are, their PSF and SRF too.
         self.is_applied = self.fusion.iterations == 0
-        if self.is_applied:
+        if self.is_applied or cameras is not None:
             warm_up = []
         self.stages: list[Stage] = [*warm_up, self.fusion]
         self.position = (0, 0)

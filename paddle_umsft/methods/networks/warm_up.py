@@ -101,15 +101,20 @@ class Moves:
         self.optimizer.set_state_dict(state)
 
 
+def learning(layer: nn.Layer) -> list[paddle.Tensor]:
+    """Parameters of a layer that learn: none of one whose values are held."""
+    return [parameter for parameter in layer.parameters() if not parameter.stop_gradient]
+
+
 def degradation_moves(
     spatial: SpatialLayer,
     spectral: SpectralLayer,
     rate: StepRate,
 ) -> dict[str, Moves]:
-    """Make an AdamW for each degradation that learns, by the names "psf" and "srf"; none for a known one."""
+    """Make an AdamW for each degradation that learns, by the names "psf" and "srf"; none for a known or held one."""
     moves = {}
     for name, layer in (("psf", spatial), ("srf", spectral)):
-        parameters = layer.parameters()
+        parameters = learning(layer)
         if parameters:
             moves[name] = Moves(parameters, rate, decoupled=True)
     return moves

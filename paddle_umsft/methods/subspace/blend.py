@@ -21,6 +21,57 @@ from paddle_umsft.methods.regression import RANK_TOLERANCE, with_constant
 PIXELS_PER_WEIGHT = 4  # fewer LR pixels tell nothing of how well a linear mix does
 # A pixel that determines its own fit (leverage 1) has no leave-one-out residual: the division stops here.
 LEAST_FREEDOM = 1e-6
+# Values of an image that are worked on at a time in float64: 32 MB.
+AT_ONCE = 2**22
+
+
+class LinearFit:
+    """Regression of anything on the MSI bands and a constant, on the LR pixels.
+
+    Args:
+        hr_msi: (H, W, M).
+        operator: The PSF.
+        trust: (n, 1) factors on the residuals of the LR pixels in use; None: all alike.
+        kept: (h, w) the n LR pixels in use.
+    """
+
+    def __init__(
+        self,
+        hr_msi: np.ndarray,
+        operator: SpatialDegradation,
+        trust: Optional[np.ndarray],
+        kept: np.ndarray,
+    ) -> None:
+        seen = operator.forward(hr_msi)[kept]  # (n, M)
+        design = with_constant(seen[None])  # (n, M + 1)
+        if trust is not None:
+            design = design * trust
+        self.trust = trust
+        left, values, right = np.linalg.svd(design, full_matrices=False)
+        used = values > RANK_TOLERANCE * values[0]
+        self.left = left[:, used]  # (n, r)
+        self.turned = right[used].T / values[used]  # (M + 1, r)
+        leverage = np.sum(self.left**2, axis=1, keepdims=True)  # (n, 1)
+        self.freedom = np.maximum(1.0 - leverage, LEAST_FREEDOM)
+
+    def of(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Fit (n, C) targets.
+
+        Returns:
+            (M + 1, C) weights, the constants last, and (n, C) leave-one-out residuals, multiplied by the trust.
+        """
+        wanted = targets.astype(np.float64)
+        if self.trust is not None:
+            wanted = wanted * self.trust
+        inside = self.left.T @ wanted  # (r, C)
+        residuals = wanted - self.left @ inside
+        return self.turned @ inside, residuals / self.freedom
+
+
+def parts_of(bands: int, pixels: int) -> list[slice]:
+    """Bands of an image that are looked at together: what is worked out of all pixels stays small."""
+    step = max(1, AT_ONCE // max(pixels, 1))
+    return [slice(first, min(first + step, bands)) for first in range(0, bands, step)]
 
 
 def linear_bands(
@@ -29,7 +80,7 @@ def linear_bands(
     operator: SpatialDegradation,
     trust: Optional[np.ndarray] = None,
     kept: Optional[np.ndarray] = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Each HSI band as a linear mix of the MSI bands and a constant, fitted on the LR pixels.
 
     Args:
@@ -40,25 +91,17 @@ def linear_bands(
         kept: (h, w) the n LR pixels in use; None: all.
 
     Returns:
-        (M, C) weights, (C,) constants, and (n, C) leave-one-out residuals, multiplied by the trust.
+        (M, C) weights and (C,) constants.
     """
     if kept is None:
         kept = np.ones(lr_hsi.shape[:2], dtype=bool)
-    targets = lr_hsi[kept].astype(np.float64)  # (n, C)
-    seen = operator.forward(hr_msi)[kept]  # (n, M)
-    design = with_constant(seen[None])  # (n, M + 1)
-    if trust is not None:
-        targets = targets * trust
-        design = design * trust
-    left, values, right = np.linalg.svd(design, full_matrices=False)
-    used = values > RANK_TOLERANCE * values[0]
-    left = left[:, used]  # (n, r)
-    inside = left.T @ targets  # (r, C)
-    weights = (right[used].T / values[used]) @ inside  # (M + 1, C)
-    residuals = targets - left @ inside
-    leverage = np.sum(left**2, axis=1, keepdims=True)  # (n, 1)
-    left_out = residuals / np.maximum(1.0 - leverage, LEAST_FREEDOM)
-    return weights[:-1], weights[-1], left_out
+    fit = LinearFit(hr_msi, operator, trust, kept)
+    weights = []
+    for some in parts_of(lr_hsi.shape[2], len(fit.left)):
+        own, _ = fit.of(lr_hsi[..., some][kept])
+        weights.append(own)
+    whole = np.concatenate(weights, axis=1)
+    return whole[:-1], whole[-1]
 
 
 def shares(map_left_out: np.ndarray, linear_left_out: np.ndarray) -> np.ndarray:
@@ -91,6 +134,7 @@ def blend(
     map_left_out: np.ndarray,
     lr_trust: Optional[np.ndarray] = None,
     kept: Optional[np.ndarray] = None,
+    basis: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """Move each band of a cube towards the linear mix, as far as leave-one-out errors ask for it.
 
@@ -102,11 +146,12 @@ def blend(
         map_left_out: (n, C) leave-one-out residuals of the map that `fused` was made with.
         lr_trust: (h, w) weights of the LR pixels; None: all alike.
         kept: (h, w) the n LR pixels that the map was fitted on; None: all.
+        basis: (C, K) orthonormal; the residuals are (n, K) coefficients in it then.
 
     Returns:
         `fused`; as it was, if there are too few LR pixels to tell.
     """
-    move = find_blend(lr_hsi, hr_msi, operator, map_left_out, lr_trust, kept)
+    move = find_blend(lr_hsi, hr_msi, operator, map_left_out, lr_trust, kept, basis)
     if move is not None:
         move.apply(fused, hr_msi)
     return fused
@@ -140,6 +185,7 @@ def find_blend(
     map_left_out: np.ndarray,
     lr_trust: Optional[np.ndarray] = None,
     kept: Optional[np.ndarray] = None,
+    basis: Optional[np.ndarray] = None,
 ) -> Optional[Blend]:
     """What `blend` does to a cube; None: nothing, there are too few LR pixels to tell."""
     if kept is None:
@@ -151,11 +197,21 @@ def find_blend(
     if lr_trust is not None:
         trust = np.sqrt(lr_trust[kept]).reshape(-1, 1)
         map_left_out = map_left_out * trust
-    weights, constants, left_out = linear_bands(lr_hsi, hr_msi, operator, trust, kept)
-    share = shares(map_left_out, left_out).astype(np.float32)  # (C,)
-    linear_share = 1 - share
+    fit = LinearFit(hr_msi, operator, trust, kept)
+    share = []
+    weights = []
+    for some in parts_of(lr_hsi.shape[2], len(fit.left)):
+        own, left_out = fit.of(lr_hsi[..., some][kept])
+        if basis is None:
+            band_left_out = map_left_out[:, some]
+        else:
+            band_left_out = map_left_out @ basis[some].T
+        share.append(shares(band_left_out, left_out))
+        weights.append(own)
+    map_share = np.concatenate(share).astype(np.float32)  # (C,)
+    linear = (1 - map_share) * np.concatenate(weights, axis=1)  # (M + 1, C)
     return Blend(
-        share=share,
-        slopes=(linear_share * weights).astype(np.float32),
-        offsets=(linear_share * constants).astype(np.float32),
+        share=map_share,
+        slopes=linear[:-1].astype(np.float32),
+        offsets=linear[-1].astype(np.float32),
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Optional
 
@@ -19,13 +18,14 @@ import numpy as np
 from paddle_umsft.config.ensemble import EnsembleInput, EnsembleSettings
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.machine.side_by_side import side_by_side
+from paddle_umsft.methods.subspace.fitting import map_spectra
 from paddle_umsft.methods.subspace.ground import Ground, lay_ground, with_sharper_bands
 from paddle_umsft.methods.subspace.map_features import Kernel, PixelInputs
 from paddle_umsft.methods.subspace.method import (
     SHARE_DIGITS,
     agree,
     held_out_rmse,
-    map_spectra,
     one_map,
     recorder,
     to_cube,
@@ -102,6 +102,50 @@ def draw_kernel(
     )
 
 
+def draw_members(
+    settings: EnsembleSettings,
+    seed: int,
+    *,
+    surround: bool,
+) -> list[list[Kernel]]:
+    """The two kernels of each member.
+
+    Args:
+        settings: Number of members.
+        seed: Draws length scales.
+        surround: Whether the neighbourhood counts.
+    """
+    rng = np.random.default_rng([seed, STREAM_KERNELS])
+    drawn = []
+    for _ in range(settings.members):
+        first = draw_kernel(rng, surround)
+        second = draw_kernel(rng, surround, SECOND_WEIGHT)
+        drawn.append([first, second])
+    return drawn
+
+
+def feature_counts(settings: EnsembleSettings) -> list[int]:
+    """Features of a member's two kernels."""
+    half = settings.features // 2
+    return [settings.features - half, half]
+
+
+def member_stream(seed: int, number: int) -> np.random.Generator:
+    """What a member's features are drawn from."""
+    return np.random.default_rng([seed, STREAM_FEATURES, number])
+
+
+def surround_radius(
+    pixels: int,
+    settings: EnsembleSettings,
+    scale: int,
+) -> Optional[float]:
+    """Standard deviation of the neighbourhood in HR pixels; None: it does not count, there are too few LR pixels."""
+    if pixels < settings.surround_pixels:
+        return None
+    return scale * SURROUND_WIDTH
+
+
 def ensemble(
     ground: Ground,
     settings: EnsembleSettings,
@@ -118,23 +162,15 @@ def ensemble(
         (H, W, K) coefficients and the (n, K) mean of the members' leave-one-out residuals at the n LR pixels kept.
     """
     pixels = int(ground.kept.sum())
-    surround = pixels >= settings.surround_pixels
-    if surround:
-        radius = ground.operator.scale * SURROUND_WIDTH
+    radius = surround_radius(pixels, settings, ground.operator.scale)
+    if radius is not None:
         inputs = PixelInputs.of(ground.inputs.hr_msi, (radius,), ground.operator.border)
         ground = replace(ground, inputs=inputs)
-
-    rng = np.random.default_rng([seed, STREAM_KERNELS])
-    drawn = []
-    for _ in range(settings.members):
-        first = draw_kernel(rng, surround)
-        second = draw_kernel(rng, surround, SECOND_WEIGHT)
-        drawn.append([first, second])
-    half = settings.features // 2
-    counts = [settings.features - half, half]
+    drawn = draw_members(settings, seed, surround=radius is not None)
+    counts = feature_counts(settings)
 
     def member(number: int) -> tuple[np.ndarray, np.ndarray]:
-        own = np.random.default_rng([seed, STREAM_FEATURES, number])
+        own = member_stream(seed, number)
         coeffs, fit, axes = map_spectra(ground, drawn[number], counts, own, gamma=MEMBER_GAMMA, caution=MEMBER_CAUTION)
         return coeffs, fit.left_out @ axes.T
 
@@ -142,13 +178,10 @@ def ensemble(
     height, width = ground.hr_msi.shape[:2]
     total: np.ndarray = np.zeros((height, width, ground.rank), dtype=np.float32)
     left_out: np.ndarray = np.zeros((pixels, ground.rank))
-    with ThreadPoolExecutor(threads) as pool:
-        # In order and a few at a time: the same sum on every machine, and no pile of finished cubes.
-        for first_member in range(0, settings.members, threads):
-            end = min(first_member + threads, settings.members)
-            for coeffs, rest in pool.map(member, range(first_member, end)):
-                total += coeffs / np.float32(settings.members)
-                left_out += rest / settings.members
+    # In order and a few at a time: the same sum on every machine, and no pile of finished cubes.
+    for coeffs, rest in side_by_side(member, range(settings.members), threads):
+        total += coeffs / np.float32(settings.members)
+        left_out += rest / settings.members
     return total, left_out
 
 
@@ -159,6 +192,16 @@ def refine_radius(settings: EnsembleSettings, scale: int) -> int:
     return min(LARGEST_RADIUS, max(SMALLEST_RADIUS, scale // 2))
 
 
+def refine_ridge(energy: float, msi_noise: float) -> float:
+    """Ridge of the local fits.
+
+    Args:
+        energy: Mean square of the MSI.
+        msi_noise: Standard deviation of its noise, in the same units.
+    """
+    return max(RIDGE_OF_ENERGY * energy, RIDGE_OF_NOISE * msi_noise**2)
+
+
 def _refine(
     ground: Ground,
     coeffs: np.ndarray,
@@ -167,7 +210,7 @@ def _refine(
 ) -> tuple[np.ndarray, bool]:
     """One round of refinement and agreement, unless it disturbs the LR pixels more than `limit` (root mean square)."""
     energy = float(np.mean(ground.hr_msi.astype(np.float64) ** 2))
-    ridge = max(RIDGE_OF_ENERGY * energy, RIDGE_OF_NOISE * ground.msi_noise**2)
+    ridge = refine_ridge(energy, ground.msi_noise)
     radius = refine_radius(settings.ensemble, ground.operator.scale)
     refined = guided_refine(ground.hr_msi, coeffs, radius, ridge)
     moved = ground.operator.forward(refined - coeffs)[ground.kept]  # (n, K)
@@ -259,7 +302,7 @@ def _nothing_recorded(stage: str, **values: Any) -> None:
     """Note nothing: a trial is no stage of the fusion."""
 
 
-def _trial(settings: EnsembleInput, seed: int) -> Callable[[Ground], np.ndarray]:
+def trial_by_all_steps(settings: EnsembleInput, seed: int) -> Callable[[Ground], np.ndarray]:
     """The very same steps, from a ground to a cube, for a trial one step coarser."""
 
     def fuse(ground: Ground) -> np.ndarray:
@@ -267,6 +310,13 @@ def _trial(settings: EnsembleInput, seed: int) -> Callable[[Ground], np.ndarray]
         return _all_steps(ground, base, base_left_out, settings, seed, _nothing_recorded).cube
 
     return fuse
+
+
+def with_larger_rank(settings: EnsembleInput) -> EnsembleInput:
+    """The settings with the subspace as large as the ensemble may have it."""
+    max_rank = max(settings.ensemble.max_rank, settings.subspace.max_rank)
+    subspace = settings.subspace.model_copy(update={"max_rank": max_rank})
+    return replace(settings, subspace=subspace)
 
 
 def fuse_ensemble(
@@ -292,10 +342,8 @@ def fuse_ensemble(
     """
     started = time.perf_counter()
     record, history = recorder(on_record)
-    members = settings.ensemble
-    max_rank = max(members.max_rank, settings.subspace.max_rank)
-    subspace = settings.subspace.model_copy(update={"max_rank": max_rank})
-    settings = replace(settings, subspace=subspace)
+    settings = with_larger_rank(settings)
+    subspace = settings.subspace
     ground = lay_ground(observation, subspace, settings.preparation)
     record("estimate", loss=ground.degradations.residual, rank=ground.rank)
 
@@ -306,7 +354,7 @@ def fuse_ensemble(
     made = _all_steps(ground, base, base_left_out, settings, seed, record)
     extras = {**choices_on(ground), **made.extras}
     if subspace.stack:
-        plain_share = stack(ground, made.cube, _trial(settings, seed), HALF_BELIEVED)
+        plain_share = stack(ground, made.cube, trial_by_all_steps(settings, seed), HALF_BELIEVED)
         extras["plain_share"] = plain_share.round(SHARE_DIGITS).tolist()
     return finished(
         ground,

@@ -13,7 +13,7 @@ from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.checks import check_cube, check_grids
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.methods.subspace.map_features import PixelInputs
-from paddle_umsft.methods.subspace.rank import choose_rank
+from paddle_umsft.methods.subspace.rank import choose_rank, spectra_svd
 from paddle_umsft.preparation.band_widths import BandOperators, linearly_alike
 from paddle_umsft.preparation.below_zero import is_light, lifted
 from paddle_umsft.preparation.block import examine_block
@@ -31,6 +31,8 @@ ALL_INSIDE = 0.99
 COVARIANCE_RIDGE = 1e-9
 # Spectra that the subspace and the noise are found from, at most: far more than there are bands.
 MOST_SPECTRA = 2**17
+# Rows of an image that are squared at a time.
+ROWS_AT_ONCE = 256
 TINY = 1e-30
 
 
@@ -160,6 +162,20 @@ def some_of(kept: np.ndarray) -> np.ndarray:
     return chosen
 
 
+def _level(lr_hsi: np.ndarray, kept: np.ndarray) -> float:
+    """Root mean square of the pixels kept, whose squares are never all there in float64."""
+    total = 0.0
+    for top in range(0, len(lr_hsi), ROWS_AT_ONCE):
+        some = slice(top, top + ROWS_AT_ONCE)
+        total += float(np.sum(np.square(lr_hsi[some][kept[some]], dtype=np.float64)))
+    return float(np.sqrt(total / (kept.sum() * lr_hsi.shape[2])))
+
+
+def _over(image: np.ndarray, level: float) -> np.ndarray:
+    """An image divided by a number, float32."""
+    return np.asarray(image / level, dtype=np.float32)
+
+
 def lay_ground(
     observation: Observation,
     settings: SubspaceSettings,
@@ -185,9 +201,9 @@ def lay_ground(
     prepared, degradations = examine_block(observation, settings, preparation)
     observation = prepared.observation
     kept = prepared.use_trust
-    level = float(np.sqrt(np.mean(np.square(observation.lr_hsi[kept], dtype=np.float64))))
-    recorded = (observation.lr_hsi / level).astype(np.float32)
-    hr_msi = (observation.hr_msi / level).astype(np.float32)
+    level = _level(observation.lr_hsi, kept)
+    recorded = _over(observation.lr_hsi, level)
+    hr_msi = _over(observation.hr_msi, level)
     operator = operator_of(degradations.psf, prepared, degradations.border)
     height, width = recorded.shape[:2]
     inside = operator.inside((height, width))
@@ -199,12 +215,13 @@ def lay_ground(
         trust = trust * kept.ravel()
         lr_hsi = linearly_alike(recorded, hr_msi, band_operators, trust).astype(np.float32)
 
-    pixels = lr_hsi[some_of(kept)].astype(np.float64)  # (n, C)
+    pixels = lr_hsi[some_of(kept)]  # (n, C)
     count, bands = pixels.shape
     rank, band_noise = choose_rank(pixels, settings.max_rank, least=observation.msi_bands)
     if settings.rank is not None:
         rank = min(settings.rank, bands, count)
-    _, values, right = np.linalg.svd(pixels, full_matrices=False)
+    values, right = spectra_svd(pixels)
+    del pixels
     basis = right[:rank].T  # (C, K)
     power = values[:rank] ** 2 / count
 
@@ -216,11 +233,14 @@ def lay_ground(
     msi_noise = min(bounds)
     lift = linear_lift(basis, power, degradations.srf, msi_noise)
     lr_msi = operator.forward(hr_msi)
-    apart = lr_hsi @ degradations.srf.T - lr_msi  # (h, w, M)
     whole = kept & (inside > ALL_INSIDE)
     if not whole.any():
         whole = kept
-    spectra = apart[some_of(whole)] @ lift.T  # (n, C)
+    some = some_of(whole)
+    apart = lr_hsi[some] @ degradations.srf.T - lr_msi[some]  # (n, M)
+    spectra = apart @ lift.T  # (n, C)
+    clash = float(np.sqrt(np.sum(spectra**2) / (len(spectra) * rank)))
+    del apart, spectra
     if degradations.border == "reflect":
         lr_hsi = without_outside(lr_hsi, lr_msi, degradations.srf, lift, inside)
     if in_windows:
@@ -237,7 +257,7 @@ def lay_ground(
         basis=basis,
         msi_noise=float(msi_noise),
         band_noise=band_noise,
-        clash=float(np.sqrt(np.sum(spectra**2) / (len(spectra) * rank))),
+        clash=clash,
         lift=lift.astype(np.float32),
         inputs=inputs,
         recorded=recorded,

@@ -6,21 +6,25 @@ together to the last bit, today or after a kill.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import numpy as np
 
 from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.config.ensemble import EnsembleInput
 from paddle_umsft.config.subspace import SubspaceInput
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.machine.files import write_json
 from paddle_umsft.machine.plain_files import open_plain, read_json
 from paddle_umsft.methods.subspace.blend import Blend
+from paddle_umsft.methods.subspace.fitting import SpectralMap
 from paddle_umsft.methods.subspace.ground import Ground
 from paddle_umsft.methods.subspace.map_features import Features, Kernel, PixelInputs, Spread
 from paddle_umsft.methods.subspace.outcome import notes_on, plain_notes
 from paddle_umsft.methods.subspace.stack import Plain
+from paddle_umsft.methods.subspace.stages import Refinement, Round
 from paddle_umsft.methods.subspace.steps import Step
 from paddle_umsft.methods.subspace.strips import StripSolver
 from paddle_umsft.methods.subspace.whole_picture import Statistics
@@ -59,21 +63,22 @@ def keep(solver: StripSolver, folder: Path) -> None:
         "inside": ground.inside,
         "use_trust": ground.prepared.use_trust,
         "lowest": statistics.lowest,
-        "frequencies": solver.features.frequencies,
-        "phases": solver.features.phases,
-        "weights": solver.weights,
-        "image_weights": np.array(solver.image_weights),
-        "keeps": np.array([step.keep for step in solver.steps], dtype=np.float32),
-        "lengths": np.array([step.length for step in solver.steps], dtype=np.float32),
         "share": solver.share,
         "left_out": solver.left_out,
         "fitted": solver.fitted,
-        "deviations": np.array([spread.deviation for spread in statistics.spreads]),
     }
     if not np.all(ground.prepared.msi_trust == 1):
         arrays["msi_trust"] = ground.prepared.msi_trust
-    for place, spread in enumerate(statistics.spreads):
-        arrays[f"mean_{place}"] = spread.mean
+    for number, spectral in enumerate(solver.maps):
+        arrays[f"map{number}_weights"] = spectral.weights
+        for place, features in enumerate(spectral.features):
+            arrays.update(_of_features(features, f"map{number}_{place}"))
+    for number, own in enumerate(solver.rounds):
+        arrays[f"round{number}_weights"] = np.array(own.image_weights)
+        arrays[f"round{number}_keeps"] = np.array([step.keep for step in own.steps], dtype=np.float32)
+        arrays[f"round{number}_lengths"] = np.array([step.length for step in own.steps], dtype=np.float32)
+    if solver.refinement is not None:
+        arrays["refine_centre"] = solver.refinement.centre
     if solver.blend is not None:
         arrays["blend_share"] = solver.blend.share
         arrays["blend_slopes"] = solver.blend.slopes
@@ -96,6 +101,11 @@ def keep(solver: StripSolver, folder: Path) -> None:
             # Infinity is no JSON.
             "floor": repr(float(statistics.floor)),
         },
+        "method": solver.method,
+        "kernels": [[_numbers_of(features.kernel) for features in spectral.features] for spectral in solver.maps],
+        "surround": solver.surround,
+        "rounds": len(solver.rounds),
+        "refinement": _told(solver.refinement),
         "extras": solver.extras,
         "history": solver.history,
         "notes": [*notes_on(ground), *plain_notes(solver.extras["plain_share"]), *_left_out(solver)],
@@ -103,6 +113,31 @@ def keep(solver: StripSolver, folder: Path) -> None:
     # Doubles survive JSON to the last bit; infinity and the like do not, and no fact here is one but the two above.
     facts["degradations"]["noise_bound"] = repr(float(ground.degradations.noise_bound))
     write_json(folder / FACTS, facts)
+
+
+def _of_features(features: Features, name: str) -> dict[str, np.ndarray]:
+    """Arrays of one kernel's features, by names that begin alike."""
+    assert features.spreads is not None
+    arrays = {
+        f"{name}_frequencies": features.frequencies,
+        f"{name}_phases": features.phases,
+        f"{name}_deviations": np.array([spread.deviation for spread in features.spreads]),
+    }
+    for place, spread in enumerate(features.spreads):
+        arrays[f"{name}_mean{place}"] = spread.mean
+    return arrays
+
+
+def _numbers_of(kernel: Kernel) -> dict[str, str]:
+    """Length scales as text: infinity is no JSON."""
+    return {name: repr(float(value)) for name, value in asdict(kernel).items()}
+
+
+def _told(refinement: Optional[Refinement]) -> Optional[dict[str, Any]]:
+    """Numbers of a refinement."""
+    if refinement is None:
+        return None
+    return {"radius": refinement.radius, "ridge": refinement.ridge}
 
 
 def _left_out(solver: StripSolver) -> list[str]:
@@ -122,7 +157,7 @@ def _array(path: Path) -> np.ndarray:
         return np.asarray(np.load(file, allow_pickle=False))
 
 
-def taken_up(folder: Path, settings: SubspaceInput) -> StripSolver:
+def taken_up(folder: Path, settings: Union[SubspaceInput, EnsembleInput]) -> StripSolver:
     """Read what `keep` wrote.
 
     Args:
@@ -173,10 +208,11 @@ def taken_up(folder: Path, settings: SubspaceInput) -> StripSolver:
         ground=ground,
         statistics=_statistics(small, facts["statistics"]),
         settings=settings.subspace,
-        features=_features(small),
-        weights=small["weights"],
-        image_weights=(float(small["image_weights"][0]), float(small["image_weights"][1])),
-        steps=[Step(keep=keep, length=length) for keep, length in zip(small["keeps"], small["lengths"])],
+        method=facts["method"],
+        maps=_maps(small, facts["kernels"]),
+        surround=facts["surround"],
+        rounds=[_round(small, f"round{number}") for number in range(facts["rounds"])],
+        refinement=_refinement(small, facts["refinement"]),
         blend=_blend(small),
         share=small["share"],
         plain=_plain(small, folder),
@@ -194,26 +230,50 @@ def recorded_rows(folder: Path, rows: np.ndarray) -> np.ndarray:
     return np.array(whole[rows])
 
 
-def _spreads(small: dict[str, np.ndarray]) -> list[Spread]:
-    spreads = []
-    for place, deviation in enumerate(small["deviations"]):
-        spreads.append(Spread(mean=small[f"mean_{place}"], deviation=float(deviation)))
-    return spreads
-
-
 def _statistics(small: dict[str, np.ndarray], told: dict[str, Any]) -> Statistics:
     return Statistics(
         height=int(told["height"]),
         lowest=small["lowest"],
         level=float(told["level"]),
         magnitude=float(told["magnitude"]),
-        spreads=_spreads(small),
         floor=float(told["floor"]),
     )
 
 
-def _features(small: dict[str, np.ndarray]) -> Features:
-    return Features.kept(Kernel(), small["frequencies"], small["phases"], _spreads(small))
+def _maps(small: dict[str, np.ndarray], kernels: list[list[dict[str, str]]]) -> list[SpectralMap]:
+    maps = []
+    for number, of_map in enumerate(kernels):
+        features = []
+        for place, told in enumerate(of_map):
+            kernel = Kernel(**{name: float(value) for name, value in told.items()})
+            features.append(_features(small, f"map{number}_{place}", kernel))
+        maps.append(SpectralMap(features, small[f"map{number}_weights"]))
+    return maps
+
+
+def _features(small: dict[str, np.ndarray], name: str, kernel: Kernel) -> Features:
+    spreads = []
+    for place, deviation in enumerate(small[f"{name}_deviations"]):
+        spreads.append(Spread(mean=small[f"{name}_mean{place}"], deviation=float(deviation)))
+    return Features.kept(kernel, small[f"{name}_frequencies"], small[f"{name}_phases"], spreads)
+
+
+def _round(small: dict[str, np.ndarray], name: str) -> Round:
+    lr_weight, msi_weight = small[f"{name}_weights"]
+    steps = []
+    for keep, length in zip(small[f"{name}_keeps"], small[f"{name}_lengths"]):
+        steps.append(Step(keep=keep, length=length))
+    return Round((float(lr_weight), float(msi_weight)), steps)
+
+
+def _refinement(small: dict[str, np.ndarray], told: Optional[dict[str, Any]]) -> Optional[Refinement]:
+    if told is None:
+        return None
+    return Refinement(
+        radius=int(told["radius"]),
+        ridge=float(told["ridge"]),
+        centre=small["refine_centre"],
+    )
 
 
 def _blend(small: dict[str, np.ndarray]) -> Optional[Blend]:

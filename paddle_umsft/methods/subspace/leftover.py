@@ -101,4 +101,4 @@ def signal_of(
     leftover *= share_of_signal(leftover)
     if lr_trust is not None:
         leftover *= lr_trust[..., None]
-    return leftover.astype(np.float32)
+    return np.asarray(leftover, dtype=np.float32)

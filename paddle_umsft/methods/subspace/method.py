@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
 import numpy as np
@@ -12,6 +11,7 @@ from paddle_umsft.config.subspace import SubspaceInput, SubspaceSettings
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.blend import blend
+from paddle_umsft.methods.subspace.fitting import map_spectra
 from paddle_umsft.methods.subspace.ground import (
     Ground,
     fit_weights,
@@ -20,16 +20,11 @@ from paddle_umsft.methods.subspace.ground import (
     with_sharper_bands,
 )
 from paddle_umsft.methods.subspace.leftover import add_leftover
-from paddle_umsft.methods.subspace.map_features import Features, Kernel
+from paddle_umsft.methods.subspace.map_features import Kernel
 from paddle_umsft.methods.subspace.outcome import choices_on, finished
 from paddle_umsft.methods.subspace.solve import CoefficientProblem, edge_weights
-from paddle_umsft.methods.subspace.spectral_map import SINGLE_CAUTION, MapFit, fit_map
 from paddle_umsft.methods.subspace.stack import stack
 
-# LR pixels weigh brightness to the power -2 of this: noise that grows as its root, as that of photons does.
-SINGLE_GAMMA = 0.5
-# Dark LR pixels count more in the fit, down to this share of the mean brightness: below it is noise.
-DARKEST = 0.05
 # Weight of the prior mean in the solve, against about 1 for each image: small enough that the images decide wherever
 # they say anything, large enough that what neither sees stays where the map put it.
 PULL = 1e-2
@@ -42,131 +37,6 @@ CLASH_WEIGHT = 10.0
 TINY_VARIANCE = 1e-12
 # What is told of the shares of two results in a band.
 SHARE_DIGITS = 3
-
-
-def linear_coeffs(ground: Ground) -> np.ndarray:
-    """(H, W, K) coefficients of the linear estimate of every spectrum from its MSI pixel."""
-    basis = ground.basis.astype(np.float32)
-    lift = ground.lift.T @ basis  # (M, K)
-    return np.asarray(ground.hr_msi @ lift)
-
-
-@dataclass(frozen=True)
-class FittedOn:
-    """What a map is fitted on: n LR pixels of a picture, or of a part of it.
-
-    Attributes:
-        missing: (n, K) float64 what the linear estimate misses.
-        blurred: (n, D) features behind the PSF.
-        trust: (n,) weights.
-    """
-
-    missing: np.ndarray
-    blurred: np.ndarray
-    trust: np.ndarray
-
-
-def to_fit_on(
-    ground: Ground,
-    coeffs: np.ndarray,
-    features: list[Features],
-    gamma: float,
-) -> FittedOn:
-    """Gather what the LR pixels say of the map.
-
-    Args:
-        ground: See `Ground`; a picture or a window of one.
-        coeffs: (H, W, K) the linear estimate.
-        features: Of its pixels.
-        gamma: LR pixels weigh brightness to the power -2 gamma.
-    """
-    operator = ground.operator
-    basis = ground.basis.astype(np.float32)
-    missing = ground.lr_hsi @ basis - operator.forward(coeffs)  # (h, w, K)
-    kept = ground.kept
-    blurred = np.concatenate([part.blurred(operator)[kept.ravel()] for part in features], axis=1)  # (n, D)
-    seen_brightness = operator.forward(ground.inputs.brightness[..., None])  # (h, w, 1)
-    brightness = seen_brightness[kept].ravel() / ground.inputs.level
-    trust = (np.maximum(brightness, 0.0) + DARKEST) ** -gamma
-    trust = trust * np.sqrt(fit_weights(ground)[kept])
-    return FittedOn(
-        missing=missing[kept].astype(np.float64),
-        blurred=blurred,
-        trust=trust,
-    )
-
-
-def fit_on(
-    seen: FittedOn,
-    caution: float,
-) -> tuple[np.ndarray, MapFit, np.ndarray]:
-    """Fit a map.
-
-    Args:
-        seen: What it is fitted on.
-        caution: Factor on the likeliest ridge.
-
-    Returns:
-        (D, K) weights, the fit, and the (K, K) rotation of its columns.
-    """
-    # What the linear estimate misses, turned to its principal axes: each gets a ridge of its own.
-    _, vectors = np.linalg.eigh(seen.missing.T @ seen.missing)
-    axes = vectors[:, ::-1]  # (K, K), the largest first
-    targets = seen.missing @ axes
-    fit = fit_map(seen.blurred, targets, seen.trust, caution=caution)
-    weights = (fit.weights @ axes.T).astype(np.float32)  # (D, K), axes turned back
-    return weights, fit, axes
-
-
-def map_spectra(
-    ground: Ground,
-    kernels: list[Kernel],
-    counts: list[int],
-    rng: np.random.Generator,
-    *,
-    gamma: float = SINGLE_GAMMA,
-    caution: float = SINGLE_CAUTION,
-) -> tuple[np.ndarray, MapFit, np.ndarray]:
-    """Linear estimate plus the learned map of what it misses.
-
-    Args:
-        ground: See `Ground`.
-        kernels: Kernels whose features are stacked: their covariances add up.
-        counts: Number of features of each.
-        rng: Source of the random features.
-        gamma: LR pixels weigh brightness to the power -2 gamma, so that dark spectra count as well.
-        caution: Factor on the likeliest ridge.
-
-    Returns:
-        (H, W, K) coefficients, the fit, and the (K, K) rotation of its columns.
-    """
-    coeffs = linear_coeffs(ground)
-    features = []
-    for kernel, count in zip(kernels, counts):
-        features.append(Features(ground.inputs, kernel, count, rng))
-    seen = to_fit_on(ground, coeffs, features, gamma)
-    weights, fit, axes = fit_on(seen, caution)
-    add_map(coeffs, features, weights)
-    return coeffs, fit, axes
-
-
-def add_map(
-    coeffs: np.ndarray,
-    features: list[Features],
-    weights: np.ndarray,
-) -> None:
-    """Add W'z(p) to the (H, W, K) coefficients in place.
-
-    Args:
-        coeffs: (H, W, K).
-        features: Features of each kernel.
-        weights: (D, K), the kernels' weights one below the other.
-    """
-    start = 0
-    for part in features:
-        stop = start + part.count
-        part.add_mapped(coeffs, weights[start:stop])
-        start = stop
 
 
 def agree(
@@ -278,8 +148,16 @@ def to_cube(
     fused = coeffs @ ground.basis.T.astype(np.float32)  # (H, W, C)
     lr_trust = lr_weights(ground)
     if settings.blend and left_out is not None:
-        band_left_out = left_out @ ground.basis.T  # (n, C)
-        blend(fused, ground.lr_hsi, ground.hr_msi, ground.operator, band_left_out, fit_weights(ground), ground.kept)
+        blend(
+            fused,
+            ground.lr_hsi,
+            ground.hr_msi,
+            ground.operator,
+            left_out,
+            fit_weights(ground),
+            ground.kept,
+            ground.basis,
+        )
     floor = ground.floor
     np.maximum(fused, floor, out=fused)
     if settings.leftover:

@@ -135,8 +135,10 @@ def finished(
             # In pixels of the MSI, no longer of the whole ratio.
             psf = turned_with(psf, placement)
     doubted: Optional[np.ndarray] = None
+    unsure_light: Optional[np.ndarray] = None
     if layout is None:
         doubted = ground.prepared.doubted
+        unsure_light = ground.prepared.unsure_light
     held_out: Optional[np.ndarray] = None
     if left_out is not None:
         held_out = held_out_image(ground, left_out)
@@ -151,6 +153,7 @@ def finished(
         area=area,
         held_out=held_out,
         doubted=doubted,
+        unsure_light=unsure_light,
         **more,
     )
 

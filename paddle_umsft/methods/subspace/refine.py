@@ -132,6 +132,7 @@ def guided_refine(
     coeffs: np.ndarray,
     radius: int,
     ridge: float,
+    centre: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """Replace coefficients by the mean of the local affine fits to the guide.
 
@@ -140,6 +141,7 @@ def guided_refine(
         coeffs: (H, W, K) coefficients to refine.
         radius: Radius of the windows, pixels.
         ridge: Added to the guide's local variance; at least its noise variance.
+        centre: (1, 1, M) mean of the whole guide, where this is a window of it; None: that of these very pixels.
 
     Returns:
         (H, W, K) float32.
@@ -147,7 +149,9 @@ def guided_refine(
     guide = guide.astype(np.float32)
     coeffs = coeffs.astype(np.float32)
     # Windows are narrow: without the global mean float32 variances lose their digits.
-    guide = guide - guide.mean(axis=(0, 1), keepdims=True)
+    if centre is None:
+        centre = guide.mean(axis=(0, 1), keepdims=True)
+    guide = guide - centre
     slopes, offsets = _local_fits(
         guide,
         coeffs,

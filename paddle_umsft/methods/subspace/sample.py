@@ -12,7 +12,7 @@ import numpy as np
 from paddle_umsft.cameras.windows import Window, WindowedDegradation, footprints
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.kept import recorded_rows
-from paddle_umsft.methods.subspace.learn import blocks_of_rows
+from paddle_umsft.methods.subspace.learn_parts import blocks_of_rows
 from paddle_umsft.methods.subspace.outcome import MOSTLY_INSIDE
 from paddle_umsft.methods.subspace.strips import StripSolver
 
@@ -117,7 +117,7 @@ def sample_of(
         psf=ground.degradations.psf,
         srf=ground.degradations.srf,
         history=solver.history,
-        method="subspace",
+        method=solver.method,
         extras=solver.extras,
         notes=solver.notes,
         pair=pair,

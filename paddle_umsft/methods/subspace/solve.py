@@ -154,7 +154,7 @@ class CoefficientProblem:
         msi_trust: Optional[np.ndarray] = None,
     ) -> None:
         self.operator = operator.simpler(LEAST_TERM)
-        self.prior = prior.astype(np.float32)
+        self.prior = np.asarray(prior, dtype=np.float32)
         self.edges = edges
         if lr_trust is None:
             lr_trust = np.ones(lr_coeffs.shape[:2])

@@ -30,6 +30,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Optional
 
@@ -41,6 +42,8 @@ RIDGES = np.logspace(-9.0, 2.0, num=23)
 # Factor on the likeliest ridge of a map that stands alone: LR pixels are averages, so they do not show how far a map
 # strays on single HR pixels, and a little smoother than likely is safer.
 SINGLE_CAUTION = 3.0
+# Values of a design that are there at a time in float64: 32 MB.
+AT_ONCE = 2**22
 # Eigenvalues of a Gram matrix below this share of the largest are rounding (float64 has 2e-16, summed over n).
 RANK_TOLERANCE = 1e-13
 # A pixel that determines its own fit (leverage 1) has no leave-one-out residual: the division stops here.
@@ -66,48 +69,105 @@ class MapFit:
     left_out: np.ndarray
 
 
+class _Design:
+    """A design (n, D) in float64, made a few rows at a time where it is large.
+
+    Args:
+        blurred: (n, D).
+        trust: (n,) factors on its rows; None: 1.
+    """
+
+    def __init__(self, blurred: np.ndarray, trust: Optional[np.ndarray]) -> None:
+        self.blurred = blurred
+        self.trust = trust
+        self.count, self.features = blurred.shape
+        self.step = max(1, AT_ONCE // self.features)
+        if self.count <= self.features:
+            # Its Gram matrix is that of all pixels with all others.
+            self.step = self.count
+        self._whole: Optional[np.ndarray] = None
+        if self.count <= self.step:
+            self._whole = self._made(slice(0, self.count))
+
+    def _made(self, some: slice) -> np.ndarray:
+        rows = self.blurred[some].astype(np.float64)
+        if self.trust is not None:
+            # Noise of another size in every pixel becomes noise of one size, sigma_n, by scaling the rows.
+            rows = rows * self.trust[some, None]
+        return np.asarray(rows)
+
+    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield which rows, and (m, D) of them."""
+        if self._whole is not None:
+            yield slice(0, self.count), self._whole
+            return
+        for first in range(0, self.count, self.step):
+            some = slice(first, min(first + self.step, self.count))
+            yield some, self._made(some)
+
+
 @dataclass
-class Decomposition:
+class _Decomposition:
     """Thin singular value decomposition of a design (n, D): design = left diag(singular) right'.
 
     Attributes:
-        left: (n, r) U.
+        design: That.
         singular: (r,) s, all positive.
         energies: (r,) s^2: the eigenvalues of design design' that are not 0.
         right: (D, r) V.
+        vectors: (n, r) U, where there are few pixels; None: it follows from V.
     """
 
-    left: np.ndarray
+    design: _Design
     singular: np.ndarray
     energies: np.ndarray
     right: np.ndarray
+    vectors: Optional[np.ndarray]
+
+    def left(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield which pixels, and (m, r) rows of U."""
+        if self.vectors is not None:
+            yield slice(0, len(self.vectors)), self.vectors
+            return
+        turned = self.right / self.singular
+        for some, rows in self.design.blocks():
+            yield some, rows @ turned
+
+    def inside(self, wanted: np.ndarray) -> np.ndarray:
+        """(r, K) coordinates U'y of the targets (n, K)."""
+        total: np.ndarray = np.zeros((len(self.singular), wanted.shape[1]))
+        for some, left in self.left():
+            total += left.T @ wanted[some]
+        return total
 
 
-def _thin_svd(design: np.ndarray) -> Decomposition:
-    """Decompose a design (n, D) through its smaller Gram matrix; directions that only rounding fills are left out."""
-    pixels, features = design.shape
-    few_pixels = pixels <= features
+def _thin_svd(design: _Design) -> _Decomposition:
+    """Decompose a design through its smaller Gram matrix; directions that only rounding fills are left out."""
+    few_pixels = design.count <= design.features
     if few_pixels:
-        gram = design @ design.T  # (n, n)
+        ((_, rows),) = design.blocks()
+        gram = rows @ rows.T  # (n, n)
     else:
-        gram = design.T @ design  # (D, D)
+        gram = np.zeros((design.features, design.features))
+        for _, rows in design.blocks():
+            gram += rows.T @ rows
     energies, vectors = np.linalg.eigh(gram)
     largest = max(energies[-1], TINY_ENERGY)
     keep = energies > largest * RANK_TOLERANCE
     singular = np.sqrt(energies[keep])
     vectors = vectors[:, keep]
+    left: Optional[np.ndarray] = None
+    right = vectors
     if few_pixels:
         left = vectors
-        right = design.T @ left
+        right = rows.T @ left
         right = right / singular
-    else:
-        right = vectors
-        left = design @ (right / singular)
-    return Decomposition(
-        left=left,
+    return _Decomposition(
+        design=design,
         singular=singular,
         energies=singular**2,
         right=right,
+        vectors=left,
     )
 
 
@@ -153,7 +213,7 @@ def _log_evidence(
 
 
 def _likeliest_ridges(
-    parts: Decomposition,
+    parts: _Decomposition,
     inside: np.ndarray,
     wanted: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -189,7 +249,7 @@ def _likeliest_ridges(
 
 
 def _left_out(
-    parts: Decomposition,
+    parts: _Decomposition,
     inside: np.ndarray,
     wanted: np.ndarray,
     ridges: np.ndarray,
@@ -210,11 +270,14 @@ def _left_out(
     """
     energies = parts.energies[:, None]  # (r, 1)
     shrink = energies / (energies + ridges)  # (r, K)
-    smoothed = parts.left @ (shrink * inside)  # (n, K), Hy
-    residuals = wanted - smoothed
-    leverage = parts.left**2 @ shrink  # (n, K), the diagonal of H
-    freedom = np.maximum(1.0 - leverage, LEAST_FREEDOM)
-    return np.asarray(residuals / freedom)
+    left_out = np.empty_like(wanted)
+    for some, left in parts.left():
+        smoothed = left @ (shrink * inside)  # (m, K), Hy
+        residuals = wanted[some] - smoothed
+        leverage = left**2 @ shrink  # (m, K), the diagonal of H
+        freedom = np.maximum(1.0 - leverage, LEAST_FREEDOM)
+        left_out[some] = residuals / freedom
+    return left_out
 
 
 def fit_map(
@@ -239,18 +302,16 @@ def fit_map(
     Returns:
         Weights, the ridges that gave them, and leave-one-out residuals.
     """
-    design = blurred.astype(np.float64)  # (n, D)
+    design = _Design(blurred, trust)
     wanted = targets.astype(np.float64)  # (n, K)
     if trust is not None:
-        # Noise of another size in every pixel becomes noise of one size, sigma_n, by scaling the rows.
-        design = design * trust[:, None]
         wanted = wanted * trust[:, None]
 
     # One decomposition serves all ridges and all K dimensions: design = U diag(s) V'.
     parts = _thin_svd(design)
-    inside = parts.left.T @ wanted  # (r, K)
+    inside = parts.inside(wanted)  # (r, K)
     likeliest, evidence = _likeliest_ridges(parts, inside, wanted)
-    scale = parts.energies.sum() / len(design)  # mean energy of a row of the design
+    scale = parts.energies.sum() / len(blurred)  # mean energy of a row of the design
     ridges = caution * scale * likeliest  # (K,)
 
     # Posterior mean of the weights (GPML, section 2.1.1):

@@ -23,7 +23,7 @@ import numpy as np
 from paddle_umsft.cameras.psf import box_psf
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.scene import Observation
-from paddle_umsft.methods.subspace.blend import linear_bands, shares
+from paddle_umsft.methods.subspace.blend import linear_bands, parts_of, shares
 from paddle_umsft.methods.subspace.ground import Ground, fit_weights
 from paddle_umsft.methods.subspace.map_features import PixelInputs
 from paddle_umsft.preparation.below_zero import lifted
@@ -180,15 +180,17 @@ def plain_of(ground: Ground, fitted: Optional[np.ndarray] = None) -> Plain:
     if fitted is None:
         fitted = kept
     trust = np.sqrt(fit_weights(ground)[fitted]).reshape(-1, 1)
-    weights, constants, _ = linear_bands(ground.lr_hsi, ground.hr_msi, ground.operator, trust, fitted)
+    weights, constants = linear_bands(ground.lr_hsi, ground.hr_msi, ground.operator, trust, fitted)
     slopes = weights.astype(np.float32)
     seen = ground.operator.forward(ground.hr_msi)
-    left = ground.lr_hsi - (seen @ slopes + constants.astype(np.float32))  # (h, w, C)
+    left = seen @ slopes  # (h, w, C)
+    left += constants.astype(np.float32)
+    np.subtract(ground.lr_hsi, left, out=left)
     left[~kept] = 0.0
     return Plain(
         slopes=slopes,
         constants=constants.astype(np.float32),
-        left=left.astype(np.float32),
+        left=left,
     )
 
 
@@ -216,12 +218,21 @@ def own_shares(
         return np.ones(ground.lr_hsi.shape[2])
     block = judged_block(ground.lr_hsi.shape[:2])
     judged = ground.kept[block]
-    truth = ground.lr_hsi[block][judged].astype(np.float64)  # (n, C)
-    own = fuse(coarse)[judged] - truth
-    plain = plain_cube(coarse)[judged] - truth
-    brightness = np.linalg.norm(truth, axis=1, keepdims=True)
+    truth = ground.lr_hsi[block]
+    energy = np.einsum("rwc,rwc->rw", truth, truth, dtype=np.float64)
+    brightness = np.sqrt(energy[judged])[:, None]  # (n, 1)
     brightness = brightness + DARKEST * brightness.mean()
-    plain_share = 1.0 - 0.5 * (shares(own, plain) + shares(own / brightness, plain / brightness))
+    own = fuse(coarse)
+    plain = plain_cube(coarse)
+    plain_shares = []
+    for some in parts_of(truth.shape[2], len(brightness)):
+        wanted = truth[..., some][judged].astype(np.float64)  # (n, bands)
+        own_error = own[..., some][judged] - wanted
+        plain_error = plain[..., some][judged] - wanted
+        own_share = shares(own_error, plain_error)
+        shaded = shares(own_error / brightness, plain_error / brightness)
+        plain_shares.append(1.0 - 0.5 * (own_share + shaded))
+    plain_share = np.concatenate(plain_shares)
     pixels = int(coarse.kept.sum())
     believed = pixels / (pixels + half_believed)
     return np.asarray(1.0 - believed * plain_share)

@@ -1,9 +1,13 @@
 """One problem solved strip by strip: what is learned of a pair is learned once, what pixels ask for is made row by row.
 
-Learned once, on LR pixels or on a sample of the picture (`learn.py`): PSF, SRF, subspace, noise, the map's weights, the
-lengths of the solver's steps, the shares of blend and plain hypersharpening. A strip of the picture, with a halo of
-rows that its footprints reach, then gives the coefficients that the whole picture would (`StripSolver.coeffs`); the
-cube follows pixel by pixel (`cube`), once what is left of the LR-HSI is known of all strips (`know_leftover`).
+Learned once, on LR pixels or on a sample of the picture (`learn.py`, `learn_ensemble.py`): PSF, SRF, subspace, noise,
+the maps' weights, the lengths of the solver's steps, the shares of blend and plain hypersharpening. A strip of the
+picture, with a halo of rows that its footprints reach, then gives the coefficients that the whole picture would
+(`StripSolver.coeffs`); the cube follows pixel by pixel (`cube`), once what is left of the LR-HSI is known of all strips
+(`know_leftover`).
+
+Many maps cost more than all that follows, and need no neighbours: they are a stage of their own, and so is each round
+of the solver. A stage takes the rows around a strip from what all strips left of the stage before.
 
 All that is local comes out bit for bit as it does of the whole picture. The solver's steps reach as many footprints far
 as there are steps; the halo cuts off what lies beyond a few, which no longer changes anything by 1e-5 of the range.
@@ -19,20 +23,29 @@ import numpy as np
 
 from paddle_umsft.cameras.windows import Window, WindowedDegradation, window_around, window_below
 from paddle_umsft.config.subspace import SubspaceSettings
+from paddle_umsft.machine.environment import default_threads
+from paddle_umsft.machine.side_by_side import side_by_side
 from paddle_umsft.methods.subspace.blend import Blend
+from paddle_umsft.methods.subspace.fitting import SpectralMap, linear_coeffs
 from paddle_umsft.methods.subspace.ground import Ground, lr_weights
 from paddle_umsft.methods.subspace.leftover import signal_of
-from paddle_umsft.methods.subspace.map_features import Features
-from paddle_umsft.methods.subspace.method import add_map, linear_coeffs, problem_of
+from paddle_umsft.methods.subspace.method import problem_of
 from paddle_umsft.methods.subspace.solve import TOLERANCE, edge_weights
 from paddle_umsft.methods.subspace.stack import Plain, mix_with
-from paddle_umsft.methods.subspace.steps import Step, follow
-from paddle_umsft.methods.subspace.whole_picture import Statistics
+from paddle_umsft.methods.subspace.stages import Refinement, Round
+from paddle_umsft.methods.subspace.steps import follow
+from paddle_umsft.methods.subspace.whole_picture import Statistics, inputs_of_rows
 
 # Rows of a halo, in windows of the PSF: what lies further off changes a strip by less than 1e-5 of the range.
 HALO_WINDOWS = 3
 # The steps of a sample leave a strip's residual this many times as large as they should at most; else it takes its own.
 ASTRAY = 10.0
+# Names of the stages that come before the last one.
+MAPPED = "map"
+ROUND = "round"
+
+# HR rows -> (n, W, K) coefficients of these, whichever strips they come from.
+Read = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass
@@ -43,10 +56,11 @@ class StripSolver:
         ground: See `Ground`; its map inputs are made per window.
         statistics: Of the whole MSI.
         settings: Section `subspace`.
-        features: Of the map, for any window.
-        weights: (D, K) of the map.
-        image_weights: Of the LR-HSI and of the MSI in the solver.
-        steps: Of the solver.
+        method: Its name.
+        maps: Of which the mean counts.
+        surround: Radius of the neighbourhood that the maps look at, HR pixels; None: they do not.
+        rounds: Of agreement with both images.
+        refinement: What comes before each of them but the first; None: there is but one.
         blend: How bands move towards the linear mix; None: they do not.
         share: (C,) of the own result beside plain hypersharpening.
         plain: That; None: it has no share.
@@ -61,10 +75,11 @@ class StripSolver:
     ground: Ground
     statistics: Statistics
     settings: SubspaceSettings
-    features: Features
-    weights: np.ndarray
-    image_weights: tuple[float, float]
-    steps: list[Step]
+    method: str
+    maps: list[SpectralMap]
+    surround: Optional[float]
+    rounds: list[Round]
+    refinement: Optional[Refinement]
     blend: Optional[Blend]
     share: np.ndarray
     plain: Optional[Plain]
@@ -97,8 +112,16 @@ class StripSolver:
         return int(self.ground.lr_hsi.shape[2])
 
     @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages before the last one, in their order; a single map is made where it is needed."""
+        names = [f"{ROUND}_{number}" for number in range(len(self.rounds) - 1)]
+        if len(self.maps) > 1:
+            names.insert(0, MAPPED)
+        return tuple(names)
+
+    @property
     def halo(self) -> int:
-        """HR rows that a strip needs on either side."""
+        """HR rows that the solver needs on either side of a strip."""
         return HALO_WINDOWS * (len(self.ground.operator.psf) + self.scale)
 
     @property
@@ -106,34 +129,83 @@ class StripSolver:
         """Smallest value of the result over `level`."""
         return self.statistics.floor
 
-    def coeffs(self, first: int, end: int) -> np.ndarray:
-        """Solve a strip.
+    def coeffs(
+        self,
+        first: int,
+        end: int,
+        *,
+        stage: int = 0,
+        before: Optional[Read] = None,
+    ) -> np.ndarray:
+        """What a stage makes of a strip.
 
         Args:
             first: Its first LR row.
             end: The LR row after its last.
+            stage: Which one, counted from 0; after those of `stages` comes the last one.
+            before: Reads what the stage before has left; None: it is the first one.
 
         Returns:
             (rows, W, K) float32 coefficients of its HR rows.
         """
         rows = (first * self.scale, end * self.scale)
-        window = window_around(self.ground.operator, self.shape, rows, self.halo)
+        number = stage
+        if MAPPED in self.stages:
+            number = stage - 1
+        if number < 0:
+            window = window_around(self.ground.operator, self.shape, rows, 0)
+            return self.prior(window_of(self.ground, window, self.statistics), window)
+        halo = self.halo
+        if number > 0:
+            assert self.refinement is not None
+            halo += self.refinement.reach
+        window = window_around(self.ground.operator, self.shape, rows, halo)
         part = window_of(self.ground, window, self.statistics)
-        prior = self.prior(part)
-        edges = edges_in(part, window, self.settings, self.statistics)
-        problem = problem_of(part, prior, self.settings, weights=self.image_weights, edges=edges)
-        solved, relative = follow(problem, self.steps)
-        if not relative < ASTRAY * TOLERANCE:
-            # The sample knew nothing of what is here.
-            solved, _ = problem.solve(self.settings.iterations)
+        if before is None:
+            prior = self.prior(part, window)
+        else:
+            prior = before(window.hr_rows)
+        if number > 0:
+            assert self.refinement is not None
+            prior = self.refinement.of(window, part.hr_msi, prior)
+        solved = self._agreed(part, window, prior, self.rounds[number])
         # The strip within its window: a border that repeats the picture may have put other rows first.
         top = int(np.flatnonzero(window.hr_rows == rows[0])[0])
         return solved[top : top + rows[1] - rows[0]]
 
-    def prior(self, part: Ground) -> np.ndarray:
-        """(H, W, K) coefficients of a window as the map has them."""
+    def _agreed(
+        self,
+        part: Ground,
+        window: Window,
+        prior: np.ndarray,
+        own: Round,
+    ) -> np.ndarray:
+        """(n, W, K) coefficients of a window that agree with both images."""
+        edges = edges_in(part, window, self.settings, self.statistics)
+        problem = problem_of(part, prior, self.settings, weights=own.image_weights, edges=edges)
+        solved, relative = follow(problem, own.steps)
+        if not relative < ASTRAY * TOLERANCE:
+            # The sample knew nothing of what is here.
+            solved, _ = problem.solve(self.settings.iterations)
+        return solved
+
+    def prior(self, part: Ground, window: Window) -> np.ndarray:
+        """(n, W, K) coefficients of a window as the mean of the maps has them."""
         prior = linear_coeffs(part)
-        add_map(prior, [self.features.on(part.inputs)], self.weights)
+        inputs = inputs_of_rows(self.ground, self.statistics, window.hr_rows, self.surround)
+        if len(self.maps) == 1:
+            self.maps[0].add_to(prior, inputs)
+            return prior
+
+        def alone(number: int) -> np.ndarray:
+            added = np.zeros_like(prior)
+            self.maps[number].add_to(added, inputs)
+            return added
+
+        share = np.float32(1.0 / len(self.maps))
+        for added in side_by_side(alone, range(len(self.maps)), default_threads()):
+            added *= share
+            prior += added
         return prior
 
     def _before_leftover(self, coeffs: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -146,13 +218,13 @@ class StripSolver:
 
     def know_leftover(
         self,
-        read: Callable[[np.ndarray], np.ndarray],
+        read: Read,
         step: int,
     ) -> None:
         """Find what all strips together leave of the LR-HSI.
 
         Args:
-            read: HR rows -> (n, W, K) coefficients of these, whichever strips they come from.
+            read: What the last stage has left.
             step: LR rows at a time.
         """
         if not self.settings.leftover:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Optional
 
 import numpy as np
 
+from paddle_umsft.cameras.border import continued
+from paddle_umsft.cameras.windows import runs_of
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
@@ -18,6 +21,10 @@ from paddle_umsft.preparation.below_zero import is_light
 # Pictures of so many HR pixels are looked at as a whole, and their statistics come out to the last bit as those of a
 # picture that is not cut into strips. Larger ones are summed up row by row, in float64.
 MOST_AT_ONCE = 2**20
+# HR pixels of a block of rows that is summed up at a time.
+BLOCK_PIXELS = 2**18
+# A Gaussian's weights end so many standard deviations off.
+GAUSSIAN_REACH = 4.0
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,6 @@ class Statistics:
         lowest: (M,) what the MSI is lifted by: zeros where it is light.
         level: Mean brightness of the map's inputs.
         magnitude: Mean magnitude of the MSI, which edges are measured by.
-        spreads: Of the map's inputs.
         floor: Smallest value of the result, over the level of the LR-HSI.
     """
 
@@ -37,7 +43,6 @@ class Statistics:
     lowest: np.ndarray
     level: float
     magnitude: float
-    spreads: list[Spread]
     floor: float
 
     def inputs_of(self, hr_msi: np.ndarray, rows: np.ndarray) -> PixelInputs:
@@ -89,72 +94,158 @@ def statistics_of(ground: Ground) -> Statistics:
     if not is_light(hr_msi):
         lowest = np.minimum(hr_msi.min(axis=(0, 1)), 0.0)
     if height * width <= MOST_AT_ONCE:
-        whole = PixelInputs.of(hr_msi - lowest)
-        level = whole.level
+        level = PixelInputs.of(hr_msi - lowest).level
         magnitude = float(np.mean(np.abs(hr_msi)))
-        spreads = spreads_of(whole, Kernel())
     else:
         level = _mean_of(ground, lambda rows: np.maximum(rows - lowest, 0.0))
         magnitude = _mean_of(ground, np.abs)
-        spreads = _spreads(ground, lowest, level)
     return Statistics(
         height=height,
         lowest=lowest,
         level=level,
         magnitude=magnitude,
-        spreads=spreads,
         floor=ground.floor,
     )
 
 
-def _rows(ground: Ground) -> Iterator[np.ndarray]:
-    """Rows of the MSI, a few at a time."""
+def mean_and_energy(ground: Ground) -> tuple[np.ndarray, float]:
+    """(1, 1, M) float32 mean of the MSI, and its mean square."""
+    hr_msi = ground.hr_msi
+    height, width, bands = hr_msi.shape
+    if height * width <= MOST_AT_ONCE:
+        return hr_msi.mean(axis=(0, 1), keepdims=True), float(np.mean(hr_msi.astype(np.float64) ** 2))
+    total: np.ndarray = np.zeros(bands)
+    for rows in _blocks(ground):
+        total += hr_msi[rows].sum(axis=(0, 1), dtype=np.float64)
+    mean = (total / (height * width)).astype(np.float32)
+    return mean[None, None], _mean_of(ground, lambda part: part.astype(np.float64) ** 2)
+
+
+def surround_in(
+    ground: Ground,
+    lowest: np.ndarray,
+    rows: np.ndarray,
+    radius: float,
+) -> np.ndarray:
+    """The neighbourhood of pixels, as `PixelInputs.of` has it of the whole picture.
+
+    Args:
+        ground: Of the whole picture.
+        lowest: (M,) see `Statistics`.
+        rows: (n,) which rows.
+        radius: Standard deviation, HR pixels.
+
+    Returns:
+        (n, W, M) float32.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    border = ground.operator.border
+    reach = int(GAUSSIAN_REACH * radius + 0.5)
+    parts = []
+    for run in runs_of(rows):
+        around = continued(np.arange(run[0] - reach, run[-1] + 1 + reach), len(ground.hr_msi), border)
+        msi = np.maximum(ground.hr_msi[around] - lowest, 0.0)
+        # Whatever is assumed beyond these rows is cut off again.
+        down = gaussian_filter1d(msi, radius, axis=0, mode="nearest", truncate=GAUSSIAN_REACH)
+        down = down[reach : reach + len(run)]
+        parts.append(gaussian_filter1d(down, radius, axis=1, mode=border, truncate=GAUSSIAN_REACH))
+    return np.concatenate(parts)
+
+
+def inputs_of_rows(
+    ground: Ground,
+    statistics: Statistics,
+    rows: np.ndarray,
+    surround: Optional[float],
+) -> PixelInputs:
+    """Inputs of the map in some rows of the picture.
+
+    Args:
+        ground: Of the whole picture.
+        statistics: Of the whole MSI.
+        rows: (n,) which rows.
+        surround: Radius of the neighbourhood that counts as well; None: none does.
+    """
+    inputs = statistics.inputs_of(ground.hr_msi[rows], rows)
+    if surround is None:
+        return inputs
+    return replace(inputs, surround=[surround_in(ground, statistics.lowest, rows, surround)])
+
+
+def spreads_in(
+    ground: Ground,
+    statistics: Statistics,
+    kernels: Sequence[Kernel],
+    surround: Optional[float] = None,
+) -> list[list[Spread]]:
+    """What the coordinates of each kernel are scaled by, without ever holding those of all pixels of a large picture.
+
+    Args:
+        ground: Of the whole picture.
+        statistics: Of the whole MSI.
+        kernels: Whose coordinates.
+        surround: See `inputs_of_rows`.
+    """
     height, width = ground.hr_msi.shape[:2]
-    step = max(1, MOST_AT_ONCE // width)
+    if height * width <= MOST_AT_ONCE:
+        whole = inputs_of_rows(ground, statistics, np.arange(height), surround)
+        return [spreads_of(whole, kernel) for kernel in kernels]
+    # Two passes, in float64.
+    pixels = height * width
+    means: list[list[np.ndarray]] = []
+    squares: list[list[np.ndarray]] = []
+    for part in _blocks(ground):
+        inputs = inputs_of_rows(ground, statistics, part, surround)
+        sums = []
+        for kernel in kernels:
+            sums.append([values.sum(axis=(0, 1), dtype=np.float64) for values, _ in looks(inputs, kernel)])
+        means = _added(means, sums)
+    means = [[total / pixels for total in sums] for sums in means]
+    for part in _blocks(ground):
+        inputs = inputs_of_rows(ground, statistics, part, surround)
+        sums = []
+        for kernel, centres in zip(kernels, means):
+            own = []
+            for (values, _), centre in zip(looks(inputs, kernel), centres):
+                apart = values.astype(np.float64) - centre
+                own.append(np.sum(apart**2, axis=(0, 1)))
+            sums.append(own)
+        squares = _added(squares, sums)
+    return [
+        [_spread(mean, total, pixels) for mean, total in zip(centres, sums)] for centres, sums in zip(means, squares)
+    ]
+
+
+def _added(totals: list[list[np.ndarray]], sums: list[list[np.ndarray]]) -> list[list[np.ndarray]]:
+    """Sums of one more block, added to those before."""
+    if not totals:
+        return sums
+    return [[one + other for one, other in zip(before, more)] for before, more in zip(totals, sums)]
+
+
+def _spread(mean: np.ndarray, squares: np.ndarray, pixels: int) -> Spread:
+    """A spread from (channels,) mean and sums of squared deviations."""
+    variance = 0.0
+    if squares.size:
+        variance = float(squares.mean()) / pixels
+    return Spread(
+        mean=mean[None, None].astype(np.float32),
+        deviation=float(np.sqrt(variance)),
+    )
+
+
+def _blocks(ground: Ground) -> Iterator[np.ndarray]:
+    """Rows of the picture, a few at a time."""
+    height, width = ground.hr_msi.shape[:2]
+    step = max(1, BLOCK_PIXELS // width)
     for top in range(0, height, step):
-        yield ground.hr_msi[top : top + step]
+        yield np.arange(top, min(top + step, height))
 
 
 def _mean_of(ground: Ground, seen: Callable[[np.ndarray], np.ndarray]) -> float:
     """Mean over all values of the MSI."""
     total = 0.0
-    for part in _rows(ground):
-        total += float(np.sum(seen(part), dtype=np.float64))
+    for rows in _blocks(ground):
+        total += float(np.sum(seen(ground.hr_msi[rows]), dtype=np.float64))
     return total / ground.hr_msi.size
-
-
-def _spreads(
-    ground: Ground,
-    lowest: np.ndarray,
-    level: float,
-) -> list[Spread]:
-    """`spreads_of` without ever holding the coordinates of all pixels: two passes, in float64."""
-    kernel = Kernel()
-    pixels = ground.hr_msi.shape[0] * ground.hr_msi.shape[1]
-    means: list[np.ndarray] = []
-    for squared in (False, True):
-        sums: list[np.ndarray] = []
-        for part in _rows(ground):
-            inputs = replace(PixelInputs.of(part - lowest), level=level)
-            for place, (values, _) in enumerate(looks(inputs, kernel)):
-                values = values.astype(np.float64)
-                if squared:
-                    values = (values - means[place]) ** 2
-                total = values.sum(axis=(0, 1))
-                if len(sums) <= place:
-                    sums.append(total)
-                else:
-                    sums[place] += total
-        if not squared:
-            means = [total / pixels for total in sums]
-    spreads = []
-    for mean, squares in zip(means, sums):
-        variance = 0.0
-        if squares.size:
-            variance = float(squares.mean()) / pixels
-        spread = Spread(
-            mean=mean[None, None].astype(np.float32),
-            deviation=float(np.sqrt(variance)),
-        )
-        spreads.append(spread)
-    return spreads

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
+import numpy as np
 import paddle
 
 from paddle_umsft.config.uhntc import PhaseConfig, UhntcInput, UhntcSettings
@@ -126,6 +127,7 @@ class UhntcSolver(SceneSolver):
         seed: Of the network's start.
         weights: Whether to read the weights that the network starts from; a checkpoint to come makes them needless.
             Those of the perceptual term are in no checkpoint, and read in any case.
+        cameras: PSF and SRF learned elsewhere, see `SceneSolver`.
 
     Raises:
         DataError: The image is too small, or weights to start from cannot be read or do not fit.
@@ -138,6 +140,7 @@ class UhntcSolver(SceneSolver):
         *,
         seed: int = 1,
         weights: bool = True,
+        cameras: Optional[Mapping[str, np.ndarray]] = None,
     ) -> None:
         section = settings.uhntc
         if not weights:
@@ -168,7 +171,7 @@ class UhntcSolver(SceneSolver):
             ),
             notes=notes,
         )
-        super().__init__(observation, recipe, runtime=runtime, seed=seed)
+        super().__init__(observation, recipe, runtime=runtime, seed=seed, cameras=cameras)
 
 
 def fuse_uhntc(

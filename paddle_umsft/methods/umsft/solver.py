@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Optional
 
+import numpy as np
 from paddle.optimizer.lr import LRScheduler, OneCycleLR
 
 from paddle_umsft.config.umsft import SolverConfig, StepRate, UmsftInput
@@ -15,7 +17,7 @@ from paddle_umsft.methods.networks.model import FusionModel, ModelSizes
 from paddle_umsft.methods.networks.ops import MixedPrecision
 from paddle_umsft.methods.networks.runtime import estimated_memory_mb
 from paddle_umsft.methods.networks.solver import Recipe, SceneSolver, Start, run_all, without_weights
-from paddle_umsft.methods.networks.warm_up import Images, Moves, degradation_moves
+from paddle_umsft.methods.networks.warm_up import Images, Moves, degradation_moves, learning
 from paddle_umsft.methods.umsft.model import build_model
 from paddle_umsft.methods.umsft.network import UMSFT
 
@@ -42,7 +44,7 @@ class UmsftFusion(PhasedFusion):
     ) -> None:
         moved = list(model.network.parameters())
         if settings.srf_with_network:  # P2: the published network holds the SRF as a child
-            moved += model.spectral.parameters()
+            moved += learning(model.spectral)
         network = Moves(
             moved,
             settings.rate,
@@ -102,6 +104,7 @@ class UmsftSolver(SceneSolver):
         seed: Of the network's start.
         weights: Whether to read the weights that the configuration starts from; a checkpoint to come makes them
             needless, and their file may be gone by then.
+        cameras: PSF and SRF learned elsewhere, see `SceneSolver`.
 
     Raises:
         DataError: The image is too small, or weights to start from cannot be read or do not fit.
@@ -114,6 +117,7 @@ class UmsftSolver(SceneSolver):
         *,
         seed: int = 1,
         weights: bool = True,
+        cameras: Optional[Mapping[str, np.ndarray]] = None,
     ) -> None:
         check_minimum_size(observation.shape)
         network = settings.network
@@ -149,7 +153,7 @@ class UmsftSolver(SceneSolver):
             ),
             memory_mb=memory_mb,
         )
-        super().__init__(observation, recipe, runtime=runtime, seed=seed)
+        super().__init__(observation, recipe, runtime=runtime, seed=seed, cameras=cameras)
 
 
 def fuse_umsft(

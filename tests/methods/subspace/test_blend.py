@@ -9,7 +9,7 @@ from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.subspace import SubspaceInput, SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
-from paddle_umsft.methods.subspace.blend import blend, linear_bands, shares
+from paddle_umsft.methods.subspace.blend import LinearFit, blend, linear_bands, shares
 from paddle_umsft.methods.subspace.method import fuse_subspace
 
 
@@ -18,7 +18,10 @@ def test_residuals_are_those_of_fits_without_the_pixel():
     hr_msi = rng.uniform(size=(16, 24, 3))
     operator = SpatialDegradation(gaussian_psf(5, 1.5), 4)
     lr_hsi = rng.uniform(size=(4, 6, 5))
-    weights, constants, left_out = linear_bands(lr_hsi, hr_msi, operator)
+    everywhere = np.ones((4, 6), dtype=bool)
+    fitted, left_out = LinearFit(hr_msi, operator, None, everywhere).of(lr_hsi.reshape(24, 5))
+    weights, constants = linear_bands(lr_hsi, hr_msi, operator)
+    np.testing.assert_allclose(fitted, np.vstack([weights, constants]))
     seen, targets = operator.forward(hr_msi).reshape(24, 3), lr_hsi.reshape(24, 5)
     for pixel in (0, 7, 23):
         others = np.arange(24) != pixel

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Optional, Union
 
 import numpy as np
 import pytest
 
+from paddle_umsft.config.ensemble import EnsembleInput, EnsembleSettings
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceInput, SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.methods.subspace import learn as learning
-from paddle_umsft.methods.subspace import whole_picture
+from paddle_umsft.methods.subspace import learn_ensemble, whole_picture
+from paddle_umsft.methods.subspace.ensemble import fuse_ensemble
 from paddle_umsft.methods.subspace.kept import is_kept, keep, taken_up
-from paddle_umsft.methods.subspace.learn import blocks_of_rows, learn
+from paddle_umsft.methods.subspace.learn import learn
+from paddle_umsft.methods.subspace.learn_parts import blocks_of_rows
 from paddle_umsft.methods.subspace.method import fuse_subspace
-from paddle_umsft.methods.subspace.strips import StripSolver
+from paddle_umsft.methods.subspace.strips import Read, StripSolver
 
 BANDS = 16
 # Part of the range that the halo of the solver may cut off.
@@ -64,12 +69,30 @@ def pair(
 def by_strips(solver: StripSolver, rows: int) -> np.ndarray:
     height = solver.shape[0]
     lr_height = height // solver.scale
-    parts = [solver.coeffs(top, min(top + rows, lr_height)) for top in range(0, lr_height, rows)]
-    coeffs = np.concatenate(parts)
-    solver.know_leftover(lambda wanted: coeffs[wanted], rows)
+    read: Optional[Read] = None
+    for stage in range(len(solver.stages) + 1):
+        parts = []
+        for top in range(0, lr_height, rows):
+            parts.append(solver.coeffs(top, min(top + rows, lr_height), stage=stage, before=read))
+        coeffs = np.concatenate(parts)
+        read = partial(np.take, coeffs, axis=0)
+    assert read is not None
+    solver.know_leftover(read, rows)
     return np.concatenate(
         [solver.cube(coeffs[top : top + 7], top, min(top + 7, height)) for top in range(0, height, 7)]
     )
+
+
+def check_seams(fused: np.ndarray, whole: np.ndarray, rows: int) -> None:
+    """The cube by strips is the whole's, and what differs from row to row differs no more where strips meet."""
+    apart = np.abs(fused - whole)
+    assert apart.max() < ALIKE * np.ptp(whole)
+    height = len(apart)
+    seams = np.zeros(height, dtype=bool)
+    for top in range(rows, height, rows):
+        seams[top - 1 : top + 1] = True
+    steps = np.abs(np.diff(fused, axis=0) - np.diff(whole, axis=0)).max(axis=(1, 2))
+    assert steps[seams[:-1]].max() < ALIKE * np.ptp(whole)
 
 
 SETTINGS = SubspaceInput(subspace=SubspaceSettings(), preparation=PreparationSettings())
@@ -95,15 +118,42 @@ def test_strips_make_the_cube_of_the_whole_picture(name: str):
     whole = fuse_subspace(observation, SETTINGS, seed=1).fused
     fused = by_strips(learn(observation, SETTINGS, seed=1), 9)
     assert fused.shape == whole.shape
-    apart = np.abs(fused - whole)
-    assert apart.max() < ALIKE * np.ptp(whole)
-    # The seams are no worse than what lies between them, beyond that.
-    height = len(apart)
-    seams = np.zeros(height, dtype=bool)
-    for top in range(9 * observation.scale, height, 9 * observation.scale):
-        seams[top - 1 : top + 1] = True
-    steps = np.abs(np.diff(fused, axis=0) - np.diff(whole, axis=0)).max(axis=(1, 2))
-    assert steps[seams[:-1]].max() < ALIKE * np.ptp(whole)
+    check_seams(fused, whole, 9 * observation.scale)
+
+
+# Few members and features: what is asked is whether strips fit together, not how good they are.
+FEW = EnsembleInput(
+    ensemble=EnsembleSettings(members=2, features=160, surround_pixels=100),
+    subspace=SubspaceSettings(),
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["camera", *(pytest.param(name, marks=pytest.mark.slow) for name in ("holes", "simulator", "odd scale"))],
+)
+def test_strips_of_the_ensemble_make_the_cube_of_the_whole_picture(name: str):
+    observation = pair(**CASES[name])
+    whole = fuse_ensemble(observation, FEW, seed=1)
+    solver = learn_ensemble.learn(observation, FEW, seed=1)
+    # All that a strip can go through is gone through.
+    assert solver.stages == ("map", "round_0")
+    assert solver.surround is not None
+    assert solver.refinement is not None
+    check_seams(by_strips(solver, 9), whole.fused, 9 * observation.scale)
+    told = ("ensemble_kept", "refined", "base_held_out_rmse", "ensemble_held_out_rmse", "plain_share")
+    for name in told:
+        assert solver.extras[name] == pytest.approx(whole.extras[name], rel=1e-3, abs=1e-3)
+
+
+def test_an_ensemble_that_was_thrown_away_goes_by_strips_as_a_single_map():
+    observation = pair(4, (24, 28))
+    alone = EnsembleInput(ensemble=EnsembleSettings(members=1, features=2), subspace=SubspaceSettings(stack=False))
+    whole = fuse_ensemble(observation, alone, seed=1)
+    assert not whole.extras["ensemble_kept"]
+    solver = learn_ensemble.learn(observation, alone, seed=1)
+    assert solver.stages[:1] != ("map",)
+    assert np.abs(by_strips(solver, 24) - whole.fused).max() < ALIKE * np.ptp(whole.fused)
 
 
 def test_one_strip_is_the_whole_picture_but_for_rounding():
@@ -135,16 +185,21 @@ def test_a_strip_that_the_sample_knew_nothing_of_takes_its_own_steps(monkeypatch
     solver = learn(observation, SETTINGS, seed=1)
     expected = solver.coeffs(0, 24)
     # Steps so long that they lead anywhere.
-    solver.steps = [replace(step, length=np.float32(10.0) * step.length) for step in solver.steps]
+    (own,) = solver.rounds
+    solver.rounds = [replace(own, steps=[replace(step, length=np.float32(10.0) * step.length) for step in own.steps])]
     assert np.abs(solver.coeffs(0, 24) - expected).max() < 1e-4 * np.abs(expected).max()
 
 
-def test_what_was_kept_makes_the_same_bits(tmp_path: Path):
-    solver = learn(pair(4, (24, 28), hole=True), SETTINGS, seed=1)
+@pytest.mark.parametrize("settings", [SETTINGS, FEW], ids=["one map", "ensemble"])
+def test_what_was_kept_makes_the_same_bits(settings: Union[SubspaceInput, EnsembleInput], tmp_path: Path):
+    learned_by = learn
+    if isinstance(settings, EnsembleInput):
+        learned_by = learn_ensemble.learn
+    solver = learned_by(pair(4, (24, 28), hole=True), settings, seed=1)
     assert not is_kept(tmp_path)
     keep(solver, tmp_path)
     assert is_kept(tmp_path)
-    again = taken_up(tmp_path, SETTINGS)
+    again = taken_up(tmp_path, settings)
     assert np.array_equal(by_strips(solver, 9), by_strips(again, 9))
     assert again.notes
     assert again.extras["rank"] == solver.extras["rank"]

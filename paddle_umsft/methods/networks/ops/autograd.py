@@ -191,7 +191,7 @@ def run(
         shapes=tuple(tuple(x.shape) for x in inputs),
         wanted=tuple(recording and not x.stop_gradient for x in inputs),
         threads=mode.threads(),
-        lean=mode.lean(inputs[0]),
+        lean=mode.lean(),
         # To be thawed later takes another plan.
         frozen=tuple(bool(param.stop_gradient) for param in layer.parameters()),
         dtype=dtype,

@@ -8,9 +8,15 @@ from typing import Any, Optional
 from paddle_umsft.methods.networks.ops import convolution, pointwise, resizing
 from paddle_umsft.methods.networks.ops import onednn as dnnl
 from paddle_umsft.methods.networks.ops.convolution import Order
+from paddle_umsft.methods.networks.ops.enlarged import conv_enlarged
+from paddle_umsft.methods.networks.ops.enlarged_norm import norm_enlarged
 from paddle_umsft.methods.networks.ops.onednn import OneDnnError
 from paddle_umsft.methods.networks.ops.plan import Plan
+from paddle_umsft.methods.networks.ops.tap_maps import PADDINGS
 from paddle_umsft.methods.networks.ops.values import Value, whole_blocks
+
+# Pixels along a side from which the border of an enlarged map is what `tap_maps` takes it for.
+SMALLEST_ENLARGED = 2
 
 
 def conv(
@@ -108,10 +114,94 @@ def hourglass_scale(
     """
     skip = conv_norm_act(plan, x, layer.skip)
     deep = _deep_branch(plan, x, layer)
-    height = min(skip.shape[1], deep.shape[1])
-    width = min(skip.shape[2], deep.shape[2])
+    if _is_cheaper_small(plan, skip, deep, layer):
+        merged = _merged_small(plan, skip, deep, layer)
+    else:
+        merged = _merged_large(plan, skip, deep, layer)
+    mixed = conv_norm_act(plan, merged, layer.mix)
+    plan.done(merged)
+    return mixed
+
+
+def _is_cheaper_small(
+    plan: Plan,
+    skip: Value,
+    deep: Value,
+    layer: Any,
+) -> bool:
+    """Whether the deeper branch can be merged before it is enlarged: bilinear, an even size, something to reflect."""
+    _, height, width = deep.shape
+    convolution = layer.merge.conv
+    return (
+        layer.upsampling == "bilinear"
+        and layer.merge.activation == "leaky_relu"
+        and skip.shape[1:] == (2 * height, 2 * width)
+        and min(height, width) >= SMALLEST_ENLARGED
+        and convolution.border == 1
+        and convolution.border_mode in PADDINGS
+    )
+
+
+def _merged_small(
+    plan: Plan,
+    skip: Value,
+    deep: Value,
+    layer: Any,
+) -> Value:
+    """Both branches normalised and convolved together, the deeper one at its own size."""
+    thin = skip.shape[0]
+    wide = deep.shape[0]
+    scale = plan.parameter(layer.norm, "weight")
+    shift = plan.parameter(layer.norm, "bias")
+    deep_normal = norm_enlarged(
+        plan,
+        deep,
+        scale=scale.part(thin, wide),
+        shift=shift.part(thin, wide),
+        layer=layer.norm,
+        start=thin,
+    )
+    plan.done(deep)
+    skip_normal = pointwise.norm(
+        plan,
+        skip,
+        scale=scale.part(0, thin),
+        shift=shift.part(0, thin),
+        layer=layer.norm,
+    )
+    plan.done(skip)
+    convolution = layer.merge.conv
+    of_skip = (0, thin, 0)
+    merged = conv(plan, skip_normal, convolution, (of_skip,))
+    plan.done(skip_normal)
+    conv_enlarged(
+        plan,
+        deep_normal,
+        merged,
+        plan.parameter(convolution, "weight"),
+        start=thin,
+        padding=convolution.border_mode,
+    )
+    plan.done(deep_normal)
+    return norm(plan, merged, layer.merge.norm, layer.merge.negative_slope)
+
+
+def _merged_large(
+    plan: Plan,
+    skip: Value,
+    deep: Value,
+    layer: Any,
+) -> Value:
+    """The same with the deeper branch enlarged first, by any method and to any size."""
+    if layer.upsampling == "bicubic":
+        large = resizing.upsample_bicubic(plan, deep)
+    else:
+        large = resizing.upsample_bilinear(plan, deep)
+    plan.done(deep)
+    height = min(skip.shape[1], large.shape[1])
+    width = min(skip.shape[2], large.shape[2])
     skip = resizing.crop(plan, skip, height, width)
-    deep = resizing.crop(plan, deep, height, width)
+    deep = resizing.crop(plan, large, height, width)
 
     thin = skip.shape[0]
     wide = deep.shape[0]
@@ -136,9 +226,7 @@ def hourglass_scale(
     of_skip = (0, thin, whole_blocks(wide))
     merged = conv_norm_act(plan, both, layer.merge, (of_deep, of_skip))
     plan.done(both)
-    mixed = conv_norm_act(plan, merged, layer.mix)
-    plan.done(merged)
-    return mixed
+    return merged
 
 
 def _deep_branch(
@@ -146,7 +234,7 @@ def _deep_branch(
     x: Value,
     layer: Any,
 ) -> Value:
-    """Down by 2, whatever lies deeper, and up again."""
+    """Down by 2, and whatever lies deeper."""
     down = conv_norm_act(plan, x, layer.down)
     deep = conv_norm_act(plan, down, layer.deep)
     plan.done(down)
@@ -154,12 +242,7 @@ def _deep_branch(
         inner = hourglass_scale(plan, deep, layer.inner)
         plan.done(deep)
         deep = inner
-    if layer.upsampling == "bicubic":
-        large = resizing.upsample_bicubic(plan, deep)
-    else:
-        large = resizing.upsample_bilinear(plan, deep)
-    plan.done(deep)
-    return large
+    return deep
 
 
 def hourglass(

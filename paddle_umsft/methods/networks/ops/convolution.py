@@ -294,7 +294,7 @@ def reflect(plan: Plan, x: Value) -> Value:
     full = whole_blocks(channels)  # unused channels of a block are copied along: they must be zero
     dense = lib.desc((1, full, height, width), dnnl.TAG_NCHW16C, plan.dtype)
     padded = lib.desc((1, full, height + 2, width + 2), dnnl.TAG_NCHW16C, plan.dtype)
-    frame = _frame(full, height, width)
+    frame = frame_of(full, height, width, inset=1)
     inner = (1, full, height, width)
     inner_corner = (0, 0, 1, 1)
 
@@ -351,17 +351,22 @@ def reflect(plan: Plan, x: Value) -> Value:
     return y
 
 
-def _frame(
+def frame_of(
     channels: int,
     height: int,
     width: int,
+    *,
+    inset: int,
 ) -> list[tuple[Sequence[int], Sequence[int], Sequence[int]]]:
-    """(box, corner of the copy, corner of the original): columns first, then whole rows with their corners."""
+    """(box, corner of the copy, corner of the original): columns first, then whole rows with their corners.
+
+    The originals lie `inset` pixels inside the border: 1 for reflection, 0 for the border repeated.
+    """
     column = (1, channels, height, 1)
     row = (1, channels, 1, width + 2)
     return [
-        (column, (0, 0, 1, 0), (0, 0, 1, 2)),
-        (column, (0, 0, 1, width + 1), (0, 0, 1, width - 1)),
-        (row, (0, 0, 0, 0), (0, 0, 2, 0)),
-        (row, (0, 0, height + 1, 0), (0, 0, height - 1, 0)),
+        (column, (0, 0, 1, 0), (0, 0, 1, 1 + inset)),
+        (column, (0, 0, 1, width + 1), (0, 0, 1, width - inset)),
+        (row, (0, 0, 0, 0), (0, 0, 1 + inset, 0)),
+        (row, (0, 0, height + 1, 0), (0, 0, height - inset, 0)),
     ]

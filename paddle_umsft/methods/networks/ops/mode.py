@@ -15,8 +15,6 @@ from paddle_umsft.methods.networks.ops.onednn import BF16, F32, Library, OneDnnE
 
 MODES = ("auto", "plain")
 PRECISIONS = ("float32", "bf16")
-# From this many pixels on, plans keep less for the backward run: 40 % less memory, time within the noise (docs).
-LEAN_FROM_PIXELS = 300 * 300
 # Up to so many pixels plans are float32 whatever is asked for. UMSFT's coarsest hourglass normalises by statistics of
 # four pixels at the size of 128: in bf16 it spoils the gradients of a fresh start most, and it is 0.1 % of the time.
 FEW_PIXELS = 32 * 32
@@ -103,7 +101,7 @@ def computes_in() -> str:
 
 
 def set_recompute(wanted: Optional[bool]) -> None:
-    """Whether plans make activations again in the backward run instead of keeping them; None: by image size."""
+    """Whether plans make activations again in the backward run instead of keeping them; None: they do."""
     _state.recompute = wanted
 
 
@@ -120,11 +118,9 @@ def recompute_asked() -> bool:
     return _state.recompute is True
 
 
-def lean(x: Any) -> bool:
-    """Whether a plan fed with x (B, C, H, W) should keep less."""
-    if _state.recompute is not None:
-        return _state.recompute
-    return int(x.shape[2]) * int(x.shape[3]) >= LEAN_FROM_PIXELS
+def lean() -> bool:
+    """Whether plans keep less for the backward run: they do unless told otherwise, for 1 % more time (docs)."""
+    return _state.recompute is not False
 
 
 def library() -> Optional[Library]:

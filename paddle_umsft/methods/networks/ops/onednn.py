@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from ctypes import POINTER, byref, c_char_p, c_float, c_int, c_int32, c_int64, c_size_t, c_uint, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_void_p
 from pathlib import Path
 from typing import Any, Optional
+
+from paddle_umsft.methods.networks.ops.signatures import RELEASED, SHORT, SIGNATURES, Dims
 
 MAJOR_VERSION = 3
 CPU_ENGINE = 1
@@ -62,11 +64,8 @@ class _Arg(ctypes.Structure):
     _fields_ = [("arg", c_int), ("memory", c_void_p)]
 
 
-_Dims = c_int64 * 12
-
-
 def _dims(values: Sequence[int]) -> Any:
-    return _Dims(*values)
+    return Dims(*values)
 
 
 def library_path() -> Optional[Path]:
@@ -200,48 +199,6 @@ class Step:
             raise OneDnnError(f"dnnl_primitive_execute failed with status {status}")
 
 
-_SHORT: dict[str, Any] = {
-    "o": POINTER(c_void_p),
-    "p": c_void_p,
-    "i": c_int,
-    "u": c_uint,
-    "z": c_size_t,
-}
-_SHORT.update({"f": c_float, "s": c_int32, "d": _Dims, "F": POINTER(c_float)})
-# One letter per argument: o handle made, p handle, i int, u unsigned, z size, f float, s int32, d sizes, F float*.
-_SIGNATURES = {
-    "memory_desc_create_with_tag": "oidii",
-    "memory_desc_create_with_strides": "oidid",
-    "memory_desc_create_submemory": "opdd",
-    "memory_desc_clone": "op",
-    "memory_create": "oppp",
-    "memory_set_data_handle": "pp",
-    "memory_get_data_handle": "po",
-    "primitive_create": "op",
-    "primitive_desc_query": "piip",
-    "engine_create": "oiz",
-    "stream_create": "opu",
-    "primitive_attr_create": "o",
-    "post_ops_create": "o",
-    "post_ops_append_sum": "pfsi",
-    "primitive_attr_set_post_ops": "pp",
-    "convolution_forward_primitive_desc_create": "opiippppddddp",
-    "convolution_backward_data_primitive_desc_create": "opipppddddpp",
-    "convolution_backward_weights_primitive_desc_create": "opippppddddpp",
-    "batch_normalization_forward_primitive_desc_create": "opippfup",
-    "batch_normalization_backward_primitive_desc_create": "opipppfupp",
-    "eltwise_forward_primitive_desc_create": "opiippffp",
-    "eltwise_backward_primitive_desc_create": "opipppffpp",
-    "resampling_forward_primitive_desc_create": "opiiFppp",
-    "resampling_backward_primitive_desc_create": "opiFpppp",
-    "pooling_forward_primitive_desc_create": "opiippdddddp",
-    "pooling_backward_primitive_desc_create": "opippdddddpp",
-    "binary_primitive_desc_create": "opipppp",
-    "reorder_primitive_desc_create": "oppppp",
-}
-_RELEASED = ("memory_desc", "memory", "primitive", "primitive_desc", "primitive_attr", "post_ops")
-
-
 class Library:
     """An engine and a stream on the CPU, and makers of descriptors and primitives.
 
@@ -270,10 +227,10 @@ class Library:
         self.call("stream_create", byref(self.stream), self.engine, STREAM_IN_ORDER)
 
     def _declare(self) -> None:
-        for name, signature in _SIGNATURES.items():
+        for name, signature in SIGNATURES.items():
             function = getattr(self.c, "dnnl_" + name)
-            function.argtypes, function.restype = [_SHORT[letter] for letter in signature], c_int
-        for name in _RELEASED:
+            function.argtypes, function.restype = [SHORT[letter] for letter in signature], c_int
+        for name in RELEASED:
             getattr(self.c, f"dnnl_{name}_destroy").argtypes = [c_void_p]
         self.c.dnnl_memory_desc_get_size.argtypes = [c_void_p]
         self.c.dnnl_memory_desc_get_size.restype = c_size_t
@@ -326,18 +283,28 @@ class Library:
         )
         return Desc(self, handle, dims, dtype)
 
-    def primitive(self, kind: str, *args: Any) -> Primitive:
-        """Create dnnl_<kind>_primitive; `args` are those between engine and attributes."""
+    def strided(self, dims: Sequence[int], strides: Sequence[int]) -> Desc:
+        """A float32 descriptor whose axes lie so many numbers apart."""
+        handle = c_void_p()
+        self.call("memory_desc_create_with_strides", byref(handle), len(dims), _dims(dims), F32, _dims(strides))
+        return Desc(self, handle, dims)
+
+    def primitive(self, kind: str, *args: Any, add: bool = False) -> Primitive:
+        """Create dnnl_<kind>_primitive; `args` are those between engine and attributes, `add` as of `reorder`."""
         handle = c_void_p()
         plain = [_handle_of(argument) for argument in args]
-        no_attributes = None
+        attr = None
+        if add:
+            attr = self._adding()
         self.call(
             f"{kind}_primitive_desc_create",
             byref(handle),
             self.engine,
             *plain,
-            no_attributes,
+            attr,
         )
+        if attr is not None:
+            self.c.dnnl_primitive_attr_destroy(attr)
         return Primitive(self, handle)
 
     def _adding(self) -> c_void_p:

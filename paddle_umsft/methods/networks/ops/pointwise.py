@@ -84,7 +84,7 @@ def norm(
             dnnl.DST: y.memory,
         },
     )
-    _keep_statistics(
+    keep_statistics(
         plan,
         layer,
         start=start,
@@ -169,13 +169,13 @@ def norm(
         def write(memory: Memory) -> None:
             plan.then_back("norm", back, {**args, dnnl.DIFF_SRC: memory})
 
-        _hand_on(plan, y, x, "norm", write)
+        hand_on(plan, y, x, "norm", write)
 
     plan.on_backward(undo)
     return y
 
 
-def _keep_statistics(
+def keep_statistics(
     plan: Plan,
     layer: Any,
     *,
@@ -266,7 +266,7 @@ def standardise(
         def write(memory: Memory) -> None:
             plan.then_back("norm", back, {**args, dnnl.DIFF_SRC: memory})
 
-        _hand_on(plan, y, x, "norm", write)
+        hand_on(plan, y, x, "norm", write)
 
     plan.on_backward(undo)
     return y
@@ -302,7 +302,7 @@ def _norm_again(
     )
 
 
-def _hand_on(
+def hand_on(
     plan: Plan,
     y: Value,
     x: Value,
@@ -390,7 +390,7 @@ def _bend(
             )
 
         # `write` recasts itself, so it is given the memory as it is.
-        _hand_on(plan, y, x, "activation", write)
+        hand_on(plan, y, x, "activation", write)
 
     plan.on_backward(undo)
     return y

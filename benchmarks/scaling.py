@@ -1,0 +1,434 @@
+"""Seconds and memory of whole, large and very large scenes, kills and processes side by side: docs/scaling.md's tables.
+
+    python benchmarks/scaling.py --data DATA --work SCRATCH [--parts small,flat,...] [--size 0.5] [--keep]
+
+Scenes are made of real crops, mirrored and repeated: a CAVE scene of 31 bands (DATA/cave) and Indian Pines of 200
+(DATA/remote_sensing), the LR-HSI behind a Gaussian PSF, noise of 0.001 in both images. They go into files in SCRATCH,
+and every figure is that of a process of its own, `umsft fuse` from files to a file. `--size` makes all scenes smaller.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+NOISE = 1e-3
+# The PSF's standard deviation in LR pixels.
+SIGMA = 0.4
+PSF_REACH = 2  # LR pixels on either side
+ROWS_AT_ONCE = 64
+CAVE_SCENE = "cave/flowers_ms"
+INDIAN_PINES = "remote_sensing/indian_pines_corrected_145x145x200_u16.npy"
+# So many strips of the very large scene are timed, then the run is stopped.
+TIMED_STRIPS = 10
+KILLS = 10
+POLL_SECONDS = 0.05
+
+# What a child runs: the command, and at its end what it took.
+CHILD = """
+import json, os, sys, time
+from pathlib import Path
+import paddle_umsft.runs.strip_plan as plan
+if "MOST_PIXELS" in os.environ:
+    plan.MOST_PIXELS = int(os.environ["MOST_PIXELS"])
+from paddle_umsft.command.main import main
+code = main(sys.argv[1:])
+status = Path("/proc/self/status").read_text()
+peak = int(status.split("VmHWM:")[1].split()[0]) * 1024
+print("TOOK " + json.dumps({"cpu": time.process_time(), "peak": peak, "code": code}), flush=True)
+sys.exit(code)
+"""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two files of a scene.
+
+    Attributes:
+        lr: LR-HSI.
+        hr: MSI.
+        size: H, and W.
+        bands: C.
+        scale: H / h.
+    """
+
+    lr: Path
+    hr: Path
+    size: int
+    bands: int
+    scale: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.size}²×{self.bands}, ×{self.scale}, {self.hr.suffix}"
+
+
+def cave(data: Path) -> np.ndarray:
+    """(512, 512, 31) of 0 to 1."""
+    from PIL import Image
+
+    files = sorted((data / CAVE_SCENE).rglob("*_[0-9][0-9].png"))
+    bands = [np.asarray(Image.open(file), dtype=np.float32) / 65535 for file in files]
+    return np.stack(bands, axis=2)
+
+
+def indian_pines(data: Path) -> np.ndarray:
+    """(144, 144, 200) of 0 to 1."""
+    cube = np.load(data / INDIAN_PINES)[:144, :144]
+    return np.asarray(cube / 10000, dtype=np.float32)
+
+
+def period_of(crop: np.ndarray) -> np.ndarray:
+    """A crop and its mirror images: repeated, they join without a jump."""
+    wide = np.concatenate([crop, crop[:, ::-1]], axis=1)
+    return np.concatenate([wide, wide[::-1]], axis=0)
+
+
+def blurred(period: np.ndarray, scale: int) -> np.ndarray:
+    """LR pixels of a picture that repeats itself: sums of shifted copies, no operator of the package."""
+    offset = (scale - 1) / 2
+    places = np.arange(-PSF_REACH * scale, (PSF_REACH + 1) * scale)
+    taps = np.exp(-0.5 * ((places - offset) / (SIGMA * scale)) ** 2)
+    taps /= taps.sum()
+    rows = np.arange(0, period.shape[0], scale)
+    down = sum(np.float32(tap) * period[(rows + place) % period.shape[0]] for place, tap in zip(places, taps))
+    columns = np.arange(0, period.shape[1], scale)
+    both = sum(np.float32(tap) * down[:, (columns + place) % period.shape[1]] for place, tap in zip(places, taps))
+    return np.asarray(both)
+
+
+def msi_of(period: np.ndarray, bands: int) -> np.ndarray:
+    """MSI bands of a picture: smooth responses spread over its range."""
+    depth = period.shape[2]
+    centres = (np.arange(bands)[::-1] + 0.5) / bands * (depth - 1)
+    srf = np.exp(-0.5 * ((np.arange(depth) - centres[:, None]) / (0.12 * depth)) ** 2)
+    srf /= srf.sum(axis=1, keepdims=True)
+    return np.asarray(period @ srf.T.astype(np.float32))
+
+
+def write_repeated(
+    period: np.ndarray,
+    size: int,
+    path: Path,
+    seed: int,
+) -> None:
+    """Write a picture of so many rows and columns, with noise, a few rows at a time."""
+    rng = np.random.default_rng(seed)
+    columns = np.arange(size) % period.shape[1]
+    depth = period.shape[2]
+
+    def rows_from(top: int) -> np.ndarray:
+        rows = np.arange(top, min(top + ROWS_AT_ONCE, size)) % period.shape[0]
+        part = period[rows][:, columns]
+        noise = rng.standard_normal(part.shape, dtype=np.float32)
+        return np.asarray(part + np.float32(NOISE) * noise)
+
+    if path.suffix == ".npy":
+        file = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(size, size, depth))
+        for top in range(0, size, ROWS_AT_ONCE):
+            file[top : top + ROWS_AT_ONCE] = rows_from(top)
+        file.flush()
+        return
+    import warnings
+
+    import rasterio
+
+    warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+    facts = {"driver": "GTiff", "dtype": "uint16", "count": depth, "height": size, "width": size, "tiled": True}
+    with rasterio.open(path, "w", **facts, blockxsize=256, blockysize=ROWS_AT_ONCE) as target:
+        for top in range(0, size, ROWS_AT_ONCE):
+            part = np.clip(np.rint(rows_from(top) * 10000), 0, 65535).astype(np.uint16)
+            window = rasterio.windows.Window(0, top, size, len(part))
+            target.write(np.moveaxis(part, 2, 0), window=window)
+
+
+class Bench:
+    """Scenes in files, and what fusing them takes.
+
+    Args:
+        data: Where the real data are.
+        work: Scratch folder.
+        factor: On the sizes of all scenes.
+    """
+
+    def __init__(self, data: Path, work: Path, factor: float) -> None:
+        self.data = data
+        self.work = work
+        self.factor = factor
+        self.rows: list[dict[str, Any]] = []
+        work.mkdir(parents=True, exist_ok=True)
+
+    def pair(
+        self,
+        size: int,
+        scale: int,
+        bands: int = 31,
+        ending: str = "npy",
+    ) -> Pair:
+        """The files of a scene, made where they are missing."""
+        step = 4 * scale
+        size = max(step, int(size * self.factor) // step * step)
+        name = f"{size}_{bands}_{scale}"
+        lr = self.work / f"{name}_lr.{ending}"
+        hr = self.work / f"{name}_hr.{ending}"
+        if not (lr.exists() and hr.exists()):
+            crop = cave(self.data)
+            msi_bands = 3
+            if bands == 200:
+                crop = indian_pines(self.data)
+                msi_bands = 4
+            period = period_of(crop)
+            write_repeated(blurred(period, scale), size // scale, lr, 1)
+            write_repeated(msi_of(period, msi_bands), size, hr, 2)
+        return Pair(lr, hr, size, bands, scale)
+
+    def start(
+        self,
+        pair: Pair,
+        output: Path,
+        preset: str,
+        *settings: str,
+        threads: Optional[int] = None,
+        most_pixels: Optional[int] = None,
+    ) -> subprocess.Popen[str]:
+        """Start `umsft fuse` in a process of its own."""
+        command = [sys.executable, "-W", "ignore", "-c", CHILD, "fuse", str(pair.lr), str(pair.hr), "-o", str(output)]
+        command += ["-c", f"{preset}.yml"]
+        if settings:
+            command += ["--set", *settings]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        if threads is not None:
+            environment["OMP_NUM_THREADS"] = environment["OPENBLAS_NUM_THREADS"] = str(threads)
+        if most_pixels is not None:
+            environment["MOST_PIXELS"] = str(most_pixels)
+        return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def fuse(
+        self,
+        pair: Pair,
+        output: Path,
+        preset: str,
+        *settings: str,
+        label: str = "",
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Fuse and note what it took."""
+        started = time.perf_counter()
+        process = self.start(pair, output, preset, *settings, **more)
+        told, _ = process.communicate()
+        wall = time.perf_counter() - started
+        return self.note(pair, preset, settings, told, wall, label)
+
+    def note(
+        self,
+        pair: Pair,
+        preset: str,
+        settings: tuple[str, ...],
+        told: str,
+        wall: float,
+        label: str,
+    ) -> dict[str, Any]:
+        """Read what a process told at its end, and print its row."""
+        took = {"cpu": float("nan"), "peak": float("nan"), "code": -1}
+        if "TOOK " in told:
+            took = json.loads(told.split("TOOK ")[-1].splitlines()[0])
+        if took["code"] != 0:
+            print(told, file=sys.stderr)
+        learned = told.split("learned    ")[-1].splitlines()[0] if "learned    " in told else ""
+        strips = told.split("plan       ")[-1].split(" strips")[0] if "plan       " in told else ""
+        row = {
+            "scene": pair.name,
+            "preset": preset,
+            "settings": " ".join(settings),
+            "wall": wall,
+            **took,
+            "strips": strips,
+            "us a pixel": 1e6 * took["cpu"] / pair.size**2,
+            "label": f"{label} {learned}".strip(),
+        }
+        self.rows.append(row)
+        self.say(row)
+        return row
+
+    @staticmethod
+    def say(row: dict[str, Any]) -> None:
+        """Print a row of the table."""
+        cells = [
+            row["scene"],
+            f"{row['preset']} {row['settings']}",
+            f"{row['wall']:.1f} s ({row['cpu']:.1f} of processors)",
+            f"{row['peak'] / 2**30:.2f} GB",
+            row["strips"],
+            f"{row['us a pixel']:.2f} µs",
+            row["label"],
+        ]
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def small(bench: Bench) -> None:
+    """512² as a whole."""
+    pair = bench.pair(512, 8)
+    for preset in ("fast", "best"):
+        bench.fuse(pair, bench.work / "fused.npy", preset)
+
+
+def large(bench: Bench) -> None:
+    """2048² in 1.5 GB."""
+    pair = bench.pair(2048, 8)
+    for preset in ("fast", "best"):
+        bench.fuse(pair, bench.work / "fused.npy", preset, "runtime.memory=1.5GB")
+
+
+def bands(bench: Bench) -> None:
+    """1024² of 200 bands, GeoTIFF."""
+    pair = bench.pair(1024, 4, 200, "tif")
+    bench.fuse(pair, bench.work / "fused.tif", "fast", "runtime.memory=2GB")
+
+
+def huge(bench: Bench) -> None:
+    """6000², GeoTIFF: begun, ten strips timed, the rest extrapolated."""
+    pair = bench.pair(6000, 4, 31, "tif")
+    output = bench.work / "huge.tif"
+    folder = output.with_name(f".strips_{output.name}")
+    started = time.perf_counter()
+    process = bench.start(pair, output, "fast", "runtime.memory=3GB")
+    while process.poll() is None and len(list(folder.glob("strip_*.json"))) < TIMED_STRIPS:
+        time.sleep(POLL_SECONDS)
+    wall = time.perf_counter() - started
+    records = [json.loads(file.read_text()) for file in sorted(folder.glob("strip_*.json"))]
+    strips = json.loads((folder / "plan.json").read_text())["plan"]["count"]
+    peak = int(Path(f"/proc/{process.pid}/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
+    ticks = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")")[-1].split()[11:13]
+    cpu = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+    process.kill()
+    process.wait()
+    each = [record["seconds"] for record in records]
+    learned = wall - sum(each)
+    whole = learned + strips * float(np.mean(each))
+    row = {
+        "scene": pair.name,
+        "preset": "fast",
+        "settings": "runtime.memory=3GB",
+        "wall": wall,
+        "cpu": cpu,
+        "peak": peak,
+        "strips": f"{len(each)} of {strips}",
+        "us a pixel": 1e6 * whole / pair.size**2,
+        "label": f"learned in {learned:.0f} s, a strip {np.mean(each):.1f} s, all: {whole:.0f} s and the writing",
+    }
+    bench.rows.append(row)
+    bench.say(row)
+
+
+def flat(bench: Bench) -> None:
+    """Cost per pixel from 512² to 4096²."""
+    for size in (512, 1024, 2048, 4096):
+        pair = bench.pair(size, 8)
+        bench.fuse(pair, bench.work / "fused.npy", "fast", "runtime.memory=1.5GB")
+
+
+def _strips_of(bench: Bench) -> tuple[Pair, tuple[str, ...], int]:
+    """A scene, settings and strips for what is done to strips."""
+    pair = bench.pair(1024, 8)
+    # Sixteen strips, and no fusion as a whole.
+    return pair, ("runtime.memory=900MB",), pair.size**2 // 16
+
+
+def kills(bench: Bench) -> None:
+    """Ten kills at random strips, and the same bits."""
+    pair, settings, most = _strips_of(bench)
+    for preset in ("fast", "best"):
+        once = bench.work / "once.npy"
+        bench.fuse(pair, once, preset, *settings, most_pixels=most, label="not killed")
+        output = bench.work / "killed.npy"
+        folder = output.with_name(f".strips_{output.name}")
+        chance = random.Random(1)
+        killed = 0
+        started = time.perf_counter()
+        while True:
+            process = bench.start(pair, output, preset, *settings, most_pixels=most)
+            before = len(list(folder.glob("*strip_*.json")))
+            wanted = before + chance.randint(0, 2)
+            delay = chance.uniform(0.0, 0.3)
+            while killed < KILLS and process.poll() is None and len(list(folder.glob("*strip_*.json"))) <= wanted:
+                time.sleep(POLL_SECONDS)
+            if killed == KILLS or process.poll() is not None:
+                told, _ = process.communicate()
+                break
+            time.sleep(delay)
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            killed += 1
+        wall = time.perf_counter() - started
+        equal = once.read_bytes() == output.read_bytes()
+        bench.note(pair, preset, settings, told, wall, f"killed {killed} times; bits equal: {equal}")
+        output.unlink()
+
+
+def processes(bench: Bench) -> None:
+    """One, two and four processes on one scene."""
+    pair, settings, most = _strips_of(bench)
+    cores = os.cpu_count() or 1
+    for preset in ("fast", "best"):
+        alone = 0.0
+        for count in (1, 2, 4):
+            output = bench.work / f"by_{count}.npy"
+            threads = max(1, cores // count)
+            started = time.perf_counter()
+            together = [
+                bench.start(pair, output, preset, *settings, most_pixels=most, threads=threads) for _ in range(count)
+            ]
+            told = [process.communicate()[0] for process in together]
+            wall = time.perf_counter() - started
+            if count == 1:
+                alone = wall
+            equal = (bench.work / "by_1.npy").read_bytes() == output.read_bytes()
+            label = f"{count} processes, {wall / alone:.2f} of one's time; bits equal: {equal}"
+            bench.note(pair, preset, settings, max(told, key=len), wall, label)
+
+
+PARTS: dict[str, Callable[[Bench], None]] = {
+    "small": small,
+    "large": large,
+    "bands": bands,
+    "huge": huge,
+    "flat": flat,
+    "kills": kills,
+    "processes": processes,
+}
+
+
+def main(argv: Optional[list[str]] = None) -> int:
+    """Run the parts asked for and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the real data")
+    parser.add_argument("--work", type=Path, required=True, help="scratch folder, not in the repository")
+    parser.add_argument("--parts", default=",".join(PARTS), help="names separated by commas: " + ", ".join(PARTS))
+    parser.add_argument("--size", type=float, default=1.0, help="factor on the sizes of all scenes")
+    parser.add_argument("--keep", action="store_true", help="leave the scenes' files")
+    options = parser.parse_args(argv)
+    bench = Bench(options.data, options.work, options.size)
+    print("| scene | command | seconds | peak memory (VmHWM) | strips | a pixel | |\n|---|---|---|---|---|---|---|")
+    for name in options.parts.split(","):
+        PARTS[name](bench)
+    (options.work / "rows.json").write_text(json.dumps(bench.rows, indent=1))
+    if not options.keep:
+        for file in options.work.glob("*_[lh]r.*"):
+            file.unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

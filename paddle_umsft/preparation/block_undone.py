@@ -1,0 +1,141 @@
+"""What was found in a block of a very large pair, undone in all of it, where that can be done a few rows at a time.
+
+A constant that was taken off, a gain, a tone curve: whatever they are and in whichever order they were undone, each
+value of an MSI band became another one, the same wherever it stands. The block shows which one, and the whole follows.
+Dead pixels of the MSI are told by their neighbours alone, in the block as anywhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Optional
+
+import numpy as np
+
+from paddle_umsft.data.scene import Observation
+from paddle_umsft.preparation.dead_msi import filled, suspects
+from paddle_umsft.preparation.prepared import FILLED_TRUST, Prepared, untouched
+
+DEAD = "dead MSI pixels"
+POINTWISE = {"offset", "tone curve"}
+# Knots of a curve that was read off a block: so dense that straight lines between them are as good as the curve.
+KNOTS = 4096
+# Beyond what the block holds the curve goes on as it does over this part of its knots.
+END = 64
+# A band is no function of what it was where values differ from it by more than this part of its range.
+EXACT = 1e-4
+# HR pixels that are changed at a time, and rows beside them that their neighbourhoods and the filling may reach.
+AT_ONCE = 2**20
+REACH = 16
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """What the values of a band became.
+
+    Attributes:
+        before: (k,) rising.
+        after: (k,).
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+
+    @classmethod
+    def of(cls, before: np.ndarray, after: np.ndarray) -> Optional[_Curve]:
+        """Read it off (n,) values; None: there is none, what they became depends on where they stand."""
+        values, places = np.unique(before, return_index=True)
+        if len(values) <= END:
+            return None
+        chosen = np.unique(np.linspace(0, len(values) - 1, KNOTS).astype(int))
+        curve = cls(values[chosen].astype(np.float64), after[places[chosen]].astype(np.float64))
+        error = float(np.abs(curve(before) - after).max())
+        if error > EXACT * float(np.ptp(after)):
+            return None
+        return curve
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Values of the band -> what they became, float64."""
+        made = np.interp(values, self.before, self.after)
+        for end, inner, beyond in ((0, END, values < self.before[0]), (-1, -1 - END, values > self.before[-1])):
+            if beyond.any():
+                slope = (self.after[end] - self.after[inner]) / (self.before[end] - self.before[inner])
+                made[beyond] = self.after[end] + slope * (values[beyond] - self.before[end])
+        return np.asarray(made)
+
+
+def undone_in_all(
+    observation: Observation,
+    part: Observation,
+    prepared: Prepared,
+) -> Optional[Prepared]:
+    """Undo in a whole pair what was found in a block of it.
+
+    Args:
+        observation: The whole.
+        part: The block as it was.
+        prepared: The block with everything undone.
+
+    Returns:
+        The whole as `prepared`; None: it takes the whole pair in memory to undo that.
+    """
+    found = set(prepared.found)
+    if not found <= POINTWISE | {DEAD}:
+        return None
+    hr_msi = observation.hr_msi
+    unsure = np.zeros(hr_msi.shape[:2], dtype=bool)
+    if DEAD in found:
+        hr_msi, unsure = _without_dead(hr_msi)
+    if found & POINTWISE:
+        curves = _curves(part, prepared)
+        if curves is None:
+            return None
+        hr_msi = _through(hr_msi, curves)
+    whole = untouched(replace(observation, hr_msi=hr_msi))
+    whole.msi_trust[unsure] = np.minimum(whole.msi_trust[unsure], FILLED_TRUST)
+    whole.offset = prepared.offset
+    whole.notes = prepared.notes
+    whole.found = prepared.found
+    return whole
+
+
+def _curves(part: Observation, prepared: Prepared) -> Optional[list[_Curve]]:
+    """What became of each band's values in a block; None: they became nothing of the kind."""
+    as_it_is = prepared.msi_trust == 1
+    curves = []
+    for band in range(part.msi_bands):
+        before = part.hr_msi[..., band][as_it_is]
+        after = prepared.observation.hr_msi[..., band][as_it_is]
+        curve = _Curve.of(before, after)
+        if curve is None:
+            return None
+        curves.append(curve)
+    return curves
+
+
+def _through(hr_msi: np.ndarray, curves: list[_Curve]) -> np.ndarray:
+    """(H, W, M) float32 with every band's values as its curve has them, a few rows at a time."""
+    changed = np.empty(hr_msi.shape, dtype=np.float32)
+    rows = max(1, AT_ONCE // hr_msi.shape[1])
+    for top in range(0, len(hr_msi), rows):
+        some = slice(top, top + rows)
+        for band, curve in enumerate(curves):
+            changed[some, :, band] = curve(hr_msi[some, :, band])
+    return changed
+
+
+def _without_dead(hr_msi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The MSI with dead pixels filled, float32, and (H, W) which they are; a few rows at a time."""
+    height, width = hr_msi.shape[:2]
+    changed = np.empty(hr_msi.shape, dtype=np.float32)
+    dead = np.zeros((height, width), dtype=bool)
+    rows = max(1, AT_ONCE // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        first = max(top - REACH, 0)
+        around = hr_msi[first : bottom + REACH].astype(np.float64)
+        unknown = suspects(around)
+        own = slice(top - first, bottom - first)
+        changed[top:bottom] = filled(around, unknown)[own]
+        dead[top:bottom] = unknown[own].any(axis=2)
+    return changed, dead
