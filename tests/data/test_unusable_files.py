@@ -91,11 +91,11 @@ def test_objects_are_never_unpickled(tmp_path: Path) -> None:
 LONGEST_LINE = 2500
 
 
-def tiff_of(width: int, height: int, samples: int) -> bytes:
+def tiff_of(width: int, height: int, samples: int, next_page: int = 0) -> bytes:
     """A TIFF's directory that claims a size, and some bytes."""
     values = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: 200, 277: samples, 278: height, 279: 100}
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in values.items())
-    head = b"II*\0" + struct.pack("<IH", 8, len(values)) + entries + struct.pack("<I", 0)
+    head = b"II*\0" + struct.pack("<IH", 8, len(values)) + entries + struct.pack("<I", next_page)
     return head.ljust(2000, b"\1")
 
 
@@ -110,6 +110,7 @@ def header(samples: str) -> bytes:
     [
         ("x.tif", tiff_of(0, 0, 1), "without a value"),
         ("x.tif", tiff_of(5, 4, 65535), "x.tif"),
+        ("x.tif", tiff_of(5, 4, 1, next_page=8), "leads back to itself"),
         ("x.hdr", header("9" * 5000), "samples"),
         ("x.hdr", header("²"), "samples"),
         ("x.hdr", header("5.5"), "samples"),
