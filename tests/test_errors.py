@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from paddle_umsft.errors import DataError, without_commands
+
 CELL = """
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell()
