@@ -20,7 +20,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-# Seconds of all fuzz tests together; ten seconds in CI, `PADDLE_UMSFT_FUZZ_SECONDS=600` for ten on demand.
+# Seconds of all fuzz tests together; a minute in CI, `PADDLE_UMSFT_FUZZ_SECONDS=600` for ten on demand.
 SECONDS_VARIABLE = "PADDLE_UMSFT_FUZZ_SECONDS"
 SEED_VARIABLE = "PADDLE_UMSFT_FUZZ_SEED"
 USUAL_SECONDS = 60.0
