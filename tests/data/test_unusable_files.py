@@ -11,6 +11,7 @@ import pytest
 from scene_files import C, H, W, cube, refused, write
 
 from paddle_umsft.config.data import DataConfig
+from paddle_umsft.data.readers.products.xml_text import read_xml
 from paddle_umsft.data.reading import read_scene
 from paddle_umsft.errors import ConfigError, DataError
 
@@ -133,3 +134,12 @@ def test_arrays_without_number_are_told_in_a_line_that_can_be_read(tmp_path: Pat
     with pytest.raises(DataError, match=r"several arrays.*500 of them.*data\.key") as caught:
         read_scene(DataConfig(path=write(tmp_path / "a.npz", **arrays)))
     assert len(str(caught.value)) < LONGEST_LINE
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_words_of_xml_that_stand_for_gigabytes(tmp_path: Path, encoding: str) -> None:
+    words = "".join(f'<!ENTITY a{number + 1} "{f"&a{number};" * 10}">' for number in range(12))
+    text = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a0 "x">{words}]><x>&a12;</x>'
+    (tmp_path / "x.xml").write_bytes(text.encode(encoding))
+    with pytest.raises(DataError, match="entities"):
+        read_xml(tmp_path / "x.xml")
