@@ -13,9 +13,9 @@ import numpy as np
 from paddle_umsft import __version__
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.machine.files import write_json, write_whole
+from paddle_umsft.machine.files import write_sealed, write_whole
 from paddle_umsft.machine.memory import in_words, peak_bytes
-from paddle_umsft.machine.plain_files import digest_of, read_json
+from paddle_umsft.machine.plain_files import digest_of, read_sealed
 from paddle_umsft.methods.networks.blend_tiles import blended_whole
 from paddle_umsft.methods.networks.tile_plan import TilePlan
 from paddle_umsft.methods.table import Input, find_method, imported, surroundings
@@ -64,7 +64,10 @@ class Tiles:
                 np.save(stream, np.ascontiguousarray(cube, dtype="<f4"))
 
         write_whole(file, save, hint=OUTPUT_HINT)
-        write_json(self._record(number), {"sha256": digest_of(file), "told": told}, hint=OUTPUT_HINT)
+        record = self._record(number)
+        # With its name: copied to another one it is no record of that tile.
+        content = {"name": record.name, "sha256": digest_of(file), "told": told}
+        write_sealed(record, content, hint=OUTPUT_HINT)
 
     def is_recorded(self, number: int) -> bool:
         """Whether a tile has a record."""
@@ -72,9 +75,10 @@ class Tiles:
 
     def is_done(self, number: int) -> bool:
         """Whether a tile is there as it was written."""
+        path = self._record(number)
         try:
-            record = read_json(self._record(number))
-            return bool(digest_of(self._file(number)) == record["sha256"])
+            record = read_sealed(path)
+            return bool(record["name"] == path.name and digest_of(self._file(number)) == record["sha256"])
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
@@ -85,7 +89,7 @@ class Tiles:
 
     def told(self, number: int) -> dict[str, Any]:
         """What was told of a tile."""
-        told: dict[str, Any] = read_json(self._record(number))["told"]
+        told: dict[str, Any] = read_sealed(self._record(number))["told"]
         return told
 
 
@@ -136,7 +140,7 @@ def plan_at_work(work: Path) -> Optional[TilePlan]:
     What memory there is differs from process to process and from day to day: what was begun in tiles is ended in them.
     """
     try:
-        plan = TilePlan(**read_json(work / PLAN)["plan"])
+        plan = TilePlan(**read_sealed(work / PLAN)["plan"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return plan

@@ -19,8 +19,8 @@ from paddle_umsft.cameras.observe import border_of
 from paddle_umsft.data.records import OnRecord, Record
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import DataError
-from paddle_umsft.machine.files import write_json, write_whole
-from paddle_umsft.machine.plain_files import digest_of, read_json
+from paddle_umsft.machine.files import write_sealed, write_whole
+from paddle_umsft.machine.plain_files import digest_of, read_sealed
 from paddle_umsft.methods.networks.blend_tiles import blended_whole
 from paddle_umsft.methods.networks.solver import SceneSolver, run_all
 from paddle_umsft.methods.networks.tile_grid import Tile
@@ -55,7 +55,7 @@ class Cameras:
         """Write it down; the record with its sum comes last."""
         arrays = {f"{OF_MODEL}{name}": values for name, values in self.state.items()}
         write_whole(folder / ARRAYS, lambda path: _save_arrays(path, {**arrays, "psf": self.psf, "srf": self.srf}))
-        write_json(folder / RECORD, {"sha256": digest_of(folder / ARRAYS), "history": list(self.history)})
+        write_sealed(folder / RECORD, {"sha256": digest_of(folder / ARRAYS), "history": list(self.history)})
 
 
 def _save_arrays(path: Path, arrays: dict[str, Any]) -> None:
@@ -67,7 +67,7 @@ def _save_arrays(path: Path, arrays: dict[str, Any]) -> None:
 def kept_cameras(folder: Path) -> Optional[Cameras]:
     """Return what was written down; None: nothing, or it is no longer what was written."""
     try:
-        record = read_json(folder / RECORD)
+        record = read_sealed(folder / RECORD)
         if digest_of(folder / ARRAYS) != record["sha256"]:
             return None
         with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
