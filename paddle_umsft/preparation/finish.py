@@ -9,7 +9,7 @@ import numpy as np
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.preparation.candidates import State
-from paddle_umsft.preparation.illumination import lit_otherwise, relit, spread_within
+from paddle_umsft.preparation.illumination import lit_otherwise, relit, unsure_part
 from paddle_umsft.preparation.prepared import FILLED_TRUST, USABLE, Prepared
 from paddle_umsft.preparation.saturation import desaturated, untouched_pixels
 from paddle_umsft.preparation.strangers import Strangers, find_strangers
@@ -82,7 +82,7 @@ def _sort_strangers(prepared: Prepared, state: State) -> View:
     if lit.any():
         hr_msi, gain = relit(view, strangers, lit)
         view = view.but(hr_msi=hr_msi)
-        prepared.unsure_light = spread_within(gain, view.scale)
+        prepared.unsure_light = unsure_part(gain, view.scale)
     _name_strangers(prepared, strangers, view.scale, bool(lit.any()))
     return view.but(trusted=prepared.fit_trust.copy())
 

@@ -20,6 +20,8 @@ LEAST_CORE = 3
 DARK = 0.02
 # LR pixels around a shadow that lie in its half-light.
 HALF_LIGHT = 2
+# What was undone is off by this part of what the gain varies by within an LR pixel.
+PART_OF_SPREAD = 0.5
 PASSES = 8
 
 
@@ -92,8 +94,8 @@ def relit(
     return current.hr_msi, gain
 
 
-def spread_within(gain: np.ndarray, scale: int) -> np.ndarray:
-    """(H, W) float32 standard deviation of a gain over the LR pixel's area around each pixel.
+def unsure_part(gain: np.ndarray, scale: int) -> np.ndarray:
+    """(H, W) float32 part of a pixel's values by which its light may differ from what was undone.
 
     A gain that was found LR pixel by LR pixel is known no finer than that: where it changes, at the rim of a shadow,
     the light at a pixel may be that of any place within.
@@ -105,4 +107,4 @@ def spread_within(gain: np.ndarray, scale: int) -> np.ndarray:
     mean = uniform_filter(gain, scale, mode="nearest")
     mean_square = uniform_filter(gain**2, scale, mode="nearest")
     variance = np.maximum(mean_square - mean**2, 0.0)
-    return np.asarray(np.sqrt(variance), dtype=np.float32)
+    return np.asarray(PART_OF_SPREAD * np.sqrt(variance), dtype=np.float32)

@@ -1,8 +1,13 @@
-"""Saturated MSI pixels: their true value is at least what they show; the HSI tells how much more in the mean."""
+"""Saturated MSI pixels: their true value is at least what they show; the HSI tells how much more in the mean.
+
+Where in a plateau the light lies that is lacking no camera says. But light passes the limit at the plateau's rim, so
+there next to nothing is lacking, and the more the farther inside.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from paddle_umsft.preparation.footprint import look
 from paddle_umsft.preparation.view import View, fit, majority
@@ -23,6 +28,11 @@ LEAST_CLEAN = 16
 PASSES = 30
 LEAST_PART = 0.1
 LEAST_SURE = 1e-3
+# What is lacking grows from the rim of a plateau inwards by this power of the distance, over one LR pixel at most: a
+# cone (1) is too pointed where a plateau ends at the edge of a thing, a lid (0) is wrong at every rim.
+POWER_OF_DEPTH = 0.7
+# A plateau may lie where an LR pixel hardly looks: there its domes are not blown up further.
+LEAST_DOME = 0.3
 TINY = 1e-30
 
 
@@ -65,12 +75,30 @@ def asked_for(view: View, censored: np.ndarray) -> bool:
     return bool(np.median(missing[inner]) > TIMES_USUAL)
 
 
+def domes(censored: np.ndarray, scale: int) -> np.ndarray:
+    """(H, W, M) how what a plateau lacks rises from its rim inwards, in pixels to a power; 0 outside.
+
+    Args:
+        censored: (H, W, M) pixels at a plateau.
+        scale: H / h.
+    """
+    heights = np.zeros(censored.shape)
+    for band in range(censored.shape[2]):
+        if not censored[..., band].any():
+            continue
+        # The border of the picture is no rim.
+        wider = np.pad(censored[..., band], 1, mode="edge")
+        depth = distance_transform_edt(wider)[1:-1, 1:-1]
+        heights[..., band] = np.minimum(depth, scale) ** POWER_OF_DEPTH
+    return heights
+
+
 def desaturated(
     view: View,
     censored: np.ndarray,
     clean: np.ndarray,
 ) -> np.ndarray:
-    """The MSI with what the plateaus lack, as smooth as it can be: back-projection within them.
+    """The MSI with what the plateaus lack, as smooth domes on them: back-projection within them.
 
     Args:
         view: The pair.
@@ -88,10 +116,15 @@ def desaturated(
     # Interpolated between LR pixels, each as sure as its share of the plateau.
     sure = view.placement.enlarged(weight.reshape(on_grid))  # (H, W, M)
     sure = np.maximum(sure, LEAST_SURE)
+    shape = domes(censored, view.scale)
+    # Domes of all sizes weigh alike: over what an LR pixel sees of them in the mean.
+    looked = look(shape, view.placement, view.lr_shape, view.profile).values / np.maximum(share, TINY)
+    mean = view.placement.enlarged((looked * weight).reshape(on_grid)) / sure
+    shape /= np.maximum(mean, LEAST_DOME)
     excess = np.zeros_like(view.hr_msi)
     for _ in range(PASSES):
         seen = look(view.hr_msi + excess, view.placement, view.lr_shape, view.profile)
         lack = (wanted - seen.values) / np.maximum(share, LEAST_PART)
         over = view.placement.enlarged((lack * weight).reshape(on_grid))
-        excess = np.maximum(excess + censored * over / sure, 0.0)
+        excess = np.maximum(excess + shape * over / sure, 0.0)
     return np.asarray(view.hr_msi + excess)

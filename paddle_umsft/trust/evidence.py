@@ -69,13 +69,18 @@ class Evidence:
         return self.linear.left_out
 
 
-def fine_differences(image: np.ndarray) -> np.ndarray:
-    """(M,) robust size of the finest diagonal differences of (H, W, M): noise and texture, no edges."""
+def fine_differences(image: np.ndarray, most: int = MOST_DIFFERENCES) -> np.ndarray:
+    """(M,) robust size of the finest diagonal differences: noise and texture, no edges.
+
+    Args:
+        image: (H, W, M).
+        most: Of so many differences, about, or fewer.
+    """
     bands = image.shape[2]
     height, width = image.shape[:2]
     if height < 2 or width < 2:
         return np.zeros(bands)
-    step = max(1, height * width // MOST_DIFFERENCES)
+    step = max(1, height * width // most)
     upper = image[:-1:step]
     lower = image[1::step]
     diagonal = (lower[:, 1:] - lower[:, :-1] - upper[:, 1:] + upper[:, :-1]) / HALVED

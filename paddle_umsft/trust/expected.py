@@ -12,7 +12,6 @@ Four things make a cube wrong, and each leaves a trace that needs no truth:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
 
 import numpy as np
 from scipy.ndimage import uniform_filter
@@ -38,8 +37,6 @@ ANYWHERE = 0.1
 PART_OF_DEPARTURES = 0.5
 # Where the MSI shows nothing of the scene a cube errs by this part of the detail that it lacks.
 PART_OF_UNSEEN = 0.5
-# Where a shadow was undone the light errs by this part of what its gain varies by within an LR pixel.
-PART_OF_LIGHT = 0.5
 # Rows and columns of an LR pixel that stand for all of them where a mean is taken.
 LINES_LOOKED_AT = 4
 # A plane over a pixel has this part of the squares of its slopes as variance.
@@ -175,10 +172,8 @@ def expected_error(seen: Evidence) -> ExpectedError:
     light = _light(seen.fused)
     if seen.doubted is not None:
         squares = squares + unseen**2 * float(seen.doubted.mean())
-    unsure_light: Optional[np.ndarray] = None
     if seen.unsure_light is not None:
-        unsure_light = np.float32(PART_OF_LIGHT) * seen.unsure_light
-        squares = squares + _mean_of_light(seen.fused, unsure_light)
+        squares = squares + _mean_of_light(seen.fused, seen.unsure_light)
     return ExpectedError(
         fused=seen.fused,
         floor=np.sqrt(floor),
@@ -194,7 +189,7 @@ def expected_error(seen: Evidence) -> ExpectedError:
         bands=np.sqrt(squares),
         unseen=unseen,
         doubted=seen.doubted,
-        unsure_light=unsure_light,
+        unsure_light=seen.unsure_light,
     )
 
 
@@ -203,11 +198,13 @@ def _mean_of_light(fused: np.ndarray, unsure: np.ndarray) -> np.ndarray:
 
     Args:
         fused: (H, W, C).
-        unsure: (H, W) part of the values, 0 nearly everywhere.
+        unsure: (H, W) part of the values.
     """
-    is_unsure = unsure > 0
-    changed = fused[is_unsure] * unsure[is_unsure][:, None]  # (n, C)
-    total = np.einsum("nk,nk->k", changed, changed, dtype=np.float64)
+    total = np.zeros(fused.shape[2])
+    for row, unsure_row in zip(fused, unsure):
+        if unsure_row.any():
+            changed = row * unsure_row[:, None]  # (W, C)
+            total += np.einsum("wk,wk->k", changed, changed, dtype=np.float64)
     return np.asarray(total / unsure.size)
 
 

@@ -194,11 +194,20 @@ def _doubted(pair: Observation, examined: Examined) -> Optional[np.ndarray]:
 
 
 def _unsure_light(pair: Observation, examined: Examined) -> Optional[np.ndarray]:
-    """(H, W) how unsure the light is, where it was undone on the very pixels of the pair."""
+    """(H, W) how unsure the light is, where it was undone on the very pixels of the pair; None: nothing was undone."""
+    shape = pair.hr_msi.shape[:2]
     unsure = examined.unsure_light
-    if unsure is None or unsure.shape != pair.hr_msi.shape[:2]:
-        return None
-    return unsure
+    if unsure is not None and unsure.shape != shape:
+        unsure = None
+    spread = examined.found.get("stripes")
+    if spread is None:
+        return unsure
+    # Gains of lines are undone to a mean of 1; what their mean was nobody knows but by how they differ.
+    lines = min(pair.lr_hsi.shape[:2])
+    of_all = np.float32(spread / np.sqrt(lines))
+    if unsure is None:
+        return np.full(shape, of_all)
+    return np.asarray(np.hypot(unsure, of_all))
 
 
 def _given_back(seen: Evidence) -> float:

@@ -15,6 +15,9 @@ import numpy as np
 
 from paddle_umsft.trust.evidence import fine_differences
 
+# A cube has many bands, and their noise need not be known to a hundredth.
+DIFFERENCES_LOOKED_AT = 16_384
+
 
 def noise_passed_on(fused: np.ndarray, mixed_noise: np.ndarray) -> np.ndarray:
     """(C,) variance by which a cube errs because of the MSI's noise.
@@ -25,5 +28,6 @@ def noise_passed_on(fused: np.ndarray, mixed_noise: np.ndarray) -> np.ndarray:
     """
     has_noise = mixed_noise > 0
     deviation = np.sqrt(np.where(has_noise, mixed_noise, 1.0))
-    passed = np.minimum(fine_differences(fused) / deviation, 1.0)
+    held = fine_differences(fused, DIFFERENCES_LOOKED_AT)
+    passed = np.minimum(held / deviation, 1.0)
     return np.asarray(mixed_noise * passed)

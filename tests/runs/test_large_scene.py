@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,47 @@ FEW = [
     "subspace.map_features=16",
     "runtime.memory=10.3MB",
 ]
+
+
+def flipped(path: Path) -> None:
+    """Another bit in the middle of a file; in JSON a digit that becomes another one."""
+    content = bytearray(path.read_bytes())
+    digits = [place for place, byte in enumerate(content) if chr(byte).isdigit()]
+    place = len(content) // 2
+    if path.suffix == ".json":
+        place = digits[len(digits) // 2]
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.slow
+def test_what_is_on_the_way_is_held_to_its_sums(
+    pair: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert run(tmp_path / "once", pair) == 0
+    expected = np.load(tmp_path / "once" / "run" / "lr" / "fused.npy")
+    with monkeypatch.context() as killed:
+        interrupt_after(2, killed)
+        assert run(tmp_path / "killed", pair) == 130
+
+    def copied(work: Path) -> None:
+        # As if strip 3 had been solved, which it has not.
+        shutil.copy(work / "strip_00001.json", work / "strip_00003.json")
+
+    damages = {
+        "plan": lambda work: flipped(work / "plan.json"),
+        "facts": lambda work: flipped(work / "learned.json"),
+        "image": lambda work: flipped(work / "hr_msi.npy"),
+        "arrays": lambda work: flipped(work / "learned.npz"),
+        "copied": copied,
+    }
+    for name, damage in damages.items():
+        folder = tmp_path / name / "run"
+        shutil.copytree(tmp_path / "killed" / "run", folder)
+        damage(folder / "lr" / "strips")
+        assert train("--resume", str(folder)) == 0, name
+        assert np.array_equal(np.load(folder / "lr" / "fused.npy"), expected), name
+    capsys.readouterr()
 
 
 def test_a_killed_ensemble_goes_on_in_the_stage_that_it_was_in(

@@ -11,17 +11,18 @@ from paddle_umsft.config.load import load_config
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.data.trust import ExpectedError
 from paddle_umsft.methods.table import run_method
-from paddle_umsft.preparation.illumination import spread_within
+from paddle_umsft.preparation.illumination import unsure_part
 from paddle_umsft.trust.judge import Examined, judged
 
 
 def test_the_spread_of_a_slope_is_that_of_its_steps() -> None:
     """s numbers that are d apart have a standard deviation of d sqrt((s^2 - 1) / 12)."""
     columns = np.arange(80.0)[None, :] * np.ones((48, 1))
-    spread = spread_within(0.05 * columns, 8)
-    np.testing.assert_allclose(spread[:, 8:-8], 0.05 * np.sqrt(63 / 12), rtol=1e-5)
-    assert spread.dtype == np.float32
-    assert spread_within(np.full((48, 80), -0.7), 8).max() < 1e-6
+    unsure = unsure_part(0.05 * columns, 8)
+    # Half of it counts.
+    np.testing.assert_allclose(unsure[:, 8:-8], 0.5 * 0.05 * np.sqrt(63 / 12), rtol=1e-5)
+    assert unsure.dtype == np.float32
+    assert unsure_part(np.full((48, 80), -0.7), 8).max() < 1e-6
 
 
 def test_what_light_may_change_adds_to_the_squares_of_errors() -> None:
@@ -34,8 +35,7 @@ def test_what_light_may_change_adds_to_the_squares_of_errors() -> None:
     assert told[0] is not None
     assert told[1] is not None
     added = told[1].expected.cube() ** 2 - told[0].expected.cube() ** 2
-    # Half of the unsureness counts.
-    np.testing.assert_allclose(added[20:30, 40:60], (0.1 * pair.truth[20:30, 40:60]) ** 2, rtol=1e-2, atol=1e-7)
+    np.testing.assert_allclose(added[20:30, 40:60], (0.2 * pair.truth[20:30, 40:60]) ** 2, rtol=1e-2, atol=1e-7)
     np.testing.assert_allclose(added[unsure == 0], 0.0, atol=1e-9)
     cube = told[1].expected.cube()
     np.testing.assert_allclose(told[1].expected.bands, np.sqrt(np.mean(cube**2, axis=(0, 1))), rtol=1e-4)
@@ -65,3 +65,16 @@ def test_the_rim_of_a_shadow_is_foreseen() -> None:
 
     # Nearer to what it is, and not below it.
     assert 0.7 < missed_by(told) < 0.85 * missed_by(untold)
+
+
+def test_the_mean_gain_of_stripes_is_known_no_better_than_their_number_allows() -> None:
+    """n gains that differ by d have a mean that is off by d / sqrt(n), and all of the result with it."""
+    pair = made_pair(sigma=0.4 * SCALE)
+    observation = Observation(pair.lr_hsi.astype(np.float32), pair.hr_msi.astype(np.float32), SCALE)
+    result = FusionResult(pair.truth.astype(np.float32))
+    told = [judged(result, observation, Examined(found=found)).trust for found in ({}, {"stripes": 0.1})]
+    assert told[0] is not None
+    assert told[1] is not None
+    added = told[1].expected.cube() ** 2 - told[0].expected.cube() ** 2
+    lines = HEIGHT // SCALE
+    np.testing.assert_allclose(added, 0.1**2 / lines * pair.truth**2, rtol=1e-2, atol=1e-7)
