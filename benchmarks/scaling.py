@@ -10,13 +10,16 @@ and every figure is that of a process of its own, `umsft fuse` from files to a f
 from __future__ import annotations
 
 import argparse
+import filecmp
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -35,6 +38,9 @@ INDIAN_PINES = "remote_sensing/indian_pines_corrected_145x145x200_u16.npy"
 TIMED_STRIPS = 10
 KILLS = 10
 POLL_SECONDS = 0.05
+# What the package's plan has for the program, and for each pixel of a scene of 31 bands that is fused as a whole.
+PROGRAM_MB = 250
+WHOLE_NUMBERS = 277
 
 # What a child runs: the command, and at its end what it took.
 CHILD = """
@@ -161,10 +167,18 @@ class Bench:
         data: Where the real data are.
         work: Scratch folder.
         factor: On the sizes of all scenes.
+        presets: Which are measured where both are.
     """
 
-    def __init__(self, data: Path, work: Path, factor: float) -> None:
+    def __init__(
+        self,
+        data: Path,
+        work: Path,
+        factor: float,
+        presets: Sequence[str] = ("fast", "best"),
+    ) -> None:
         self.data = data
+        self.presets = presets
         self.work = work
         self.factor = factor
         self.rows: list[dict[str, Any]] = []
@@ -277,17 +291,54 @@ class Bench:
         print("| " + " | ".join(cells) + " |", flush=True)
 
 
+def fresh(output: Path) -> Path:
+    """Remove a result, and what an earlier run may have left of it; return the folder of what is on the way."""
+    folder = output.with_name(f".strips_{output.name}")
+    output.unlink(missing_ok=True)
+    if folder.is_dir():
+        shutil.rmtree(folder)
+    return folder
+
+
 def small(bench: Bench) -> None:
     """512² as a whole."""
     pair = bench.pair(512, 8)
-    for preset in ("fast", "best"):
+    for preset in bench.presets:
         bench.fuse(pair, bench.work / "fused.npy", preset)
+
+
+def alike(bench: Bench) -> None:
+    """What strips of 512² differ by from the whole, as parts of the range."""
+    pair = bench.pair(512, 8)
+    strips = 16
+    for preset in bench.presets:
+        whole, parts = bench.work / "whole.npy", bench.work / "parts.npy"
+        bench.fuse(pair, whole, preset, label="as a whole")
+        fresh(parts)
+        settings = (f"runtime.memory={strips_memory(pair)}",)
+        process = bench.start(pair, parts, preset, *settings, most_pixels=pair.size**2 // strips)
+        started = time.perf_counter()
+        told, _ = process.communicate()
+        wall = time.perf_counter() - started
+        expected = np.load(whole)
+        apart = np.load(parts) - expected
+        span = float(np.ptp(expected))
+        # From row to row, where strips meet and elsewhere.
+        steps = np.abs(np.diff(apart, axis=0)).max(axis=(1, 2)) / span
+        height = pair.size // strips
+        meet = np.zeros(len(steps), dtype=bool)
+        meet[height - 1 :: height] = True
+        largest = np.abs(apart).max() / span
+        usual = float(np.sqrt(np.mean(np.square(apart, dtype=np.float64)))) / span
+        label = f"apart by {largest:.1e} at most, {usual:.1e} root mean square; steps where strips meet"
+        label += f" {steps[meet].max():.1e}, elsewhere {steps[~meet].max():.1e}"
+        bench.note(pair, preset, settings, told, wall, label)
 
 
 def large(bench: Bench) -> None:
     """2048² in 1.5 GB."""
     pair = bench.pair(2048, 8)
-    for preset in ("fast", "best"):
+    for preset in bench.presets:
         bench.fuse(pair, bench.work / "fused.npy", preset, "runtime.memory=1.5GB")
 
 
@@ -301,19 +352,24 @@ def huge(bench: Bench) -> None:
     """6000², GeoTIFF: begun, ten strips timed, the rest extrapolated."""
     pair = bench.pair(6000, 4, 31, "tif")
     output = bench.work / "huge.tif"
-    folder = output.with_name(f".strips_{output.name}")
+    folder = fresh(output)
     started = time.perf_counter()
     process = bench.start(pair, output, "fast", "runtime.memory=3GB")
     while process.poll() is None and len(list(folder.glob("strip_*.json"))) < TIMED_STRIPS:
         time.sleep(POLL_SECONDS)
     wall = time.perf_counter() - started
+    if process.poll() is not None:
+        # Refused, or done before ten strips were there.
+        bench.note(pair, "fast", ("runtime.memory=3GB",), process.communicate()[0], wall, "")
+        return
     records = [json.loads(file.read_text()) for file in sorted(folder.glob("strip_*.json"))]
     strips = json.loads((folder / "plan.json").read_text())["plan"]["count"]
     peak = int(Path(f"/proc/{process.pid}/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
     ticks = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")")[-1].split()[11:13]
     cpu = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
     process.kill()
-    process.wait()
+    process.communicate()
+    fresh(output)
     each = [record["seconds"] for record in records]
     learned = wall - sum(each)
     whole = learned + strips * float(np.mean(each))
@@ -332,28 +388,49 @@ def huge(bench: Bench) -> None:
     bench.say(row)
 
 
-def flat(bench: Bench) -> None:
-    """Cost per pixel from 512² to 4096²."""
-    for size in (512, 1024, 2048, 4096):
+def flat(bench: Bench, sizes: Sequence[int] = (512, 1024, 2048)) -> None:
+    """Cost per pixel from 512² to 2048²."""
+    for size in sizes:
         pair = bench.pair(size, 8)
         bench.fuse(pair, bench.work / "fused.npy", "fast", "runtime.memory=1.5GB")
 
 
-def _strips_of(bench: Bench) -> tuple[Pair, tuple[str, ...], int]:
-    """A scene, settings and strips for what is done to strips."""
-    pair = bench.pair(1024, 8)
-    # Sixteen strips, and no fusion as a whole.
-    return pair, ("runtime.memory=900MB",), pair.size**2 // 16
+def vast(bench: Bench) -> None:
+    """The same for 4096²."""
+    flat(bench, (4096,))
+
+
+def strips_memory(pair: Pair) -> str:
+    """Memory that is less than what a fusion as a whole would take."""
+    megabytes = PROGRAM_MB + 0.85 * WHOLE_NUMBERS * 4 * pair.size**2 / 2**20
+    return f"{megabytes:.0f}MB"
+
+
+def _strips_of(bench: Bench, preset: str) -> tuple[Pair, tuple[str, ...], int]:
+    """A scene, settings and HR pixels of a strip for what is done to strips."""
+    size, strips = 1024, 32
+    if preset == "best":
+        # It goes through them three times.
+        size, strips = 512, 16
+    pair = bench.pair(size, 8)
+    return pair, (f"runtime.memory={strips_memory(pair)}",), pair.size**2 // strips
+
+
+def same_bits(one: Path, other: Path) -> bool:
+    """Whether two files are there and alike."""
+    if not (one.exists() and other.exists()):
+        return False
+    return filecmp.cmp(one, other, shallow=False)
 
 
 def kills(bench: Bench) -> None:
     """Ten kills at random strips, and the same bits."""
-    pair, settings, most = _strips_of(bench)
-    for preset in ("fast", "best"):
+    for preset in bench.presets:
+        pair, settings, most = _strips_of(bench, preset)
         once = bench.work / "once.npy"
         bench.fuse(pair, once, preset, *settings, most_pixels=most, label="not killed")
         output = bench.work / "killed.npy"
-        folder = output.with_name(f".strips_{output.name}")
+        folder = fresh(output)
         chance = random.Random(1)
         killed = 0
         started = time.perf_counter()
@@ -372,19 +449,20 @@ def kills(bench: Bench) -> None:
             process.communicate()
             killed += 1
         wall = time.perf_counter() - started
-        equal = once.read_bytes() == output.read_bytes()
+        equal = same_bits(once, output)
         bench.note(pair, preset, settings, told, wall, f"killed {killed} times; bits equal: {equal}")
-        output.unlink()
+        output.unlink(missing_ok=True)
 
 
 def processes(bench: Bench) -> None:
     """One, two and four processes on one scene."""
-    pair, settings, most = _strips_of(bench)
     cores = os.cpu_count() or 1
-    for preset in ("fast", "best"):
+    for preset in bench.presets:
+        pair, settings, most = _strips_of(bench, preset)
         alone = 0.0
         for count in (1, 2, 4):
             output = bench.work / f"by_{count}.npy"
+            fresh(output)
             threads = max(1, cores // count)
             started = time.perf_counter()
             together = [
@@ -394,17 +472,19 @@ def processes(bench: Bench) -> None:
             wall = time.perf_counter() - started
             if count == 1:
                 alone = wall
-            equal = (bench.work / "by_1.npy").read_bytes() == output.read_bytes()
+            equal = same_bits(bench.work / "by_1.npy", output)
             label = f"{count} processes, {wall / alone:.2f} of one's time; bits equal: {equal}"
             bench.note(pair, preset, settings, max(told, key=len), wall, label)
 
 
 PARTS: dict[str, Callable[[Bench], None]] = {
     "small": small,
+    "alike": alike,
     "large": large,
     "bands": bands,
     "huge": huge,
     "flat": flat,
+    "vast": vast,
     "kills": kills,
     "processes": processes,
 }
@@ -417,9 +497,10 @@ def main(argv: Optional[list[str]] = None) -> int:
     parser.add_argument("--work", type=Path, required=True, help="scratch folder, not in the repository")
     parser.add_argument("--parts", default=",".join(PARTS), help="names separated by commas: " + ", ".join(PARTS))
     parser.add_argument("--size", type=float, default=1.0, help="factor on the sizes of all scenes")
+    parser.add_argument("--presets", default="fast,best", help="of these where a part has both (default: both)")
     parser.add_argument("--keep", action="store_true", help="leave the scenes' files")
     options = parser.parse_args(argv)
-    bench = Bench(options.data, options.work, options.size)
+    bench = Bench(options.data, options.work, options.size, options.presets.split(","))
     print("| scene | command | seconds | peak memory (VmHWM) | strips | a pixel | |\n|---|---|---|---|---|---|---|")
     for name in options.parts.split(","):
         PARTS[name](bench)

@@ -10,6 +10,14 @@ from typing import Any
 SIMILAR_NAME = 0.5
 # Letters of what is no name that a message shows.
 SHOWN_NAME = 80
+# Of what was expected or found a message shows this much, end included: a file may hold a line of a megabyte.
+SHOWN_LETTERS = 1000
+
+
+# Control characters but tab and both ends of a line, and those that turn the direction of writing.
+_CONTROLS = [*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0)]
+_TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_COMMANDS = {code: ascii(chr(code))[1:-1] for code in (*_CONTROLS, *_TURNING)}
 
 
 class UmsftError(Exception):
@@ -39,13 +47,13 @@ class UmsftError(Exception):
     ) -> None:
         parts = [f"{where}: {what}" if where is not None else what]
         if expected is not None:
-            parts.append(f"expected {expected}")
+            parts.append(f"expected {_shown(expected)}")
         if got is not None:
-            parts.append(f"got {got}")
+            parts.append(f"got {_shown(got)}")
         message = ", ".join(parts)
         if hint:
             message += f"; {hint}"
-        super().__init__(" ".join(message.split()))
+        super().__init__(without_commands(" ".join(message.split())))
 
     def _render_traceback_(self) -> list[str]:
         """Return what a notebook shows of it: the line, which says all, instead of thirty of a traceback.
@@ -54,6 +62,26 @@ class UmsftError(Exception):
             IPython, `InteractiveShell.showtraceback`: an exception with this method draws itself.
         """
         return [f"{type(self).__name__}: {self}"]
+
+
+def without_commands(text: str) -> str:
+    """Return a text in which whatever is a command to a terminal is shown by its code instead.
+
+    A name in a file that somebody sent could clear the screen, write a title, or turn the line around.
+
+    Args:
+        text: Of one line or several.
+    """
+    return text.translate(_COMMANDS)
+
+
+def _shown(value: Any) -> str:
+    """Return a value as text, its middle left out where it is long."""
+    text = str(value)
+    if len(text) <= SHOWN_LETTERS:
+        return text
+    half = SHOWN_LETTERS // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 class ConfigError(UmsftError):

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from paddle_umsft.errors import DataError, without_commands
+
 CELL = """
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell()
@@ -24,3 +26,18 @@ def test_a_cell_shows_the_line_and_no_traceback() -> None:
     assert ours.count("Traceback") <= 1  # of the other error, whose head comes before its name
     assert "raise DataError" not in ours
     assert "Traceback" in theirs  # other errors are shown as ever
+
+
+def test_names_from_files_command_the_terminal_nothing() -> None:
+    hostile = "a\x1b[2J\x1b]0;title\x07\x9b31m\u202eb\x00"
+    shown = str(DataError(hostile, where=hostile, got=hostile))
+    assert shown.isprintable()
+    assert "a\\x1b[2J" in shown
+    assert without_commands("é 高\tb\r\n") == "é 高\tb\r\n"
+
+
+def test_what_was_found_is_not_shown_at_any_length() -> None:
+    shown = str(DataError("field", got="begin" + "x" * 10**6 + "end"))
+    assert len(shown) < 1100
+    assert shown.startswith("field, got begin")
+    assert shown.endswith("end")

@@ -15,6 +15,7 @@ SCENE_SUFFIX = ".mat"
 # What packing on a Mac adds, and what is being unpacked.
 HIDDEN = (".", "__")
 PART = ".part"
+GIGA = 1e9
 
 
 def find_scenes(folder: Path, spare: Path) -> Optional[Path]:
@@ -65,9 +66,10 @@ def unpack(archive: Path, spare: Path) -> Path:
             members = [member for member in packed.infolist() if not member.is_dir()]
             members = [member for member in members if not _is_hidden(Path(member.filename))]
             target = _target(archive, spare, members)
-            for member in members:
-                if not _is_whole(target, member):
-                    _unpack_one(packed, member, target)
+            missing = [member for member in members if not _is_whole(target, member)]
+            _check_room(missing, target)
+            for member in missing:
+                _unpack_one(packed, member, target)
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
         raise DataError(
             "cannot be unpacked",
@@ -93,6 +95,21 @@ def _target(archive: Path, spare: Path, members: list[zipfile.ZipInfo]) -> Path:
     return folders[-1]
 
 
+def _check_room(members: list[zipfile.ZipInfo], target: Path) -> None:
+    """Check that what an archive says it holds fits on the disk, before any of it is unpacked.
+
+    Raises:
+        OSError: It does not.
+    """
+    wanted = sum(member.file_size for member in members)
+    nearest = target
+    while not nearest.is_dir():
+        nearest = nearest.parent
+    free = shutil.disk_usage(nearest).free
+    if wanted > free:
+        raise OSError(f"{wanted / GIGA:.3g} GB in it, {free / GIGA:.3g} GB free")
+
+
 def _is_whole(folder: Path, member: zipfile.ZipInfo) -> bool:
     """Return whether a file of an archive lies in a folder in its full size."""
     file = folder / member.filename
@@ -103,9 +120,14 @@ def _unpack_one(packed: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) 
     """Unpack one file; until it is whole it has another name."""
     # `extract` keeps within its folder whatever the names in the archive are.
     scratch = target / PART
+    if scratch.is_symlink():
+        scratch.unlink()
     unpacked = Path(packed.extract(member, scratch))
     final = target / unpacked.relative_to(scratch)
     final.parent.mkdir(parents=True, exist_ok=True)
+    # A link among the folders that lay there already would lead it elsewhere.
+    if target.resolve() not in (final.parent.resolve(), *final.parent.resolve().parents):
+        raise OSError(f"{final.parent} is a link that leads out of the folder")
     os.replace(unpacked, final)
     shutil.rmtree(scratch)
 

@@ -10,7 +10,7 @@ def natural(name: str) -> list[tuple[int, int, str]]:
     # Triples that can be compared with each other whatever stands in them; numbers come before letters.
     key = []
     for part in re.split(r"(\d+)", name.lower()):
-        if part.isdigit():
+        if part.isdecimal():
             key.append((0, int(part), ""))
         elif part:
             key.append((1, 0, part))

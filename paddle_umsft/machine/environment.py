@@ -22,6 +22,7 @@ from importlib import import_module
 from pathlib import Path
 
 from paddle_umsft.errors import ConfigError
+from paddle_umsft.machine.numbers import whole_number
 from paddle_umsft.machine.paddle_build import both_packages, check_paddle_is_there, not_loaded
 
 # OpenMP makes as many threads as it is told to, and ends the process where the system has no more.
@@ -132,9 +133,9 @@ def default_threads() -> int:
     if limit is not None:
         cores = min(cores, limit)
     # From paddle.distributed.launch: processes on this machine.
-    together = os.environ.get("PADDLE_LOCAL_SIZE", "")
-    if together.isdigit() and int(together) > 0:
-        cores = cores // int(together)
+    together = whole_number(os.environ.get("PADDLE_LOCAL_SIZE", ""))
+    if together is not None and together > 0:
+        cores = cores // together
     return max(1, cores)
 
 
@@ -200,7 +201,10 @@ def check_thread_variables() -> None:
     for name in THREAD_VARIABLES:
         # A number for each level of nesting; an empty variable is none.
         for count in os.environ.get(name, "").split(","):
-            if count and (not count.strip().isdigit() or int(count) > MOST_THREADS):
+            if not count:
+                continue
+            number = whole_number(count)
+            if number is None or number > MOST_THREADS:
                 expected = f"at most {MOST_THREADS}"
                 raise ConfigError("number of threads", where=name, expected=expected, got=repr(count))
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from paddle_umsft.errors import DataError
+from paddle_umsft.machine.plain_files import SEAL, seal_of
 from paddle_umsft.machine.tables import harmless
 
 
@@ -113,6 +114,22 @@ def write_json(
         allow_nan=False,
     )
     write_text(path, text + "\n", error=error, hint=hint)
+
+
+def write_sealed(path: Path, content: Mapping[str, Any], *, hint: Optional[str] = None) -> None:
+    """Write readable JSON with the sum of itself: `plain_files.read_sealed` takes nothing else for it.
+
+    Args:
+        path: Where it ends up.
+        content: What to write, as `write_json` takes it.
+        hint: The way out, where it cannot be written.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    sealed = plain(content)
+    sealed[SEAL] = seal_of(sealed)
+    write_json(path, sealed, hint=hint)
 
 
 def write_csv(

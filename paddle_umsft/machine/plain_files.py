@@ -18,6 +18,8 @@ from typing import Any, BinaryIO
 _BLOCK_BYTES = 1 << 20
 # metrics.json and state.json have some hundred kilobytes; a longer one is none of ours.
 MOST_JSON_BYTES = 64 << 20
+# Key of the sum of all else that stands in a JSON object.
+SEAL = "seal"
 NOT_PLAIN = "a link, a pipe or a device, which is not followed"
 
 
@@ -100,3 +102,16 @@ def seal_of(content: dict[str, Any]) -> str:
     """Return the sha256 of a JSON object, whatever the order of its keys."""
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Read a JSON object that was written under a seal (`machine.files.write_sealed`), its seal broken off.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not what was written.
+    """
+    content = read_json(path)
+    if content.pop(SEAL, None) != seal_of(content):
+        raise ValueError(f"{path.name} is not what was written")
+    return content

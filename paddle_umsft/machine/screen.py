@@ -8,6 +8,8 @@ import sys
 from contextlib import suppress
 from typing import Any, Callable, TextIO, cast
 
+from paddle_umsft.errors import without_commands
+
 
 class Screen:
     """Standard output or error that says nothing more once nobody can hear it; all else is the stream's own.
@@ -20,8 +22,8 @@ class Screen:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write, or go silent."""
-        self._heard(self._stream.write, text)
+        """Write, or go silent; what a file calls itself commands the terminal nothing."""
+        self._heard(self._stream.write, without_commands(text))
         return len(text)
 
     def flush(self) -> None:

@@ -77,12 +77,14 @@ class StripFacts:
     Attributes:
         max_rank: Channels that a strip leaves, at most.
         features: That a map is fitted on.
+        sampled: HR pixels that the solver's steps are found on, at most.
         stages: How many times all strips are gone through, at most.
         is_refined: Whether the MSI's bands are regressed on, window by window.
     """
 
     max_rank: int
     features: int
+    sampled: int
     stages: int = 1
     is_refined: bool = False
 
@@ -91,6 +93,7 @@ def _subspace_strips(config: Config) -> StripFacts:
     return StripFacts(
         max_rank=config.subspace.max_rank,
         features=config.subspace.map_features,
+        sampled=2**20,
     )
 
 
@@ -99,6 +102,7 @@ def _ensemble_strips(config: Config) -> StripFacts:
     return StripFacts(
         max_rank=max(config.ensemble.max_rank, config.subspace.max_rank),
         features=config.ensemble.features,
+        sampled=2**19,
         # The maps, the first agreement, one more after each refinement.
         stages=2 + rounds,
         is_refined=rounds > 0 and config.ensemble.refine_radius != 0,

@@ -47,21 +47,39 @@ class _Curve:
         values, places = np.unique(before, return_index=True)
         if len(values) <= END:
             return None
-        chosen = np.unique(np.linspace(0, len(values) - 1, KNOTS).astype(int))
-        curve = cls(values[chosen].astype(np.float64), after[places[chosen]].astype(np.float64))
-        error = float(np.abs(curve(before) - after).max())
-        if error > EXACT * float(np.ptp(after)):
+        spread = np.linspace(0, len(values) - 1, KNOTS)
+        chosen = np.unique(spread.astype(int))
+        became = after[places[chosen]]
+        curve = cls(
+            before=values[chosen].astype(np.float64),
+            after=became.astype(np.float64),
+        )
+        apart = np.abs(curve(before) - after)
+        span = float(np.ptp(after))
+        if apart.max() > EXACT * span:
             return None
         return curve
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Values of the band -> what they became, float64."""
         made = np.interp(values, self.before, self.after)
-        for end, inner, beyond in ((0, END, values < self.before[0]), (-1, -1 - END, values > self.before[-1])):
-            if beyond.any():
-                slope = (self.after[end] - self.after[inner]) / (self.before[end] - self.before[inner])
-                made[beyond] = self.after[end] + slope * (values[beyond] - self.before[end])
+        below = values < self.before[0]
+        above = values > self.before[-1]
+        made[below] = self._beyond(values[below], 0, END)
+        made[above] = self._beyond(values[above], -1, -1 - END)
         return np.asarray(made)
+
+    def _beyond(
+        self,
+        values: np.ndarray,
+        end: int,
+        inner: int,
+    ) -> np.ndarray:
+        """What values beyond an end become: the curve goes on as straight as it was from an inner knot to the end."""
+        rise = self.after[end] - self.after[inner]
+        run = self.before[end] - self.before[inner]
+        distance = values - self.before[end]
+        return np.asarray(self.after[end] + rise / run * distance)
 
 
 def undone_in_all(
@@ -91,8 +109,11 @@ def undone_in_all(
         if curves is None:
             return None
         hr_msi = _through(hr_msi, curves)
-    whole = untouched(replace(observation, hr_msi=hr_msi))
-    whole.msi_trust[unsure] = np.minimum(whole.msi_trust[unsure], FILLED_TRUST)
+    changed = replace(observation, hr_msi=hr_msi)
+    whole = untouched(changed)
+    # What is masked besides stays at nought.
+    trust = whole.msi_trust[unsure]
+    whole.msi_trust[unsure] = np.minimum(trust, FILLED_TRUST)
     whole.offset = prepared.offset
     whole.notes = prepared.notes
     whole.found = prepared.found
@@ -104,8 +125,8 @@ def _curves(part: Observation, prepared: Prepared) -> Optional[list[_Curve]]:
     as_it_is = prepared.msi_trust == 1
     curves = []
     for band in range(part.msi_bands):
-        before = part.hr_msi[..., band][as_it_is]
-        after = prepared.observation.hr_msi[..., band][as_it_is]
+        before = part.hr_msi[as_it_is, band]
+        after = prepared.observation.hr_msi[as_it_is, band]
         curve = _Curve.of(before, after)
         if curve is None:
             return None
@@ -116,11 +137,13 @@ def _curves(part: Observation, prepared: Prepared) -> Optional[list[_Curve]]:
 def _through(hr_msi: np.ndarray, curves: list[_Curve]) -> np.ndarray:
     """(H, W, M) float32 with every band's values as its curve has them, a few rows at a time."""
     changed = np.empty(hr_msi.shape, dtype=np.float32)
-    rows = max(1, AT_ONCE // hr_msi.shape[1])
-    for top in range(0, len(hr_msi), rows):
+    height, width = hr_msi.shape[:2]
+    rows = max(1, AT_ONCE // width)
+    for top in range(0, height, rows):
         some = slice(top, top + rows)
         for band, curve in enumerate(curves):
-            changed[some, :, band] = curve(hr_msi[some, :, band])
+            values = hr_msi[some, :, band]
+            changed[some, :, band] = curve(values)
     return changed
 
 
@@ -133,9 +156,12 @@ def _without_dead(hr_msi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
         first = max(top - REACH, 0)
-        around = hr_msi[first : bottom + REACH].astype(np.float64)
+        around = hr_msi[first : bottom + REACH]
+        around = around.astype(np.float64)
         unknown = suspects(around)
+        whole = filled(around, unknown)
+        # The rows themselves, without those beside them.
         own = slice(top - first, bottom - first)
-        changed[top:bottom] = filled(around, unknown)[own]
-        dead[top:bottom] = unknown[own].any(axis=2)
+        changed[top:bottom] = whole[own]
+        dead[top:bottom] = np.any(unknown[own], axis=2)
     return changed, dead

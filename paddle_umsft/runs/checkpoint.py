@@ -16,12 +16,12 @@ from typing import Any, Optional
 
 from paddle_umsft.config.run import Config
 from paddle_umsft.errors import CheckpointError, ConversionError, DataError
-from paddle_umsft.machine.plain_files import digest_of, is_own_folder, is_plain, seal_of
+from paddle_umsft.machine.plain_files import SEAL, digest_of, is_own_folder, is_plain, seal_of
 from paddle_umsft.machine.versions import versions
 from paddle_umsft.methods.networks.trained import Trained, main_steps_done
 from paddle_umsft.runs.content import put_together, take_apart
 from paddle_umsft.runs.earlier_checkpoints import MODEL, REST, read_earlier
-from paddle_umsft.runs.folder import CHECKPOINT_STATE, EARLIER_FORMAT, SEAL, SUPERSEDED, read_state
+from paddle_umsft.runs.folder import CHECKPOINT_STATE, EARLIER_FORMAT, SUPERSEDED, read_state
 from paddle_umsft.runs.folder import list_checkpoints as list_checkpoints
 from paddle_umsft.weights.formats.reader import read_weights
 from paddle_umsft.weights.formats.safetensors_writer import write_safetensors

@@ -16,8 +16,8 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data.facts import BandFacts
 from paddle_umsft.data.scene import Case, FusionResult, Observation
 from paddle_umsft.errors import CheckpointError, ConfigError, DataError
-from paddle_umsft.machine.files import plain, write_csv, write_json, write_text, write_whole
-from paddle_umsft.machine.plain_files import is_own_folder, is_plain, read_json, seal_of
+from paddle_umsft.machine.files import write_csv, write_sealed, write_text, write_whole
+from paddle_umsft.machine.plain_files import SEAL, is_own_folder, is_plain, read_json, seal_of
 from paddle_umsft.runs.begun_with import sealed_text
 from paddle_umsft.runs.summary import mean_row, scene_rows
 from paddle_umsft.runs.writers.product import Product, make_product
@@ -29,7 +29,6 @@ SUMMARY = "summary.csv"
 HISTORY = "history.csv"
 LOG = "log.txt"
 CHECKPOINT_STATE = "state.json"
-SEAL = "seal"  # of state.json and metrics.json: the sum of all else that stands in them
 EARLIER_FORMAT = 1  # of checkpoints, before there was a seal
 # The way out of whatever cannot be written within a run.
 OUTPUT_HINT = "choose another --output"
@@ -182,9 +181,7 @@ def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
     Raises:
         DataError: It cannot be written.
     """
-    content = plain(metrics)
-    content[SEAL] = seal_of(content)
-    write_json(folder / METRICS, content, hint=OUTPUT_HINT)
+    write_sealed(folder / METRICS, metrics, hint=OUTPUT_HINT)
 
 
 def read_metrics(folder: Path) -> Optional[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.listing import SceneEntry
@@ -15,7 +15,8 @@ from paddle_umsft.machine.memory import peak_bytes
 from paddle_umsft.runs.assess import assess
 from paddle_umsft.runs.folder import OUTPUT_HINT, made_by, read_metrics, save_array, write_history, write_metrics
 from paddle_umsft.runs.inputs import Facts, input_facts
-from paddle_umsft.runs.large_scene import LargeResult, Output, fuse_large
+from paddle_umsft.runs.large_rows import Output
+from paddle_umsft.runs.large_scene import LargeResult, fuse_large
 from paddle_umsft.runs.results import FILES, result_sums
 from paddle_umsft.runs.run_share import share_of_work
 from paddle_umsft.runs.shown import show_finished
@@ -48,8 +49,9 @@ def fuse_and_write_large(
     folder: Path,
     facts: Facts,
     log: logging.Logger,
+    fuse: Callable[..., Optional[dict[str, Any]]] = fuse_large,
 ) -> Optional[dict[str, Any]]:
-    """Fuse a scene strip by strip into its folder.
+    """Fuse a scene piece by piece into its folder.
 
     Args:
         observation: The pair.
@@ -57,6 +59,7 @@ def fuse_and_write_large(
         folder: The scene's.
         facts: Of the files that it was read from.
         log: The run's.
+        fuse: `fuse_large`, or what answers to the same call.
 
     Returns:
         The content of metrics.json; None: another process has written it.
@@ -96,7 +99,7 @@ def fuse_and_write_large(
     if read_metrics(folder) is not None and not (folder / WORK).is_dir():
         # Finished by another process while this one read the data.
         return None
-    return fuse_large(
+    return fuse(
         observation,
         config,
         folder / WORK,
@@ -148,7 +151,8 @@ def fuse_to_file(
     say = _say
     if quiet:
         say = _say_nothing
-    output = Output(target, format, is_product=FORMATS[format].is_product)
+    # In the HSI's own units, whatever the format: the only file there is.
+    output = Output(target, format, is_product=True)
 
     def finish(made: LargeResult) -> tuple[LargeResult, list[Path]]:
         files = [target]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from paddle_umsft.errors import DataError
+from paddle_umsft.errors import DataError, without_commands
 from paddle_umsft.machine.plain_files import NOT_PLAIN, is_plain
 from paddle_umsft.runs.folder import LOG
 
@@ -32,6 +32,14 @@ class LogFile(logging.FileHandler):
             super().close()
 
 
+class _Harmless(logging.Formatter):
+    """Lines that command nothing to the terminal in which somebody looks at the file."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return without_commands(super().format(record))
+
+
 @contextmanager
 def logging_to(folder: Path, debug: bool) -> Iterator[logging.Logger]:
     """Log to the screen and to `log.txt` in the folder."""
@@ -47,7 +55,7 @@ def logging_to(folder: Path, debug: bool) -> Iterator[logging.Logger]:
             raise OSError(errno.EINVAL, f"{LOG} is {NOT_PLAIN}")
         # Names of files that are no UTF-8 are written as their bytes.
         file = LogFile(folder / LOG, encoding="utf-8", errors="backslashreplace")
-        file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        file.setFormatter(_Harmless("%(asctime)s %(message)s"))
         handlers.append(file)
     except OSError as error:
         raise DataError("output folder not writable", where=folder, got=error, hint="--output DIR") from None

@@ -10,9 +10,8 @@ from pathlib import Path
 
 # Letters of a name that the narrowest column of the panel shows, that of the hyper-parameters.
 SHOWN = 17
-# As many of them for the run's own name, which is the same for all of its scenes; the scene's gets what is left.
+# As many of them at most for the run's own name, the same for all of its scenes; the scene's gets what is left.
 SHOWN_OF_RUN = 6
-SHOWN_OF_SCENE = SHOWN - SHOWN_OF_RUN - 1  # a blank between the two
 GAP = "…"
 # What all names of a folder have in common is cut off at whole words.
 SEPARATORS = " _-."
@@ -32,9 +31,11 @@ def panel_name(
         scenes: Names of all scenes of the run.
     """
     run = folder.parent
-    scene = short_names(scenes).get(folder.name)
+    of_run = shortened(run.name, SHOWN_OF_RUN)
+    room = SHOWN - len(of_run) - 1  # a blank between the two
+    scene = short_names(scenes, room).get(folder.name)
     if scene is None:
-        scene = shortened(folder.name, SHOWN_OF_SCENE)
+        scene = shortened(folder.name, room)
     return named(scene, run.name, log.relative_to(run))
 
 
@@ -56,7 +57,7 @@ def named(
     return f"{shown} | {run}: {place.as_posix()}, {begun}"
 
 
-def short_names(scenes: Sequence[str], room: int = SHOWN_OF_SCENE) -> dict[str, str]:
+def short_names(scenes: Sequence[str], room: int) -> dict[str, str]:
     """Return names that differ, of this many letters at most.
 
     Long ones lose the words that all begin or end with, then their middle, and get a number where that is not enough.

@@ -21,28 +21,33 @@ class Overview:
 
     def __init__(self, observation: Observation) -> None:
         height, width = observation.shape
-        scale = observation.scale
-        lr_height, lr_width = height // scale, width // scale
+        lr_height, lr_width = observation.lr_hsi.shape[:2]
         # The same step in both images: their pixels keep their ratio.
         values = height * width * observation.bands
-        step = int(np.ceil(np.sqrt(values / MOST_VALUES)))
-        self.step = max(1, min(step, lr_height, lr_width))
+        step = np.ceil(np.sqrt(values / MOST_VALUES))
+        self.step = max(1, min(int(step), lr_height, lr_width))
         first = self.step // 2
         lr_rows = np.arange(first, lr_height, self.step)
         lr_columns = np.arange(first, lr_width, self.step)
-        self.rows = first + self.step * np.arange(len(lr_rows) * scale)
-        self.columns = first + self.step * np.arange(len(lr_columns) * scale)
-        self.rows = np.minimum(self.rows, height - 1)
-        self.columns = np.minimum(self.columns, width - 1)
+        self.rows = self._fine(len(lr_rows) * observation.scale, height)
+        self.columns = self._fine(len(lr_columns) * observation.scale, width)
+        lr_pixels = np.ix_(lr_rows, lr_columns)
+        hr_pixels = np.ix_(self.rows, self.columns)
         self.pair = replace(
             observation,
-            lr_hsi=observation.lr_hsi[np.ix_(lr_rows, lr_columns)],
-            hr_msi=observation.hr_msi[np.ix_(self.rows, self.columns)],
+            lr_hsi=observation.lr_hsi[lr_pixels],
+            hr_msi=observation.hr_msi[hr_pixels],
             mask_hsi=None,
             mask_msi=None,
         )
         shape = (len(self.rows), len(self.columns), observation.bands)
         self.fused: np.ndarray = np.zeros(shape, dtype=np.float32)
+
+    def _fine(self, count: int, length: int) -> np.ndarray:
+        """So many HR lines, every n-th; the last ones may lie beyond the picture, whose edge stands for them."""
+        first = self.step // 2
+        lines = first + self.step * np.arange(count)
+        return np.asarray(np.minimum(lines, length - 1))
 
     def add(self, top: int, block: np.ndarray) -> None:
         """Take what is needed of some rows of the cube.
@@ -51,8 +56,11 @@ class Overview:
             top: The first one.
             block: (n, W, C).
         """
-        here = np.flatnonzero((self.rows >= top) & (self.rows < top + len(block)))
-        self.fused[here] = block[np.ix_(self.rows[here] - top, self.columns)]
+        bottom = top + len(block)
+        is_here = (self.rows >= top) & (self.rows < bottom)
+        rows = self.rows[is_here] - top
+        pixels = np.ix_(rows, self.columns)
+        self.fused[is_here] = block[pixels]
 
     def shown(self, result: FusionResult) -> FusionResult:
         """The result as pictures of the whole scene need it.

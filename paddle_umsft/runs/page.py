@@ -246,7 +246,7 @@ def _shrunk(path: Path, width: int, written: int) -> Optional[str]:
 def render(
     template: str,
     *,
-    title: str,
+    title: Text,
     subtitle: Text,
     config: Optional[Config] = None,
     **content: Any,

@@ -36,6 +36,7 @@ from paddle_umsft.runs.folder import (
 from paddle_umsft.runs.helping import help_others
 from paddle_umsft.runs.lock import only_run_in
 from paddle_umsft.runs.log import LOGGER
+from paddle_umsft.runs.page import REPORT
 from paddle_umsft.runs.progress import scene_line
 from paddle_umsft.runs.run_page import Outlook, write_run_report
 from paddle_umsft.runs.run_share import share_of_work, threads_shared
@@ -96,6 +97,9 @@ def _fuse_share(
     unwritten: Optional[UmsftError] = None
     share = entries[rank::size]
     seconds: list[float] = []
+    if rank == 0 and len(entries) > 1 and not (folder / REPORT).exists():
+        # There is a page from the start; one that cannot be written is said after the first scene.
+        _overview_refused(folder, config, outcomes, _outlook(len(entries), outcomes, seconds))
     for place, entry in enumerate(share, start=1):
         if len(share) > 1:
             print(scene_line(place, len(share), entry.name, seconds))

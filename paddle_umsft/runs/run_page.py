@@ -34,6 +34,8 @@ COLUMNS: Mapping[str, Words] = {
     "seconds": Words("seconds", "用时（秒）"),
     VERDICT: Words("verdict", "结论"),
 }
+# Of `duration`.
+_CHINESE_UNITS = ((" s", " 秒"), (" min", " 分钟"), (" h", " 小时"))
 ROWS: Mapping[str, Words] = {
     MEAN: Words("mean", "均值"),
     SPREAD: Words("± std", "± 标准差"),
@@ -76,6 +78,8 @@ class Outlook:
         if self.seconds is not None:
             time = duration(self.seconds * left / self.at_once)
             english += f" At this pace {time} were left at {clock}; load the page again for news."
+            for unit, word in _CHINESE_UNITS:
+                time = time.replace(unit, word)
             chinese += f"按目前速度，{clock} 时约剩 {time}；刷新网页可查看最新进度。"
         return Words(english, chinese)
 
@@ -127,7 +131,7 @@ def write_run_report(
     text = render(
         "run.html",
         config=config,
-        title=f"Run {folder.name}",
+        title=Words(f"Run {folder.name}", f"运行 {folder.name}"),
         subtitle=Words(f"{config.method}, {scenes} fused", f"{config.method}，已融合 {len(finished)} 个场景"),
         running=running,
         scenes=_scenes_table(finished),

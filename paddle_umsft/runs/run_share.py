@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.machine.environment import default_threads
+from paddle_umsft.machine.numbers import whole_number
 
 # What paddle.distributed.launch tells each of its processes.
 RANK_VARIABLE = "PADDLE_TRAINER_ID"
@@ -37,8 +38,10 @@ def take_share(text: str) -> None:
     Raises:
         ConfigError: It is no such share.
     """
-    rank, slash, size = text.partition("/")
-    if not (slash and rank.isdigit() and size.isdigit() and int(rank) < int(size)):
+    rank, _, size = text.partition("/")
+    number = whole_number(rank)
+    count = whole_number(size)
+    if number is None or count is None or number >= count:
         raise ConfigError("share of the work", where="--share", expected="i/n, i from 0 to n - 1", got=text)
     os.environ[RANK_VARIABLE] = rank
     os.environ[SIZE_VARIABLE] = size

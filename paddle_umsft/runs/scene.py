@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 
@@ -32,6 +33,7 @@ from paddle_umsft.runs.folder import (
 )
 from paddle_umsft.runs.inputs import Facts, check_same_input, input_facts, keep_input, kept_input
 from paddle_umsft.runs.large_run import WORK, check_given, fuse_and_write_large
+from paddle_umsft.runs.large_tiles import fuse_large_by_tiles
 from paddle_umsft.runs.log import logging_to
 from paddle_umsft.runs.results import FILES, damage, result_sums
 from paddle_umsft.runs.run_share import share_of_work
@@ -230,6 +232,10 @@ def _fuse_and_write(
             if read_metrics(folder) is not None and not (folder / WORK).is_dir():
                 # Finished by another process while this one read the data.
                 return None
+            if plan.by_rows:
+                check_given(case)
+                fuse = partial(fuse_large_by_tiles, given, plan)
+                return fuse_and_write_large(case.observation, config, folder, seen, log, fuse)
             rank, size = share_of_work()
             return fuse_by_tiles(
                 given,
@@ -237,7 +243,7 @@ def _fuse_and_write(
                 config,
                 folder / WORK,
                 facts={"files": seen},
-                finish=lambda result: _write_tiled(case, result, config, folder, log),
+                write=lambda done: _write_tiled(case, given.told_in(done.whole()), config, folder, log),
                 first_share=rank / size,
                 say=lambda line: log.info("%s", line),
             )

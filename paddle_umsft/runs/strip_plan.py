@@ -41,9 +41,15 @@ FEATURE = 12
 # LR pixels that a trial one step coarser looks at, and cubes of so many pixels that are there then.
 TRIED = 2**18
 TRIED_CUBES = 5
-# Images of the MSI, and of the LR-HSI, that are held whole all along.
-HELD_MSI = 2.5
-HELD_LR = 4.0
+# Images of the MSI, and of the LR-HSI, that are held whole all along: as they were read, and as they are understood; of
+# the LR-HSI besides as it was recorded, or what plain hypersharpening leaves. Of each HR pixel how far it is trusted.
+HELD_MSI = 2
+HELD_LR = 3
+HELD_TRUST = 1
+# While the cube is written, part of the memory that its rows take in two forms; and cubes of so many values, of which
+# LR pixels are made again.
+WRITTEN = 0.2
+AGAIN = 3 * 2**24
 # The program itself, its libraries, and blocks of fixed size that it works on.
 PROGRAM = 250 * 2**20
 # HR pixels of a strip at most: longer ones gain nothing, and a strip is what a kill costs.
@@ -147,9 +153,9 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
     height, width = observation.shape
     lr_height, lr_width = observation.lr_hsi.shape[:2]
     scale = observation.scale
-    held = FLOAT * observation.msi_bands * height * width * HELD_MSI
-    held += FLOAT * observation.bands * lr_height * lr_width * HELD_LR
-    held += PROGRAM
+    lr_image = FLOAT * observation.bands * lr_height * lr_width
+    held = PROGRAM + FLOAT * (HELD_MSI * observation.msi_bands + HELD_TRUST) * height * width
+    held += HELD_LR * lr_image
     facts = find_method(config.method).strip_facts(config)
     rank = min(observation.bands, max(LARGEST_RANK, facts.max_rank))
     images = STRIP_SUBSPACE
@@ -160,6 +166,10 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
     rows = int((memory - held) / row) - 2 * USUAL_HALO
     sample = (images - STRIP_SUBSPACE + LEARNED) * rank + STRIP_MSI * observation.msi_bands
     learning = _bytes_of_learning(observation, facts, held, sample)
+    # What is left of the LR-HSI is one more image of it.
+    cube = observation.bands * height * width
+    writing = held + lr_image + min(max(FLOAT * AGAIN, WRITTEN * memory), FLOAT * cube)
+    learning = max(learning, writing)
     if rows < min(LEAST_ROWS, lr_height) or memory < learning:
         least = max(learning, held + row * (LEAST_ROWS + 2 * USUAL_HALO))
         raise DataError(
@@ -199,7 +209,7 @@ def _bytes_of_learning(
     height, width = observation.shape
     pixels = height * width
     lr_pixels = pixels // observation.scale**2
-    steps = FLOAT * sample * min(pixels, MOST_PIXELS)
+    steps = FLOAT * sample * min(pixels, facts.sampled)
     fit = FEATURE * facts.features * min(lr_pixels, FITTED)
     trial = FLOAT * TRIED_CUBES * observation.bands * min(lr_pixels, TRIED)
     examined = min(pixels, EXAMINED)

@@ -21,8 +21,8 @@ import numpy as np
 
 from paddle_umsft.cameras.windows import runs_of
 from paddle_umsft.errors import DataError
-from paddle_umsft.machine.files import write_json
-from paddle_umsft.machine.plain_files import NOT_PLAIN, is_own_folder, is_plain, read_json
+from paddle_umsft.machine.files import write_sealed
+from paddle_umsft.machine.plain_files import NOT_PLAIN, is_own_folder, is_plain, read_sealed
 from paddle_umsft.runs.lock import hold_if_free
 from paddle_umsft.runs.strip_plan import StripPlan
 
@@ -73,7 +73,7 @@ class StripFolder:
             facts: What strips depend on, comparable.
         """
         try:
-            kept = read_json(self.folder / PLAN)
+            kept = read_sealed(self.folder / PLAN)
             before: Plan = type(plan)(**kept["plan"])
             # Those made for more memory than there is now are made anew, unless somebody is at work on them: what he
             # takes is why there is less.
@@ -83,7 +83,7 @@ class StripFolder:
             # None yet, or none that can be read.
             pass
         self._clear()
-        write_json(self.folder / PLAN, {"plan": asdict(plan), "facts": facts})
+        write_sealed(self.folder / PLAN, {"plan": asdict(plan), "facts": facts})
         return plan
 
     def _clear(self) -> None:
@@ -182,7 +182,16 @@ class Coefficients:
             done += self._file.write(content[done:]) or 0
         os.fsync(self._file.fileno())
         digest = hashlib.sha256(content).hexdigest()
-        write_json(self._record(number), {"top": top, "rows": len(values), "sha256": digest, "seconds": seconds})
+        record = self._record(number)
+        told = {
+            # Under another name it is no record of that strip.
+            "name": record.name,
+            "top": top,
+            "rows": len(values),
+            "sha256": digest,
+            "seconds": seconds,
+        }
+        write_sealed(record, told)
 
     def is_recorded(self, number: int) -> bool:
         """Whether a strip has a record."""
@@ -190,11 +199,14 @@ class Coefficients:
 
     def is_done(self, number: int) -> bool:
         """Whether a strip is there as it was written."""
+        path = self._record(number)
         try:
-            record = read_json(self._record(number))
+            record = read_sealed(path)
+            if record["name"] != path.name:
+                return False
             rows = np.arange(record["top"], record["top"] + record["rows"])
             return bool(hashlib.sha256(self.read(rows).tobytes()).hexdigest() == record["sha256"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, MemoryError):
             return False
 
     def read(self, rows: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 
@@ -11,10 +12,10 @@ import numpy as np
 
 from paddle_umsft import __version__
 from paddle_umsft.config.run import Config
-from paddle_umsft.data.scene import FusionResult
-from paddle_umsft.machine.files import write_json, write_whole
+from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.machine.files import write_sealed, write_whole
 from paddle_umsft.machine.memory import in_words, peak_bytes
-from paddle_umsft.machine.plain_files import digest_of, read_json
+from paddle_umsft.machine.plain_files import digest_of, read_sealed
 from paddle_umsft.methods.networks.blend_tiles import blended_whole
 from paddle_umsft.methods.networks.tile_plan import TilePlan
 from paddle_umsft.methods.table import Input, find_method, imported, surroundings
@@ -63,7 +64,10 @@ class Tiles:
                 np.save(stream, np.ascontiguousarray(cube, dtype="<f4"))
 
         write_whole(file, save, hint=OUTPUT_HINT)
-        write_json(self._record(number), {"sha256": digest_of(file), "told": told}, hint=OUTPUT_HINT)
+        record = self._record(number)
+        # With its name: copied to another one it is no record of that tile.
+        content = {"name": record.name, "sha256": digest_of(file), "told": told}
+        write_sealed(record, content, hint=OUTPUT_HINT)
 
     def is_recorded(self, number: int) -> bool:
         """Whether a tile has a record."""
@@ -71,9 +75,10 @@ class Tiles:
 
     def is_done(self, number: int) -> bool:
         """Whether a tile is there as it was written."""
+        path = self._record(number)
         try:
-            record = read_json(self._record(number))
-            return bool(digest_of(self._file(number)) == record["sha256"])
+            record = read_sealed(path)
+            return bool(record["name"] == path.name and digest_of(self._file(number)) == record["sha256"])
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
@@ -84,8 +89,49 @@ class Tiles:
 
     def told(self, number: int) -> dict[str, Any]:
         """What was told of a tile."""
-        told: dict[str, Any] = read_json(self._record(number))["told"]
+        told: dict[str, Any] = read_sealed(self._record(number))["told"]
         return told
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A scene of which all tiles are trained.
+
+    Attributes:
+        observation: The pair that the method was given.
+        plan: The tiles.
+        cameras: Learned on the whole pair.
+        tiles: On the disk.
+        method: Its name.
+    """
+
+    observation: Observation
+    plan: TilePlan
+    cameras: Any
+    tiles: Tiles
+    method: str
+
+    def with_cube(self, fused: np.ndarray) -> FusionResult:
+        """The result of all tiles.
+
+        Args:
+            fused: (n, W, C) what is held of it.
+        """
+        from paddle_umsft.methods.networks.tiles import put_together
+
+        told = [self.tiles.told(number) for number in range(self.plan.count)]
+        return put_together(
+            fused,
+            self.observation,
+            self.plan,
+            self.cameras,
+            told,
+            self.method,
+        )
+
+    def whole(self) -> FusionResult:
+        """The result, its cube blended in memory."""
+        return self.with_cube(blended_whole(self.plan.grid, self.tiles.read))
 
 
 def plan_at_work(work: Path) -> Optional[TilePlan]:
@@ -94,7 +140,7 @@ def plan_at_work(work: Path) -> Optional[TilePlan]:
     What memory there is differs from process to process and from day to day: what was begun in tiles is ended in them.
     """
     try:
-        plan = TilePlan(**read_json(work / PLAN)["plan"])
+        plan = TilePlan(**read_sealed(work / PLAN)["plan"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return plan
@@ -107,7 +153,7 @@ def fuse_by_tiles(
     work: Path,
     *,
     facts: dict[str, Any],
-    finish: Callable[[FusionResult], Finished],
+    write: Callable[[Trained], Finished],
     first_share: float = 0.0,
     say: Callable[[str], None],
 ) -> Optional[Finished]:
@@ -119,12 +165,12 @@ def fuse_by_tiles(
         config: All settings.
         work: Folder of its own for what is on the way; what a killed run left there is gone on with.
         facts: What tells the pair from another one.
-        finish: Called with the result, while no other process may write; after it the work folder is removed.
+        write: Called once all tiles are there, while no other process may write; after it the work folder is removed.
         first_share: Where among the tiles to begin, between 0 and 1.
         say: Is told how far it is.
 
     Returns:
-        What `finish` returns; None: another process has written it.
+        What `write` returns; None: another process has written it.
 
     Raises:
         DataError: It cannot be fused, or there is no room for the tiles.
@@ -137,7 +183,7 @@ def fuse_by_tiles(
         for line in plan.lines():
             say(line)
         with surroundings(find_method(config.method)):
-            return _Work(given, plan, config, strips, say).finished(finish, first_share)
+            return _Work(given, plan, config, strips, say).finished(write, first_share)
     except FileNotFoundError:
         if strips.is_there():
             raise
@@ -192,10 +238,10 @@ class _Work:
 
     def finished(
         self,
-        finish: Callable[[FusionResult], Finished],
+        write: Callable[[Trained], Finished],
         first_share: float,
     ) -> Optional[Finished]:
-        """Learn, train and finish what other processes leave of it."""
+        """Learn, train and write what other processes leave of it."""
         from paddle_umsft.methods.networks import tiles
 
         cameras = self._cameras()
@@ -235,11 +281,15 @@ class _Work:
         while self.strips.is_there():
             with self.strips.claimed(FINISH) as is_mine:
                 if is_mine and self.strips.is_there():
-                    fused = blended_whole(self.plan.grid, self.tiles.read)
-                    told = [self.tiles.told(number) for number in range(self.plan.count)]
-                    result = tiles.put_together(fused, self.plan, cameras, told, self.config.method)
+                    done = Trained(
+                        observation=self.given.observation,
+                        plan=self.plan,
+                        cameras=cameras,
+                        tiles=self.tiles,
+                        method=self.config.method,
+                    )
+                    finished = write(done)
                     self.say(f"memory     at most {in_words(peak_bytes() or 0)} (VmHWM)")
-                    finished = finish(self.given.told_in(result))
                     self.strips.remove()
                     return finished
             time.sleep(PAUSE_SECONDS)

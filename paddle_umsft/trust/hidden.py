@@ -19,7 +19,7 @@ from paddle_umsft.trust.evidence import Evidence, noise_of_mixes, squares_of_mix
 from paddle_umsft.trust.linear import ROUGHNESS_OF_NOISE, differences, roughness
 
 # The powers of lengths add up to one, so that the level has the unit of the images.
-GAIN = 0.22
+GAIN = 0.24
 POWER_OF_TRIAL = 0.6
 POWER_OF_TEXTURE = 0.4
 POWER_OF_LINEAR = 0.2
@@ -77,7 +77,7 @@ def trial(seen: Evidence, detail: np.ndarray) -> float:
         seen: See `Evidence`.
         detail: (M, M) mean products of what the MSI shows within LR pixels.
     """
-    own = own_mixes(seen.lr_msi[seen.used])
+    own = _own_mixes(seen.lr_msi[seen.used])
     noise = noise_of_mixes(own, seen.msi_noise)
     within = without_noise(squares_of_mixes(own, detail), noise)
     at_lr = np.where(seen.used[:, :, None], seen.lr_msi @ own, np.nan)
@@ -91,7 +91,7 @@ def trial(seen: Evidence, detail: np.ndarray) -> float:
     return float(np.exp(0.5 * mean))
 
 
-def own_mixes(pixels: np.ndarray) -> np.ndarray:
+def _own_mixes(pixels: np.ndarray) -> np.ndarray:
     """(M, M) a column for each band: the mix of all bands that is the band less what the others say of it.
 
     Args:
@@ -153,7 +153,7 @@ def _largest_by_trace(seen: Evidence, within: float, missed: float) -> float:
         within: See `trial`.
         missed: Root mean square of what is missed, from one LR pixel to the next.
     """
-    # A PSF wider than an LR pixel shows less of white detail than the mean over it does, and the trace is even fainter:
-    # behind such a PSF neighbours tell what a pixel that is left out holds.
+    # A PSF wider than an LR pixel shows less of white detail than the mean over it does. The trace is fainter than
+    # that: behind such a PSF neighbours tell what a pixel that is left out holds.
     faint = min(seen.scale * seen.white, 1.0)
     return MOST_OF_TRACE * within * missed / faint**2

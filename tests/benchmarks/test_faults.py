@@ -49,7 +49,7 @@ def soak() -> Any:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
     ("method", "size", "count"),
-    [("bicubic", 64, 50), ("gsa", 64, 50), ("sfim", 64, 50), ("subspace", 64, 50)],
+    [("bicubic", 64, 50), ("gsa", 64, 50), ("sfim", 64, 50), ("subspace", 64, 50), ("uhntc", 64, 16)],
 )
 def test_memory_does_not_grow(soak: Any, method: str, size: int, count: int) -> None:
     found = soak.soaked(method, size, count, soak.fusion(method, size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -97,3 +98,37 @@ def test_a_folder_without_scenes_says_what_is_in_it(tmp_path: Path) -> None:
         (tmp_path / name / "1.mat").touch()
     with pytest.raises(DataError, match="subfolders with scenes: a, b; name one of them"):
         list_scenes(settings)
+
+
+def test_nothing_is_unpacked_through_a_link(tmp_path: Path) -> None:
+    archive = packed(tmp_path / "data", "a/")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (archive.parent / "CAVE").mkdir()
+    (archive.parent / "CAVE" / ".part").symlink_to(outside)
+    (archive.parent / "CAVE" / "a").symlink_to(outside)
+    with pytest.raises(DataError, match="leads out of the folder"):
+        find_scenes(archive.parent, tmp_path / "spare")
+    assert list(outside.iterdir()) == []
+
+
+def test_nothing_is_unpacked_outside_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with zipfile.ZipFile(tmp_path / "data" / "CAVE.zip", "w") as file:
+        for name in ("a/../../../up.mat", "/absolute.mat", "1.mat"):
+            file.writestr(name, b"x" * 50)
+    found = find_scenes(tmp_path / "data", tmp_path / "spare")
+    assert found is not None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+    assert not Path("/absolute.mat").exists()
+
+
+def test_an_archive_larger_than_the_disk_is_refused_before_any_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = packed(tmp_path / "data")
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=100))
+    with pytest.raises(DataError, match="GB free"):
+        find_scenes(archive.parent, tmp_path / "spare")
+    assert [path.name for path in archive.parent.iterdir()] == ["CAVE.zip"]

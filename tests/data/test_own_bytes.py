@@ -41,6 +41,38 @@ def test_values_kept_in_another_file_are_not_read(tmp_path: Path, suffix: str, k
             read_array(path, Request(key=name))
 
 
+@pytest.mark.parametrize("kind", ["raw", "link"])
+@pytest.mark.parametrize("name", ["reflectance", "location/glt_x", "sensor_band_parameters/wavelengths"])
+def test_products_are_read_by_names_that_lead_nowhere_else(tmp_path: Path, kind: str, name: str) -> None:
+    """EMIT's reader asks for arrays by name: none of them may be another file's."""
+    secret = tmp_path / "secret.txt"
+    secret.write_bytes(b"TOP SECRET " * 100)
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["x"] = np.ones((4, 5, 6), "f4")
+    values = {
+        "reflectance": np.arange(120, dtype="f4").reshape(4, 5, 6) / 120,
+        "location/glt_x": np.arange(1, 21, dtype="i4").reshape(4, 5) % 5 + 1,
+        "location/glt_y": np.arange(1, 21, dtype="i4").reshape(4, 5) % 4 + 1,
+        "sensor_band_parameters/wavelengths": np.linspace(400, 900, 6, dtype="f4"),
+        "sensor_band_parameters/fwhm": np.full(6, 8, "f4"),
+    }
+    path = tmp_path / "x.nc"
+    with h5py.File(path, "w") as file:
+        for key, array in values.items():
+            if key != name:
+                file[key] = array
+            elif kind == "raw":
+                file.create_dataset(key, array.shape, array.dtype, external=[(str(secret), 0, array.nbytes)])
+            else:
+                file[key] = h5py.ExternalLink(str(tmp_path / "other.h5"), "x")
+    # It is no product then; the image is read only where it is the file's own.
+    if name == "reflectance":
+        with pytest.raises(DataError, match="no array"):
+            read_array(path, Request())
+    else:
+        assert np.array_equal(read_array(path, Request()).values, values["reflectance"])
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs a pipe")
 def test_a_pipe_among_the_bands_of_a_scene_is_a_missing_band(tmp_path: Path) -> None:
     import cv2

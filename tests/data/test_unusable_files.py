@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from scene_files import C, H, W, cube, refused, write
 
 from paddle_umsft.config.data import DataConfig
+from paddle_umsft.data.readers.products.xml_text import read_xml
 from paddle_umsft.data.reading import read_scene
 from paddle_umsft.errors import ConfigError, DataError
 
@@ -85,3 +87,59 @@ def test_not_a_number_is_no_data(tmp_path: Path) -> None:
 def test_objects_are_never_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     refused(DataError, DataConfig(path=str(tmp_path / "a.npy")), "a.npy")
+
+
+LONGEST_LINE = 2500
+
+
+def tiff_of(width: int, height: int, samples: int, next_page: int = 0) -> bytes:
+    """A TIFF's directory that claims a size, and some bytes."""
+    values = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: 200, 277: samples, 278: height, 279: 100}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in values.items())
+    head = b"II*\0" + struct.pack("<IH", 8, len(values)) + entries + struct.pack("<I", next_page)
+    return head.ljust(2000, b"\1")
+
+
+def header(samples: str) -> bytes:
+    return (
+        f"ENVI\nsamples = {samples}\nlines = 4\nbands = 6\ndata type = 4\ninterleave = bsq\nbyte order = 0\n".encode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fact"),
+    [
+        ("x.tif", tiff_of(0, 0, 1), "without a value"),
+        ("x.tif", tiff_of(5, 4, 65535), "x.tif"),
+        ("x.tif", tiff_of(5, 4, 1, next_page=8), "leads back to itself"),
+        ("x.hdr", header("9" * 5000), "samples"),
+        ("x.hdr", header("²"), "samples"),
+        ("x.hdr", header("5.5"), "samples"),
+    ],
+)
+def test_claims_that_cannot_be(tmp_path: Path, name: str, content: bytes, fact: str) -> None:
+    (tmp_path / "x.img").write_bytes(bytes(480))
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=fact) as caught:
+        read_scene(DataConfig(path=str(tmp_path / name)))
+    assert len(str(caught.value)) < LONGEST_LINE
+
+
+def test_an_image_without_a_pixel(tmp_path: Path) -> None:
+    refused(DataError, DataConfig(path=write(tmp_path / "a.npy", a=np.zeros((0, 5, 3)))), "without a value")
+
+
+def test_arrays_without_number_are_told_in_a_line_that_can_be_read(tmp_path: Path) -> None:
+    arrays = {f"a{number}": cube(shape=(4, 5, 6)) for number in range(500)}
+    with pytest.raises(DataError, match=r"several arrays.*500 of them.*data\.key") as caught:
+        read_scene(DataConfig(path=write(tmp_path / "a.npz", **arrays)))
+    assert len(str(caught.value)) < LONGEST_LINE
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_words_of_xml_that_stand_for_gigabytes(tmp_path: Path, encoding: str) -> None:
+    words = "".join(f'<!ENTITY a{number + 1} "{f"&a{number};" * 10}">' for number in range(12))
+    text = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a0 "x">{words}]><x>&a12;</x>'
+    (tmp_path / "x.xml").write_bytes(text.encode(encoding))
+    with pytest.raises(DataError, match="entities"):
+        read_xml(tmp_path / "x.xml")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO, cast
 
 import numpy as np
 import pytest
 from programs import ROOT
 from train_calls import BICUBIC, TINY, scene_file
+
+from paddle_umsft.machine.screen import Screen
 
 TRAIN = [sys.executable, str(ROOT / "tools" / "train.py")]
 
@@ -53,3 +56,8 @@ def test_a_tool_whose_table_is_cut_off(tmp_path: Path) -> None:
         assert "Traceback" not in (said := run.stderr.read())
         assert "Exception" not in said
         assert run.wait(timeout=100) == 0
+
+
+def test_a_name_commands_the_terminal_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    print("a\x1b[31mred", file=cast(TextIO, Screen(sys.stdout)))
+    assert capsys.readouterr().out == "a\\x1b[31mred\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +17,11 @@ from made_up_pairs import made_pair
 from train_calls import one_line_error, train
 
 from paddle_umsft.command.main import main
+from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.machine.memory import available_bytes, bytes_of, in_words, peak_bytes
 from paddle_umsft.methods.subspace.strips import StripSolver
-from paddle_umsft.runs import row_plan, strip_plan
+from paddle_umsft.runs import overview, row_plan, strip_plan
 
 # As if the program itself took nothing: what a small scene takes then decides.
 SMALL = ["runtime.memory=9MB", "data.normalise=none", "output.figures=false", "output.visualdl=false"]
@@ -121,6 +123,47 @@ FEW = [
 ]
 
 
+def flipped(path: Path) -> None:
+    """Another bit in the middle of a file; in JSON a digit that becomes another one."""
+    content = bytearray(path.read_bytes())
+    digits = [place for place, byte in enumerate(content) if chr(byte).isdigit()]
+    place = len(content) // 2
+    if path.suffix == ".json":
+        place = digits[len(digits) // 2]
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.slow
+def test_what_is_on_the_way_is_held_to_its_sums(
+    pair: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert run(tmp_path / "once", pair) == 0
+    expected = np.load(tmp_path / "once" / "run" / "lr" / "fused.npy")
+    with monkeypatch.context() as killed:
+        interrupt_after(2, killed)
+        assert run(tmp_path / "killed", pair) == 130
+
+    def copied(work: Path) -> None:
+        # As if strip 3 had been solved, which it has not.
+        shutil.copy(work / "strip_00001.json", work / "strip_00003.json")
+
+    damages = {
+        "plan": lambda work: flipped(work / "plan.json"),
+        "facts": lambda work: flipped(work / "learned.json"),
+        "image": lambda work: flipped(work / "hr_msi.npy"),
+        "arrays": lambda work: flipped(work / "learned.npz"),
+        "copied": copied,
+    }
+    for name, damage in damages.items():
+        folder = tmp_path / name / "run"
+        shutil.copytree(tmp_path / "killed" / "run", folder)
+        damage(folder / "lr" / "strips")
+        assert train("--resume", str(folder)) == 0, name
+        assert np.array_equal(np.load(folder / "lr" / "fused.npy"), expected), name
+    capsys.readouterr()
+
+
 def test_a_killed_ensemble_goes_on_in_the_stage_that_it_was_in(
     pair: list[str],
     tmp_path: Path,
@@ -208,6 +251,54 @@ def test_baselines_are_written_row_by_row(
     assert not (folder / "strips").exists()
     assert run(tmp_path / "none", pair, "runtime.memory=100KB") == 3
     assert "runtime.memory=" in one_line_error(capsys)
+
+
+def test_numbers_are_the_hsis_own_by_strips_as_well(pair: list[str], tmp_path: Path):
+    sources = [str(tmp_path / "lr.npy"), str(tmp_path / "hr.npy")]
+    settings = [setting for setting in SMALL if not setting.startswith("data.normalise")]
+    parts, together = tmp_path / "parts.npy", tmp_path / "together.npy"
+    assert main(["fuse", *sources, "-o", str(parts), "--quiet", "--set", *settings]) == 0
+    assert main(["fuse", *sources, "-o", str(together), "--quiet", "--set", *settings, "runtime.memory=8GB"]) == 0
+    expected = np.load(together)
+    assert np.abs(np.load(parts) - expected).max() < 1e-5 * np.ptp(expected)
+
+
+@pytest.mark.slow
+def test_a_mask_lies_beside_the_result_and_pictures_show_every_nth_pixel(
+    pair: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    valid = np.ones((80, 112), dtype=bool)
+    valid[20:40, 28:68] = False
+    np.save(tmp_path / "mask.npy", valid)
+    np.save(tmp_path / "mask_hsi.npy", valid[2::4, 2::4])
+    masks = [f"data.mask_msi={tmp_path / 'mask.npy'}", f"data.mask_hsi={tmp_path / 'mask_hsi.npy'}"]
+    sources = [str(tmp_path / "lr.npy"), str(tmp_path / "hr.npy")]
+    assert main(["fuse", *sources, "-o", str(tmp_path / "fused.npy"), "--quiet", "--set", *SMALL, *masks]) == 0
+    assert np.array_equal(np.load(tmp_path / "fused_mask.npy")[..., 0] != 0, valid)
+    # As if pictures were of a quarter of the scene's pixels.
+    monkeypatch.setattr(overview, "MOST_VALUES", 80 * 112 * 16 // 4)
+    assert run(tmp_path / "out", pair, "output.figures=true") == 0
+    folder = tmp_path / "out" / "run" / "lr"
+    assert (folder / "overview.png").stat().st_size > 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "every pixel in 2 along rows and columns" in page
+
+
+def test_an_overview_holds_every_nth_pixel_of_all_three(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(overview, "MOST_VALUES", 24 * 36 * 5 // 9)
+    rng = np.random.default_rng(2)
+    cube = rng.uniform(size=(24, 36, 5)).astype(np.float32)
+    seen = Observation(cube[2::4, 2::4], cube[..., :2], 4)
+    thinned = overview.Overview(seen)
+    for top in range(0, 24, 7):
+        thinned.add(top, cube[top : top + 7])
+    assert thinned.step == 3
+    assert thinned.pair.lr_hsi.shape == (2, 3, 5)
+    assert np.array_equal(thinned.fused, cube[1::3, 1::3])
+    assert np.array_equal(thinned.pair.hr_msi, cube[1::3, 1::3, :2])
+    assert np.array_equal(thinned.pair.lr_hsi, cube[6::12, 6::12])
 
 
 def test_what_cannot_fit_is_refused_with_the_setting_that_would(

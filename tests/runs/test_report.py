@@ -266,5 +266,7 @@ def test_a_run_says_what_is_left(tmp_path: Path) -> None:
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "3 of 9 scenes are done. At this pace 10 min were left" in page.text
     assert "已完成 3 / 9 个场景" in page.text
+    write_run_report(tmp_path, load_config(None), {}, Outlook(scenes=9, failed=0, seconds=None))
+    assert "3 of 9 scenes are done.已完成" in Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
     write_run_report(tmp_path, load_config(None), {}, Outlook(scenes=5, failed=2, seconds=300.0))
     assert "At this pace" not in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -125,6 +125,44 @@ def test_what_was_begun_in_tiles_is_ended_in_them(tmp_path: Path, monkeypatch: p
     assert fitted[0] == 1
 
 
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    """A pair of files, 64 x 96 pixels of 31 bands."""
+    case = simulate(read_scene("demo://dead_leaves", crop=[0, 0, 64, 96]), scale=4, srf="uniform")
+    np.save(tmp_path / "lr.npy", case.observation.lr_hsi)
+    np.save(tmp_path / "hr.npy", case.observation.hr_msi)
+    names = [f"data.lr_hsi={tmp_path / 'lr.npy'}", f"data.hr_msi={tmp_path / 'hr.npy'}"]
+    return [*SETTINGS, *names, "data.path=null", "data.normalise=none", "runtime.tile=32"]
+
+
+def test_a_cube_that_cannot_be_held_is_written_row_by_row(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, rows = tmp_path / "whole", tmp_path / "rows"
+    assert train("-c", "published.yml", "--output", str(whole), "-o", *files) == 0
+    # Judged as a whole its cube would take 5 MB.
+    assert train("-c", "published.yml", "--output", str(rows), "-o", *files, "runtime.memory=4MB") == 0
+    expected, fused = (np.load(folder / "run" / "lr" / "fused.npy") for folder in (whole, rows))
+    assert np.array_equal(fused, expected)
+    metrics, beside = (json.loads((folder / "run" / "lr" / "metrics.json").read_text()) for folder in (rows, whole))
+    assert metrics["extras"]["tiles"] == beside["extras"]["tiles"] == COUNT
+    # Judged on a few blocks of rows, which are not all of the scene.
+    for of_rows, of_whole in zip(
+        metrics["trust"]["expected_rmse_per_band"],
+        beside["trust"]["expected_rmse_per_band"],
+    ):
+        assert of_rows == pytest.approx(of_whole, rel=0.5)
+    log = (rows / "run" / "lr" / LOG).read_text()
+    assert f"fused in {COUNT} tiles; judged on" in log
+    assert not (rows / "run" / "lr" / "strips").exists()
+    # A simulated scene holds its truth as a whole, and in a program the cube has to fit.
+    assert run(tmp_path / "simulated", "runtime.memory=4MB") == 3
+    assert "umsft simulate" in one_line_error(capsys)
+    case = simulate(read_scene("demo://dead_leaves", crop=[0, 0, 64, 96]), scale=4, srf="uniform")
+    with pytest.raises(DataError, match="writes row by row"):
+        fuse(case, method=NAME, config="published.yml", overrides=["runtime.tile=32", "runtime.memory=4MB"])
+
+
 def test_other_settings_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         killed_at(4, patch)

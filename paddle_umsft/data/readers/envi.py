@@ -16,6 +16,7 @@ from paddle_umsft.data.readers.gdal import if_gdal_knows
 from paddle_umsft.data.readers.room import check_room
 from paddle_umsft.data.readers.windows import as_part, within
 from paddle_umsft.errors import DataError
+from paddle_umsft.machine.numbers import whole_number
 
 # ENVI's numbers of its types; 6 and 9 are complex.
 TYPES = {
@@ -246,8 +247,9 @@ def _whole(
     """Return a whole number of the header."""
     # "16.0" is how some programs write a count.
     text = fields.get(name, "").removesuffix(".0")
-    if text.isdigit() and int(text) >= smallest:
-        return int(text)
+    number = whole_number(text)
+    if number is not None and number >= smallest:
+        return number
     raise DataError(
         f"field {name!r}",
         where=header,

@@ -17,6 +17,7 @@ from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.ground import Affine, Georeference
 from paddle_umsft.data.wavelengths import from_names, in_nm
 from paddle_umsft.errors import DataError
+from paddle_umsft.machine.numbers import whole_number
 
 HEADER_SUFFIX = ".hdr"
 # A .npy is raw numbers behind a head of its own: `header offset` says how long that is.
@@ -346,10 +347,11 @@ def _epsg_of(entries: Sequence[str]) -> Optional[int]:
     if projection.startswith("geographic"):
         return WGS84_DEGREES
     # UTM's zone and hemisphere come right behind the numbers.
-    is_zone = len(words) > 1 and words[0].isdigit() and 1 <= int(words[0]) <= UTM_ZONES
-    if projection != "utm" or not is_zone:
+    if projection != "utm" or len(words) < 2:
         return None
-    zone = int(words[0])
+    zone = whole_number(words[0])
+    if zone is None or not 1 <= zone <= UTM_ZONES:
+        return None
     if words[1].startswith("s"):
         return UTM_SOUTH + zone
     return UTM_NORTH + zone

@@ -21,6 +21,8 @@ from paddle_umsft.errors import DataError
 
 # What GDAL calls a band that says where the others hold data.
 ALPHA = "alpha"
+# rasterio looks through all bands for each of them: of tens of thousands it takes hours to tell.
+MOST_BANDS = 10_000
 
 
 def has_rasterio() -> bool:
@@ -89,6 +91,13 @@ def _all_of(
             got=", ".join(source.subdatasets),
             hint="gdal_translate NAME one.tif takes one out",
         )
+    if source.count > MOST_BANDS:
+        raise DataError(
+            "more bands than any camera has",
+            where=file,
+            expected=f"at most {MOST_BANDS}",
+            got=source.count,
+        )
     kinds = [colour.name for colour in source.colorinterp]
     numbers = [number for number, kind in enumerate(kinds, start=1) if kind != ALPHA]
     # A file of nothing but alpha bands has its colours misnamed.
@@ -117,7 +126,9 @@ def _all_of(
     if window != GLANCE:
         mask = _own_mask(source, kinds, part)
     places = [number - 1 for number in numbers]
-    bands = [_items_of(source, number) for number in numbers]
+    # Asked for once: rasterio makes the descriptions of all bands each time.
+    descriptions = source.descriptions
+    bands = [_items_of(source, number, descriptions[number - 1]) for number in numbers]
     tags = {**source.tags(ns="IMAGERY"), **source.tags()}
     items = {name.lower(): text for name, text in tags.items()}
     known, notes = band_facts(
@@ -200,12 +211,12 @@ def _own_mask(
     return None
 
 
-def _items_of(source: Any, number: int) -> BandItems:
+def _items_of(source: Any, number: int, description: Optional[str]) -> BandItems:
     """Return the metadata of a band, counted from 1."""
     return BandItems(
         items={name.lower(): text for name, text in source.tags(number).items()},
         imagery={name.lower(): text for name, text in source.tags(number, ns="IMAGERY").items()},
-        description=source.descriptions[number - 1] or "",
+        description=description or "",
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import numpy as np
 
@@ -89,8 +89,16 @@ def _is_by_matlab(file: Path) -> bool:
     with file.open("rb") as stream:
         if stream.read(len(MATLAB_HEADER)) == MATLAB_HEADER:
             return True
+
+    def is_marked(name: str, item: Any) -> Optional[bool]:
+        if "/" not in name and MATLAB_CLASS in item.attrs:
+            return True
+        # The walk goes on.
+        return None
+
+    # Links to other files are not followed by this walk.
     with h5py.File(file, "r") as handle:
-        return any(MATLAB_CLASS in item.attrs for item in handle.values())
+        return bool(handle.visititems(is_marked))
 
 
 def _variables(file: Path) -> dict[str, Entry]:

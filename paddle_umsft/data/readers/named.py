@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Optional
 
@@ -16,6 +17,8 @@ from paddle_umsft.data.readers.lists_beside import WAVELENGTH_KEYS, known_beside
 from paddle_umsft.data.readers.windows import as_part, within
 from paddle_umsft.errors import DataError
 
+# Of the arrays of a file a message names this many.
+SHOWN_ARRAYS = 12
 # Of rows, columns and bands their places in an array.
 ORDERS = {"hwc": (0, 1, 2), "chw": (1, 2, 0)}
 
@@ -174,7 +177,9 @@ def _only_fitting(
         if len(fitting) == 1:
             return fitting[0]
         if len(fitting) > 1:
-            shown = [f"{name} {entries[name].shape}" for name in fitting]
+            shown = [f"{name} {entries[name].shape}" for name in fitting[:SHOWN_ARRAYS]]
+            if len(fitting) > SHOWN_ARRAYS:
+                shown.append(f"... ({len(fitting)} of them)")
             raise DataError(
                 f"several arrays with {axes} axes",
                 where=file,
@@ -208,5 +213,7 @@ def _with_axes(entries: dict[str, Entry], axes: int) -> list[str]:
 
 def _listing(entries: dict[str, Entry]) -> str:
     """Return what a file holds, for messages."""
-    shown = [f"{name} {entry.shape} {entry.kind}" for name, entry in entries.items()]
+    shown = [f"{name} {entry.shape} {entry.kind}" for name, entry in islice(entries.items(), SHOWN_ARRAYS)]
+    if len(entries) > SHOWN_ARRAYS:
+        shown.append(f"... ({len(entries)} of them)")
     return ", ".join(shown) or "nothing"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Optional, Union
 
-from paddle_umsft.data.readers.base import RawArray, Reader, Request, require_file
+from paddle_umsft.data.readers.base import GLANCE, RawArray, Reader, Request, require_file
 from paddle_umsft.data.readers.cave import cave_name, is_cave, read_cave
 from paddle_umsft.data.readers.content import suffix_by_content
 from paddle_umsft.data.readers.envi import read_envi
@@ -182,6 +182,8 @@ def read_array(path: Union[str, Path], request: Request) -> RawArray:
         if found.window is not None:
             found = _read(file, replace(request, window=None), FILE_FORMATS)
         found = north_up(found, file.name)
+    if found.values.size == 0 and request.window != GLANCE:
+        raise DataError("an array without a value", where=file, got=f"shape {found.values.shape}")
     return placed(found)
 
 

@@ -109,7 +109,7 @@ def _head_of(file: Path) -> _Head:
 
     # OME-TIFF can name other files that its pages are in: a data file is not to reach for others.
     with _strict_tifffile(), tifffile.TiffFile(str(file), _multifile=False) as tiff:
-        pages = [page for page in tiff.pages if not _subfile(page) & REDUCED_OR_MASK]
+        pages = [page for page in _pages_of(tiff) if not _subfile(page) & REDUCED_OR_MASK]
         first: Any = tiff.pages[0]
         orientation = first.tags.valueof(ORIENTATION, default=1)
         return _Head(
@@ -121,6 +121,20 @@ def _head_of(file: Path) -> _Head:
             colours=_colours_of(first),
             profile=bytes(first.tags.valueof(PROFILE, default=b"")),
         )
+
+
+def _pages_of(tiff: Any) -> Iterator[Any]:
+    """Yield the pages of a TIFF.
+
+    Raises:
+        ValueError: The list of its pages leads back to itself, which tifffile would follow for ever.
+    """
+    seen: set[int] = set()
+    for page in tiff.pages:
+        if page.offset in seen:
+            raise ValueError("its list of pages leads back to itself")
+        seen.add(page.offset)
+        yield page
 
 
 def _with_codec(file: Path, head: _Head) -> RawArray:

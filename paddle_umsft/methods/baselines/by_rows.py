@@ -19,8 +19,8 @@ from paddle_umsft.cameras.resize import bicubic_upsample
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.cameras.windows import Window, WindowedDegradation, footprints
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.machine.files import write_json, write_whole
-from paddle_umsft.machine.plain_files import digest_of, read_json
+from paddle_umsft.machine.files import write_sealed, write_whole
+from paddle_umsft.machine.plain_files import digest_of, read_sealed
 
 IMAGES = ("lr_hsi", "hr_msi")
 SMALL = "learned.npz"
@@ -197,19 +197,19 @@ class ByRows:
             "border": solver.learned.border,
             "sha256": {name: digest_of(folder / name) for name in _files()},
         }
-        write_json(folder / FACTS, facts)
+        write_sealed(folder / FACTS, facts)
 
     def is_kept(self, folder: Path) -> bool:
         """Whether all of it is there as it was written."""
         try:
-            sums = read_json(folder / FACTS)["sha256"]
+            sums = read_sealed(folder / FACTS)["sha256"]
             return all(digest_of(folder / name) == sums[name] for name in _files())
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
     def taken_up(self, folder: Path, settings: None) -> RowSolver:
         """Return what was written down; the images stay in their files."""
-        facts = read_json(folder / FACTS)
+        facts = read_sealed(folder / FACTS)
         with np.load(folder / SMALL, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
         psf = arrays.pop("psf", None)

@@ -45,7 +45,7 @@ def blended_rows(
         of_tile = slice(first - rows.start, end - rows.start)
         wanted = slice(first - top, end - top)
         cube = read(number)[of_tile]
-        weight = grid.weight(number)[of_tile]
+        weight = grid.weight(number, of_tile)
         part = weight[:, :, None] * cube.astype(np.float64)
         total[wanted, columns] += part
     return total.astype(np.float32)

@@ -12,6 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
+ALL = slice(None)
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -159,7 +161,14 @@ class TileGrid:
             right=left + self.across.size,
         )
 
-    def weight(self, number: int) -> np.ndarray:
-        """Weight of a tile at its HR pixels, float64; over all tiles they sum to 1 at every pixel of the scene."""
+    def weight(self, number: int, rows: slice = ALL) -> np.ndarray:
+        """Weight of a tile at its HR pixels, float64; over all tiles they sum to 1 at every pixel of the scene.
+
+        Args:
+            number: Of the tile.
+            rows: Which of its HR rows.
+        """
         row, column = self.place(number)
-        return np.outer(self.down.weights[row], self.across.weights[column])
+        down = self.down.weights[row][rows]
+        across = self.across.weights[column]
+        return np.outer(down, across)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 from paddle_umsft.config.runtime import RuntimeConfig
@@ -42,6 +42,7 @@ class TilePlan:
         expected: Bytes that it will take, about.
         whole: Bytes that the scene would take as a whole, about.
         disk: Bytes of the tiles' results.
+        by_rows: Whether the cube is too large to be held: then it is written as its rows are blended.
     """
 
     height: int
@@ -55,6 +56,7 @@ class TilePlan:
     expected: int
     whole: int
     disk: int
+    by_rows: bool
 
     def may_follow(self, before: TilePlan) -> bool:
         """Whether an earlier plan of the same scene fits into the memory there is now, or is the very same."""
@@ -181,10 +183,10 @@ def _largest(
     """The fewest tiles that fit into memory, no larger than that they cover the scene."""
     side = max(observation.lr_hsi.shape[:2]) - 1
     least = _least_side(observation, smallest)
-    while side > least and budget.expected(side) > memory:
+    while side > least and budget.training(side) > memory:
         side -= 1
-    if side < least or budget.expected(side) > memory:
-        needed = min(budget.expected(least), budget.whole)
+    if side < least or budget.training(side) > memory:
+        needed = min(budget.training(least), budget.whole)
         height, width = observation.shape
         raise DataError(
             "does not fit into memory, not even tile by tile",
@@ -254,12 +256,11 @@ class _Budget:
         height, width = self.observation.lr_hsi.shape[:2]
         return min(side, height), min(side, width)
 
-    def expected(self, side: int) -> int:
-        """Bytes of the run in tiles of so many LR pixels."""
+    def training(self, side: int) -> int:
+        """Bytes while a tile of so many LR pixels is trained."""
         rows, columns = self._sides(side)
         scale = self.observation.scale
-        training = MARGIN * self._training(rows * scale, columns * scale)
-        return int(max(self.held + training, self.judged))
+        return int(self.held + MARGIN * self._training(rows * scale, columns * scale))
 
     def plan(self, side: int, memory: int) -> TilePlan:
         """The plan in tiles of so many LR pixels."""
@@ -267,6 +268,10 @@ class _Budget:
         height, width = seen.lr_hsi.shape[:2]
         rows, columns = self._sides(side)
         guard = reach_of(seen)
+        expected = self.training(side)
+        by_rows = 0 < memory < self.judged
+        if not by_rows:
+            expected = max(expected, int(self.judged))
         plan = TilePlan(
             height=height,
             width=width,
@@ -276,9 +281,13 @@ class _Budget:
             overlap=2 * guard + _ramp(side),
             guard=guard,
             memory=memory,
-            expected=self.expected(side),
+            expected=expected,
             whole=self.whole,
             disk=0,
+            by_rows=by_rows,
         )
         pixels = plan.count * rows * columns * seen.scale**2
-        return TilePlan(**{**vars(plan), "disk": FLOAT * seen.bands * pixels})
+        if by_rows:
+            # The result is written while the tiles are still there.
+            pixels += seen.hr_msi.shape[0] * seen.hr_msi.shape[1]
+        return replace(plan, disk=FLOAT * seen.bands * pixels)

@@ -18,8 +18,9 @@ import numpy as np
 from paddle_umsft.cameras.observe import border_of
 from paddle_umsft.data.records import OnRecord, Record
 from paddle_umsft.data.scene import FusionResult, Observation
-from paddle_umsft.machine.files import write_json, write_whole
-from paddle_umsft.machine.plain_files import digest_of, read_json
+from paddle_umsft.errors import DataError
+from paddle_umsft.machine.files import write_sealed, write_whole
+from paddle_umsft.machine.plain_files import digest_of, read_sealed
 from paddle_umsft.methods.networks.blend_tiles import blended_whole
 from paddle_umsft.methods.networks.solver import SceneSolver, run_all
 from paddle_umsft.methods.networks.tile_grid import Tile
@@ -54,7 +55,7 @@ class Cameras:
         """Write it down; the record with its sum comes last."""
         arrays = {f"{OF_MODEL}{name}": values for name, values in self.state.items()}
         write_whole(folder / ARRAYS, lambda path: _save_arrays(path, {**arrays, "psf": self.psf, "srf": self.srf}))
-        write_json(folder / RECORD, {"sha256": digest_of(folder / ARRAYS), "history": list(self.history)})
+        write_sealed(folder / RECORD, {"sha256": digest_of(folder / ARRAYS), "history": list(self.history)})
 
 
 def _save_arrays(path: Path, arrays: dict[str, Any]) -> None:
@@ -66,7 +67,7 @@ def _save_arrays(path: Path, arrays: dict[str, Any]) -> None:
 def kept_cameras(folder: Path) -> Optional[Cameras]:
     """Return what was written down; None: nothing, or it is no longer what was written."""
     try:
-        record = read_json(folder / RECORD)
+        record = read_sealed(folder / RECORD)
         if digest_of(folder / ARRAYS) != record["sha256"]:
             return None
         with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
@@ -215,6 +216,7 @@ def told_of_tile(result: FusionResult, number: int) -> dict[str, Any]:
 
 def put_together(
     fused: np.ndarray,
+    observation: Observation,
     plan: TilePlan,
     cameras: Cameras,
     told: Sequence[Mapping[str, Any]],
@@ -224,6 +226,7 @@ def put_together(
 
     Args:
         fused: (H, W, C) blended.
+        observation: The whole pair.
         plan: The tiles.
         cameras: Learned on the whole.
         told: What `told_of_tile` kept, tile by tile.
@@ -239,6 +242,10 @@ def put_together(
         notes.update(dict.fromkeys(of_tile["notes"]))
     if cameras.history:
         seconds += cameras.history[-1]["seconds"]
+    extras = {**told[0]["extras"], "tiles": plan.count}
+    if "border" in extras:
+        # Tiles have another one than the picture that they are cut from.
+        extras["border"] = border_of(observation)
     approximation = (
         f"trained in {plan.count} tiles of {plan.rows * plan.scale}x{plan.columns * plan.scale} pixels, blended: "
         "an approximation of the whole (docs/scaling.md)"
@@ -250,7 +257,7 @@ def put_together(
         history=history,
         method=method,
         seconds=seconds,
-        extras={**told[0]["extras"], "tiles": plan.count},
+        extras=extras,
         notes=(*notes, approximation),
     )
 
@@ -275,7 +282,16 @@ def fuse_in_tiles(
         method: Its name.
         seed: Of every tile's start.
         on_record: Called with every record, those of the warm-up first, then tile by tile.
+
+    Raises:
+        DataError: The cube does not fit.
     """
+    if plan.by_rows:
+        raise DataError(
+            "the cube does not fit into memory",
+            where=observation.name,
+            hint="umsft train (tools/train.py) trains tile by tile and writes row by row; or a larger runtime.memory",
+        )
     cameras = learn_cameras(observation, build, settings, seed=seed, on_record=on_record)
     cubes = []
     told = []
@@ -293,4 +309,4 @@ def fuse_in_tiles(
         cubes.append(result.fused)
         told.append(told_of_tile(result, number))
     fused = blended_whole(plan.grid, cubes.__getitem__)
-    return put_together(fused, plan, cameras, told, method)
+    return put_together(fused, observation, plan, cameras, told, method)

@@ -16,8 +16,8 @@ from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.ensemble import EnsembleInput
 from paddle_umsft.config.subspace import SubspaceInput
 from paddle_umsft.data.scene import Observation
-from paddle_umsft.machine.files import write_json
-from paddle_umsft.machine.plain_files import open_plain, read_json
+from paddle_umsft.machine.files import write_sealed
+from paddle_umsft.machine.plain_files import digest_of, open_plain, read_sealed
 from paddle_umsft.methods.subspace.blend import Blend
 from paddle_umsft.methods.subspace.fitting import SpectralMap
 from paddle_umsft.methods.subspace.ground import Ground
@@ -112,7 +112,9 @@ def keep(solver: StripSolver, folder: Path) -> None:
     }
     # Doubles survive JSON to the last bit; infinity and the like do not, and no fact here is one but the two above.
     facts["degradations"]["noise_bound"] = repr(float(ground.degradations.noise_bound))
-    write_json(folder / FACTS, facts)
+    names = [SMALL, *(f"{name}.npy" for name in images)]
+    facts["sha256"] = {name: digest_of(folder / name) for name in names}
+    write_sealed(folder / FACTS, facts)
 
 
 def _of_features(features: Features, name: str) -> dict[str, np.ndarray]:
@@ -148,8 +150,12 @@ def _left_out(solver: StripSolver) -> list[str]:
 
 
 def is_kept(folder: Path) -> bool:
-    """Whether a folder holds all of it."""
-    return (folder / FACTS).is_file()
+    """Whether a folder holds all of it, as it was written."""
+    try:
+        sums = read_sealed(folder / FACTS)["sha256"]
+        return all(digest_of(folder / name) == found for name, found in sums.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _array(path: Path) -> np.ndarray:
@@ -168,7 +174,7 @@ def taken_up(folder: Path, settings: Union[SubspaceInput, EnsembleInput]) -> Str
         OSError: A file is missing.
         ValueError: A file is not what was written.
     """
-    facts = read_json(folder / FACTS)
+    facts = read_sealed(folder / FACTS)
     with open_plain(folder / SMALL) as file, np.load(file, allow_pickle=False) as content:
         small = {name: content[name] for name in content.files}
     hr_msi = _array(folder / "hr_msi.npy")

@@ -18,8 +18,15 @@ from paddle_umsft.methods.subspace.strips import StripSolver
 
 # Values of a sample's cube at most: 128 MB of float32.
 MOST_VALUES = 2**25
-# Memory of a run for each of them: four for the value, some more while it is judged, and no more than a third of all.
-BYTES_OF_VALUE = 80
+# Memory that each of them takes: four for the value, and some more while it is judged.
+BYTES_OF_VALUE = 30
+# The program, and images that are held by then, of float32: what is left of the memory is the sample's, and at least a
+# third of all.
+PROGRAM = 250 * 2**20
+HELD_MSI = 2
+HELD_LR = 4
+LEAST_SHARE = 3
+FLOAT = 4
 # Its HR pixels at most: so many tell as much of a scene as all of them.
 MOST_PIXELS = 2**20
 
@@ -59,7 +66,9 @@ def sample_of(
     scale = solver.scale
     height, width = solver.shape
     lr_height = height // scale
-    values = min(MOST_VALUES, memory // BYTES_OF_VALUE)
+    held = PROGRAM + FLOAT * (HELD_MSI * ground.hr_msi.size + HELD_LR * ground.lr_hsi.size)
+    left = max(memory - held, memory // LEAST_SHARE)
+    values = min(MOST_VALUES, left // BYTES_OF_VALUE)
     pixels = min(MOST_PIXELS, values // solver.bands)
     wanted = lr_height
     if height * width > pixels:

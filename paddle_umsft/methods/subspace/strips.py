@@ -40,6 +40,8 @@ from paddle_umsft.methods.subspace.whole_picture import Statistics, inputs_of_ro
 HALO_WINDOWS = 3
 # The steps of a sample leave a strip's residual this many times as large as they should at most; else it takes its own.
 ASTRAY = 10.0
+# Maps that are made side by side, at most: each holds images of its own.
+MAPS_TOGETHER = 2
 # Names of the stages that come before the last one.
 MAPPED = "map"
 ROUND = "round"
@@ -203,7 +205,8 @@ class StripSolver:
             return added
 
         share = np.float32(1.0 / len(self.maps))
-        for added in side_by_side(alone, range(len(self.maps)), default_threads()):
+        threads = min(MAPS_TOGETHER, default_threads())
+        for added in side_by_side(alone, range(len(self.maps)), threads):
             added *= share
             prior += added
         return prior

@@ -143,9 +143,12 @@ def surround_in(
     border = ground.operator.border
     reach = int(GAUSSIAN_REACH * radius + 0.5)
     parts = []
+    height = len(ground.hr_msi)
     for run in runs_of(rows):
-        around = continued(np.arange(run[0] - reach, run[-1] + 1 + reach), len(ground.hr_msi), border)
-        msi = np.maximum(ground.hr_msi[around] - lowest, 0.0)
+        positions = np.arange(run[0] - reach, run[-1] + 1 + reach)
+        around = continued(positions, height, border)
+        msi = ground.hr_msi[around] - lowest
+        np.maximum(msi, 0.0, out=msi)
         # Whatever is assumed beyond these rows is cut off again.
         down = gaussian_filter1d(msi, radius, axis=0, mode="nearest", truncate=GAUSSIAN_REACH)
         down = down[reach : reach + len(run)]
@@ -191,37 +194,59 @@ def spreads_in(
     if height * width <= MOST_AT_ONCE:
         whole = inputs_of_rows(ground, statistics, np.arange(height), surround)
         return [spreads_of(whole, kernel) for kernel in kernels]
-    # Two passes, in float64.
+    # Two passes, in float64; of each kernel there are several images, of each image a number a channel.
     pixels = height * width
-    means: list[list[np.ndarray]] = []
-    squares: list[list[np.ndarray]] = []
-    for part in _blocks(ground):
-        inputs = inputs_of_rows(ground, statistics, part, surround)
-        sums = []
-        for kernel in kernels:
-            sums.append([values.sum(axis=(0, 1), dtype=np.float64) for values, _ in looks(inputs, kernel)])
-        means = _added(means, sums)
-    means = [[total / pixels for total in sums] for sums in means]
-    for part in _blocks(ground):
-        inputs = inputs_of_rows(ground, statistics, part, surround)
-        sums = []
-        for kernel, centres in zip(kernels, means):
-            own = []
-            for (values, _), centre in zip(looks(inputs, kernel), centres):
-                apart = values.astype(np.float64) - centre
-                own.append(np.sum(apart**2, axis=(0, 1)))
-            sums.append(own)
-        squares = _added(squares, sums)
-    return [
-        [_spread(mean, total, pixels) for mean, total in zip(centres, sums)] for centres, sums in zip(means, squares)
-    ]
+    totals = [_Totals() for _ in kernels]
+    for is_second in (False, True):
+        for part in _blocks(ground):
+            inputs = inputs_of_rows(ground, statistics, part, surround)
+            for kernel, total in zip(kernels, totals):
+                images = [values for values, _ in looks(inputs, kernel)]
+                if is_second:
+                    total.add_squares(images)
+                else:
+                    total.add(images)
+        if not is_second:
+            for total in totals:
+                total.settle(pixels)
+    return [total.spreads(pixels) for total in totals]
 
 
-def _added(totals: list[list[np.ndarray]], sums: list[list[np.ndarray]]) -> list[list[np.ndarray]]:
+class _Totals:
+    """Sums over the images of one kernel, and of their squared distances from the means once these are settled."""
+
+    def __init__(self) -> None:
+        self.sums: list[np.ndarray] = []
+        self.means: list[np.ndarray] = []
+        self.squares: list[np.ndarray] = []
+
+    def add(self, images: Sequence[np.ndarray]) -> None:
+        """Add some rows of each image."""
+        own = [values.sum(axis=(0, 1), dtype=np.float64) for values in images]
+        self.sums = _added(self.sums, own)
+
+    def settle(self, pixels: int) -> None:
+        """All rows were added: so many pixels."""
+        self.means = [total / pixels for total in self.sums]
+
+    def add_squares(self, images: Sequence[np.ndarray]) -> None:
+        """Add some rows' squared distances from the means."""
+        own = []
+        for values, mean in zip(images, self.means):
+            apart = values.astype(np.float64) - mean
+            own.append(np.sum(apart**2, axis=(0, 1)))
+        self.squares = _added(self.squares, own)
+
+    def spreads(self, pixels: int) -> list[Spread]:
+        """Of each image."""
+        return [_spread(mean, squares, pixels) for mean, squares in zip(self.means, self.squares)]
+
+
+def _added(totals: list[np.ndarray], more: list[np.ndarray]) -> list[np.ndarray]:
     """Sums of one more block, added to those before."""
     if not totals:
-        return sums
-    return [[one + other for one, other in zip(before, more)] for before, more in zip(totals, sums)]
+        return more
+    return [one + other for one, other in zip(totals, more)]
 
 
 def _spread(mean: np.ndarray, squares: np.ndarray, pixels: int) -> Spread:

@@ -11,10 +11,12 @@ from made_up_cases import make_case
 
 from paddle_umsft import fuse
 from paddle_umsft.config.load import load_config
+from paddle_umsft.config.runtime import RuntimeConfig
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.methods.networks import runtime, tiles
 from paddle_umsft.methods.networks.solver import SceneSolver, run_all
 from paddle_umsft.methods.networks.tile_grid import Tile
+from paddle_umsft.methods.networks.tile_plan import plan_tiles
 
 UMSFT = ["network.width=4", "network.skip=2", "warm_up.iterations=2", "solver.iterations=2", "runtime.tile=128"]
 UHNTC = [
@@ -77,6 +79,24 @@ def test_a_picture_that_wraps_around_is_mirrored_beyond_a_tile() -> None:
     assert np.array_equal(part.hr_msi, observation.hr_msi[8:40, 16:56])
     assert part.meta["observe"]["border"] == "reflect"
     assert observation.meta["observe"]["border"] != "reflect"
+
+
+def test_the_border_of_the_result_is_the_pictures() -> None:
+    observation = make_case(48, 64, 5).observation
+    plan = plan_tiles(
+        observation,
+        RuntimeConfig(tile=48),
+        smallest=8,
+        memory_of=lambda *sizes: 1.0,
+    )
+    assert plan is not None
+    cameras = tiles.Cameras({}, np.ones((1, 1)), np.ones((3, 5)), [])
+    told = [{"seconds": 1.0, "last": {}, "extras": {"border": "reflect"}, "notes": ["n"]}] * plan.count
+    result = tiles.put_together(np.zeros((48, 64, 5)), observation, plan, cameras, told, "umsft")
+    assert result.extras["border"] == "wrap"
+    assert result.seconds == plan.count
+    # A note that all tiles have is said once.
+    assert len(result.notes) == 2
 
 
 def test_masks_are_cut_along() -> None:

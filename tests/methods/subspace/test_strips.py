@@ -9,6 +9,7 @@ from typing import Optional, Union
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from paddle_umsft.config.ensemble import EnsembleInput, EnsembleSettings
 from paddle_umsft.config.preparation import PreparationSettings
@@ -17,12 +18,13 @@ from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.methods.subspace import learn as learning
 from paddle_umsft.methods.subspace import learn_ensemble, whole_picture
-from paddle_umsft.methods.subspace.ensemble import fuse_ensemble
+from paddle_umsft.methods.subspace.ensemble import draw_members, fuse_ensemble
 from paddle_umsft.methods.subspace.kept import is_kept, keep, taken_up
 from paddle_umsft.methods.subspace.learn import learn
 from paddle_umsft.methods.subspace.learn_parts import blocks_of_rows
 from paddle_umsft.methods.subspace.method import fuse_subspace
 from paddle_umsft.methods.subspace.strips import Read, StripSolver
+from paddle_umsft.methods.subspace.whole_picture import lay_large_ground, spreads_in, surround_in
 
 BANDS = 16
 # Part of the range that the halo of the solver may cut off.
@@ -178,6 +180,25 @@ def test_where_a_strip_is_cut_makes_no_difference_to_a_large_scene(monkeypatch: 
     # Statistics summed up row by row, and steps found on a sample, are as good as those of the whole.
     whole = fuse_subspace(observation, SETTINGS, seed=1).fused
     assert np.sqrt(np.mean((long - whole) ** 2)) < 1e-2
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_what_maps_look_at_is_the_same_in_blocks(wrap: bool, monkeypatch: pytest.MonkeyPatch):
+    observation = pair(4, (24, 28), wrap=wrap)
+    ground, statistics = lay_large_ground(observation, SETTINGS.subspace, SETTINGS.preparation)
+    kernels = draw_members(EnsembleSettings(members=1), 0, surround=True)[0]
+    whole = spreads_in(ground, statistics, kernels, 1.3)
+    # The neighbourhood by a filter over the whole picture.
+    mode = ground.operator.border
+    blurred = gaussian_filter(ground.hr_msi, (1.3, 1.3, 0.0), mode=mode)
+    rows = np.array([*range(90, 96), *range(7), *range(40, 44)])
+    np.testing.assert_allclose(surround_in(ground, statistics.lowest, rows, 1.3), blurred[rows], atol=1e-6)
+    monkeypatch.setattr(whole_picture, "MOST_AT_ONCE", 2000)
+    monkeypatch.setattr(whole_picture, "BLOCK_PIXELS", 2000)
+    for these, those in zip(whole, spreads_in(ground, statistics, kernels, 1.3)):
+        for one, other in zip(these, those):
+            np.testing.assert_allclose(one.mean, other.mean, atol=1e-5)
+            assert one.deviation == pytest.approx(other.deviation, rel=1e-5)
 
 
 def test_a_strip_that_the_sample_knew_nothing_of_takes_its_own_steps(monkeypatch: pytest.MonkeyPatch):

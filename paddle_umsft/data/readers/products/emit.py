@@ -16,7 +16,9 @@ from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.ground import Georeference
 from paddle_umsft.data.readers.base import RawArray, Request, Window, guarded
 from paddle_umsft.data.readers.hdf5 import read_hdf5
+from paddle_umsft.data.readers.hdf5_own import opened_own
 from paddle_umsft.data.readers.windows import as_part, within
+from paddle_umsft.errors import DataError
 
 IMAGE = "reflectance"
 BANDS = "sensor_band_parameters"
@@ -32,12 +34,11 @@ def is_emit(path: Path) -> bool:
     """Return whether a file is EMIT's reflectance."""
     if not path.is_file() or path.suffix.lower() not in (".nc", ".nc4"):
         return False
-    import h5py
-
     try:
-        with h5py.File(path, "r") as file:
+        with opened_own(path) as file:
             return IMAGE in file and BANDS in file and LOOKUP in file
-    except OSError:
+    # Other readers may take it, without what is not its own.
+    except (OSError, DataError):
         return False
 
 
@@ -73,9 +74,7 @@ def _read(
     window: Optional[Window],
 ) -> RawArray:
     """Read a product, or a part of it."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with opened_own(path) as file:
         stored = file[IMAGE]  # (downtrack, crosstrack, C)
         group = file[BANDS]
         good = None

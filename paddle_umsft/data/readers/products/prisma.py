@@ -17,6 +17,7 @@ from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.ground import Georeference
 from paddle_umsft.data.readers.base import RawArray, Request, Window, guarded
 from paddle_umsft.data.readers.hdf5 import read_hdf5
+from paddle_umsft.data.readers.hdf5_own import opened_own
 from paddle_umsft.data.readers.windows import as_part, within
 from paddle_umsft.errors import DataError
 
@@ -66,13 +67,12 @@ def is_prisma(path: Path) -> bool:
     """Return whether a file is a PRISMA product, by its name and its contents."""
     if not path.is_file() or path.suffix.lower() != ".he5":
         return False
-    import h5py
-
     try:
-        with h5py.File(path, "r") as file:
+        with opened_own(path) as file:
             # Attributes are what tells bands apart: a file without them is any HDF5.
             return _level_of(file) is not None and "List_Cw_Vnir" in file.attrs
-    except OSError:
+    # Other readers may take it, without what is not its own.
+    except (OSError, DataError):
         return False
 
 
@@ -119,9 +119,7 @@ def _read(
     window: Optional[Window],
 ) -> RawArray:
     """Read a product, or a part of it."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with opened_own(path) as file:
         level = _level_of(file)
         assert level is not None
         if wants_pan:

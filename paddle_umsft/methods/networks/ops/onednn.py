@@ -21,6 +21,7 @@ from paddle_umsft.methods.networks.ops.signatures import RELEASED, SHORT, SIGNAT
 MAJOR_VERSION = 3
 CPU_ENGINE = 1
 STREAM_IN_ORDER = 1  # steps run one after the other, as they are called
+LENT_SCRATCHPAD = 1  # the caller brings it
 # Types and layouts of memory.
 BF16, F32, S32, U8 = 2, 3, 4, 6
 TAG_ANY, TAG_NCHW, TAG_NHWC, TAG_NCHW16C = 1, 5, 22, 78
@@ -290,12 +291,18 @@ class Library:
         return Desc(self, handle, dims)
 
     def primitive(self, kind: str, *args: Any, add: bool = False) -> Primitive:
-        """Create dnnl_<kind>_primitive; `args` are those between engine and attributes, `add` as of `reorder`."""
+        """Create dnnl_<kind>_primitive; `args` are those between engine and attributes, `add` as of `reorder`.
+
+        What it needs to compute in (`Q_SCRATCHPAD`) is the caller's to lend: a library's own would stay with each.
+        """
         handle = c_void_p()
         plain = [_handle_of(argument) for argument in args]
-        attr = None
+        attr = c_void_p()
         if add:
             attr = self._adding()
+        else:
+            self.call("primitive_attr_create", byref(attr))
+        self.call("primitive_attr_set_scratchpad_mode", attr, LENT_SCRATCHPAD)
         self.call(
             f"{kind}_primitive_desc_create",
             byref(handle),
@@ -303,8 +310,7 @@ class Library:
             *plain,
             attr,
         )
-        if attr is not None:
-            self.c.dnnl_primitive_attr_destroy(attr)
+        self.c.dnnl_primitive_attr_destroy(attr)
         return Primitive(self, handle)
 
     def _adding(self) -> c_void_p:

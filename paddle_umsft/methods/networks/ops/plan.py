@@ -189,7 +189,7 @@ class Plan:
             primitive: What is done.
             args: On what, by the number of the argument (`onednn.SRC` and so on).
         """
-        self.forward.append((label, primitive.bind(args)))
+        self.forward.append((label, self.pool.step(primitive, args)))
 
     def then_back(
         self,
@@ -198,7 +198,7 @@ class Plan:
         args: Mapping[int, Memory],
     ) -> None:
         """Add a step to the backward list; arguments as of `then`."""
-        self.backward.append((label, primitive.bind(args)))
+        self.backward.append((label, self.pool.step(primitive, args)))
 
     # -- gradients ------------------------------------------------------------------------------------------
 

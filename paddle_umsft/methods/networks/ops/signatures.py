@@ -31,6 +31,7 @@ SIGNATURES = {
     "post_ops_create": "o",
     "post_ops_append_sum": "pfsi",
     "primitive_attr_set_post_ops": "pp",
+    "primitive_attr_set_scratchpad_mode": "pi",
     "convolution_forward_primitive_desc_create": "opiippppddddp",
     "convolution_backward_data_primitive_desc_create": "opipppddddpp",
     "convolution_backward_weights_primitive_desc_create": "opippppddddpp",

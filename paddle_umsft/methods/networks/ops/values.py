@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
 import numpy as np
 
 from paddle_umsft.methods.networks.ops import onednn as dnnl
-from paddle_umsft.methods.networks.ops.onednn import Desc, Library, Memory
+from paddle_umsft.methods.networks.ops.onednn import Desc, Library, Memory, Primitive, Step
 
 BLOCK = 16  # channels that oneDNN's layout nChw16c keeps together
 CACHE_LINE = 64  # bytes; kernels are fastest on addresses that begin one
@@ -73,6 +73,21 @@ class Pool:
     def give(self, buffer: np.ndarray) -> None:
         """Take a buffer back."""
         self.free.append(buffer)
+
+    def step(self, primitive: Primitive, args: Mapping[int, Memory]) -> Step:
+        """A primitive on its memories, with what it needs to compute in lent for the time of the step."""
+        needed = primitive.query(dnnl.Q_SCRATCHPAD)
+        if needed.size == 0:
+            return primitive.bind(args)
+        buffer = self.take(needed.size)
+        scratchpad = Memory(
+            primitive.lib,
+            needed,
+            aligned(buffer),
+            buffer,
+        )
+        self.give(buffer)
+        return primitive.bind({**args, dnnl.SCRATCHPAD: scratchpad})
 
 
 class Grad:
