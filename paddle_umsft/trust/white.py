@@ -22,6 +22,9 @@ def white_detail(seen: Evidence) -> np.ndarray:
     Args:
         seen: See `Evidence`.
     """
+    if seen.hr_msi.shape[2] < 2:
+        # Nothing tells the noise of a single band from what it shows of the scene.
+        return np.zeros(seen.lr_hsi.shape[2])
     own = own_mixes(seen.lr_msi[seen.used])  # (M, M)
     found = fine_differences(seen.hr_msi @ own.astype(np.float32)) ** 2
     found = np.maximum(found - noise_of_mixes(own, seen.msi_noise), 0.0)

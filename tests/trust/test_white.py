@@ -74,3 +74,9 @@ def test_lr_pixels_say_how_large_it_is_at_most() -> None:
 def test_a_smooth_scene_has_none() -> None:
     assert np.all(white_detail(evidence_of(scene(0.0))) < 2e-3)
     assert fine_differences(scene(0.05)).min() > 0.04
+
+
+def test_a_single_band_is_not_told_from_its_noise() -> None:
+    seen = evidence_of(scene(0.05))
+    alone = replace(seen, hr_msi=seen.hr_msi[..., :1], lr_msi=seen.lr_msi[..., :1], srf=SRF[:1], msi_noise=np.zeros(1))
+    assert not white_detail(alone).any()
