@@ -153,7 +153,7 @@ def _largest_by_trace(seen: Evidence, within: float, missed: float) -> float:
         within: See `trial`.
         missed: Root mean square of what is missed, from one LR pixel to the next.
     """
-    # A PSF wider than an LR pixel shows less of white detail than the mean over it does. The trace is fainter than that:
-    # behind such a PSF neighbours tell what a pixel that is left out holds.
+    # A PSF wider than an LR pixel shows less of white detail than the mean over it does. The trace is fainter than
+    # that: behind such a PSF neighbours tell what a pixel that is left out holds.
     faint = min(seen.scale * seen.white, 1.0)
     return MOST_OF_TRACE * within * missed / faint**2
