@@ -35,7 +35,7 @@ def check_rasterio() -> None:
         raise ConfigError(
             "GeoTIFF needs rasterio",
             where="output.format tif",
-            hint='pip install "paddle_umsft[geo]", or output.format=envi, which needs nothing',
+            hint='pip install "paddle_umsft[geo]", or take ENVI, which needs nothing: output.format=envi, -o NAME.hdr',
         ) from None
 
 
