@@ -21,6 +21,7 @@ from paddle_umsft.data.trust import ExpectedError, lit
 from paddle_umsft.trust.evidence import Evidence, moments_of, noise_of_mixes, squares_of_mixes
 from paddle_umsft.trust.hidden import hidden_error, texture
 from paddle_umsft.trust.passed_on import noise_passed_on
+from paddle_umsft.trust.white import white_detail
 
 # Squares of errors grow as the energy of the finest detail to this power, and flat places are not free of them.
 POWER_OF_TEXTURE = 0.4
@@ -161,10 +162,12 @@ def expected_error(seen: Evidence) -> ExpectedError:
     # Means over the pixels of the parts.
     unseen = PART_OF_UNSEEN * np.sqrt(squares_of_mixes(weights, detail))  # (C,)
     by_msi_noise = np.minimum(of_msi.carried, noise_passed_on(seen.fused, mixed_noise))
-    floor = of_hsi.carried + by_msi_noise + ANYWHERE * np.mean(hidden**2)
+    # White detail is a part of what is hidden anywhere, and may be more than that.
+    anywhere = np.maximum(ANYWHERE * np.mean(hidden**2), white_detail(seen) ** 2)  # (C,)
+    floor = of_hsi.carried + by_msi_noise + anywhere
+    placed = hidden * np.sqrt(1.0 - ANYWHERE)
     missing = squares_of_mixes(weighted, unmet_moments)
     unmet_by_hsi = coarse.mean(axis=(0, 1), dtype=np.float64)
-    placed = hidden * np.sqrt(1.0 - ANYWHERE)
     squares = placed**2 + floor + missing + unmet_by_hsi
     by_interpolation = hidden**2 + squares_of_mixes(weights, detail)
     shown = _shown(energy)

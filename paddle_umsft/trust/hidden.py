@@ -19,7 +19,7 @@ from paddle_umsft.trust.evidence import Evidence, noise_of_mixes, squares_of_mix
 from paddle_umsft.trust.linear import ROUGHNESS_OF_NOISE, differences, roughness
 
 # The powers of lengths add up to one, so that the level has the unit of the images.
-GAIN = 0.24
+GAIN = 0.22
 POWER_OF_TRIAL = 0.6
 POWER_OF_TEXTURE = 0.4
 POWER_OF_LINEAR = 0.2
@@ -77,7 +77,7 @@ def trial(seen: Evidence, detail: np.ndarray) -> float:
         seen: See `Evidence`.
         detail: (M, M) mean products of what the MSI shows within LR pixels.
     """
-    own = _own_mixes(seen.lr_msi[seen.used])
+    own = own_mixes(seen.lr_msi[seen.used])
     noise = noise_of_mixes(own, seen.msi_noise)
     within = without_noise(squares_of_mixes(own, detail), noise)
     at_lr = np.where(seen.used[:, :, None], seen.lr_msi @ own, np.nan)
@@ -91,7 +91,7 @@ def trial(seen: Evidence, detail: np.ndarray) -> float:
     return float(np.exp(0.5 * mean))
 
 
-def _own_mixes(pixels: np.ndarray) -> np.ndarray:
+def own_mixes(pixels: np.ndarray) -> np.ndarray:
     """(M, M) a column for each band: the mix of all bands that is the band less what the others say of it.
 
     Args:
