@@ -21,6 +21,8 @@ from paddle_umsft.preparation.robust import BOUND, TINY, majority_of, robust_sca
 # Spectral directions that stand for the HSI: enough for any SRF on natural spectra, few against the number of pixels.
 DIRECTIONS = 12
 PIXELS_PER_DIRECTION = 12
+# LR pixels that they are found from, at most.
+MOST_SPECTRA = 2**14
 # Footprints with less than this share on the MSI see what nobody knows ...
 INSIDE = 0.98
 # ... but here, where every fit is a robust one, so much will do: a line of LR pixels along the border counts.
@@ -154,9 +156,12 @@ def first_view(
 def spectral_directions(lr_hsi: np.ndarray, trusted: np.ndarray) -> np.ndarray:
     """(h*w, q) coefficients of the spectra in their leading directions (not centred)."""
     pixels = lr_hsi.reshape(-1, lr_hsi.shape[2])
-    kept = pixels[trusted.ravel()]
-    count = min(DIRECTIONS, pixels.shape[1], len(kept) // PIXELS_PER_DIRECTION)
+    places = np.flatnonzero(trusted)
+    count = min(DIRECTIONS, pixels.shape[1], len(places) // PIXELS_PER_DIRECTION)
     count = max(count, 1)
+    # Of a large image every n-th: it is asked for hundreds of times.
+    step = max(1, -(-len(places) // MOST_SPECTRA))
+    kept = pixels[places[::step]]
     _, vectors = np.linalg.eigh(kept.T @ kept)
     leading = vectors[:, ::-1][:, :count]  # the largest first
     return np.asarray(pixels @ leading)

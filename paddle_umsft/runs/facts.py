@@ -44,7 +44,7 @@ _FILES = Words("files", "文件")
 _DIVIDED = Words("values divided by", "数值除以")
 _SIZES_LR = "LR-HSI"
 _SIZES_HR = "HR-MSI"
-_SCALE = Words("scale", "倍率")
+_SCALE = Words("scale", "倍数")
 _WAVELENGTHS = Words("wavelengths", "波长")
 _MSI_BANDS = Words("MSI bands", "MSI 波段")
 _SUPPORTS = Words("HSI bands that each MSI band covers (counted from 0, end not included)",
@@ -53,7 +53,7 @@ _NOISE = Words("noise added", "加入的噪声")
 _CROP = Words("part used (row, column, height, width)", "所用区域（行、列、高、宽）")
 _NOTES = Words("notes", "说明")
 _ORIGIN = Words("origin", "来源")
-_SIMULATED = Words("simulated from a scene at high resolution", "由高分辨率场景模拟得到")
+_SIMULATED = Words("simulated from a scene at high resolution", "由高分辨率场景退化仿真得到")
 _GIVEN_PAIR = Words("a given pair of images", "给定的图像对")
 _SECONDS = Words("seconds", "用时（秒）")
 _SEED = Words("seed", "随机种子")
@@ -183,7 +183,7 @@ def _camera(
     if known is not None:
         words = Words("given", "已给定")
     if is_simulated:
-        words = Words(f"{words.en}; simulated with {simulated_with}", f"{words.zh}；模拟时采用 {simulated_with}")
+        words = Words(f"{words.en}; simulated with {simulated_with}", f"{words.zh}；仿真时采用 {simulated_with}")
     elif known is not None and simulated_with:
         words = Words(f"{words.en}: {simulated_with}", f"{words.zh}：{simulated_with}")
     return words

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-# Letters of a name that the narrowest column of the panel shows, that of the hyper-parameters.
+# Letters of a name that the narrowest place of the panel shows, beside the title of a picture.
 SHOWN = 17
 # As many of them at most for the run's own name, the same for all of its scenes; the scene's gets what is left.
 SHOWN_OF_RUN = 6

@@ -38,7 +38,7 @@ class _Kind:
 
 # In the order of the page.
 _KINDS = (
-    _Kind("overview", Words("What the cameras saw, and what came out", "两台相机看到的，以及融合结果")),
+    _Kind("overview", Words("What the cameras saw, and what came out", "两台相机看到的，以及融合结果"), kind="broad"),
     _Kind("error", Words("Error", "误差"), kind="maps"),
     _Kind(
         "angle",
@@ -54,9 +54,10 @@ _KINDS = (
             "Judged without the truth; the values are in expected_error.npy if output.trust is on.",
             "不使用真值估计；output.trust 打开时，数值保存在 expected_error.npy 中。",
         ),
+        kind="broad",
     ),
-    _Kind("spectra", Words("Spectra", "光谱")),
-    _Kind("psf_srf", Words("PSF and SRF", "PSF 与 SRF")),
+    _Kind("spectra", Words("Spectra", "光谱"), kind="broad"),
+    _Kind("psf_srf", Words("PSF and SRF", "PSF 与 SRF"), kind="broad"),
     _Kind(
         "curves",
         Words("Curves", "曲线"),

@@ -248,7 +248,9 @@ def _best_of(
     wanted = min(known)
     if measure.higher_is_better:
         wanted = max(known)
-    return [place for place, value in enumerate(values) if value == wanted]
+    # What reads the same is as good.
+    words = number_of(name, wanted)
+    return [place for place, value in enumerate(values) if number_of(name, value) == words]
 
 
 def _scene_table(

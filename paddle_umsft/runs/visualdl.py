@@ -15,6 +15,7 @@ from paddle_umsft.data.scene import Case, FusionResult
 from paddle_umsft.figures import error_maps, psf_srf, rgb_image, sam_maps, spectra
 from paddle_umsft.methods.table import find_method
 from paddle_umsft.metrics.figures import measure_of
+from paddle_umsft.runs.facts import band_names
 from paddle_umsft.runs.log_names import panel_name
 from paddle_umsft.runs.watching import Callback, SceneRun
 
@@ -176,6 +177,7 @@ def add_pictures(
             scale=seen.scale,
             wavelengths_nm=wavelengths_nm,
             true_srf=case.true_srf,
+            band_names=band_names(seen),
         )
     for tag, figure in figures.items():
         writer.add_image(

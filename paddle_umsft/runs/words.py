@@ -106,12 +106,30 @@ _REASONS: tuple[tuple[str, str], ...] = (
         r"bands? (.+) lies? outside what the MSI sees: extrapolated from the others",
         r"波段 \1 不在 MSI 的覆盖范围内，由其余波段外推得到",
     ),
-    (r"found and undone: (.+)", r"已发现并校正：\1"),
     (
         r"worse than bicubic against the truth \((.+) dB, bicubic (.+) dB\)",
         r"与真值相比不如双三次插值（\1 dB，双三次插值 \2 dB）",
     ),
 )
+
+# What can be found in a pair and undone, by the names that `preparation/` gives it.
+_FINDINGS: dict[str, str] = {
+    "orientation": "镜像或旋转",
+    "shift": "平移",
+    "affine": "仿射变换",
+    "warp": "形变",
+    "grid": "网格",
+    "offset": "常数偏移",
+    "tone curve": "色调曲线",
+    "shading": "明暗渐变",
+    "stripes": "条带",
+    "saturation": "饱和",
+    "light": "阴影",
+    "strangers": "不相符的像素",
+    "dead HSI pixels": "HSI 坏点",
+    "dead MSI pixels": "MSI 坏点",
+}
+_UNDONE = re.compile(r"found and undone: (.+)")
 
 
 def verdict_words(verdict: Mapping[str, Any]) -> Words:
@@ -139,6 +157,11 @@ def verdict_word(verdict: Mapping[str, Any]) -> Words:
 
 def reason_in_chinese(text: str) -> str:
     """Return a reason in Chinese; one that has no translation stays as it is."""
+    undone = _UNDONE.fullmatch(text)
+    if undone is not None:
+        names = undone[1].split(", ")
+        told = [_FINDINGS.get(name, name) for name in names]
+        return f"已发现并校正：{'、'.join(told)}"
     for english, chinese in _REASONS:
         match = re.fullmatch(english, text)
         if match is not None:

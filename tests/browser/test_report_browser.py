@@ -13,7 +13,8 @@ pytestmark = pytest.mark.browser
 @pytest.mark.parametrize("page", ["umsft/dead_leaves", "fast/dead_leaves", "umsft"])
 def test_report_opens_from_the_disk(browser: Any, runs: Path, page: str) -> None:
     browser.get((runs / page / "report.html").as_uri())
-    widths = browser.execute_script("return [...document.images].map(image => image.naturalWidth)")
+    figures = "[...document.images].filter(image => !image.closest('.trio'))"  # the LR-HSI's own is as small as that
+    widths = browser.execute_script(f"return {figures}.map(image => image.naturalWidth)")
     assert len(widths) >= (1 if page == "umsft" else 6)
     assert min(widths) > 100
     loaded = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
@@ -26,5 +27,5 @@ def test_report_opens_from_the_disk(browser: Any, runs: Path, page: str) -> None
 
 def test_link_to_the_scene_works(browser: Any, runs: Path) -> None:
     browser.get((runs / "umsft" / "report.html").as_uri())
-    browser.find_element("link text", "dead_leaves").click()
+    browser.find_element("css selector", "table a").click()
     assert browser.find_element("tag name", "h1").text == "dead_leaves"

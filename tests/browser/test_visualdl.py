@@ -163,7 +163,8 @@ def test_runs_stand_side_by_side(browser: Any, address: str, runs: Path) -> None
 
 
 def test_scenes_are_told_apart_where_the_page_cuts_their_names(browser: Any, address: str) -> None:
-    for page in ("hyper-parameter", "scalar", "sample/image"):
+    # The page of hyper-parameters names logs by their paths; the scene has a column there.
+    for page in ("scalar", "sample/image"):
         browser.get(f"{address}/{page}")
         names = wait_for(lambda: browser.execute_script(NAMES), f"no names on {page}")
         assert [name for name, end, cut in names if end + DOTS > cut] == [], page

@@ -19,7 +19,6 @@ from train_calls import one_line_error, train
 from paddle_umsft.command.main import main
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
-from paddle_umsft.machine.memory import available_bytes, bytes_of, in_words, peak_bytes
 from paddle_umsft.methods.subspace.strips import StripSolver
 from paddle_umsft.runs import overview, row_plan, strip_plan
 
@@ -314,31 +313,6 @@ def test_what_cannot_fit_is_refused_with_the_setting_that_would(
     assert "strip by strip" in one_line_error(capsys)
     assert run(tmp_path / "out", pair, "runtime.memory=lots") == 2
     assert "runtime.memory" in one_line_error(capsys)
-
-
-def test_sizes_are_read_and_said():
-    assert bytes_of("1.5GB") == 3 * 2**29
-    assert bytes_of("800 mb") == 800 * 2**20
-    assert bytes_of("2G") == 2**31
-    assert in_words(3 * 2**29) == "1.5 GB"
-    assert in_words(300 * 2**20) == "300 MB"
-    peak = peak_bytes()
-    assert peak is None or peak > 2**20
-
-
-def test_a_containers_limit_counts(tmp_path: Path):
-    meminfo = tmp_path / "meminfo"
-    meminfo.write_text("MemTotal: 9000 kB\nMemAvailable:    5000 kB\n")
-    group = tmp_path / "groups" / "box"
-    group.mkdir(parents=True)
-    (group / "memory.max").write_text(f"{4 * 2**20}\n")
-    (group / "memory.current").write_text(f"{3 * 2**20}\n")
-    member = tmp_path / "cgroup"
-    member.write_text("0::/box\n")
-    assert available_bytes(meminfo, tmp_path / "groups", member) == 2**20
-    (group / "memory.max").write_text("max\n")
-    assert available_bytes(meminfo, tmp_path / "groups", member) == 5000 * 1024
-    assert available_bytes(tmp_path / "none", tmp_path / "none", tmp_path / "none") is None
 
 
 RANK = """

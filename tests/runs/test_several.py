@@ -73,3 +73,11 @@ def test_what_is_no_run_is_said_in_a_line(tmp_path: Path, capsys: pytest.Capture
     assert len(lines) == 2
     assert "neither config.yml nor a finished scene" in lines[0]
     assert "no such folder" in lines[1]
+
+
+def test_what_reads_the_same_is_as_good(tmp_path: Path) -> None:
+    runs = [made_up_run(tmp_path / "x", {"s": 40.001}), made_up_run(tmp_path / "y", {"s": 40.0})]
+    page = tmp_path / "page.html"
+    write_runs_report(read_runs(runs), page)
+    # As mean of the run and as the scene's own.
+    assert page.read_text(encoding="utf-8").count('<td class="best">40.00</td>') == 4

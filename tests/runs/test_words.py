@@ -14,7 +14,7 @@ from paddle_umsft.trust import reasons
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # What stays English in a Chinese sentence: names of images, and units.
-NAMES = {"LR", "HSI", "MSI", "NaN", "gamma", "dB", "nm", "shift", "offset"}
+NAMES = {"LR", "HSI", "MSI", "NaN", "gamma", "dB", "nm"}
 SUPPORT = np.array([0, 0, 2, 2, 1, 2])
 
 ALL_REASONS = [
@@ -29,7 +29,7 @@ ALL_REASONS = [
     reasons.about_error(0.01, 0.1, 1.0),
     reasons.about_support(SUPPORT, None),
     reasons.about_support(SUPPORT, np.linspace(400, 700, 6)),
-    *reasons.about_findings({"shift": 1, "offset": 2, "moved": 3, "drowned bands": [1]}),
+    *reasons.about_findings({"shift": 1, "tone curve": 2, "moved": 3, "drowned bands": [1]}),
     reasons.about_truth(20.0, 30.0),
 ]
 
@@ -48,7 +48,7 @@ def test_a_verdict_in_both_languages() -> None:
     verdict = Verdict.of([Reason("good", "found and undone: shift"), Reason("bad", "something new")])
     words = verdict_words(verdict.storable())
     assert words.en == "do not trust this: something new; found and undone: shift"
-    assert words.zh == "不可信：something new；已发现并校正：shift"
+    assert words.zh == "不可信：something new；已发现并校正：平移"
 
 
 def test_every_phrase_has_a_translation() -> None:

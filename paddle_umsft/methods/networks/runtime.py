@@ -18,9 +18,11 @@ from paddle_umsft.machine.versions import versions as versions
 from paddle_umsft.methods.networks.ops import set_cudnn, set_mode, set_precision, set_recompute, set_threads
 
 # Numbers held at once for every HR pixel, and for every pixel of every band; fitted, see `estimated_memory_mb`.
-MEMORY_VALUES_PER_PIXEL = 4200.0
+MEMORY_VALUES_PER_PIXEL = 3600.0
 MEMORY_VALUES_PER_BAND = 25.0
-MEMORY_BASE_MB = 770.0  # what is left at no pixels
+MEMORY_BASE_MB = 760.0  # what is left at no pixels
+# Of that in bf16: maps take half, but the largest passing ones, nine mixes a channel, are float32 there as well.
+BF16_SHARE = 0.95
 # The same of uHNTC.
 UHNTC_VALUES_PER_PIXEL = 1300.0
 UHNTC_VALUES_PER_BAND = 115.0
@@ -172,11 +174,12 @@ def estimated_memory_mb(
     msi_bands: int,
     *,
     double: bool = False,
+    bf16: bool = False,
 ) -> float:
     """Roughly the peak memory of UMSFT's training, MB.
 
     Activations dominate and grow with the pixels. The constants are fitted to peaks measured on the CPU fast path
-    (1.1 GB at 128x128, 5.8 GB at 512x512, 31 bands); plain operators and GPUs may want more.
+    (1.0 GB at 128x128, 5.2 GB at 512x512, 31 bands; in bf16 0.9 and 4.8 GB); plain operators and GPUs may want more.
 
     Args:
         height: H.
@@ -184,11 +187,14 @@ def estimated_memory_mb(
         bands: C.
         msi_bands: M.
         double: Computing in float64.
+        bf16: Plans in bf16.
     """
     values_per_pixel = MEMORY_VALUES_PER_PIXEL + MEMORY_VALUES_PER_BAND * (bands + msi_bands)
     bytes_per_value = SINGLE_BYTES
     if double:
         bytes_per_value = DOUBLE_BYTES
+    if bf16:
+        bytes_per_value = BF16_SHARE * SINGLE_BYTES
     activations_mb = height * width * values_per_pixel * bytes_per_value / BYTES_PER_MB
     return activations_mb + MEMORY_BASE_MB
 

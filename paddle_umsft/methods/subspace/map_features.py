@@ -189,11 +189,11 @@ def _places(inputs: PixelInputs, length: float) -> np.ndarray:
         rows = inputs.rows
         height = inputs.height
     longer = max(height, width)
-    down, across = np.meshgrid(rows, np.arange(width), indexing="ij")
-    grid = np.stack([down, across])  # (2, H, W)
-    shares = grid.astype(np.float32) / longer
-    places = np.stack(tuple(shares), axis=2)  # (H, W, 2)
-    return np.asarray(places / np.float32(length))
+    places = np.empty((len(rows), width, 2), dtype=np.float32)
+    for axis, lines in enumerate((rows[:, None], np.arange(width)[None])):
+        shares = lines.astype(np.float32) / longer
+        places[..., axis] = shares / np.float32(length)
+    return places
 
 
 def looks(inputs: PixelInputs, kernel: Kernel) -> list[tuple[np.ndarray, float]]:
@@ -250,7 +250,7 @@ def kernel_inputs(
         # After the pixel's own look, before its surround's.
         parts.insert(OWN_LOOKS, _places(inputs, kernel.place))
     points = np.concatenate(parts, axis=2)  # (H, W, d)
-    return points.astype(np.float32)
+    return np.asarray(points, dtype=np.float32)
 
 
 class Features:

@@ -75,6 +75,9 @@ class _Design:
     Args:
         blurred: (n, D).
         trust: (n,) factors on its rows; None: 1.
+
+    Attributes:
+        whole: (n, D) of a small one.
     """
 
     def __init__(self, blurred: np.ndarray, trust: Optional[np.ndarray]) -> None:
@@ -85,9 +88,9 @@ class _Design:
         if self.count <= self.features:
             # Its Gram matrix is that of all pixels with all others.
             self.step = self.count
-        self._whole: Optional[np.ndarray] = None
+        self.whole: Optional[np.ndarray] = None
         if self.count <= self.step:
-            self._whole = self._made(slice(0, self.count))
+            self.whole = self._made(slice(0, self.count))
 
     def _made(self, some: slice) -> np.ndarray:
         rows = self.blurred[some].astype(np.float64)
@@ -98,8 +101,8 @@ class _Design:
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield which rows, and (m, D) of them."""
-        if self._whole is not None:
-            yield slice(0, self.count), self._whole
+        if self.whole is not None:
+            yield slice(0, self.count), self.whole
             return
         for first in range(0, self.count, self.step):
             some = slice(first, min(first + self.step, self.count))
@@ -115,7 +118,7 @@ class _Decomposition:
         singular: (r,) s, all positive.
         energies: (r,) s^2: the eigenvalues of design design' that are not 0.
         right: (D, r) V.
-        vectors: (n, r) U, where there are few pixels; None: it follows from V.
+        vectors: (n, r) U, where the design is there as a whole; None: it follows from V, block by block.
     """
 
     design: _Design
@@ -145,8 +148,8 @@ def _thin_svd(design: _Design) -> _Decomposition:
     """Decompose a design through its smaller Gram matrix; directions that only rounding fills are left out."""
     few_pixels = design.count <= design.features
     if few_pixels:
-        ((_, rows),) = design.blocks()
-        gram = rows @ rows.T  # (n, n)
+        assert design.whole is not None
+        gram = design.whole @ design.whole.T  # (n, n)
     else:
         gram = np.zeros((design.features, design.features))
         for _, rows in design.blocks():
@@ -159,9 +162,12 @@ def _thin_svd(design: _Design) -> _Decomposition:
     left: Optional[np.ndarray] = None
     right = vectors
     if few_pixels:
+        assert design.whole is not None
         left = vectors
-        right = rows.T @ left
+        right = design.whole.T @ left
         right = right / singular
+    elif design.whole is not None:
+        left = design.whole @ (right / singular)
     return _Decomposition(
         design=design,
         singular=singular,

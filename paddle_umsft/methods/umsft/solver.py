@@ -139,6 +139,7 @@ class UmsftSolver(SceneSolver):
             observation.bands,
             observation.msi_bands,
             double=runtime.dtype == "float64",
+            bf16=runtime.precision == "bf16",
         )
         recipe = Recipe(
             method="umsft",
