@@ -14,11 +14,7 @@ from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
-from paddle_umsft.config.ensemble import EnsembleInput
 from paddle_umsft.config.run import Config
-from paddle_umsft.config.subspace import SubspaceInput
-from paddle_umsft.config.uhntc import UhntcInput
-from paddle_umsft.config.umsft import UmsftInput
 from paddle_umsft.data.checks import MINIMUM_SIZE, check_cube, check_grids
 from paddle_umsft.data.masks import masked_notes, valid_pixels, without_masked
 from paddle_umsft.data.records import OnRecord
@@ -27,6 +23,16 @@ from paddle_umsft.errors import ConfigError, UmsftError, unknown_name
 from paddle_umsft.machine.environment import import_paddle
 from paddle_umsft.methods.networks.tile_plan import TilePlan, plan_tiles
 from paddle_umsft.methods.networks.trained import Trained
+from paddle_umsft.methods.told import (
+    StripFacts,
+    ensemble_input,
+    ensemble_strips,
+    no_settings,
+    subspace_input,
+    subspace_strips,
+    uhntc_input,
+    umsft_input,
+)
 from paddle_umsft.preparation.aligned import MASKED, Back, for_grids
 from paddle_umsft.preparation.below_zero import note_below_zero
 from paddle_umsft.preparation.hot import without_hot
@@ -39,74 +45,6 @@ UHNTC_MINIMUM_SIZE = 33
 
 # Where something lives, imported only when it is called for: "module:name"; or the thing itself.
 Source = Union[str, Callable[..., Any]]
-
-
-def _no_settings(config: Config) -> None:
-    """Return nothing: the method has no settings."""
-
-
-def _umsft_input(config: Config) -> UmsftInput:
-    return UmsftInput(
-        warm_up=config.warm_up,
-        solver=config.solver,
-        network=config.network,
-        runtime=config.runtime,
-    )
-
-
-def _uhntc_input(config: Config) -> UhntcInput:
-    return UhntcInput(uhntc=config.uhntc, runtime=config.runtime)
-
-
-def _subspace_input(config: Config) -> SubspaceInput:
-    return SubspaceInput(subspace=config.subspace, preparation=config.preparation)
-
-
-def _ensemble_input(config: Config) -> EnsembleInput:
-    return EnsembleInput(
-        ensemble=config.ensemble,
-        subspace=config.subspace,
-        preparation=config.preparation,
-    )
-
-
-@dataclass(frozen=True)
-class StripFacts:
-    """What a plan has to know of a method that works strip by strip.
-
-    Attributes:
-        max_rank: Channels that a strip leaves, at most.
-        features: That a map is fitted on.
-        sampled: HR pixels that the solver's steps are found on, at most.
-        stages: How many times all strips are gone through, at most.
-        is_refined: Whether the MSI's bands are regressed on, window by window.
-    """
-
-    max_rank: int
-    features: int
-    sampled: int
-    stages: int = 1
-    is_refined: bool = False
-
-
-def _subspace_strips(config: Config) -> StripFacts:
-    return StripFacts(
-        max_rank=config.subspace.max_rank,
-        features=config.subspace.map_features,
-        sampled=2**20,
-    )
-
-
-def _ensemble_strips(config: Config) -> StripFacts:
-    rounds = config.ensemble.refine_rounds
-    return StripFacts(
-        max_rank=max(config.ensemble.max_rank, config.subspace.max_rank),
-        features=config.ensemble.features,
-        sampled=2**19,
-        # The maps, the first agreement, one more after each refinement.
-        stages=2 + rounds,
-        is_refined=rounds > 0 and config.ensemble.refine_radius != 0,
-    )
 
 
 @dataclass(frozen=True)
@@ -132,7 +70,7 @@ class Method:
     """
 
     fuse: Source
-    settings: Callable[[Config], Any] = _no_settings
+    settings: Callable[[Config], Any] = no_settings
     is_baseline: bool = False
     needs_paddle: bool = False
     trained: Optional[Source] = None
@@ -142,7 +80,7 @@ class Method:
     prepares: bool = False
     by_strips: Optional[str] = None
     memory_of: Optional[Source] = None
-    strip_facts: Callable[[Config], StripFacts] = _subspace_strips
+    strip_facts: Callable[[Config], StripFacts] = subspace_strips
 
 
 def _by_rows(module: str, function: str) -> Method:
@@ -153,7 +91,7 @@ def _by_rows(module: str, function: str) -> Method:
 METHODS: dict[str, Method] = {
     "umsft": Method(
         fuse="paddle_umsft.methods.umsft.solver:fuse_umsft",
-        settings=_umsft_input,
+        settings=umsft_input,
         needs_paddle=True,
         trained="paddle_umsft.methods.umsft.solver:UmsftSolver",
         smallest=MINIMUM_SIZE,
@@ -163,7 +101,7 @@ METHODS: dict[str, Method] = {
     ),
     "uhntc": Method(
         fuse="paddle_umsft.methods.uhntc.solver:fuse_uhntc",
-        settings=_uhntc_input,
+        settings=uhntc_input,
         needs_paddle=True,
         trained="paddle_umsft.methods.uhntc.solver:UhntcSolver",
         smallest=UHNTC_MINIMUM_SIZE,
@@ -173,16 +111,16 @@ METHODS: dict[str, Method] = {
     ),
     "subspace": Method(
         fuse="paddle_umsft.methods.subspace.method:fuse_subspace",
-        settings=_subspace_input,
+        settings=subspace_input,
         prepares=True,
         by_strips="paddle_umsft.methods.subspace.by_strips",
     ),
     "ensemble": Method(
         fuse="paddle_umsft.methods.subspace.ensemble:fuse_ensemble",
-        settings=_ensemble_input,
+        settings=ensemble_input,
         prepares=True,
         by_strips="paddle_umsft.methods.subspace.ensemble_by_strips",
-        strip_facts=_ensemble_strips,
+        strip_facts=ensemble_strips,
     ),
     "bicubic": _by_rows("paddle_umsft.methods.baselines.bicubic", "fuse_bicubic"),
     "gsa": _by_rows("paddle_umsft.methods.baselines.gsa", "fuse_gsa"),

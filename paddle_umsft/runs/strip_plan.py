@@ -11,7 +11,8 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.machine.memory import available_bytes, bytes_of, in_words, peak_bytes
-from paddle_umsft.methods.table import StripFacts, find_method
+from paddle_umsft.methods.table import find_method
+from paddle_umsft.methods.told import StripFacts
 
 # Part of what the machine leaves that "auto" takes: others are at work there, too.
 SHARE_OF_AUTO = 0.7

@@ -167,7 +167,7 @@ def test_the_report_begins_with_the_verdict_and_the_file_can_be_left_out(tmp_pat
     assert not (folder / "expected_error.npy").exists()
     assert (folder / "expected_error.png").is_file()
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert page.index('class="verdict') < page.index("<section>")
+    assert page.index('class="verdict') < page.index("<section")
 
 
 def test_beside_a_product_lies_the_expected_error_of_it(pair: Pair, tmp_path: Path) -> None:
