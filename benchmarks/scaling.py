@@ -455,25 +455,28 @@ def kills(bench: Bench) -> None:
 
 
 def processes(bench: Bench) -> None:
-    """One, two and four processes on one scene."""
+    """One process on all cores, then one, two and four of one thread each: their bits are compared.
+
+    Matrix products add up in another order on another number of threads.
+    """
     cores = os.cpu_count() or 1
     for preset in bench.presets:
         pair, settings, most = _strips_of(bench, preset)
+        reference = bench.work / "by_1_of_1.npy"
         alone = 0.0
-        for count in (1, 2, 4):
-            output = bench.work / f"by_{count}.npy"
+        for count, threads in ((1, cores), (1, 1), (2, 1), (4, 1)):
+            output = bench.work / f"by_{count}_of_{threads}.npy"
             fresh(output)
-            threads = max(1, cores // count)
             started = time.perf_counter()
             together = [
                 bench.start(pair, output, preset, *settings, most_pixels=most, threads=threads) for _ in range(count)
             ]
             told = [process.communicate()[0] for process in together]
             wall = time.perf_counter() - started
-            if count == 1:
-                alone = wall
-            equal = same_bits(bench.work / "by_1.npy", output)
-            label = f"{count} processes, {wall / alone:.2f} of one's time; bits equal: {equal}"
+            alone = alone or wall
+            label = f"{count} processes, {threads} thread(s) each, {wall / alone:.2f} of one process on all cores"
+            if threads == 1:
+                label += f"; bits of one process on one thread: {same_bits(reference, output)}"
             bench.note(pair, preset, settings, max(told, key=len), wall, label)
 
 
