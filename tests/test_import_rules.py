@@ -23,7 +23,8 @@ MAY_KNOW |= {"command": MAY_KNOW["compare"] | {"compare"}, "__main__": {"command
 # Names that users' scripts know from earlier versions: each hands on to where its contents are now, and that is all.
 EARLIER_NAMES = {"paddle_umsft.checkpoint", "paddle_umsft.run_folder", "paddle_umsft.data.arrays"}
 MAY_KNOW["checkpoint"] = MAY_KNOW["run_folder"] = MAY_KNOW["runs"] | {"runs"}
-SHARED = {"networks", "regression", "table", "told"}  # what methods share; every other folder of methods/ is one method's own
+# What methods share; every other folder of methods/ is one method's own.
+SHARED = {"networks", "regression", "table", "told"}
 NAMES = {path: ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
 MODULES = {name[: -len(".__init__")] if name.endswith(".__init__") else name: path for path, name in NAMES.items()}
 
