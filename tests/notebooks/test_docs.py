@@ -26,8 +26,8 @@ SOURCE_FILE = re.compile(r"`((?:[\w.]+/)*\w+\.(?:py|ipynb|cff)|(?:\w+/)+(?:\w+\.
 PRESET = re.compile(r"`(\w+\.yml)`")
 COMMAND = re.compile(r"python (?P<program>(?:tools|benchmarks)/\w+\.py)(?P<rest>[^`\n]*)")
 OVERRIDE = re.compile(r"[a-z_]+(?:\.[a-z_]+)*=.")
-# Where results go, and names inside weight files.
-NOT_OURS = ("output/", "iter_N/", "published_only/", "extra/")
+# Where results and the built site go, and names inside weight files.
+NOT_OURS = ("output/", "strips/", "build/docs/", "iter_N/", "published_only/", "extra/")
 
 
 def commands(path: Path) -> list[tuple[str, list[str]]]:
