@@ -9,6 +9,7 @@ from paddle_umsft.figures.expected import expected_error
 from paddle_umsft.figures.panels import comparison, overview
 from paddle_umsft.figures.psf_srf import psf_srf
 from paddle_umsft.figures.spectra import residual_per_band, spectra
+from paddle_umsft.figures.stacked import stacked
 from paddle_umsft.figures.style import save_figure
 from paddle_umsft.figures.zoom import Zoom, zoom_windows
 
@@ -29,5 +30,6 @@ __all__ = [
     "sam_maps",
     "save_figure",
     "spectra",
+    "stacked",
     "zoom_windows",
 ]

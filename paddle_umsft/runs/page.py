@@ -6,7 +6,7 @@ import base64
 import hashlib
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -34,6 +34,11 @@ _ASSETS = Path(__file__).parent / "page_assets"
 # it lies beside the page.
 _PICTURE_BYTES = 240_000
 _COLOUR_BYTES = 120_000
+# On a narrow screen another picture stands in place of a wide one, no wider than this and with no more bytes, as far
+# as the wide ones leave room in what the page has for all: in letters, of which four are three bytes.
+_STACKED_WIDTHS = (600, 450, 300, 200)  # pixels; nothing but noise needs the last of these
+_STACKED_BYTES = 150_000
+_ALL_PICTURES = 3_200_000
 # What does not fit without loss is made no wider than a page shows it, and then as good as it fits; nothing but noise
 # needs the last of these.
 _PAGE_WIDTHS = (1500, 1000, 500)  # pixels
@@ -57,6 +62,7 @@ class PagePicture:
         caption: A line below; may be empty.
         kind: Class that the page's style knows; may be empty.
         file: The same in full size, beside the page; empty: there is none.
+        stacked: What a narrow screen shows instead, as a data URI; empty: the same.
     """
 
     title: Text
@@ -65,6 +71,7 @@ class PagePicture:
     caption: Text = ""
     kind: str = ""
     file: str = ""
+    stacked: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,6 +180,27 @@ def picture_of(
     )
 
 
+def for_phones_too(pictures: Sequence[PagePicture], stacked: Mapping[str, Image]) -> list[PagePicture]:
+    """Return pictures with what a narrow screen shows in their place, as good as the page has room for.
+
+    Args:
+        pictures: All of the page.
+        stacked: The same for a narrow screen, by their names, as far as there are such.
+    """
+    if not stacked:
+        return list(pictures)
+    room = _ALL_PICTURES - sum(len(picture.source) for picture in pictures)
+    share = room // len(stacked) * 3 // 4
+    most = min(share, _STACKED_BYTES)
+    both = []
+    for picture in pictures:
+        source = ""
+        if picture.name in stacked:
+            source = _lossy(stacked[picture.name].copy(), most, _STACKED_WIDTHS)
+        both.append(replace(picture, stacked=source))
+    return both
+
+
 def embedded(image: np.ndarray) -> str:
     """Return a colour picture as a data URI, without loss where it is small.
 
@@ -196,12 +224,14 @@ def _opened(content: bytes) -> Image:
     return Image.open(io.BytesIO(content)).convert("RGB")
 
 
-def _lossy(picture: Image, most: int) -> str:
+def _lossy(picture: Image, most: int, widths: Sequence[int] = _PAGE_WIDTHS) -> str:
     """Return a picture as a JPEG of no more bytes than that: as large and as good as fits, or as small as it gets."""
     from PIL import Image
 
     content = b""
-    for width in _PAGE_WIDTHS:
+    for width in widths:
+        if content and width >= picture.width:
+            continue  # no smaller than what has been tried
         picture.thumbnail((width, picture.height), Image.Resampling.LANCZOS)
         for quality in _QUALITIES:
             stream = io.BytesIO()

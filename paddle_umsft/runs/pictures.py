@@ -20,6 +20,7 @@ from paddle_umsft.figures import (
     sam_maps,
     save_figure,
     spectra,
+    stacked,
 )
 from paddle_umsft.figures.curves import has_curves
 from paddle_umsft.methods.baselines.bicubic import fuse_bicubic
@@ -118,9 +119,13 @@ def write_pictures(
     if case.reference is not None and result.method != "bicubic":
         bicubic = fuse_bicubic(case.observation).fused
     pictures = {}
+    for_phones = {}
     for name, figure in scene_figures(case, result, bicubic).items():
         # Drawn once: the page has the same picture inside, smaller where it has to be.
         (file,) = save_figure(figure, folder / f"{name}.png")
         pictures[name] = file.read_bytes()
-    text = scene_report(case, result, metrics, config, pictures)
+        narrow = stacked(figure, pictures[name])
+        if narrow is not None:
+            for_phones[name] = narrow
+    text = scene_report(case, result, metrics, config, pictures, for_phones)
     write_scene_report(folder, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Case, FusionResult
@@ -13,10 +13,13 @@ from paddle_umsft.machine.files import write_text
 from paddle_umsft.metrics.figures import title_of
 from paddle_umsft.runs.facts import method_facts, observation_facts
 from paddle_umsft.runs.folder import OUTPUT_HINT
-from paddle_umsft.runs.page import REPORT, PagePicture, PageTable, picture_of, render
+from paddle_umsft.runs.page import REPORT, PagePicture, PageTable, for_phones_too, picture_of, render
 from paddle_umsft.runs.trust import VERDICT
 from paddle_umsft.runs.viewer import Viewer, make_viewer
 from paddle_umsft.runs.words import PHRASES, Text, Words, verdict_words
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def scene_report(
     metrics: Mapping[str, Any],
     config: Config,
     pictures: Mapping[str, bytes],
+    stacked: Optional[Mapping[str, Image]] = None,
 ) -> str:
     """Return the page of one scene.
 
@@ -83,6 +87,7 @@ def scene_report(
         metrics: Content of metrics.json.
         config: All settings.
         pictures: PNG files by their names, as far as they exist.
+        stacked: What a narrow screen shows in place of some of them.
 
     Returns:
         HTML.
@@ -94,7 +99,7 @@ def scene_report(
     if verdict is not None:
         line = verdict_words(verdict)
     viewer = _viewer(case, result)
-    shown = _pictures(pictures)
+    shown = for_phones_too(_pictures(pictures), stacked or {})
     steps = _steps_table(result.history)
     return render(
         "scene.html",

@@ -26,7 +26,7 @@ from paddle_umsft.runs.run import fuse_all
 from paddle_umsft.runs.run_page import Outlook, write_run_report
 
 EVIL = "<script>alert('x')</script>\"&'"
-VOID = {"meta", "link", "img", "br", "input"}
+VOID = {"meta", "link", "img", "br", "input", "source"}
 
 
 class Page(HTMLParser):
@@ -126,6 +126,22 @@ def test_scene_page_loads_nothing_and_runs_one_script(page: tuple[str, Page]) ->
     assert "default-src 'none'" in page[1].policy
     assert f"script-src 'sha256-{digest}';" in page[1].policy
     assert not [name for name, _ in page[1].attributes if name.startswith("on")]
+
+
+def test_a_phone_shows_the_panels_below_each_other() -> None:
+    case, result = made_up_case("scene")
+    files = dict.fromkeys(("overview", "error_per_band"), b"wide")
+    narrow = Image.new("RGB", (40, 90), "#c80000")
+    text = scene_report(case, result, METRICS, load_config(None), files, {"overview": narrow})
+    # A source of a picture needs no script, and comes before what it stands in for.
+    whole = (
+        r'<picture><source media="\(max-width: 600px\)" srcset="data:image/jpeg;base64,([^"]+)">\s*<img class="broad"'
+    )
+    (source,) = re.findall(whole, text)
+    shown = Image.open(io.BytesIO(base64.b64decode(source)))
+    assert shown.size == narrow.size
+    np.testing.assert_allclose(np.asarray(shown)[45, 20], (200, 0, 0), atol=3)
+    assert Page(text).tags.count("source") == 1
 
 
 def test_scenes_stand_in_the_order_that_people_count(tmp_path: Path) -> None:
@@ -235,7 +251,8 @@ def test_a_page_stays_below_five_megabytes(bands: int) -> None:
     Image.fromarray(picture).save(noise, format="PNG", compress_level=0)
     names = ("overview", "error", "angle", "error_per_band", "expected_error", "spectra", "psf_srf", "curves")
     figures = dict.fromkeys(names, noise.getvalue())
-    text = scene_report(Case(seen, cube), result, METRICS, load_config(None), figures)
+    stacked = dict.fromkeys(names, Image.fromarray(rng.integers(0, 256, (1000, 310, 3), dtype=np.uint8)))
+    text = scene_report(Case(seen, cube), result, METRICS, load_config(None), figures, stacked)
     assert len(text) < 5e6
     assert f"of 152×160 pixels, {min(bands, 80)} of {bands} bands" in text
 
