@@ -128,7 +128,8 @@ def _fuse_one(
     from paddle_umsft.machine.failures import in_one_line
     from paddle_umsft.methods.table import run_method
     from paddle_umsft.runs.folder import made_by
-    from paddle_umsft.runs.large_run import fuse_to_file
+    from paddle_umsft.runs.large_run import fuse_to_file, work_beside
+    from paddle_umsft.runs.plan_ahead import plan_ahead
     from paddle_umsft.runs.scene import case_lines, make_case
     from paddle_umsft.runs.strip_plan import goes_by_strips
     from paddle_umsft.runs.writers.beside import write_beside
@@ -139,6 +140,12 @@ def _fuse_one(
         print(f"{entry.name}: is there already, skipped")
         return
     with in_one_line(entry.name):
+        ahead = plan_ahead(entry, config, work_beside(target or folder / entry.name), format)
+        said = None
+        if ahead is not None:
+            said = ahead.plan
+            if not arguments.quiet:
+                print("\n".join(ahead.lines), flush=True)
         case = make_case(entry, config)
         if not arguments.quiet:
             print("\n".join(case_lines(case, config)))
@@ -154,6 +161,7 @@ def _fuse_one(
                 settled,
                 alone=arguments.alone,
                 quiet=arguments.quiet,
+                said=said,
             )
             return
         on_record = None

@@ -20,6 +20,7 @@ from paddle_umsft.runs.large_scene import LargeResult, fuse_large
 from paddle_umsft.runs.results import FILES, result_sums
 from paddle_umsft.runs.run_share import share_of_work
 from paddle_umsft.runs.shown import show_finished
+from paddle_umsft.runs.strip_plan import StripPlan
 from paddle_umsft.runs.trust import log_verdict, with_verdict
 from paddle_umsft.runs.writers.beside import write_beside
 from paddle_umsft.runs.writers.table import FORMATS, settled_format
@@ -123,6 +124,11 @@ def _metrics_of(made: LargeResult, observation: Observation, config: Config) -> 
     return metrics
 
 
+def work_beside(target: Path) -> Path:
+    """Return the folder for what is on the way to a file."""
+    return target.with_name(f".strips_{target.name}")
+
+
 def fuse_to_file(
     entry: SceneEntry,
     observation: Observation,
@@ -132,6 +138,7 @@ def fuse_to_file(
     *,
     alone: bool,
     quiet: bool,
+    said: Optional[StripPlan] = None,
 ) -> None:
     """Fuse a pair of files strip by strip into one file.
 
@@ -143,11 +150,12 @@ def fuse_to_file(
         format: Of the result.
         alone: No mask beside it.
         quiet: Only what went wrong, and the file.
+        said: The plan that was told before the pair was read; None: none was.
 
     Raises:
         DataError: It cannot be fused or written.
     """
-    work = target.with_name(f".strips_{target.name}")
+    work = work_beside(target)
     say = _say
     if quiet:
         say = _say_nothing
@@ -170,6 +178,7 @@ def fuse_to_file(
         facts={"files": input_facts(entry, config)},
         history=made_by(observation, FusionResult(observation.lr_hsi, method=config.method)),
         finish=finish,
+        said=said,
         say=say,
     )
     if finished is None:

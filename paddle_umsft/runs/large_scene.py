@@ -64,6 +64,7 @@ def fuse_large(
     history: str,
     finish: Callable[[LargeResult], Finished],
     first_share: float = 0.0,
+    said: Optional[StripPlan] = None,
     say: Say,
 ) -> Optional[Finished]:
     """Fuse a scene strip by strip and write it.
@@ -77,6 +78,7 @@ def fuse_large(
         history: How the result was made, for its file.
         finish: Called once all is written, while no other process may write; after it the work folder is removed.
         first_share: Where among the strips to begin, between 0 and 1.
+        said: The plan that was told before the pair was read; None: none was.
         say: Is told how far it is.
 
     Returns:
@@ -90,8 +92,9 @@ def fuse_large(
         check_by_rows(output.format)
     plan = plan_pieces(observation, config)
     check_disk(work, plan)
-    for line in lines_of(observation, plan, work, config):
-        say(line)
+    if not plan.has_pieces_of(said):
+        for line in lines_of(observation, plan, work, config):
+            say(line)
     strips = StripFolder(work)
     method = find_method(config.method)
     solving = solving_of(method)

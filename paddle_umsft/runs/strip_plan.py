@@ -83,6 +83,10 @@ class StripPlan:
         """Whether an earlier plan of the same scene fits into the memory there is now."""
         return before.expected <= self.memory
 
+    def has_pieces_of(self, other: Optional[StripPlan]) -> bool:
+        """Whether another plan, if there is one, cuts the scene into the same strips."""
+        return other is not None and (self.rows, self.count) == (other.rows, other.count)
+
     def range_of(self, number: int, height: int) -> tuple[int, int]:
         """Half-open range of LR rows of a strip, of h in all."""
         first = number * self.rows
