@@ -15,6 +15,7 @@ from paddle_umsft.machine.memory import peak_bytes
 from paddle_umsft.runs.assess import assess
 from paddle_umsft.runs.folder import OUTPUT_HINT, made_by, read_metrics, save_array, write_history, write_metrics
 from paddle_umsft.runs.inputs import Facts, input_facts
+from paddle_umsft.runs.large_errors import error_output, write_errors
 from paddle_umsft.runs.large_rows import Output
 from paddle_umsft.runs.large_scene import LargeResult, fuse_large
 from paddle_umsft.runs.results import FILES, result_sums
@@ -27,7 +28,6 @@ from paddle_umsft.runs.writers.table import FORMATS, settled_format
 
 # Folder within a scene's for what is on the way.
 WORK = "strips"
-NO_CUBE_OF_ERRORS = "the expected error is told of each band (metrics.json), not of every value: the scene is too large"
 
 
 def check_given(case: Case) -> None:
@@ -79,8 +79,6 @@ def fuse_and_write_large(
     def finish(made: LargeResult) -> dict[str, Any]:
         metrics = _metrics_of(made, observation, config)
         log_verdict(made.sample, log)
-        if config.output.trust:
-            log.warning("note       %s", NO_CUBE_OF_ERRORS)
         write_history(folder, made.sample.history)
         arrays = {
             "psf": made.sample.psf,
@@ -91,6 +89,8 @@ def fuse_and_write_large(
         for name, array in arrays.items():
             if array is not None:
                 save_array(folder / f"{name}.npy", array)
+        if config.output.trust:
+            _save_errors(made, observation, folder, format)
         metrics[FILES] = result_sums(folder)
         write_metrics(folder, metrics)
         overview = made.overview
@@ -111,6 +111,16 @@ def fuse_and_write_large(
         first_share=rank / size,
         say=lambda line: log.info("%s", line),
     )
+
+
+def _save_errors(made: LargeResult, observation: Observation, folder: Path, format: str) -> None:
+    """Write the expected error, and beside a product for other programs that of the product and its mask."""
+    outputs = [error_output(folder, "", "npy", is_product=False)]
+    if FORMATS[format].is_product:
+        outputs.append(error_output(folder, "", format))
+        mask_alone = replace(made.sample, trust=None, valid=made.valid)
+        write_beside(folder, "", mask_alone, observation, format, hint=OUTPUT_HINT)
+    write_errors(made.errors, made.sample, observation, outputs, made.valid, made.memory)
 
 
 def _metrics_of(made: LargeResult, observation: Observation, config: Config) -> dict[str, Any]:
@@ -148,7 +158,7 @@ def fuse_to_file(
         config: All settings.
         target: The result's file; beside it lies a folder for what is on the way, until it is done.
         format: Of the result.
-        alone: No mask beside it.
+        alone: No expected error and no mask beside it.
         quiet: Only what went wrong, and the file.
         said: The plan that was told before the pair was read; None: none was.
 
@@ -165,9 +175,11 @@ def fuse_to_file(
     def finish(made: LargeResult) -> tuple[LargeResult, list[Path]]:
         files = [target]
         if not alone:
-            # The expected error of every value is not there: what is left is the mask.
-            about = replace(made.sample, trust=None, valid=made.valid)
-            files += write_beside(target.parent, f"{target.stem}_", about, observation, format, hint=OUTPUT_HINT)
+            prefix = f"{target.stem}_"
+            outputs = [error_output(target.parent, prefix, format)]
+            files += write_errors(made.errors, made.sample, observation, outputs, made.valid, made.memory)
+            mask_alone = replace(made.sample, trust=None, valid=made.valid)
+            files += write_beside(target.parent, prefix, mask_alone, observation, format, hint=OUTPUT_HINT)
         return made, files
 
     finished = fuse_large(
@@ -188,7 +200,7 @@ def fuse_to_file(
     verdict = made.sample.verdict
     assert verdict is not None
     print(f"verdict    {verdict.line}")
-    for note in (*made.sample.notes, NO_CUBE_OF_ERRORS):
+    for note in made.sample.notes:
         if note != verdict.line:
             say(f"note       {note}")
     print(f"fused in {made.seconds:.1f} s by {config.method}: {', '.join(str(file) for file in files)}")
