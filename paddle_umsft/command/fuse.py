@@ -56,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         overrides.append(f"method={arguments.method}")
     config = load_config(arguments.config, overrides)
     check_names(config)
+    if arguments.alone:
+        config.output.trust = False
     is_folder = Path(arguments.hsi).expanduser().is_dir() and _is_folder(output)
     format = _asked_format(output, arguments.format, is_folder=is_folder)
     check_format(format)
