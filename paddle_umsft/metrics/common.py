@@ -13,6 +13,8 @@ from paddle_umsft.errors import DataError
 PEAK = 1.0
 # Many programs measure on the scale of 8-bit images, and papers tell their errors on it.
 EIGHT_BIT = 255.0
+# What a float32 image can hold. Squares and products of such numbers are within float64, those of larger ones may not.
+LARGEST = float(np.finfo(np.float32).max)
 # Letters of a wrong value that a message shows.
 SHOWN_VALUE = 60
 
@@ -32,7 +34,7 @@ def check_cube(cube: Any, *, where: str) -> np.ndarray:
         (H, W, C) float64.
 
     Raises:
-        DataError: Not three-dimensional, empty, not real numbers, or not finite.
+        DataError: Not three-dimensional, empty, not real numbers, not finite, or beyond what float32 can hold.
     """
     array = np.asarray(cube)
     if array.ndim != 3 or array.size == 0:
@@ -57,6 +59,14 @@ def check_cube(cube: Any, *, where: str) -> np.ndarray:
             "NaN or infinity",
             where=where,
             got=f"{len(places)} of them, the first at (row, column, band) {first}",
+        )
+    largest = float(np.abs(values).max())
+    if largest > LARGEST:
+        raise DataError(
+            "values too large to be squared",
+            where=where,
+            expected="numbers that float32 can hold, best about [0, 1]",
+            got=f"largest {largest:.3g}",
         )
     return values
 

@@ -212,6 +212,7 @@ def test_consistency() -> None:
         (lambda t, f: (t, f.astype(str)), "fused: not real numbers"),
         (lambda t, f: (t, np.where(f == f[3, 2, 1], np.nan, f)), r"NaN or infinity, got 1 .* \(3, 2, 1\)"),
         (lambda t, f: (np.where(t == t[0, 0, 0], np.inf, t), f), "reference: NaN or infinity"),
+        (lambda t, f: (t, np.where(f == f[3, 2, 1], -1e300, f)), "fused: values too large .* got largest 1e.300"),
     ],
 )
 @pytest.mark.parametrize("convention", list(CONVENTIONS))
