@@ -151,6 +151,41 @@ def pair(
     return Case(observation=observation)
 
 
+def size_of_pair(
+    images: ImagePair,
+    observe: ObserveConfig,
+    name: Optional[str] = None,
+) -> Observation:
+    """Make an observation of two images of which only the sizes are known; errors as of `pair`, as far as they show.
+
+    Args:
+        images: As `heads_of_pair` of `data/heads.py` returned them.
+        observe: Section `observe`.
+        name: Instead of theirs.
+    """
+    lr_shape = images.lr_hsi.shape
+    hr_shape = images.hr_msi.shape
+    scale, grid = check_grids(lr_shape, hr_shape, *_placing(observe, images.grid))
+    msi_bands = hr_shape[2]
+    if observe.known_srf:
+        observe, _ = with_told_camera(observe, images.msi_facts)
+        order = images.meta.get("band_order")
+        made = build_srf(observe, lr_shape[2], images.wavelengths_nm, order, widths_of(images.hsi_facts))
+        # A pixel stands for all: bands are taken out by a copy.
+        msi_bands = _seen_bands(images.hr_msi[:1, :1], made, observe.srf).shape[2]
+    return Observation(
+        lr_hsi=images.lr_hsi,
+        hr_msi=images.hr_msi[:, :, :msi_bands],
+        scale=scale,
+        name=name or images.name,
+        wavelengths_nm=images.wavelengths_nm,
+        meta={"simulated": False},
+        hsi_facts=images.hsi_facts,
+        msi_facts=images.msi_facts,
+        grid=grid,
+    )
+
+
 def _seen_bands(hr_msi: np.ndarray, srf: Srf, name: str) -> np.ndarray:
     """Return the HR-MSI without the bands that lie outside the HSI, where its bands are those of the camera.
 

@@ -56,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         overrides.append(f"method={arguments.method}")
     config = load_config(arguments.config, overrides)
     check_names(config)
+    if arguments.alone:
+        config.output.trust = False
     is_folder = Path(arguments.hsi).expanduser().is_dir() and _is_folder(output)
     format = _asked_format(output, arguments.format, is_folder=is_folder)
     check_format(format)
@@ -128,7 +130,8 @@ def _fuse_one(
     from paddle_umsft.machine.failures import in_one_line
     from paddle_umsft.methods.table import run_method
     from paddle_umsft.runs.folder import made_by
-    from paddle_umsft.runs.large_run import fuse_to_file
+    from paddle_umsft.runs.large_run import fuse_to_file, work_beside
+    from paddle_umsft.runs.plan_ahead import plan_ahead
     from paddle_umsft.runs.scene import case_lines, make_case
     from paddle_umsft.runs.strip_plan import goes_by_strips
     from paddle_umsft.runs.writers.beside import write_beside
@@ -139,6 +142,12 @@ def _fuse_one(
         print(f"{entry.name}: is there already, skipped")
         return
     with in_one_line(entry.name):
+        ahead = plan_ahead(entry, config, work_beside(target or folder / entry.name), format)
+        said = None
+        if ahead is not None:
+            said = ahead.plan
+            if not arguments.quiet:
+                print("\n".join(ahead.lines), flush=True)
         case = make_case(entry, config)
         if not arguments.quiet:
             print("\n".join(case_lines(case, config)))
@@ -154,6 +163,7 @@ def _fuse_one(
                 settled,
                 alone=arguments.alone,
                 quiet=arguments.quiet,
+                said=said,
             )
             return
         on_record = None

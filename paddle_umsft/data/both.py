@@ -10,7 +10,7 @@ from paddle_umsft.data.cubes import HR_MSI, LR_HSI, Cube, cut_to, known_bands, u
 from paddle_umsft.data.layout import OpenAxes, pair_layouts
 from paddle_umsft.data.placing import Windows, common_windows
 from paddle_umsft.data.readers.base import GLANCE, RawArray, Request
-from paddle_umsft.data.readers.many import Named, image_name, read_image
+from paddle_umsft.data.readers.many import Named, image_name, read_image, read_image_head
 
 
 def read_both(settings: DataConfig) -> tuple[Cube, Cube]:
@@ -25,18 +25,51 @@ def read_both(settings: DataConfig) -> tuple[Cube, Cube]:
     Raises:
         DataError: Missing, unreadable or unusable data.
     """
-    low_layout = settings.lr_layout or settings.layout
-    high_layout = settings.hr_layout or settings.layout
-    low_request = LR_HSI.request(settings.lr_key, low_layout, settings)
-    high_request = HR_MSI.request(settings.hr_key, high_layout, settings)
+    low_request, high_request = _requests(settings)
     low = read_image(settings.lr_hsi, replace(low_request, window=GLANCE))
     high = read_image(settings.hr_msi, replace(high_request, window=GLANCE))
     windows = _windows(settings, low, high)
     low = _after_glance(low, settings.lr_hsi, replace(low_request, window=windows.of_hsi))
     high = _after_glance(high, settings.hr_msi, replace(high_request, window=windows.of_msi))
+    return _both_upright(settings, low, high, windows)
+
+
+def heads_of_both(settings: DataConfig) -> Optional[tuple[Cube, Cube]]:
+    """Return LR-HSI and HR-MSI as `read_both` does, but with values that only have the size; None where heads do not
+    tell it.
+
+    Args:
+        settings: Section `data`.
+
+    Raises:
+        DataError: Missing or unusable data, as far as heads show it.
+    """
+    low_request, high_request = _requests(settings)
+    low = read_image_head(settings.lr_hsi, low_request)
+    high = read_image_head(settings.hr_msi, high_request)
+    if low is None or high is None:
+        return None
+    return _both_upright(settings, low, high, _windows(settings, low, high))
+
+
+def _requests(settings: DataConfig) -> tuple[Request, Request]:
+    """Return what is asked of the two files."""
+    return (
+        LR_HSI.request(settings.lr_key, settings.lr_layout or settings.layout, settings),
+        HR_MSI.request(settings.hr_key, settings.hr_layout or settings.layout, settings),
+    )
+
+
+def _both_upright(
+    settings: DataConfig,
+    low: RawArray,
+    high: RawArray,
+    windows: Windows,
+) -> tuple[Cube, Cube]:
+    """Bring both images to rows, columns, bands, and cut what was not cut when it was read."""
     lr_layout, hr_layout, notes = pair_layouts(
-        OpenAxes.of(low, low_layout, known_bands(low, settings, LR_HSI)),
-        OpenAxes.of(high, high_layout, None),
+        OpenAxes.of(low, settings.lr_layout or settings.layout, known_bands(low, settings, LR_HSI)),
+        OpenAxes.of(high, settings.hr_layout or settings.layout, None),
     )
     low_cube = upright(
         low,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Protocol
 
 import numpy as np
 
@@ -42,6 +43,18 @@ class Output:
     is_product: bool
 
 
+def block_rows(memory: int, values: int) -> int:
+    """Return how many rows of a file are held until they are written.
+
+    Args:
+        memory: Bytes that the run may take.
+        values: Of a row.
+    """
+    most = SHARE_OF_ROWS * memory / (FLOAT * values)
+    fitting = [rows for rows in TILE_ROWS if rows <= most]
+    return max(fitting, default=TILE_ROWS[-1])
+
+
 class Rows:
     """Rows of the result, from top to bottom.
 
@@ -68,10 +81,9 @@ class Rows:
         self.clip = clip
         self.below_zero = 0
         self.height, self.width = solver.shape
+        self.bands = solver.bands
         self.at_once = max(1, CUBE_VALUES // (self.width * solver.bands))
-        most = SHARE_OF_ROWS * memory / (FLOAT * self.width * solver.bands)
-        fitting = [rows for rows in TILE_ROWS if rows <= most]
-        self.tile = max(fitting, default=TILE_ROWS[-1])
+        self.tile = block_rows(memory, self.width * solver.bands)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the first row of a block, and (n, W, C) float32 of it."""
@@ -89,10 +101,34 @@ class Rows:
             yield top, block
 
 
-def _as_product(
+# (n, W, C) of a block, and (n, W) where it means something or None -> the block in the units of the file.
+AsProduct = Callable[[np.ndarray, Optional[np.ndarray]], Product]
+
+
+class Blocks(Protocol):
+    """What can be written from top to bottom: a cube, or as large a one beside it.
+
+    Attributes:
+        height: Rows of all.
+        width: Columns.
+        bands: Channels.
+        tile: Rows of a block.
+        at_once: Rows of a block that are brought to the units of the file at a time.
+    """
+
+    height: int
+    width: int
+    bands: int
+    tile: int
+    at_once: int
+
+    def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the first row of a block, and (n, W, C) float32 of it."""
+
+
+def _in_units(
     block: np.ndarray,
-    observation: Observation,
-    history: str,
+    as_product: AsProduct,
     valid: Optional[np.ndarray],
     at_once: int,
 ) -> np.ndarray:
@@ -100,8 +136,7 @@ def _as_product(
 
     Args:
         block: (n, W, C).
-        observation: The pair.
-        history: How the result was made.
+        as_product: Brings them there.
         valid: (n, W), or None.
         at_once: Rows at a time.
     """
@@ -111,8 +146,7 @@ def _as_product(
         here: Optional[np.ndarray] = None
         if valid is not None:
             here = valid[some]
-        product = make_product(block[some], observation, history, here)
-        parts.append(product.values)
+        parts.append(as_product(block[some], here).values)
     return np.concatenate(parts)
 
 
@@ -123,7 +157,7 @@ def write_rows(
     valid: Optional[np.ndarray],
     history: str,
 ) -> None:
-    """Write all files at one go, each whole or not at all.
+    """Write all files of a result at one go, each whole or not at all.
 
     Args:
         rows: The result.
@@ -132,14 +166,38 @@ def write_rows(
         valid: (H, W), False where the cube means nothing; None: it means something everywhere.
         history: How the result was made.
     """
-    bands = rows.solver.bands
+
+    def as_product(seen: Observation, block: np.ndarray, here: Optional[np.ndarray]) -> Product:
+        return make_product(block, seen, history, here)
+
+    write_blocks(rows, observation, outputs, valid, as_product)
+
+
+def write_blocks(
+    rows: Blocks,
+    observation: Observation,
+    outputs: Sequence[Output],
+    valid: Optional[np.ndarray],
+    as_product_of: Callable[[Observation, np.ndarray, Optional[np.ndarray]], Product],
+) -> None:
+    """Write anything as large as a result, as `write_rows` does.
+
+    Args:
+        rows: What is written.
+        observation: The pair, for its facts.
+        outputs: What is asked for.
+        valid: (H, W), False where it means nothing; None: it means something everywhere.
+        as_product_of: Brings a block, with where it is valid, to the units of the file that the pair tells.
+    """
+    bands = rows.bands
     if valid is not None and not valid.all():
         observation = with_no_data(observation)
     bare = Product(
         values=np.zeros((1, 1, bands), dtype=np.float32),
         bands=BandFacts(count=bands, wavelengths_nm=observation.wavelengths_nm),
     )
-    full = make_product(bare.values, observation, history)
+    as_product = partial(as_product_of, observation)
+    full = as_product(bare.values, None)
     products = []
     for output in outputs:
         product = bare
@@ -161,7 +219,7 @@ def write_rows(
                     write(block)
                     continue
                 if made is None:
-                    made = _as_product(block, observation, history, here, rows.at_once)
+                    made = _in_units(block, as_product, here, rows.at_once)
                 write(made)
 
     def write_from(place: int, temporaries: list[Path]) -> None:

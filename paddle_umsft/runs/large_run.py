@@ -15,18 +15,19 @@ from paddle_umsft.machine.memory import peak_bytes
 from paddle_umsft.runs.assess import assess
 from paddle_umsft.runs.folder import OUTPUT_HINT, made_by, read_metrics, save_array, write_history, write_metrics
 from paddle_umsft.runs.inputs import Facts, input_facts
+from paddle_umsft.runs.large_errors import error_output, write_errors
 from paddle_umsft.runs.large_rows import Output
 from paddle_umsft.runs.large_scene import LargeResult, fuse_large
 from paddle_umsft.runs.results import FILES, result_sums
 from paddle_umsft.runs.run_share import share_of_work
 from paddle_umsft.runs.shown import show_finished
+from paddle_umsft.runs.strip_plan import StripPlan
 from paddle_umsft.runs.trust import log_verdict, with_verdict
 from paddle_umsft.runs.writers.beside import write_beside
 from paddle_umsft.runs.writers.table import FORMATS, settled_format
 
 # Folder within a scene's for what is on the way.
 WORK = "strips"
-NO_CUBE_OF_ERRORS = "the expected error is told of each band (metrics.json), not of every value: the scene is too large"
 
 
 def check_given(case: Case) -> None:
@@ -78,8 +79,6 @@ def fuse_and_write_large(
     def finish(made: LargeResult) -> dict[str, Any]:
         metrics = _metrics_of(made, observation, config)
         log_verdict(made.sample, log)
-        if config.output.trust:
-            log.warning("note       %s", NO_CUBE_OF_ERRORS)
         write_history(folder, made.sample.history)
         arrays = {
             "psf": made.sample.psf,
@@ -90,6 +89,8 @@ def fuse_and_write_large(
         for name, array in arrays.items():
             if array is not None:
                 save_array(folder / f"{name}.npy", array)
+        if config.output.trust:
+            _save_errors(made, observation, folder, format)
         metrics[FILES] = result_sums(folder)
         write_metrics(folder, metrics)
         overview = made.overview
@@ -112,6 +113,16 @@ def fuse_and_write_large(
     )
 
 
+def _save_errors(made: LargeResult, observation: Observation, folder: Path, format: str) -> None:
+    """Write the expected error, and beside a product for other programs that of the product and its mask."""
+    outputs = [error_output(folder, "", "npy", is_product=False)]
+    if FORMATS[format].is_product:
+        outputs.append(error_output(folder, "", format))
+        mask_alone = replace(made.sample, trust=None, valid=made.valid)
+        write_beside(folder, "", mask_alone, observation, format, hint=OUTPUT_HINT)
+    write_errors(made.errors, made.sample, observation, outputs, made.valid, made.memory)
+
+
 def _metrics_of(made: LargeResult, observation: Observation, config: Config) -> dict[str, Any]:
     """What metrics.json holds of a large scene; what is measured is measured on its sample."""
     metrics = assess(Case(observation=made.pair), made.sample, config)
@@ -123,6 +134,11 @@ def _metrics_of(made: LargeResult, observation: Observation, config: Config) -> 
     return metrics
 
 
+def work_beside(target: Path) -> Path:
+    """Return the folder for what is on the way to a file."""
+    return target.with_name(f".strips_{target.name}")
+
+
 def fuse_to_file(
     entry: SceneEntry,
     observation: Observation,
@@ -132,6 +148,7 @@ def fuse_to_file(
     *,
     alone: bool,
     quiet: bool,
+    said: Optional[StripPlan] = None,
 ) -> None:
     """Fuse a pair of files strip by strip into one file.
 
@@ -141,13 +158,14 @@ def fuse_to_file(
         config: All settings.
         target: The result's file; beside it lies a folder for what is on the way, until it is done.
         format: Of the result.
-        alone: No mask beside it.
+        alone: No expected error and no mask beside it.
         quiet: Only what went wrong, and the file.
+        said: The plan that was told before the pair was read; None: none was.
 
     Raises:
         DataError: It cannot be fused or written.
     """
-    work = target.with_name(f".strips_{target.name}")
+    work = work_beside(target)
     say = _say
     if quiet:
         say = _say_nothing
@@ -157,9 +175,11 @@ def fuse_to_file(
     def finish(made: LargeResult) -> tuple[LargeResult, list[Path]]:
         files = [target]
         if not alone:
-            # The expected error of every value is not there: what is left is the mask.
-            about = replace(made.sample, trust=None, valid=made.valid)
-            files += write_beside(target.parent, f"{target.stem}_", about, observation, format, hint=OUTPUT_HINT)
+            prefix = f"{target.stem}_"
+            outputs = [error_output(target.parent, prefix, format)]
+            files += write_errors(made.errors, made.sample, observation, outputs, made.valid, made.memory)
+            mask_alone = replace(made.sample, trust=None, valid=made.valid)
+            files += write_beside(target.parent, prefix, mask_alone, observation, format, hint=OUTPUT_HINT)
         return made, files
 
     finished = fuse_large(
@@ -170,6 +190,7 @@ def fuse_to_file(
         facts={"files": input_facts(entry, config)},
         history=made_by(observation, FusionResult(observation.lr_hsi, method=config.method)),
         finish=finish,
+        said=said,
         say=say,
     )
     if finished is None:
@@ -179,7 +200,7 @@ def fuse_to_file(
     verdict = made.sample.verdict
     assert verdict is not None
     print(f"verdict    {verdict.line}")
-    for note in (*made.sample.notes, NO_CUBE_OF_ERRORS):
+    for note in made.sample.notes:
         if note != verdict.line:
             say(f"note       {note}")
     print(f"fused in {made.seconds:.1f} s by {config.method}: {', '.join(str(file) for file in files)}")

@@ -11,6 +11,7 @@ from typing import Any, Callable, Optional, TypeVar
 import numpy as np
 
 from paddle_umsft import __version__
+from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.masks import valid_pixels
 from paddle_umsft.data.scene import FusionResult, Observation
@@ -23,7 +24,9 @@ from paddle_umsft.runs.row_plan import lines_of, plan_pieces, solving_of
 from paddle_umsft.runs.strip_plan import StripPlan, check_disk
 from paddle_umsft.runs.strips import Coefficients, StripFolder, solve_strips
 from paddle_umsft.runs.writers.by_rows import check_by_rows
-from paddle_umsft.trust.judge import Examined, judged
+from paddle_umsft.trust.error_rows import ErrorRows, SceneRows
+from paddle_umsft.trust.expected import Levels
+from paddle_umsft.trust.judge import Examined, judged_with_levels
 
 Say = Callable[[str], None]
 Finished = TypeVar("Finished")
@@ -45,6 +48,8 @@ class LargeResult:
         valid: (H, W), False where the cube means nothing; None: it means something everywhere.
         overview: Every n-th pixel of the scene and of its result.
         seconds: What it took, this process's share.
+        errors: Makes rows of the expected error.
+        memory: Bytes that the run may take.
     """
 
     sample: FusionResult
@@ -52,6 +57,8 @@ class LargeResult:
     valid: Optional[np.ndarray]
     overview: Overview
     seconds: float
+    errors: ErrorRows
+    memory: int
 
 
 def fuse_large(
@@ -64,6 +71,7 @@ def fuse_large(
     history: str,
     finish: Callable[[LargeResult], Finished],
     first_share: float = 0.0,
+    said: Optional[StripPlan] = None,
     say: Say,
 ) -> Optional[Finished]:
     """Fuse a scene strip by strip and write it.
@@ -77,6 +85,7 @@ def fuse_large(
         history: How the result was made, for its file.
         finish: Called once all is written, while no other process may write; after it the work folder is removed.
         first_share: Where among the strips to begin, between 0 and 1.
+        said: The plan that was told before the pair was read; None: none was.
         say: Is told how far it is.
 
     Returns:
@@ -90,8 +99,9 @@ def fuse_large(
         check_by_rows(output.format)
     plan = plan_pieces(observation, config)
     check_disk(work, plan)
-    for line in lines_of(observation, plan, work, config):
-        say(line)
+    if not plan.has_pieces_of(said):
+        for line in lines_of(observation, plan, work, config):
+            say(line)
     strips = StripFolder(work)
     method = find_method(config.method)
     solving = solving_of(method)
@@ -136,12 +146,16 @@ def fuse_large(
                     write_rows(rows, observation, outputs, valid, history)
                     sample = solving.sample_of(solver, work, coefficients.read, observation, plan.memory)
                     seconds = time.perf_counter() - started
+                    result, levels = judged_sample(sample, rows, given, ("strips", plan.count), seconds)
+                    scene = solving.scene_rows(solver, work, coefficients.read, observation, clip=given.clip)
                     made = LargeResult(
-                        sample=judged_sample(sample, rows, given, ("strips", plan.count), seconds),
+                        sample=result,
                         pair=sample.pair,
                         valid=valid,
                         overview=overview,
                         seconds=seconds,
+                        errors=ErrorRows(as_examined(scene, given), levels),
+                        memory=plan.memory,
                     )
                     say(f"memory     at most {in_words(peak_bytes() or 0)} (VmHWM)")
                     finished = finish(made)
@@ -177,8 +191,8 @@ def judged_sample(
     given: Input,
     pieces: tuple[str, int],
     seconds: float,
-) -> FusionResult:
-    """The result on the sample with what is known of the whole, and how far to trust it.
+) -> tuple[FusionResult, Levels]:
+    """The result on the sample with what is known of the whole, and how far to trust it; what other rows share of that.
 
     Args:
         sample: Blocks of rows, the pair and the result there.
@@ -200,7 +214,7 @@ def judged_sample(
     }
     if rows.clip and rows.below_zero > 0:
         extras["clipped"] = True
-    return judged(
+    return judged_with_levels(
         replace(
             sample.result,
             notes=notes,
@@ -210,6 +224,22 @@ def judged_sample(
         sample.pair,
         _examined(given, sample),
     )
+
+
+def as_examined(scene: SceneRows, given: Input) -> SceneRows:
+    """A scene with what was found of its pair before the method got it."""
+    examined = given.examined
+    if examined is None:
+        return scene
+    psf = examined.psf
+    if psf is None:
+        psf = scene.operator.psf
+    scene = replace(scene, operator=SpatialDegradation(psf, scene.operator.scale, examined.border))
+    if examined.trusted is not None:
+        scene = replace(scene, trusted=scene.trusted & examined.trusted)
+    if examined.doubted is not None:
+        scene = replace(scene, doubted=examined.doubted)
+    return scene
 
 
 def _examined(given: Input, sample: Any) -> Optional[Examined]:

@@ -19,10 +19,11 @@ from paddle_umsft.methods.networks.blend_tiles import blended_rows
 from paddle_umsft.methods.networks.tile_plan import TilePlan
 from paddle_umsft.methods.table import Input
 from paddle_umsft.runs.large_rows import Output, Rows, write_rows
-from paddle_umsft.runs.large_scene import LargeResult, judged_sample
+from paddle_umsft.runs.large_scene import LargeResult, as_examined, judged_sample
 from paddle_umsft.runs.overview import Overview
 from paddle_umsft.runs.tiles import Trained, fuse_by_tiles
 from paddle_umsft.runs.writers.by_rows import check_by_rows
+from paddle_umsft.trust.error_rows import ErrorRows
 
 Finished = TypeVar("Finished")
 
@@ -89,12 +90,16 @@ def fuse_large_by_tiles(
         )
         seconds = time.perf_counter() - started
         pieces = ("tiles", done.plan.count)
+        judged, levels = judged_sample(replace(sample, result=result), rows, given, pieces, seconds)
+        scene = by_rows.scene_rows(solver, work, _nothing, observation, clip=given.clip)
         made = LargeResult(
-            sample=judged_sample(replace(sample, result=result), rows, given, pieces, seconds),
+            sample=judged,
             pair=sample.pair,
             valid=valid,
             overview=overview,
             seconds=seconds,
+            errors=ErrorRows(as_examined(scene, given), levels),
+            memory=memory,
         )
         return finish(made)
 

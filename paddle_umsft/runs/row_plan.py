@@ -11,7 +11,15 @@ from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.machine.memory import in_words
 from paddle_umsft.methods.table import Method, find_method
-from paddle_umsft.runs.strip_plan import FLOAT, PROGRAM, StripPlan, memory_of, plan_lines, plan_strips
+from paddle_umsft.runs.strip_plan import (
+    FLOAT,
+    PROGRAM,
+    StripPlan,
+    memory_of,
+    plan_lines,
+    plan_strips,
+    results_of,
+)
 
 # Images of the MSI while PSFs are compared, and of the LR-HSI while it is regressed, in float64.
 HELD_MSI = 5.0
@@ -82,5 +90,5 @@ def _plan_rows(observation: Observation, config: Config) -> StripPlan:
         count=1,
         memory=memory,
         expected=int(held),
-        disk=FLOAT * (observation.bands * height * width + images),
+        disk=FLOAT * (results_of(observation, config) + images),
     )

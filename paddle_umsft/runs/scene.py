@@ -33,12 +33,14 @@ from paddle_umsft.runs.folder import (
 )
 from paddle_umsft.runs.inputs import Facts, check_same_input, input_facts, keep_input, kept_input
 from paddle_umsft.runs.large_run import WORK, check_given, fuse_and_write_large
+from paddle_umsft.runs.large_scene import fuse_large
 from paddle_umsft.runs.large_tiles import fuse_large_by_tiles
 from paddle_umsft.runs.log import logging_to
+from paddle_umsft.runs.plan_ahead import plan_ahead
 from paddle_umsft.runs.results import FILES, damage, result_sums
 from paddle_umsft.runs.run_share import share_of_work
 from paddle_umsft.runs.shown import close_curves, open_curves, show_finished
-from paddle_umsft.runs.strip_plan import goes_by_strips
+from paddle_umsft.runs.strip_plan import StripPlan, goes_by_strips
 from paddle_umsft.runs.tiles import fuse_by_tiles, plan_at_work
 from paddle_umsft.runs.trust import log_verdict, save_expected_error, weighed_by_truth, with_verdict
 from paddle_umsft.runs.writers.table import settled_format
@@ -144,6 +146,9 @@ def fuse_scene(
     check_own_folder(folder)
     check_configuration(folder, config)
     finished = read_metrics(folder)
+    said: Optional[StripPlan] = None
+    if finished is None:
+        said = _planned_ahead(entry, config, folder, debug)
     seen = _input_of(entry, config, folder, is_finished=finished is not None)
     damaged = None
     if finished is None and is_plain(folder / METRICS):
@@ -170,7 +175,8 @@ def fuse_scene(
         for line in case_lines(case, config):
             log.info("%s", line)
         if by_strips:
-            made = fuse_and_write_large(case.observation, config, folder, seen, log)
+            fuse = partial(fuse_large, said=said)
+            made = fuse_and_write_large(case.observation, config, folder, seen, log, fuse)
         else:
             made = _fuse_and_write(case, config, folder, seen, log, quiet)
         if made is None:
@@ -184,6 +190,26 @@ def fuse_scene(
             log.info("%s", line)
         log.info("results    %s", folder)
     return SceneOutcome(name=entry.name, metrics=metrics)
+
+
+def _planned_ahead(
+    entry: SceneEntry,
+    config: Config,
+    folder: Path,
+    debug: bool,
+) -> Optional[StripPlan]:
+    """Say how a large pair will be worked on before it is read; return the plan, None where none was said.
+
+    Raises:
+        UmsftError: It does not fit.
+    """
+    ahead = plan_ahead(entry, config, folder / WORK, config.output.format)
+    if ahead is None:
+        return None
+    with logging_to(folder, debug) as log:
+        for line in ahead.lines:
+            log.info("%s", line)
+    return ahead.plan
 
 
 def _input_of(

@@ -83,6 +83,10 @@ class StripPlan:
         """Whether an earlier plan of the same scene fits into the memory there is now."""
         return before.expected <= self.memory
 
+    def has_pieces_of(self, other: Optional[StripPlan]) -> bool:
+        """Whether another plan, if there is one, cuts the scene into the same strips."""
+        return other is not None and (self.rows, self.count) == (other.rows, other.count)
+
     def range_of(self, number: int, height: int) -> tuple[int, int]:
         """Half-open range of LR rows of a strip, of h in all."""
         first = number * self.rows
@@ -189,8 +193,17 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
         count=-(-lr_height // rows),
         memory=memory,
         expected=int(max(learning, held + row * (rows + 2 * USUAL_HALO))),
-        disk=FLOAT * height * width * (observation.bands + facts.stages * rank + observation.msi_bands),
+        disk=FLOAT * (results_of(observation, config) + height * width * (facts.stages * rank + observation.msi_bands)),
     )
+
+
+def results_of(observation: Observation, config: Config) -> int:
+    """Values that are left when all is done: the cube, and where it is asked for the expected error of each."""
+    height, width = observation.shape
+    cube = observation.bands * height * width
+    if config.output.trust:
+        return 2 * cube
+    return cube
 
 
 def _bytes_of_learning(

@@ -20,6 +20,7 @@ from paddle_umsft.cameras.resize import bicubic_upsample
 from paddle_umsft.data.trust import ExpectedError, lit
 from paddle_umsft.trust.evidence import Evidence, moments_of, noise_of_mixes, squares_of_mixes
 from paddle_umsft.trust.hidden import hidden_error, texture
+from paddle_umsft.trust.linear import LinearView
 from paddle_umsft.trust.passed_on import noise_passed_on
 from paddle_umsft.trust.white import white_detail
 
@@ -68,40 +69,164 @@ def _departures(seen: Evidence) -> np.ndarray:
     return np.maximum(variance - slopes / PLANE, 0.0)
 
 
-def _unknown(seen: Evidence) -> np.ndarray:
-    """(h, w, C) mean squares of what no LR pixel corrects where one is lost: what is missed at one that is left out."""
-    assert seen.lost is not None
-    usual = np.nan_to_num(np.nanmean(seen.missed**2, axis=(0, 1)))
-    return np.asarray(seen.lost[:, :, None] * usual)
-
-
-def _relative(squares: np.ndarray) -> np.ndarray:
-    """(h, w, C) over its mean in each band, 1 where there is none, and never far below it."""
-    mean = squares.mean(axis=(0, 1))
+def _relative(squares: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """(h, w, C) over the scene's mean in each band, 1 where there is none, and never far below it."""
     relative = np.where(mean > 0, squares / np.where(mean > 0, mean, 1.0), 1.0)
     return relative + LEAST_HARDNESS
 
 
-def _hardness(seen: Evidence, departures: np.ndarray) -> np.ndarray:
-    """(h, w, C) factor on squares: what is missed around LR pixels, and how far the cube departs from a linear mix.
-
-    Args:
-        seen: See `Evidence`.
-        departures: (h, w, C) squares.
-    """
+def _around(seen: Evidence) -> np.ndarray:
+    """(h, w, C) mean squares of what is missed around LR pixels."""
     missed = np.nan_to_num(seen.missed) ** 2
-    around = np.maximum(uniform_filter(missed, (NEIGHBOURS, NEIGHBOURS, 1), mode="nearest"), 0.0)
-    hardness = _relative(around) ** POWER_OF_MISSED * _relative(departures) ** POWER_OF_DEPARTURE
-    return np.asarray(hardness.astype(np.float32))
+    return np.asarray(np.maximum(uniform_filter(missed, (NEIGHBOURS, NEIGHBOURS, 1), mode="nearest"), 0.0))
 
 
-def _shown(energy: np.ndarray) -> np.ndarray:
-    """(H, W) factor on squares of errors, from the energy of the finest detail around a pixel."""
-    mean = float(energy.mean())
-    if mean <= 0:
-        return np.ones(energy.shape, dtype=np.float32)
-    relative = energy / np.float32(mean) + np.float32(LEAST_TEXTURE)
-    return np.asarray(relative ** np.float32(POWER_OF_TEXTURE))
+@dataclass(frozen=True)
+class Traces:
+    """What shows, pixel by pixel, where a cube errs: nothing further away than a few pixels counts.
+
+    Attributes:
+        energy: (H, W) of the finest detail.
+        unmet: (H, W, M) what the MSI shows and the cube does not.
+        coarse: (h, w, C) squares of what the LR-HSI shows and the cube does not.
+        departures: (h, w, C) squares of what only the cube shows.
+        around: (h, w, C) squares of what is missed around LR pixels.
+    """
+
+    energy: np.ndarray
+    unmet: np.ndarray
+    coarse: np.ndarray
+    departures: np.ndarray
+    around: np.ndarray
+
+    @classmethod
+    def of(cls, seen: Evidence) -> Traces:
+        """Those of a scene, or of a part of it."""
+        hr_msi = seen.hr_msi.astype(np.float32)
+        return cls(
+            energy=texture(hr_msi, seen.linear.weights),
+            unmet=hr_msi - seen.fused @ seen.srf.T.astype(np.float32),
+            # What a dead LR pixel shows is no error of the cube.
+            coarse=(seen.lr_hsi - seen.again) ** 2 * seen.used[:, :, None],
+            departures=_departures(seen),
+            around=_around(seen),
+        )
+
+
+@dataclass(frozen=True)
+class Usual:
+    """Means over a scene, which a place is held against.
+
+    Attributes:
+        energy: Of the finest detail.
+        departures: (C,) squares of what only the cube shows.
+        around: (C,) squares of what is missed around LR pixels.
+        missed: (C,) mean squares of what is missed at an LR pixel that is left out.
+        coarse_share: (C,) part of the squares at LR pixels that is the cube's error.
+    """
+
+    energy: float
+    departures: np.ndarray
+    around: np.ndarray
+    missed: np.ndarray
+    coarse_share: np.ndarray
+
+    def shown(self, traces: Traces) -> np.ndarray:
+        """(H, W) factor on squares of errors, from the energy of the finest detail around a pixel."""
+        if self.energy <= 0:
+            return np.ones(traces.energy.shape, dtype=np.float32)
+        relative = traces.energy / np.float32(self.energy) + np.float32(LEAST_TEXTURE)
+        return np.asarray(relative ** np.float32(POWER_OF_TEXTURE))
+
+    def hard(self, traces: Traces) -> np.ndarray:
+        """(h, w, C) factor on squares: what is missed around LR pixels, and how far the cube departs from a mix."""
+        by_missed = _relative(traces.around, self.around) ** POWER_OF_MISSED
+        hardness = by_missed * _relative(traces.departures, self.departures) ** POWER_OF_DEPARTURE
+        return np.asarray(hardness.astype(np.float32))
+
+    def coarse(self, seen: Evidence, traces: Traces) -> np.ndarray:
+        """(h, w, C) squares of the error that an LR pixel tells of all of its HR pixels."""
+        coarse = traces.coarse * self.coarse_share
+        if seen.held_out is None:
+            coarse = coarse + PART_OF_DEPARTURES * traces.departures
+        if seen.lost is not None and seen.lost.any():
+            # No LR pixel corrects what is there: it errs by what is missed at one that is left out.
+            coarse = coarse + seen.lost[:, :, None] * self.missed
+        return np.asarray(coarse)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What all pixels of a scene share: with it the expected error of any of its rows can be told by these alone.
+
+    Attributes:
+        usual: See `Usual`.
+        linear: The fit, and the mix of the MSI's bands that it makes.
+        srf: (M, C).
+        floor: See `ExpectedError`, and so on.
+        hidden: (C,).
+        light: (C,).
+        weights: (M, C).
+        unseen: (C,).
+        interpolated: Of interpolation alone.
+        bands: (C,).
+    """
+
+    usual: Usual
+    linear: LinearView
+    srf: np.ndarray
+    floor: np.ndarray
+    hidden: np.ndarray
+    light: np.ndarray
+    weights: np.ndarray
+    unseen: np.ndarray
+    interpolated: float
+    bands: np.ndarray
+
+    def told(
+        self,
+        seen: Evidence,
+        traces: Traces,
+        shown: np.ndarray,
+        hard: np.ndarray,
+        coarse: np.ndarray,
+    ) -> ExpectedError:
+        """The expected error of a scene, or of a part of it.
+
+        Args:
+            seen: What it is read from.
+            traces: Its traces.
+            shown: (H, W) see `Usual`, and so on.
+            hard: (h, w, C).
+            coarse: (h, w, C).
+        """
+        return ExpectedError(
+            fused=seen.fused,
+            floor=self.floor,
+            hidden=self.hidden,
+            light=self.light,
+            shown=shown,
+            hard=hard,
+            unmet=traces.unmet,
+            weights=self.weights,
+            coarse=coarse.astype(np.float32),
+            scale=seen.scale,
+            interpolated=self.interpolated,
+            bands=self.bands,
+            unseen=self.unseen,
+            doubted=seen.doubted,
+            unsure_light=seen.unsure_light,
+        )
+
+    def elsewhere(self, seen: Evidence) -> ExpectedError:
+        """The expected error of some rows of the scene that these levels are of.
+
+        Args:
+            seen: Of these rows; its noise and what it says of the PSF do not count.
+        """
+        traces = Traces.of(seen)
+        usual = self.usual
+        return self.told(seen, traces, usual.shown(traces), usual.hard(traces), usual.coarse(seen, traces))
 
 
 @dataclass(frozen=True)
@@ -139,24 +264,36 @@ def expected_error(seen: Evidence) -> ExpectedError:
     Args:
         seen: See `Evidence`.
     """
+    return error_and_levels(seen)[0]
+
+
+def error_and_levels(seen: Evidence) -> tuple[ExpectedError, Levels]:
+    """Return the expected error of a cube, and what of it holds for all pixels of the scene.
+
+    Args:
+        seen: See `Evidence`.
+    """
     weights = seen.linear.weights
+    traces = Traces.of(seen)
     hr_msi = seen.hr_msi.astype(np.float32)
     detail = moments_of(hr_msi - bicubic_upsample(seen.lr_msi, seen.scale))  # (M, M)
-    energy = texture(hr_msi, weights)
-    hidden = hidden_error(seen, detail, float(energy.mean()) / seen.lr_hsi.shape[2])
-    unmet = hr_msi - seen.fused @ seen.srf.T.astype(np.float32)  # (H, W, M)
-    unmet_moments = moments_of(unmet)
-    # What a dead LR pixel shows is no error of the cube.
-    coarse = (seen.lr_hsi - seen.again) ** 2 * seen.used[:, :, None]  # (h, w, C)
-    of_hsi = apart_from_noise(coarse.mean(axis=(0, 1), dtype=np.float64), seen.hsi_noise**2)
+    energy = float(traces.energy.mean())
+    hidden = hidden_error(seen, detail, energy / seen.lr_hsi.shape[2])
+    unmet_moments = moments_of(traces.unmet)
+    of_hsi = apart_from_noise(traces.coarse.mean(axis=(0, 1), dtype=np.float64), seen.hsi_noise**2)
     mixed_noise = noise_of_mixes(weights, seen.msi_noise)
     of_msi = apart_from_noise(squares_of_mixes(weights, unmet_moments), mixed_noise)
-    coarse = coarse * of_hsi.share
-    departures = _departures(seen)
-    if seen.held_out is None:
-        coarse = coarse + PART_OF_DEPARTURES * departures
-    if seen.lost is not None and seen.lost.any():
-        coarse = coarse + _unknown(seen)
+    missed = np.zeros(seen.lr_hsi.shape[2])
+    if np.isfinite(seen.missed).any():
+        missed = np.nan_to_num(np.nanmean(seen.missed**2, axis=(0, 1)))
+    usual = Usual(
+        energy=energy,
+        departures=traces.departures.mean(axis=(0, 1)),
+        around=traces.around.mean(axis=(0, 1)),
+        missed=missed,
+        coarse_share=of_hsi.share,
+    )
+    coarse = usual.coarse(seen, traces)
     weighted = weights * np.sqrt(of_msi.share)
 
     # Means over the pixels of the parts.
@@ -170,30 +307,26 @@ def expected_error(seen: Evidence) -> ExpectedError:
     unmet_by_hsi = coarse.mean(axis=(0, 1), dtype=np.float64)
     squares = placed**2 + floor + missing + unmet_by_hsi
     by_interpolation = hidden**2 + squares_of_mixes(weights, detail)
-    shown = _shown(energy)
-    hard = _hardness(seen, departures)
+    shown = usual.shown(traces)
+    hard = usual.hard(traces)
     light = _light(seen.fused)
     if seen.doubted is not None:
         squares = squares + unseen**2 * float(seen.doubted.mean())
     if seen.unsure_light is not None:
         squares = squares + _mean_of_light(seen.fused, seen.unsure_light)
-    return ExpectedError(
-        fused=seen.fused,
+    levels = Levels(
+        usual=usual,
+        linear=seen.linear,
+        srf=seen.srf,
         floor=np.sqrt(floor),
         hidden=placed / np.sqrt(_mean_pattern(seen, light, shown, hard)),
         light=light,
-        shown=shown,
-        hard=hard,
-        unmet=unmet,
         weights=weighted,
-        coarse=coarse.astype(np.float32),
-        scale=seen.scale,
+        unseen=unseen,
         interpolated=float(np.sqrt(by_interpolation.mean())),
         bands=np.sqrt(squares),
-        unseen=unseen,
-        doubted=seen.doubted,
-        unsure_light=seen.unsure_light,
     )
+    return levels.told(seen, traces, shown, hard, coarse), levels
 
 
 def _mean_of_light(fused: np.ndarray, unsure: np.ndarray) -> np.ndarray:

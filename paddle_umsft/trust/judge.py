@@ -17,7 +17,7 @@ from paddle_umsft.preparation.noise import band_noise
 from paddle_umsft.preparation.srf_fit import fit_srf
 from paddle_umsft.trust.apart import Ground
 from paddle_umsft.trust.evidence import Evidence, fine_differences
-from paddle_umsft.trust.expected import expected_error
+from paddle_umsft.trust.expected import Levels, error_and_levels
 from paddle_umsft.trust.linear import common_share, linear_view, noise_behind
 from paddle_umsft.trust.reasons import (
     about_agreement,
@@ -78,6 +78,15 @@ def judged(result: FusionResult, observation: Observation, examined: Optional[Ex
         observation: The pair that it was given.
         examined: What was found of the pair; None: what the method says.
     """
+    return judged_with_levels(result, observation, examined)[0]
+
+
+def judged_with_levels(
+    result: FusionResult,
+    observation: Observation,
+    examined: Optional[Examined] = None,
+) -> tuple[FusionResult, Levels]:
+    """The same, and what its expected error shares with other rows of the scene; arguments as of `judged`."""
     started = time.perf_counter()
     if examined is None:
         examined = examined_by(result)
@@ -88,7 +97,7 @@ def judged(result: FusionResult, observation: Observation, examined: Optional[Ex
     if pair.grid is not None:
         ground = Ground(pair)
     evidence, share = _evidence(result, pair, examined, ground)
-    expected = expected_error(evidence)
+    expected, levels = error_and_levels(evidence)
     if ground is not None:
         expected = ground.told(expected, result.fused)
     size = float(np.sqrt(np.mean(expected.bands**2)))
@@ -115,7 +124,7 @@ def judged(result: FusionResult, observation: Observation, examined: Optional[Ex
         verdict=verdict,
         seconds=time.perf_counter() - started,
     )
-    return replace(result, trust=trust, notes=(verdict.line, *result.notes))
+    return replace(result, trust=trust, notes=(verdict.line, *result.notes)), levels
 
 
 def _evidence(

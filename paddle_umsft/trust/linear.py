@@ -28,16 +28,58 @@ LEAST_LINES = 3
 
 
 @dataclass(frozen=True)
+class LinearFit:
+    """Least squares of pixels, which other pixels of the same scene can be held against.
+
+    Attributes:
+        weights: (D, C) of the columns of the design, that of the constant last.
+        whitening: (D, r) makes the columns orthonormal: a pixel's leverage is its sum of squares behind it.
+        constant: What stands in the last column.
+    """
+
+    weights: np.ndarray
+    whitening: np.ndarray
+    constant: float
+
+    def left_out(self, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """(n, C) what the fit misses of pixels, had they been left out of it.
+
+        Args:
+            inputs: (n, M) the MSI's.
+            targets: (n, C) the HSI's.
+        """
+        design = np.full((len(targets), 1), self.constant)
+        if len(self.weights) > 1:
+            design = np.concatenate([inputs.astype(np.float64), design], axis=1)
+        leverage = np.sum((design @ self.whitening) ** 2, axis=1)
+        freedom = np.maximum(1.0 - leverage, LEAST_FREEDOM)
+        return np.asarray((targets - design @ self.weights) / freedom[:, None])
+
+
+@dataclass(frozen=True)
 class LinearView:
     """The HSI as a linear mix of the MSI.
 
     Attributes:
         weights: (M, C).
         left_out: (h, w, C) residual of every LR pixel under the fit to all others; NaN where a pixel is not in use.
+        fit: The same for pixels that it was not fitted on.
     """
 
     weights: np.ndarray
     left_out: np.ndarray
+    fit: LinearFit
+
+    def elsewhere(
+        self,
+        lr_hsi: np.ndarray,
+        lr_msi: np.ndarray,
+        used: np.ndarray,
+    ) -> LinearView:
+        """The same mix of other LR pixels of the scene; arguments as of `linear_view`."""
+        left_out = np.full(lr_hsi.shape, np.nan)
+        left_out[used] = self.fit.left_out(lr_msi[used], lr_hsi[used].astype(np.float64))
+        return LinearView(weights=self.weights, left_out=left_out, fit=self.fit)
 
 
 def left_out_residuals(
@@ -57,16 +99,25 @@ def left_out_residuals(
         D. Allen: The relationship between variable selection and data augmentation and a method for prediction.
         Technometrics 16(1), 1974 (the residual over one minus the leverage).
     """
+    weights, _, residuals = _least_squares(design, targets)
+    return weights, residuals
+
+
+def _least_squares(
+    design: np.ndarray,
+    targets: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(D, C) weights, (D, r) what makes the design's columns orthonormal, (n, C) leave-one-out residuals."""
     left, values, right = np.linalg.svd(design, full_matrices=False)
     used = values > RANK_TOLERANCE * values[0]
     left = left[:, used]  # (n, r)
     inside = left.T @ targets  # (r, C)
-    inverse = right[used].T / values[used]
-    weights = inverse @ inside  # (D, C)
+    whitening = right[used].T / values[used]
+    weights = whitening @ inside  # (D, C)
     residuals = targets - left @ inside
     leverage = np.sum(left**2, axis=1)  # (n,)
     freedom = np.maximum(1.0 - leverage, LEAST_FREEDOM)
-    return weights, residuals / freedom[:, None]
+    return weights, whitening, residuals / freedom[:, None]
 
 
 def with_constant(pixels: np.ndarray) -> np.ndarray:
@@ -115,15 +166,15 @@ def linear_view(
     weights = np.zeros((msi_bands, targets.shape[1]))
     if count < PIXELS_PER_WEIGHT * (msi_bands + 1):
         # A constant alone: the weights stay zero.
-        ones = np.ones((count, 1))
-        _, residuals = left_out_residuals(ones, targets)
+        design = np.ones((count, 1))
     else:
         design = with_constant(inputs)
-        fitted, residuals = left_out_residuals(design, targets)
-        weights[:] = fitted[:-1]
+    fitted, whitening, residuals = _least_squares(design, targets)
+    weights[: len(fitted) - 1] = fitted[:-1]
     left_out = np.full(lr_hsi.shape, np.nan)
     left_out[used] = residuals
-    return LinearView(weights=weights, left_out=left_out)
+    fit = LinearFit(weights=fitted, whitening=whitening, constant=float(design[0, -1]))
+    return LinearView(weights=weights, left_out=left_out, fit=fit)
 
 
 def common_share(

@@ -19,8 +19,10 @@ from train_calls import one_line_error, train
 from paddle_umsft.command.main import main
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
+from paddle_umsft.methods.baselines import by_rows
 from paddle_umsft.methods.subspace.strips import StripSolver
 from paddle_umsft.runs import overview, row_plan, strip_plan
+from paddle_umsft.runs.results import FILES
 
 # As if the program itself took nothing: what a small scene takes then decides.
 SMALL = ["runtime.memory=9MB", "data.normalise=none", "output.figures=false", "output.visualdl=false"]
@@ -50,6 +52,20 @@ def whole(pair: list[str], tmp_path: Path) -> np.ndarray:
     return np.load(tmp_path / "whole" / "run" / "lr" / "fused.npy")
 
 
+def check_errors(folder: Path, whole: Path, most: float) -> None:
+    """The expected error of a scene by strips is that of the whole, up to a factor where levels are of some rows."""
+    errors = np.load(folder / "expected_error.npy")
+    expected = np.load(whole / "expected_error.npy")
+    assert errors.dtype == np.float32
+    assert errors.shape == expected.shape
+    apart = np.log(errors / expected)
+    assert np.abs(apart).max() < most
+    # Two LR rows at a time: where they meet is no more to be seen than between the two.
+    steps = np.abs(np.diff(apart, axis=0)).mean(axis=(1, 2))
+    rows = np.arange(1, len(steps) + 1)
+    assert steps[rows % 8 == 0].mean() < 1.2 * steps[rows % 8 == 4].mean() + 1e-6
+
+
 def test_a_run_by_strips_leaves_what_a_run_leaves(pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert run(tmp_path / "out", pair) == 0
     told = capsys.readouterr().out
@@ -68,6 +84,9 @@ def test_a_run_by_strips_leaves_what_a_run_leaves(pair: list[str], tmp_path: Pat
         beside["trust"]["expected_rmse_per_band"], rel=0.15
     )
     assert metrics["extras"]["strips"] == 5
+    # Levels are of 70 % of the rows.
+    check_errors(folder, tmp_path / "whole" / "run" / "lr", 0.35)
+    assert "expected_error.npy" in str(metrics[FILES])
     assert not (folder / "strips").exists()
     # Finished: nothing is done again.
     assert train("--resume", str(tmp_path / "out" / "run")) == 0
@@ -231,12 +250,37 @@ def test_files_written_row_by_row_hold_the_same_cube(ending: str, pair: list[str
     expected = whole(pair, tmp_path)
     assert np.abs(cube - expected).max() < 1e-5 * np.ptp(expected)
     assert not (tmp_path / f".strips_fused.{ending}").exists()
+    assert (tmp_path / f"fused_expected_error{opened.suffix}").is_file()
+
+
+@pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+def test_beside_a_product_lies_what_lies_beside_that_of_a_whole_scene(pair: list[str], tmp_path: Path):
+    reader = pytest.importorskip("rasterio")
+    sources = [str(tmp_path / "lr.npy"), str(tmp_path / "hr.npy")]
+    settings = ["--quiet", "-m", "bicubic", "--set", *SMALL]
+    found = {}
+    for memory in ("3MB", "8GB"):
+        folder = tmp_path / memory
+        folder.mkdir()
+        assert main(["fuse", *sources, "-o", str(folder / "fused.tif"), *settings, f"runtime.memory={memory}"]) == 0
+        assert {path.name for path in folder.iterdir()} == {"fused.tif", "fused_expected_error.tif"}
+        with reader.open(folder / "fused_expected_error.tif") as file:
+            found[memory] = (file.descriptions, file.dtypes, file.tags().get("TIFFTAG_IMAGEDESCRIPTION"))
+    assert found["3MB"] == found["8GB"]
+    assert main(["fuse", *sources, "-o", str(tmp_path / "alone.tif"), "--alone", *settings, "runtime.memory=3MB"]) == 0
+    assert not (tmp_path / "alone_expected_error.tif").exists()
 
 
 @pytest.mark.parametrize("method", ["gsa", "bicubic"])
 def test_baselines_are_written_row_by_row(
-    method: str, pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    method: str,
+    pair: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ):
+    # All rows are judged, so little memory as there is.
+    monkeypatch.setattr(by_rows, "BYTES_OF_VALUE", 1)
     pair = [*pair, f"method={method}"]
     assert run(tmp_path / "out", pair, "runtime.memory=3MB") == 0
     assert "row by row" in capsys.readouterr().out
@@ -247,6 +291,7 @@ def test_baselines_are_written_row_by_row(
     metrics = json.loads((folder / "metrics.json").read_text())
     beside = json.loads((tmp_path / "whole" / "run" / "lr" / "metrics.json").read_text())
     assert metrics["verdict"]["class"] == beside["verdict"]["class"]
+    check_errors(folder, tmp_path / "whole" / "run" / "lr", 1e-5)
     assert not (folder / "strips").exists()
     assert run(tmp_path / "none", pair, "runtime.memory=100KB") == 3
     assert "runtime.memory=" in one_line_error(capsys)

@@ -32,6 +32,8 @@ class Request:
             `RawArray.window`; any other reads the whole, and whoever asked cuts.
         layout: Order of the axes where a file does not tell it, "hwc", "chw" or "auto": only so can a part be found.
         bands: Number of bands, if known beforehand; tells the order of the axes too.
+        is_head: Nothing but what stands before the values is wanted: `values` may be a `stand_in`, and a reader that
+            would have to read them raises `ValuesNeeded`. Asked only of formats that have such a head.
     """
 
     key: Optional[str] = None
@@ -40,6 +42,11 @@ class Request:
     window: Optional[Window] = None
     layout: str = "auto"
     bands: Optional[int] = None
+    is_head: bool = False
+
+
+class ValuesNeeded(DataError):
+    """A file does not say how large its image is before its values."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,11 @@ class RawArray:
 
 # Of a file that exists, the array that was asked for.
 Reader = Callable[[Path, Request], RawArray]
+
+
+def stand_in(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
+    """Return an array as large as an image that takes no more memory than one number, for what only its size tells."""
+    return np.broadcast_to(np.zeros((), dtype=dtype), shape)
 
 
 def require_file(path: Union[str, Path]) -> Path:

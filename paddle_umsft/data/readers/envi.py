@@ -10,7 +10,7 @@ from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.data.readers.base import RawArray, Request, Window, guarded
+from paddle_umsft.data.readers.base import RawArray, Request, ValuesNeeded, Window, guarded
 from paddle_umsft.data.readers.envi_header import HEADER_SUFFIX, facts_of, find_data, find_header, parse_header
 from paddle_umsft.data.readers.gdal import if_gdal_knows
 from paddle_umsft.data.readers.room import check_room
@@ -113,6 +113,8 @@ def read_envi(file: Path, request: Request) -> RawArray:
         fields = parse_header(header)
     _refuse_library(fields, header)
     layout, notes = _layout_of(fields, header)
+    if request.is_head and layout.is_packed:
+        raise ValuesNeeded("packed: what is in it shows once it is read", where=data)
     notes += _more_than_said(data, layout)
     facts, told = facts_of(
         fields,

@@ -14,7 +14,7 @@ from typing import Any, Callable, Optional
 import numpy as np
 
 from paddle_umsft.data.facts import BandFacts, FileFacts
-from paddle_umsft.data.readers.base import RawArray, Request, guarded
+from paddle_umsft.data.readers.base import RawArray, Request, ValuesNeeded, guarded
 from paddle_umsft.data.readers.conventions import NamedFile, by_conventions, text
 from paddle_umsft.data.readers.entries import Entry
 from paddle_umsft.data.readers.named import read_named
@@ -39,6 +39,8 @@ def read_hdf5(file: Path, request: Request) -> RawArray:
     listing = hdf5_entries
     add_facts = _facts_by_conventions
     kind = "HDF5 file"
+    if head == CLASSIC_MAGIC and request.is_head:
+        raise ValuesNeeded("listed with its values", where=file)
     if head == CLASSIC_MAGIC:
         listing = _classic_entries
         add_facts = _classic_facts

@@ -17,6 +17,7 @@ from paddle_umsft.data.readers.table import (
     image_files,
     product_format,
     read_array,
+    read_head,
     suffixes_of,
 )
 from paddle_umsft.data.readers.windows import placed
@@ -75,6 +76,21 @@ def read_image(named: Optional[Named], request: Request) -> RawArray:
     whole = folder_format(path)
     assert whole is not None
     return whole.read(path)
+
+
+def read_image_head(named: Optional[Named], request: Request) -> Optional[RawArray]:
+    """Read what an image's file says of it before its values; None where it does not, or there are several files.
+
+    Args:
+        named: As for `read_image`.
+        request: Which array of it.
+
+    Raises:
+        DataError: As `read_image`.
+    """
+    if _band_files(named) is not None or Path(str(named)).expanduser().is_dir():
+        return None
+    return read_head(str(named), request)
 
 
 def image_name(named: Optional[Named]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from paddle_umsft.data.axis_names import axis_roles
 from paddle_umsft.data.layout import UNCLEAR, guess_layout, guess_note
-from paddle_umsft.data.readers.base import RawArray, Request, Window, guarded
+from paddle_umsft.data.readers.base import RawArray, Request, Window, guarded, stand_in
 from paddle_umsft.data.readers.entries import IMAGE_AXES, Entry
 from paddle_umsft.data.readers.lists_beside import WAVELENGTH_KEYS, known_beside
 from paddle_umsft.data.readers.windows import as_part, within
@@ -70,6 +70,9 @@ def read_named(
     if known is None and wavelengths is not None:
         known = len(wavelengths)
     entry = entries[key]
+    if request.is_head:
+        # Of an array among others the size is known before it is loaded.
+        entry = replace(entry, load=lambda: stand_in(entries[key].shape), load_part=None)
     order, told = _axis_order(
         file,
         entry,

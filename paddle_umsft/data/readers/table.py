@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Optional, Union
 
-from paddle_umsft.data.readers.base import GLANCE, RawArray, Reader, Request, require_file
+from paddle_umsft.data.readers.base import (
+    GLANCE,
+    RawArray,
+    Reader,
+    Request,
+    ValuesNeeded,
+    require_file,
+    stand_in,
+)
 from paddle_umsft.data.readers.cave import cave_name, is_cave, read_cave
 from paddle_umsft.data.readers.content import suffix_by_content
 from paddle_umsft.data.readers.envi import read_envi
@@ -39,11 +47,13 @@ class FileFormat:
         suffixes: Its names' endings, lower case, with the dot.
         read: Its reader.
         is_scene: Such a file in a folder of scenes is one of them; a photograph there is not.
+        has_head: The size of its image mostly stands before the values, and its reader knows `Request.is_head`.
     """
 
     suffixes: tuple[str, ...]
     read: Reader
     is_scene: bool = True
+    has_head: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,18 +101,19 @@ PRODUCT_FORMATS = (
 ENVI_DATA_SUFFIXES = (".img", ".dat", ".raw", ".bsq", ".bil", ".bip", ".bin")
 
 FILE_FORMATS = (
-    FileFormat(suffixes=(".hdr",), read=read_envi),
+    FileFormat(suffixes=(".hdr",), read=read_envi, has_head=True),
     FileFormat(
         suffixes=ENVI_DATA_SUFFIXES,
         read=read_envi,
         is_scene=False,
+        has_head=True,
     ),
-    FileFormat(suffixes=(".mat",), read=read_mat),
-    FileFormat(suffixes=(".npy",), read=read_npy),
+    FileFormat(suffixes=(".mat",), read=read_mat, has_head=True),
+    FileFormat(suffixes=(".npy",), read=read_npy, has_head=True),
     FileFormat(suffixes=(".npz",), read=read_npz),
-    FileFormat(suffixes=(".tif", ".tiff"), read=read_tiff),
-    FileFormat(suffixes=(".h5", ".hdf5", ".hdf", ".he5", ".nc", ".nc4"), read=read_hdf5),
-    FileFormat(suffixes=(".jp2", ".vrt"), read=read_with_gdal),
+    FileFormat(suffixes=(".tif", ".tiff"), read=read_tiff, has_head=True),
+    FileFormat(suffixes=(".h5", ".hdf5", ".hdf", ".he5", ".nc", ".nc4"), read=read_hdf5, has_head=True),
+    FileFormat(suffixes=(".jp2", ".vrt"), read=read_with_gdal, has_head=True),
     FileFormat(
         suffixes=(".png", ".jpg", ".jpeg", ".bmp"),
         read=read_picture,
@@ -185,6 +196,37 @@ def read_array(path: Union[str, Path], request: Request) -> RawArray:
     if found.values.size == 0 and request.window != GLANCE:
         raise DataError("an array without a value", where=file, got=f"shape {found.values.shape}")
     return placed(found)
+
+
+def read_head(path: Union[str, Path], request: Request) -> Optional[RawArray]:
+    """Read what a file says of an array before its values.
+
+    Args:
+        path: As for `read_array`.
+        request: Which array.
+
+    Returns:
+        The array with values that only have its size; None where a file says it nowhere but in its values.
+
+    Raises:
+        DataError: As `read_array`.
+    """
+    file = require_file(path)
+    suffix = suffix_by_content(file) or file.suffix.lower()
+    row = _row_of(suffix, FILE_FORMATS)
+    if row is None or not row.has_head or product_format(file) is not None:
+        return None
+    try:
+        found = row.read(file, replace(request, window=GLANCE, is_head=True))
+    except ValuesNeeded:
+        return None
+    if is_upside_down(found):
+        # Where it lies shows once it is turned.
+        return None
+    if found.window is None or found.size is None:
+        return found
+    shape = (*found.size, *found.values.shape[2:])
+    return replace(found, values=stand_in(shape, found.values.dtype), window=None, size=None)
 
 
 def read_table(

@@ -12,7 +12,7 @@ from typing import Any, Optional
 import numpy as np
 
 from paddle_umsft.data.facts import BandFacts
-from paddle_umsft.data.readers.base import RawArray, Request, guarded
+from paddle_umsft.data.readers.base import RawArray, Request, ValuesNeeded, guarded
 from paddle_umsft.data.readers.gdal import has_rasterio, if_gdal_knows
 from paddle_umsft.data.readers.geotiff_tags import facts_by_tags
 from paddle_umsft.data.readers.profiles import profile_note
@@ -73,6 +73,9 @@ def read_tiff(file: Path, request: Request) -> RawArray:
         lambda: _head_of(file),
     )
     assert isinstance(head, _Head)
+    is_read_by_gdal = head.orientation == 1 and head.pages == 1 and has_rasterio()
+    if request.is_head and not is_read_by_gdal:
+        raise ValuesNeeded("no part of it can be read", where=file)
     # What is turned afterwards is read whole: its window means the upright image.
     if head.orientation != 1:
         request = replace(request, window=None)
@@ -80,6 +83,8 @@ def read_tiff(file: Path, request: Request) -> RawArray:
     if head.pages == 1 and has_rasterio():
         # GDAL does not know every kind of numbers; tifffile may.
         found = if_gdal_knows(file, request)
+    if found is None and request.is_head:
+        raise ValuesNeeded("no part of it can be read", where=file)
     if found is None:
         found = guarded(
             file,

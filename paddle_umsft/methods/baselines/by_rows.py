@@ -21,6 +21,7 @@ from paddle_umsft.cameras.windows import Window, WindowedDegradation, footprints
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.machine.files import write_sealed, write_whole
 from paddle_umsft.machine.plain_files import digest_of, read_sealed
+from paddle_umsft.trust.error_rows import Read, SceneRows, cube_of_runs
 
 IMAGES = ("lr_hsi", "hr_msi")
 SMALL = "learned.npz"
@@ -298,6 +299,48 @@ class ByRows:
             result=result,
             share=len(lr_rows) / lr_height,
             lr_rows=lr_rows,
+        )
+
+    def scene_rows(
+        self,
+        solver: RowSolver,
+        folder: Path,
+        read: Read,
+        observation: Observation,
+        *,
+        clip: bool,
+    ) -> SceneRows:
+        """Return pair and result for whoever asks for rows of them.
+
+        Args:
+            solver: The scene.
+            folder: Not asked, as `read` is not: see `sample_of`.
+            read: Nothing was solved in advance.
+            observation: The pair, for its masks.
+            clip: Whether values below zero are cut off.
+        """
+
+        def fused(run: np.ndarray) -> np.ndarray:
+            return solver.cube(np.zeros(0), int(run[0]), int(run[-1]) + 1)
+
+        psf = solver.learned.psf
+        if psf is None:
+            psf = box_psf(solver.scale)
+        trusted = np.ones(solver.lr_hsi.shape[:2], dtype=bool)
+        if observation.mask_hsi is not None:
+            trusted = observation.mask_hsi
+        doubted = None
+        if observation.mask_msi is not None:
+            doubted = (~observation.mask_msi).astype(np.float32)
+        return SceneRows(
+            operator=SpatialDegradation(psf, solver.scale, solver.learned.border),
+            shape=solver.shape,
+            fused=lambda rows: cube_of_runs(fused, rows, clip=clip),
+            hr_msi=lambda rows: np.asarray(solver.hr_msi[rows]),
+            lr_hsi=lambda lr_rows: np.asarray(solver.lr_hsi[lr_rows]),
+            held_out=None,
+            trusted=trusted,
+            doubted=doubted,
         )
 
 

@@ -2,6 +2,6 @@
 
 from paddle_umsft.methods.subspace.kept import is_kept, keep, taken_up
 from paddle_umsft.methods.subspace.learn import learn
-from paddle_umsft.methods.subspace.sample import sample_of
+from paddle_umsft.methods.subspace.sample import sample_of, scene_rows
 
-__all__ = ["is_kept", "keep", "learn", "sample_of", "taken_up"]
+__all__ = ["is_kept", "keep", "learn", "sample_of", "scene_rows", "taken_up"]

@@ -15,6 +15,7 @@ from paddle_umsft.methods.subspace.kept import recorded_rows
 from paddle_umsft.methods.subspace.learn_parts import blocks_of_rows
 from paddle_umsft.methods.subspace.outcome import MOSTLY_INSIDE
 from paddle_umsft.methods.subspace.strips import StripSolver
+from paddle_umsft.trust.error_rows import SceneRows, cube_of_runs
 
 # Values of a sample's cube at most: 128 MB of float32.
 MOST_VALUES = 2**25
@@ -137,6 +138,56 @@ def sample_of(
         pair=pair,
         result=result,
         share=len(lr_rows) / lr_height,
+    )
+
+
+def scene_rows(
+    solver: StripSolver,
+    folder: Path,
+    read: Callable[[np.ndarray], np.ndarray],
+    observation: Observation,
+    *,
+    clip: bool,
+) -> SceneRows:
+    """Return pair and result for whoever asks for rows of them.
+
+    Args:
+        solver: All strips solved, what is left over known.
+        folder: Where what was learned is kept.
+        read: HR rows -> their coefficients.
+        observation: The pair, for its masks.
+        clip: Whether values below zero are cut off.
+    """
+    ground = solver.ground
+    level = np.float32(ground.level)
+    counts = solver.fitted.sum(axis=1)
+    begin = np.concatenate([[0], np.cumsum(counts)])
+
+    def fused(run: np.ndarray) -> np.ndarray:
+        return solver.cube(read(run), int(run[0]), int(run[-1]) + 1)
+
+    def held_out(lr_rows: np.ndarray) -> np.ndarray:
+        image = np.full((len(lr_rows), *ground.lr_hsi.shape[1:]), np.nan, dtype=np.float32)
+        known = solver.left_out[begin[lr_rows[0]] : begin[lr_rows[-1] + 1]]
+        image[solver.fitted[lr_rows]] = ground.level * (known @ ground.basis.T)
+        image[ground.inside[lr_rows] < MOSTLY_INSIDE] = np.nan
+        return image
+
+    trusted = ground.kept
+    if observation.mask_hsi is not None:
+        trusted = trusted & observation.mask_hsi
+    doubted = ground.prepared.doubted
+    if doubted is None and observation.mask_msi is not None:
+        doubted = (~observation.mask_msi).astype(np.float32)
+    return SceneRows(
+        operator=ground.operator,
+        shape=solver.shape,
+        fused=lambda rows: cube_of_runs(fused, rows, clip=clip),
+        hr_msi=lambda rows: ground.hr_msi[rows] * level,
+        lr_hsi=lambda lr_rows: recorded_rows(folder, lr_rows) * level,
+        held_out=held_out,
+        trusted=trusted,
+        doubted=doubted,
     )
 
 

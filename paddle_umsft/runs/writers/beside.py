@@ -60,14 +60,14 @@ def write_beside(
             result.valid,
             is_difference=True,
         )
-        named = _with_support(error, result.trust.support, observation)
+        named = with_support(error, result.trust.support, observation)
         files += write_product(folder / f"{prefix}{ERROR}{suffix}", named, format, hint=hint)
     if result.valid is not None:
         files += write_product(folder / f"{prefix}{MASK}{suffix}", _mask(result.valid, observation), format, hint=hint)
     return files
 
 
-def _with_support(product: Product, support: np.ndarray, observation: Observation) -> Product:
+def with_support(product: Product, support: np.ndarray, observation: Observation) -> Product:
     """Name each band with its support class; bands that were left out have none."""
     order = list(range(product.values.shape[2]))
     if observation.hsi_facts is not None and observation.hsi_facts.order is not None:

@@ -126,10 +126,11 @@ class Missing:
 
 sys.meta_path.insert(0, Missing())
 from paddle_umsft.data.readers import gdal, tiff
+from paddle_umsft.data.readers.base import Request
 from paddle_umsft.errors import DataError
 tiff.has_rasterio = gdal.has_rasterio = lambda: False
 try:
-    tiff.read_tiff(__import__("pathlib").Path(sys.argv[1]), None)
+    tiff.read_tiff(__import__("pathlib").Path(sys.argv[1]), Request())
 except DataError as error:
     print(error)
 """
