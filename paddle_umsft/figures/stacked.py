@@ -226,18 +226,19 @@ def _pasted(
     apart = round(_APART * density)
     width = 0
     height = apart
-    tops = []
+    ends = []
     for row in rows:
         width = max(width, _width_of(row, density))
-        tops.append(height)
         height += max(piece.height for piece in row)
+        ends.append(height)
         height += apart
     size = (width + 2 * apart, height)
     sheet = Image.new("RGB", size, "white")
-    for row, top in zip(rows, tops):
+    for row, end in zip(rows, ends):
         left = apart
         for piece in row:
-            sheet.paste(piece, (left, top))
+            # Titles may have more lines or fewer: plots beside each other end at one height.
+            sheet.paste(piece, (left, end - piece.height))
             left += piece.width
             left += apart
     return sheet
