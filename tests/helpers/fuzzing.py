@@ -20,10 +20,10 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-# Seconds of all fuzz tests together; a minute in CI, `PADDLE_UMSFT_FUZZ_SECONDS=600` for ten on demand.
+# Seconds of all fuzz tests together in CI; `PADDLE_UMSFT_FUZZ_SECONDS=600` for ten on demand.
 SECONDS_VARIABLE = "PADDLE_UMSFT_FUZZ_SECONDS"
 SEED_VARIABLE = "PADDLE_UMSFT_FUZZ_SEED"
-USUAL_SECONDS = 60.0
+USUAL_SECONDS = 30.0
 EXAMPLES_A_ROUND = 30
 
 
@@ -86,7 +86,11 @@ def odd_arrays(draw: Any, shape: tuple[int, ...]) -> Any:
     rng = np.random.default_rng(draw(st.integers(0, 9)))
     array: Any = rng.uniform(0.1, 1.0, shape)
     for _ in range(draw(st.integers(0, 2))):
-        array = draw(st.sampled_from(CHANGES))(array, draw(st.sampled_from(NUMBERS)), rng)
+        change = draw(st.sampled_from(CHANGES))
+        value = draw(st.sampled_from(NUMBERS))
+        # What a change makes of infinite numbers is what is tried; it is not the package that warns here.
+        with np.errstate(all="ignore"):
+            array = change(array, value, rng)
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
             break
     return array
@@ -102,21 +106,18 @@ def _somewhere(array: np.ndarray, value: float, rng: np.random.Generator) -> np.
 
 def _with_value(array: np.ndarray, value: float) -> np.ndarray:
     """The brightest become one value, however large: what its type cannot hold is what is tried."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.where(array > 0.9, value, array)
+    return np.where(array > 0.9, value, array)
 
 
 def _cast(kind: str) -> Callable[..., np.ndarray]:
     def cast(array: np.ndarray, value: float, rng: np.random.Generator) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            return (array * 200).astype(kind)
+        return (array * 200).astype(kind)
 
     return cast
 
 
 def _times(array: np.ndarray, value: float, rng: np.random.Generator) -> np.ndarray:
-    with np.errstate(all="ignore"):
-        return array.astype(np.float64) * float(value)
+    return array.astype(np.float64) * float(value)
 
 
 # Each `(array, number, generator) -> anything`.
