@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -96,7 +97,8 @@ def widths_of(facts: Optional[FileFacts]) -> Optional[np.ndarray]:
 
 def _check_is_file(name: str) -> None:
     """Refuse what is neither a known name nor looks like a file: a misspelt name, most likely."""
-    if Path(name).suffix or Path(name).expanduser().exists():
+    # Unlike those of Path, these two say no to a name that is too long, and leave an unknown home alone.
+    if Path(name).suffix or os.path.exists(os.path.expanduser(name)):
         return
     raise DataError(
         "no SRF of that name, and no such file",

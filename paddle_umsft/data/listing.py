@@ -10,7 +10,7 @@ from typing import Optional
 from paddle_umsft.config.data import BUILT_IN, DEMO_PATH, DataConfig
 from paddle_umsft.data.natural import natural
 from paddle_umsft.data.pairing import pairs_in
-from paddle_umsft.data.readers.base import require_file
+from paddle_umsft.data.readers.base import path_of, require_file
 from paddle_umsft.data.readers.envi_header import describes_array
 from paddle_umsft.data.readers.many import PATTERN_LETTERS, require_image
 from paddle_umsft.data.readers.table import folder_format, folder_labels, product_format, scene_suffixes
@@ -57,7 +57,7 @@ def list_scenes(settings: DataConfig) -> list[SceneEntry]:
         ConfigError: Neither a path nor a pair is given.
         DataError: No such file or folder, or a folder without scenes.
     """
-    if settings.is_pair and Path(str(settings.lr_hsi)).expanduser().is_dir():
+    if settings.is_pair and path_of(str(settings.lr_hsi)).is_dir():
         folders = _pairs(settings)
         if folders:
             return folders
@@ -74,7 +74,7 @@ def list_scenes(settings: DataConfig) -> list[SceneEntry]:
         )
     if "://" in settings.path:
         return [_built_in(settings, settings.path)]
-    path = Path(settings.path).expanduser()
+    path = path_of(settings.path)
     if not path.is_dir():
         require_file(path)
         return [SceneEntry(name=clean_name(path.stem), settings=settings)]
@@ -86,8 +86,8 @@ def list_scenes(settings: DataConfig) -> list[SceneEntry]:
 
 def _pairs(settings: DataConfig) -> list[SceneEntry]:
     """Return the pairs of two folders, or of one; none where the folders are images as a whole."""
-    hsi = Path(str(settings.lr_hsi)).expanduser()
-    msi = Path(str(settings.hr_msi)).expanduser()
+    hsi = path_of(str(settings.lr_hsi))
+    msi = path_of(str(settings.hr_msi))
     if not msi.is_dir() or _folder_name(hsi) is not None or _folder_name(msi) is not None:
         return []
     entries: list[SceneEntry] = []

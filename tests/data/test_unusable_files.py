@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from scene_files import C, H, W, cube, refused, write
 
-from paddle_umsft.config.data import DataConfig
+from paddle_umsft.api import read_pair
+from paddle_umsft.cameras.observe import simulate
+from paddle_umsft.config.data import DataConfig, ObserveConfig
 from paddle_umsft.data.readers.products.xml_text import read_xml
 from paddle_umsft.data.reading import read_scene
 from paddle_umsft.errors import ConfigError, DataError
@@ -25,6 +27,16 @@ def test_missing_and_unknown(tmp_path: Path) -> None:
     (tmp_path / "a.xyz").write_text("?")
     refused(DataError, DataConfig(path=str(tmp_path)), "none of these")
     refused(DataError, DataConfig(path=str(tmp_path / "a.xyz")), "unknown kind", ".xyz")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + ".mat", "~nobody_of_that_name/x.mat"])
+def test_where_nobody_could_look(name: str) -> None:
+    refused(DataError, DataConfig(path=name), "cannot be looked for")
+    with pytest.raises(DataError, match="cannot be looked for"):
+        read_pair(name, name)
+    scene = read_scene(DataConfig(path="demo://dead_leaves", crop=(0, 0, 24, 32)))
+    with pytest.raises(DataError):
+        simulate(scene, ObserveConfig(srf=name))
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.mat", "a.mat73", "a.tif"])

@@ -92,13 +92,30 @@ def stand_in(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     return np.broadcast_to(np.zeros((), dtype=dtype), shape)
 
 
+def path_of(name: Union[str, Path]) -> Path:
+    """Return the path that a name from outside means, whether or not there is anything.
+
+    Raises:
+        DataError: Nobody could look there: the name is too long, its folder closed, its home unknown.
+    """
+    try:
+        path = Path(name).expanduser()
+        path.exists()
+    except (OSError, RuntimeError) as error:
+        reason = str(error)
+        if isinstance(error, OSError) and error.strerror:
+            reason = error.strerror
+        raise DataError("cannot be looked for", where=name, got=reason) from None
+    return path
+
+
 def require_file(path: Union[str, Path]) -> Path:
     """Return the path of a file that exists.
 
     Raises:
         DataError: There is none.
     """
-    found = Path(path).expanduser()
+    found = path_of(path)
     if not found.exists():
         hint = None
         if not found.parent.exists():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 from paddle_umsft.data.natural import natural
-from paddle_umsft.data.readers.base import RawArray, Request, require_file
+from paddle_umsft.data.readers.base import RawArray, Request, path_of, require_file
 from paddle_umsft.data.readers.stacking import stack_files
 from paddle_umsft.data.readers.table import (
     FILE_FORMATS,
@@ -38,7 +38,7 @@ def require_image(named: Optional[Named]) -> None:
     files = _band_files(named)
     for file in files or []:
         require_file(file)
-    if files is None and not Path(str(named)).expanduser().is_dir():
+    if files is None and not path_of(str(named)).is_dir():
         require_file(str(named))
 
 
@@ -67,7 +67,7 @@ def read_image(named: Optional[Named], request: Request) -> RawArray:
         )
         listed = ", ".join(file.name for file in files)
         return _with_note(found, f"{len(files)} files as bands, in this order: {listed}")
-    path = Path(str(named)).expanduser()
+    path = path_of(str(named))
     if not path.is_dir():
         return read_array(path, request)
     product = product_format(path)
@@ -88,7 +88,7 @@ def read_image_head(named: Optional[Named], request: Request) -> Optional[RawArr
     Raises:
         DataError: As `read_image`.
     """
-    if _band_files(named) is not None or Path(str(named)).expanduser().is_dir():
+    if _band_files(named) is not None or path_of(str(named)).is_dir():
         return None
     return read_head(str(named), request)
 
@@ -114,8 +114,8 @@ def _band_files(named: Optional[Named]) -> Optional[list[Path]]:
     if isinstance(named, list):
         if len(named) == 1:
             return _band_files(named[0])
-        return [Path(name).expanduser() for name in named]
-    path = Path(str(named)).expanduser()
+        return [path_of(name) for name in named]
+    path = path_of(str(named))
     if path.is_dir():
         if product_format(path) is not None or folder_format(path) is not None:
             return None
