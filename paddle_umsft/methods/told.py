@@ -10,7 +10,8 @@ from paddle_umsft.config.subspace import SubspaceInput
 from paddle_umsft.config.uhntc import UhntcInput
 from paddle_umsft.config.umsft import UmsftInput
 
-# HR pixels that the lengths of the solver's steps are found on, at most; an ensemble keeps several maps of them.
+# HR pixels of the sample that the lengths of the solver's steps are found on, at most; smaller pictures whole. A pixel
+# of an ensemble's rounds of refinement costs thirty times what it costs a single map: half as many.
 SAMPLED = 2**20
 SAMPLED_BY_ENSEMBLE = 2**19
 

@@ -7,7 +7,7 @@ solved in advance, so that the coefficients which `subspace` keeps of a scene ha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -16,8 +16,8 @@ import numpy as np
 from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.psf import box_psf
 from paddle_umsft.cameras.resize import bicubic_upsample
+from paddle_umsft.cameras.row_blocks import degrade_blocks, hr_rows_on, pair_on_rows, sees_beyond, windows_on
 from paddle_umsft.cameras.spatial import SpatialDegradation
-from paddle_umsft.cameras.windows import Window, WindowedDegradation, footprints
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.machine.files import write_sealed, write_whole
 from paddle_umsft.machine.plain_files import digest_of, read_sealed
@@ -247,46 +247,28 @@ class ByRows:
         pixels = min(MOST_PIXELS, values // solver.bands)
         blocks = _blocks(lr_height, max(1, pixels // (width * scale)))
         lr_rows = np.concatenate([np.arange(*block) for block in blocks])
-        hr_rows = (lr_rows[:, None] * scale + np.arange(scale)).ravel()
+        hr_rows = hr_rows_on(lr_rows, scale)
         none = np.zeros(0)
         cubes = [solver.cube(none, first * scale, end * scale) for first, end in blocks]
         psf = solver.learned.psf
         if psf is None:
             psf = box_psf(scale)
         operator = SpatialDegradation(psf, scale, solver.learned.border)
-        is_whole = len(lr_rows) == lr_height
-        degrade = None
-        masks: dict[str, Any] = {}
-        if observation.mask_hsi is not None:
-            masks["mask_hsi"] = observation.mask_hsi[lr_rows]
-        if observation.mask_msi is not None:
-            masks["mask_msi"] = observation.mask_msi[hr_rows]
-        if not is_whole:
-            windows = [
-                Window(
-                    hr_rows=np.arange(first * scale, end * scale),
-                    lr_rows=np.arange(first, end),
-                    shape=solver.shape,
-                )
-                for first, end in blocks
-            ]
-            degrade = _degrade_blocks(operator, windows)
-            sees_all = _sees_all(operator, windows)[:, None]
-            seen = masks.get("mask_hsi", np.ones((len(lr_rows), width // scale), dtype=bool))
-            # Blurred again, the sample is not what they saw.
-            masks["mask_hsi"] = seen & sees_all
-        pair = Observation(
+        pair = pair_on_rows(
+            observation,
+            lr_rows,
             lr_hsi=np.array(solver.lr_hsi[lr_rows]),
             hr_msi=np.array(solver.hr_msi[hr_rows]),
-            scale=scale,
-            name=observation.name,
-            supports=observation.supports,
-            psf=observation.psf,
-            srf=observation.srf,
-            wavelengths_nm=observation.wavelengths_nm,
-            meta=observation.meta,
-            **masks,
         )
+        degrade = None
+        if len(lr_rows) < lr_height:
+            windows = windows_on(blocks, scale, solver.shape)
+            degrade = degrade_blocks(operator, windows)
+            seen = pair.mask_hsi
+            if seen is None:
+                seen = np.ones((len(lr_rows), width // scale), dtype=bool)
+            # Blurred again, the sample is not what the others saw.
+            pair = replace(pair, mask_hsi=seen & ~sees_beyond(operator, windows)[:, None])
         result = FusionResult(
             fused=np.concatenate(cubes),
             psf=solver.learned.psf,
@@ -366,34 +348,3 @@ def _blocks(count: int, wanted: int) -> list[tuple[int, int]]:
     each = wanted // places
     firsts = np.linspace(0, count - each, places).astype(int)
     return [(int(first), int(first) + each) for first in np.unique(firsts)]
-
-
-def _degrade_blocks(
-    operator: SpatialDegradation,
-    windows: list[Window],
-) -> Callable[[np.ndarray], np.ndarray]:
-    """The operator on blocks that lie one below the other."""
-
-    def degrade(cube: np.ndarray) -> np.ndarray:
-        parts = []
-        top = 0
-        for window in windows:
-            bottom = top + len(window.hr_rows)
-            part = np.ascontiguousarray(cube[top:bottom])
-            parts.append(WindowedDegradation(operator, window).forward(part))
-            top = bottom
-        return np.concatenate(parts)
-
-    return degrade
-
-
-def _sees_all(operator: SpatialDegradation, windows: list[Window]) -> np.ndarray:
-    """(m,) whether an LR row of the blocks sees nothing but its block."""
-    shape = windows[0].shape
-    seen = footprints(operator, shape)
-    parts = []
-    for window in windows:
-        outside = np.ones(shape[0], dtype=np.float32)
-        outside[window.hr_rows] = 0.0
-        parts.append((seen[window.lr_rows] @ outside) == 0)
-    return np.concatenate(parts)

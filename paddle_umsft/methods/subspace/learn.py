@@ -18,9 +18,8 @@ from paddle_umsft.methods.subspace.outcome import choices_on
 from paddle_umsft.methods.subspace.spectral_map import SINGLE_CAUTION
 from paddle_umsft.methods.subspace.strips import StripSolver
 from paddle_umsft.methods.subspace.whole_picture import Statistics, lay_large_ground, spreads_in
+from paddle_umsft.methods.told import SAMPLED
 
-# HR pixels of the sample that the lengths of the solver's steps are found on, at most; smaller pictures whole.
-MOST_SOLVED = 2**20
 # LR pixels that the map is fitted on, at most: some hundred for each of its weights.
 MOST_FITTED = 2**16
 
@@ -67,7 +66,7 @@ def learn(
         history=history,
     )
     del seen
-    _, curve = find_rounds(solver, misfit, MOST_SOLVED)
+    _, curve = find_rounds(solver, misfit, SAMPLED)
     last = 0.0
     if curve:
         last = curve[-1]

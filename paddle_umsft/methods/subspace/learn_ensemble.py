@@ -37,10 +37,8 @@ from paddle_umsft.methods.subspace.whole_picture import (
     mean_and_energy,
     spreads_in,
 )
+from paddle_umsft.methods.told import SAMPLED_BY_ENSEMBLE
 
-# HR pixels of the sample that the rounds of refinement are found on, at most: a pixel costs thirty times what it costs
-# a single map, so half as many. Smaller pictures whole.
-MOST_SOLVED = 2**19
 # LR pixels that the members are fitted on, at most: fifty for each weight of a member.
 MOST_FITTED = 2**15
 
@@ -100,7 +98,7 @@ def learn(
         history=history,
     )
     refining = _refining(ground, settings, min(error, base_error))
-    accepted, curve = find_rounds(solver, misfit.astype(np.float32), MOST_SOLVED, refining)
+    accepted, curve = find_rounds(solver, misfit.astype(np.float32), SAMPLED_BY_ENSEMBLE, refining)
     last = 0.0
     if curve:
         last = curve[-1]

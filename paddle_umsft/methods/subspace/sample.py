@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.cameras.windows import Window, WindowedDegradation, footprints
+from paddle_umsft.cameras.row_blocks import degrade_blocks, hr_rows_on, pair_on_rows, sees_beyond, windows_on
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.kept import recorded_rows
 from paddle_umsft.methods.subspace.learn_parts import blocks_of_rows
@@ -76,51 +76,28 @@ def sample_of(
         wanted = pixels // (width * scale)
     blocks = blocks_of_rows(lr_height, wanted, lr_height)
     lr_rows = np.concatenate([np.arange(*block) for block in blocks])
-    hr_rows = _hr_rows(lr_rows, scale)
+    hr_rows = hr_rows_on(lr_rows, scale)
+    windows = windows_on(blocks, scale, solver.shape)
     cubes = []
-    windows = []
-    for first, end in blocks:
-        top, bottom = first * scale, end * scale
-        cubes.append(solver.cube(read(np.arange(top, bottom)), top, bottom))
-        windows.append(Window(np.arange(top, bottom), np.arange(first, end), solver.shape))
+    for window in windows:
+        top, bottom = int(window.hr_rows[0]), int(window.hr_rows[-1]) + 1
+        cubes.append(solver.cube(read(window.hr_rows), top, bottom))
 
     held_out = np.full(ground.lr_hsi.shape, np.nan, dtype=np.float32)
     held_out[solver.fitted] = ground.level * (solver.left_out @ ground.basis.T)
     held_out[ground.inside < MOSTLY_INSIDE] = np.nan
-    held_out[_sees_more(solver, windows)] = np.nan
-
-    def degrade(cube: np.ndarray) -> np.ndarray:
-        parts = []
-        top = 0
-        for window in windows:
-            bottom = top + len(window.hr_rows)
-            part = np.ascontiguousarray(cube[top:bottom])
-            parts.append(WindowedDegradation(ground.operator, window).forward(part))
-            top = bottom
-        return np.concatenate(parts)
+    held_out[lr_rows[sees_beyond(ground.operator, windows)]] = np.nan
 
     # The whole picture is its own sample, with the border that it has.
-    is_whole = len(lr_rows) == lr_height
-    sees: Optional[Callable[[np.ndarray], np.ndarray]] = degrade
-    if is_whole:
-        sees = None
-    masks: dict[str, Any] = {}
-    if observation.mask_hsi is not None:
-        masks["mask_hsi"] = observation.mask_hsi[lr_rows]
-    if observation.mask_msi is not None:
-        masks["mask_msi"] = observation.mask_msi[hr_rows]
+    sees: Optional[Callable[[np.ndarray], np.ndarray]] = None
+    if len(lr_rows) < lr_height:
+        sees = degrade_blocks(ground.operator, windows)
     level = np.float32(ground.level)
-    pair = Observation(
+    pair = pair_on_rows(
+        observation,
+        lr_rows,
         lr_hsi=recorded_rows(folder, lr_rows) * level,
         hr_msi=ground.hr_msi[hr_rows] * level,
-        scale=scale,
-        name=observation.name,
-        supports=observation.supports,
-        psf=observation.psf,
-        srf=observation.srf,
-        wavelengths_nm=observation.wavelengths_nm,
-        meta=observation.meta,
-        **masks,
     )
     result = FusionResult(
         fused=np.concatenate(cubes),
@@ -189,21 +166,3 @@ def scene_rows(
         trusted=trusted,
         doubted=doubted,
     )
-
-
-def _hr_rows(lr_rows: np.ndarray, scale: int) -> np.ndarray:
-    """The HR rows that some LR rows lie on."""
-    rows = lr_rows[:, None] * scale + np.arange(scale)[None, :]
-    return np.asarray(rows.ravel())
-
-
-def _sees_more(solver: StripSolver, windows: list[Window]) -> np.ndarray:
-    """(h,) LR rows that see more than the block they are in: blurred again, the sample is not what they saw."""
-    height = solver.shape[0]
-    seen = footprints(solver.ground.operator, solver.shape)
-    sees_more = np.zeros(seen.shape[0], dtype=bool)
-    for window in windows:
-        outside = np.ones(height, dtype=np.float32)
-        outside[window.hr_rows] = 0.0
-        sees_more[window.lr_rows] = (seen[window.lr_rows] @ outside) > 0
-    return sees_more

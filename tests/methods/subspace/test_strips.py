@@ -168,7 +168,7 @@ def test_one_strip_is_the_whole_picture_but_for_rounding():
 def test_where_a_strip_is_cut_makes_no_difference_to_a_large_scene(monkeypatch: pytest.MonkeyPatch):
     # As if so small a scene were too large to be looked at as a whole.
     monkeypatch.setattr(whole_picture, "MOST_AT_ONCE", 2000)
-    monkeypatch.setattr(learning, "MOST_SOLVED", 24_000)
+    monkeypatch.setattr(learning, "SAMPLED", 24_000)
     monkeypatch.setattr(learning, "MOST_FITTED", 1400)
     observation = pair(4, (60, 28))
     solver = learn(observation, SETTINGS, seed=1)
