@@ -146,16 +146,25 @@ class Placement:
         """
         height, width, depth = values.shape
         shape = (height * self.scale, width * self.scale)
+        if self.is_straight:
+            return self.enlarged_rows(values, np.arange(shape[0]))
         origins = self.origins(shape)  # (H, W, 2)
         index = (origins - (self.scale - 1) / 2) / self.scale
-        if self.is_straight:
-            out = values
-            for axis, along in enumerate((index[:, 0, 0], index[0, :, 1])):
-                out = _linear_along(out, along, axis)
-            return out
         out = np.empty((*shape, depth), dtype=values.dtype)
         for number in range(depth):
             out[..., number] = map_coordinates(values[..., number], np.moveaxis(index, 2, 0), order=1, mode="nearest")
+        return out
+
+    def enlarged_rows(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The same for some HR rows only, if it is straight: (h, w, D) to (rows, w * s, D)."""
+        columns = np.arange(values.shape[1] * self.scale)
+        out = values
+        for axis, pixels in enumerate((rows, columns)):
+            middle = (values.shape[axis] * self.scale - 1) / 2
+            # The inverse map along one axis alone; all pixels of a large picture would not fit.
+            origins = (pixels - middle - self.shift[axis]) / self.matrix[axis, axis] + middle
+            index = (origins - (self.scale - 1) / 2) / self.scale
+            out = _linear_along(out, index, axis)
         return out
 
     @property

@@ -38,6 +38,7 @@ def blocks_of_rows(
     count: int,
     wanted: int,
     longest: int,
+    least: int = LEAST_BLOCK,
 ) -> list[tuple[int, int]]:
     """Half-open ranges of LR rows: all of them, or a sample from evenly spread places.
 
@@ -45,11 +46,12 @@ def blocks_of_rows(
         count: h.
         wanted: How many rows are wanted in all.
         longest: Rows of one range at most.
+        least: Rows from one place at least.
     """
     places = [(0, count)]
-    wanted = max(wanted, LEAST_BLOCK)
+    wanted = max(wanted, least)
     if wanted < count:
-        number = min(PLACES, wanted // LEAST_BLOCK)
+        number = min(PLACES, wanted // least)
         each = wanted // number
         firsts = np.linspace(0, count - each, number).astype(int)
         places = [(int(first), int(first) + each) for first in np.unique(firsts)]

@@ -11,8 +11,9 @@ import numpy as np
 
 from paddle_umsft.cameras.row_blocks import degrade_blocks, hr_rows_on, pair_on_rows, sees_beyond, windows_on
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.methods.subspace.ground import Ground
 from paddle_umsft.methods.subspace.kept import recorded_rows
-from paddle_umsft.methods.subspace.learn_parts import blocks_of_rows
+from paddle_umsft.methods.subspace.learn_parts import LEAST_BLOCK, blocks_of_rows
 from paddle_umsft.methods.subspace.outcome import MOSTLY_INSIDE
 from paddle_umsft.methods.subspace.strips import StripSolver
 from paddle_umsft.trust.error_rows import SceneRows, cube_of_runs
@@ -74,7 +75,7 @@ def sample_of(
     wanted = lr_height
     if height * width > pixels:
         wanted = pixels // (width * scale)
-    blocks = blocks_of_rows(lr_height, wanted, lr_height)
+    blocks = blocks_of_rows(lr_height, wanted, lr_height, LEAST_BLOCK + rows_aside(ground))
     lr_rows = np.concatenate([np.arange(*block) for block in blocks])
     hr_rows = hr_rows_on(lr_rows, scale)
     windows = windows_on(blocks, scale, solver.shape)
@@ -90,6 +91,8 @@ def sample_of(
 
     # The whole picture is its own sample, with the border that it has.
     sees: Optional[Callable[[np.ndarray], np.ndarray]] = None
+    if ground.prepared.placement is not None:
+        sees = ground.operator.forward
     if len(lr_rows) < lr_height:
         sees = degrade_blocks(ground.operator, windows)
     level = np.float32(ground.level)
@@ -116,6 +119,14 @@ def sample_of(
         result=result,
         share=len(lr_rows) / lr_height,
     )
+
+
+def rows_aside(ground: Ground) -> int:
+    """LR rows that lie on HR rows of other ones because the images are shifted: a sample's blocks lose so many."""
+    placement = ground.prepared.placement
+    if placement is None:
+        return 0
+    return int(np.ceil(np.abs(placement.shift[0]) / placement.scale))
 
 
 def scene_rows(
