@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 import numpy as np
@@ -78,6 +78,28 @@ class Placement:
         matrix = self.matrix @ np.linalg.inv(start.matrix)
         return Placement(self.scale, self.shift - matrix @ start.shift, matrix)
 
+    def told_of(
+        self,
+        whole: tuple[int, int],
+        part: tuple[int, int],
+        *,
+        on_ground: np.ndarray,
+        on_msi: np.ndarray,
+    ) -> Placement:
+        """The same placement, found in a part of a pair, as one of the whole, whose middle lies elsewhere.
+
+        Args:
+            whole: (h, w) of it.
+            part: (h, w) of that, where the placement was found.
+            on_ground: (2,) where the part begins on the HSI's ground of the whole, HR pixels.
+            on_msi: (2,) where its MSI begins on that of the whole.
+        """
+        there = self.middle(part)
+        middle = self.middle(whole)
+        # The place of the whole's middle, as the part tells it.
+        place = on_msi + there + self.matrix @ (middle - on_ground - there) + self.shift
+        return replace(self, shift=place - middle, frame=None)
+
     def places(self, lr_shape: tuple[int, int]) -> np.ndarray:
         """(h, w, 2) middles of the LR pixels on the MSI."""
         own = self.own_places(lr_shape)
@@ -92,6 +114,11 @@ class Placement:
         middle = self.middle((shape[0] // self.scale, shape[1] // self.scale))
         inverse = np.linalg.inv(self.matrix)
         return np.asarray((_grid(shape) - middle - self.shift) @ inverse.T + middle)
+
+    def origins_along(self, axis: int, pixels: np.ndarray, length: int) -> np.ndarray:
+        """(n,) the same along one axis of that length, for some of its pixels, if it is straight."""
+        middle = (length - 1) / 2
+        return np.asarray((pixels - middle - self.shift[axis]) / self.matrix[axis, axis] + middle)
 
     def middle(self, lr_shape: tuple[int, int]) -> np.ndarray:
         """(2,) middle of the image."""
@@ -160,9 +187,7 @@ class Placement:
         columns = np.arange(values.shape[1] * self.scale)
         out = values
         for axis, pixels in enumerate((rows, columns)):
-            middle = (values.shape[axis] * self.scale - 1) / 2
-            # The inverse map along one axis alone; all pixels of a large picture would not fit.
-            origins = (pixels - middle - self.shift[axis]) / self.matrix[axis, axis] + middle
+            origins = self.origins_along(axis, pixels, values.shape[axis] * self.scale)
             index = (origins - (self.scale - 1) / 2) / self.scale
             out = _linear_along(out, index, axis)
         return out

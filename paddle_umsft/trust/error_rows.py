@@ -84,6 +84,11 @@ class ErrorRows:
         is_askew = isinstance(scene.operator, PlacedDegradation)
         self.lost = (is_whole | is_askew) & ~self.used
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of all rows."""
+        return self.scene.shape
+
     def of(self, first: int, end: int) -> np.ndarray:
         """The expected error of some LR rows' HR rows.
 

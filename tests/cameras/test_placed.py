@@ -122,3 +122,13 @@ def test_rows_enlarged_alone_are_those_of_the_whole():
     places = placement.places((9, 7))
     down = np.interp(rows, places[:, 0, 0], lr[:, 3, 1])
     np.testing.assert_allclose(placement.enlarged(lr[:, 3:4, 1:2])[rows, 1, 0], down, atol=1e-6)
+
+
+def test_a_placement_told_of_a_larger_picture_is_where_it_was():
+    turned = np.array([[0.9, -0.1], [0.15, 1.1]])
+    part = Placement(4, np.array([2.5, -1.0]), turned)
+    first = np.array([3, 5])  # LR pixels
+    corner = np.array([9, 22])  # MSI pixels, as the two grids do not tile each other
+    whole = part.told_of((14, 17), (6, 8), on_ground=4 * first, on_msi=corner)
+    places = whole.places((14, 17))[3:9, 5:13]
+    np.testing.assert_allclose(places, part.places((6, 8)) + corner, atol=1e-12)

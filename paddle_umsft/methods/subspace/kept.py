@@ -66,6 +66,7 @@ def keep(solver: StripSolver, folder: Path) -> None:
         "share": solver.share,
         "left_out": solver.left_out,
         "fitted": solver.fitted,
+        "area": np.array(solver.area),
     }
     if not np.all(ground.prepared.msi_trust == 1):
         arrays["msi_trust"] = ground.prepared.msi_trust
@@ -225,6 +226,7 @@ def taken_up(folder: Path, settings: Union[SubspaceInput, EnsembleInput]) -> Str
         prepared=prepared,
         **facts["numbers"],
     )
+    top, left, height, width = small["area"].tolist()
     return StripSolver(
         ground=ground,
         statistics=_statistics(small, facts["statistics"]),
@@ -239,6 +241,7 @@ def taken_up(folder: Path, settings: Union[SubspaceInput, EnsembleInput]) -> Str
         plain=_plain(small, folder),
         left_out=small["left_out"],
         fitted=small["fitted"],
+        area=(top, left, height, width),
         extras=facts["extras"],
         history=facts["history"],
         notes=tuple(facts["notes"]),

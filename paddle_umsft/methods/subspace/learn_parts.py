@@ -138,6 +138,7 @@ def empty_solver(
     """A solver that knows its maps, and nothing yet of what follows them."""
     bands = ground.lr_hsi.shape[2]
     facts: dict[str, object] = {
+        "area": _result_of(ground),
         "surround": None,
         "rounds": [],
         "refinement": None,
@@ -146,6 +147,15 @@ def empty_solver(
         "plain": None,
     }
     return StripSolver(ground=ground, statistics=statistics, maps=maps, **{**facts, **more})  # type: ignore[arg-type]
+
+
+def _result_of(ground: Ground) -> tuple[int, int, int, int]:
+    """(top, left, height, width) of the picture that is the result: all, unless it was laid out as a larger one."""
+    layout = ground.prepared.layout
+    if layout is None:
+        height, width = ground.hr_msi.shape[:2]
+        return 0, 0, height, width
+    return (*layout.corner, *layout.area[2:])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Optional
 
@@ -15,8 +15,10 @@ from paddle_umsft.methods.subspace.ground import Ground
 from paddle_umsft.methods.subspace.kept import recorded_rows
 from paddle_umsft.methods.subspace.learn_parts import LEAST_BLOCK, blocks_of_rows
 from paddle_umsft.methods.subspace.outcome import MOSTLY_INSIDE
+from paddle_umsft.methods.subspace.sample_apart import Sample, apart_of, msi_rows, result_rows, sample_apart
 from paddle_umsft.methods.subspace.strips import StripSolver
 from paddle_umsft.trust.error_rows import SceneRows, cube_of_runs
+from paddle_umsft.trust.error_rows_apart import SceneApart
 
 # Values of a sample's cube at most: 128 MB of float32.
 MOST_VALUES = 2**25
@@ -31,21 +33,6 @@ LEAST_SHARE = 3
 FLOAT = 4
 # Its HR pixels at most: so many tell as much of a scene as all of them.
 MOST_PIXELS = 2**20
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Blocks of rows from several places of a scene, one below the other.
-
-    Attributes:
-        pair: The pair there, with everything undone that was found.
-        result: The result there, not judged yet.
-        share: Of the scene.
-    """
-
-    pair: Observation
-    result: FusionResult
-    share: float
 
 
 def sample_of(
@@ -75,6 +62,8 @@ def sample_of(
     wanted = lr_height
     if height * width > pixels:
         wanted = pixels // (width * scale)
+    if observation.grid is not None:
+        return sample_apart(solver, folder, read, observation, wanted)
     blocks = blocks_of_rows(lr_height, wanted, lr_height, LEAST_BLOCK + rows_aside(ground))
     lr_rows = np.concatenate([np.arange(*block) for block in blocks])
     hr_rows = hr_rows_on(lr_rows, scale)
@@ -161,6 +150,17 @@ def scene_rows(
         image[ground.inside[lr_rows] < MOSTLY_INSIDE] = np.nan
         return image
 
+    if observation.grid is not None:
+        return SceneApart(
+            operator=ground.operator,
+            shape=solver.shape,
+            fused=lambda rows: cube_of_runs(partial(result_rows, solver, read), rows, clip=clip),
+            hr_msi=lambda rows: msi_rows(solver, rows),
+            lr_hsi=lambda lr_rows: recorded_rows(folder, lr_rows) * level,
+            held_out=held_out,
+            trusted=ground.kept,
+            apart=apart_of(solver, observation),
+        )
     trusted = ground.kept
     if observation.mask_hsi is not None:
         trusted = trusted & observation.mask_hsi

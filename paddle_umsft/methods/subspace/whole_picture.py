@@ -86,13 +86,6 @@ def lay_large_ground(
             hint="more memory to fuse it whole, the MSI resampled to the HSI's ground, or preparation.geometry=shift "
             "to leave a turn that was found as it is",
         )
-    if ground.prepared.layout is not None:
-        raise DataError(
-            "a scene by strips needs grids that lie on each other",
-            where="runtime.memory",
-            got="; ".join(ground.prepared.notes),
-            hint="give it more memory to fuse it whole, or resample the MSI to the HSI's ground",
-        )
     return ground, statistics_of(ground)
 
 
