@@ -22,8 +22,10 @@ from paddle_umsft.trust.error_rows import HALO, ErrorRows, SceneRows
 from paddle_umsft.trust.evidence import Evidence
 from paddle_umsft.trust.expected import Levels
 
-# Pixels of the HSI's ground that a spline through them carries anything: 0.27 to the power of that is rounding.
-SPLINE_REACH = 16
+# Pixels of the HSI's ground that a spline through them carries anything: 0.27 to the power of that is rounding. Means
+# over pixels of another length see as few as this.
+SPLINE_REACH = 12
+MEANS_REACH = 4
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,11 @@ class ErrorRowsApart(ErrorRows):
         # Here what of the HSI lies beside the MSI is lost as well.
         self.lost = ~self.used
         operator = scene.operator
-        reach = SPLINE_REACH + len(operator.psf)
+        reach = len(operator.psf) // 2 + MEANS_REACH
+        placement = getattr(operator, "placement", None)
+        if placement is not None and not placement.is_bent:
+            reach = len(operator.psf) // 2 + SPLINE_REACH
+        # In LR rows, rounded up.
         self.halo = HALO - (-reach // operator.scale)
 
     @property
@@ -165,7 +171,7 @@ class ErrorRowsApart(ErrorRows):
         ground = Ground(pair)
         expected = self.levels.elsewhere(self._evidence_on(ground, pair, fused, (above, below)))
         own = self.apart.rows_under(first, end)
-        return ground.told(expected, fused).cube()[own[0] - top : own[1] - top]
+        return ground.told(expected, fused, slice(own[0] - top, own[1] - top)).cube()
 
     def _evidence_on(
         self,

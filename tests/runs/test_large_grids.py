@@ -16,7 +16,7 @@ from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.errors import DataError
-from paddle_umsft.runs import row_plan, strip_plan
+from paddle_umsft.runs import large_errors, row_plan, strip_plan
 
 # As if the program itself took nothing: what a small scene takes then decides.
 SMALL = ["runtime.memory=16MB", "data.normalise=none", "output.figures=false", "output.visualdl=false"]
@@ -28,6 +28,8 @@ WHOLE = "runtime.memory=8GB"
 def _small_plans(monkeypatch: pytest.MonkeyPatch) -> None:
     for plan in (strip_plan, row_plan):
         monkeypatch.setattr(plan, "PROGRAM", 0)
+    # The expected error of three LR rows at a time.
+    monkeypatch.setattr(large_errors, "MOST_ROWS", 3)
     # Strips of four LR rows, and memory enough to judge all of them.
     monkeypatch.setattr(strip_plan, "MOST_PIXELS", 4 * 4 * 112)
     monkeypatch.setattr(strip_plan, "WHOLE_BESIDE", 600)

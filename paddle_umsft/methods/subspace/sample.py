@@ -24,6 +24,8 @@ from paddle_umsft.trust.error_rows_apart import SceneApart
 MOST_VALUES = 2**25
 # Memory that each of them takes: four for the value, and some more while it is judged.
 BYTES_OF_VALUE = 30
+# Where the grids do not tile each other, of the cube on the HSI's ground and of what is told of it besides.
+BYTES_ON_GROUND = 15
 # The program, and images that are held by then, of float32: what is left of the memory is the sample's, and at least a
 # third of all.
 PROGRAM = 250 * 2**20
@@ -57,7 +59,10 @@ def sample_of(
     lr_height = height // scale
     held = PROGRAM + FLOAT * (HELD_MSI * ground.hr_msi.size + HELD_LR * ground.lr_hsi.size)
     left = max(memory - held, memory // LEAST_SHARE)
-    values = min(MOST_VALUES, left // BYTES_OF_VALUE)
+    taken = BYTES_OF_VALUE
+    if observation.grid is not None:
+        taken += BYTES_ON_GROUND
+    values = min(MOST_VALUES, left // taken)
     pixels = min(MOST_PIXELS, values // solver.bands)
     wanted = lr_height
     if height * width > pixels:
