@@ -83,6 +83,7 @@ def test_where_a_block_lies_the_whole_pair_does(wrong: dict[str, Any], monkeypat
     assert told == [note for note in whole.notes if "extrapolated" in note]
 
 
+@pytest.mark.slow
 def test_a_block_of_another_grid_is_laid_out_and_moved_as_the_whole(monkeypatch: pytest.MonkeyPatch):
     # Cells of 10/3 fine pixels by interpolation of sums: an HSI on the MSI's pixels, from row 2.4 and column 1.2 on.
     made = made_pair(shift=(4.0, -3.0))
