@@ -23,6 +23,9 @@ SMALL = ["runtime.memory=16MB", "data.normalise=none", "output.figures=false", "
 # The same, fused as a whole.
 WHOLE = "runtime.memory=8GB"
 
+# Small enough that what is asked is how strips fit together.
+FEW = ["method=ensemble", "ensemble.members=2", "ensemble.features=160", "subspace.map_features=16"]
+
 
 @pytest.fixture(autouse=True)
 def _small_plans(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,15 +88,15 @@ def check_alike(parts: Path, whole: Path) -> None:
     errors = np.load(parts / "expected_error.npy")
     by_whole = np.load(whole / "expected_error.npy")
     assert errors.shape == by_whole.shape
-    assert np.abs(np.log(errors / by_whole)).max() < 1e-4
+    assert np.abs(np.log(errors / by_whole)).max() < 1e-3
 
 
 @pytest.mark.slow
 def test_a_shift_that_was_found_goes_by_strips(tmp_path: Path):
-    made = made_pair(shift=(7.3, -4.6))
+    made = made_pair(shift=(11.0, -4.6))
     np.save(tmp_path / "lr.npy", made.lr_hsi)
     np.save(tmp_path / "hr.npy", made.hr_msi)
-    pair = [f"data.lr_hsi={tmp_path / 'lr.npy'}", f"data.hr_msi={tmp_path / 'hr.npy'}"]
+    pair = [f"data.lr_hsi={tmp_path / 'lr.npy'}", f"data.hr_msi={tmp_path / 'hr.npy'}", *FEW]
     parts = run(tmp_path / "parts", *pair)
     whole = run(tmp_path / "whole", *pair, WHOLE)
     assert "shift" in json.loads((parts / "metrics.json").read_text())["extras"]["found"]
@@ -108,10 +111,6 @@ def check_places(parts: Path, whole: Path, corner: tuple[float, float]) -> None:
             assert one.transform == other.transform
             assert (one.transform.c, one.transform.f) == corner
             assert one.shape == other.shape
-
-
-# Small enough that what is asked is how strips fit together.
-FEW = ["method=ensemble", "ensemble.members=2", "ensemble.features=160", "subspace.map_features=16"]
 
 
 @pytest.mark.parametrize("settings", [[], pytest.param(FEW, marks=pytest.mark.slow)], ids=["fast", "best"])

@@ -8,6 +8,7 @@ from typing import Union
 
 import numpy as np
 import pytest
+from made_up_pairs import made_pair
 from scipy.ndimage import gaussian_filter
 from solved_by_strips import ALIKE, FEW, SETTINGS, by_strips
 
@@ -15,6 +16,7 @@ from paddle_umsft.config.ensemble import EnsembleInput, EnsembleSettings
 from paddle_umsft.config.subspace import SubspaceInput, SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
+from paddle_umsft.errors import DataError
 from paddle_umsft.methods.subspace import learn as learning
 from paddle_umsft.methods.subspace import learn_ensemble, whole_picture
 from paddle_umsft.methods.subspace.ensemble import draw_members, fuse_ensemble
@@ -203,3 +205,11 @@ def test_samples_are_spread_from_top_to_bottom():
     assert spread[0] == (0, 5)
     assert spread[-1][1] == 1000
     assert sum(end - first for first, end in spread) == 60
+
+
+@pytest.mark.slow
+def test_a_turned_pair_is_refused_with_its_angle():
+    made = made_pair(angle_deg=1.5)
+    turned = Observation(made.lr_hsi.astype(np.float32), made.hr_msi.astype(np.float32), 4)
+    with pytest.raises(DataError, match=r"turned by 1\.\d+ degrees.*preparation\.geometry=shift"):
+        learn(turned, SETTINGS, seed=1)
