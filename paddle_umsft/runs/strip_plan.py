@@ -159,6 +159,7 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
             hint="resample the MSI to the HSI's ground, cut the files, or runtime.memory=..., a machine with more",
         )
     values = results_of(observation, config)
+    size = "x".join(map(str, observation.shape))  # as it was given
     held_msi = HELD_MSI
     if observation.grid is not None:
         held_msi += LAID_OUT_MSI
@@ -187,7 +188,7 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
         least = max(learning, held + row * (LEAST_ROWS + 2 * USUAL_HALO))
         raise DataError(
             "does not fit into memory, not even strip by strip",
-            where=f"{observation.name}: {height}x{width}, {observation.bands} bands",
+            where=f"{observation.name}: {size}, {observation.bands} bands",
             expected=f"about {in_words(least)}",
             got=in_words(memory),
             hint=f"runtime.memory={in_words(1.05 * least).replace(' ', '')} or more, or cut the files",
