@@ -105,6 +105,10 @@ class PlacedDegradation(SpatialDegradation):
         """(h, w, C) interpolated to (h * s, w * s, C), each value where its LR pixel lies."""
         return self.placement.enlarged(lr)
 
+    def enlarge_rows(self, lr: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The same for some HR rows only, of a placement that turns nothing."""
+        return self.placement.enlarged_rows(lr, rows)
+
     def forward(self, hr: np.ndarray) -> np.ndarray:
         """Degrade a cube, see `SpatialDegradation.forward`."""
         if self.placement.is_straight:

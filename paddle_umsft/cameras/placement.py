@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 import numpy as np
@@ -78,6 +78,28 @@ class Placement:
         matrix = self.matrix @ np.linalg.inv(start.matrix)
         return Placement(self.scale, self.shift - matrix @ start.shift, matrix)
 
+    def told_of(
+        self,
+        whole: tuple[int, int],
+        part: tuple[int, int],
+        *,
+        on_ground: np.ndarray,
+        on_msi: np.ndarray,
+    ) -> Placement:
+        """The same placement, found in a part of a pair, as one of the whole, whose middle lies elsewhere.
+
+        Args:
+            whole: (h, w) of it.
+            part: (h, w) of that, where the placement was found.
+            on_ground: (2,) where the part begins on the HSI's ground of the whole, HR pixels.
+            on_msi: (2,) where its MSI begins on that of the whole.
+        """
+        there = self.middle(part)
+        middle = self.middle(whole)
+        # The place of the whole's middle, as the part tells it.
+        place = on_msi + there + self.matrix @ (middle - on_ground - there) + self.shift
+        return replace(self, shift=place - middle, frame=None)
+
     def places(self, lr_shape: tuple[int, int]) -> np.ndarray:
         """(h, w, 2) middles of the LR pixels on the MSI."""
         own = self.own_places(lr_shape)
@@ -92,6 +114,11 @@ class Placement:
         middle = self.middle((shape[0] // self.scale, shape[1] // self.scale))
         inverse = np.linalg.inv(self.matrix)
         return np.asarray((_grid(shape) - middle - self.shift) @ inverse.T + middle)
+
+    def origins_along(self, axis: int, pixels: np.ndarray, length: int) -> np.ndarray:
+        """(n,) the same along one axis of that length, for some of its pixels, if it is straight."""
+        middle = (length - 1) / 2
+        return np.asarray((pixels - middle - self.shift[axis]) / self.matrix[axis, axis] + middle)
 
     def middle(self, lr_shape: tuple[int, int]) -> np.ndarray:
         """(2,) middle of the image."""
@@ -146,16 +173,23 @@ class Placement:
         """
         height, width, depth = values.shape
         shape = (height * self.scale, width * self.scale)
+        if self.is_straight:
+            return self.enlarged_rows(values, np.arange(shape[0]))
         origins = self.origins(shape)  # (H, W, 2)
         index = (origins - (self.scale - 1) / 2) / self.scale
-        if self.is_straight:
-            out = values
-            for axis, along in enumerate((index[:, 0, 0], index[0, :, 1])):
-                out = _linear_along(out, along, axis)
-            return out
         out = np.empty((*shape, depth), dtype=values.dtype)
         for number in range(depth):
             out[..., number] = map_coordinates(values[..., number], np.moveaxis(index, 2, 0), order=1, mode="nearest")
+        return out
+
+    def enlarged_rows(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The same for some HR rows only, if it is straight: (h, w, D) to (rows, w * s, D)."""
+        columns = np.arange(values.shape[1] * self.scale)
+        out = values
+        for axis, pixels in enumerate((rows, columns)):
+            origins = self.origins_along(axis, pixels, values.shape[axis] * self.scale)
+            index = (origins - (self.scale - 1) / 2) / self.scale
+            out = _linear_along(out, index, axis)
         return out
 
     @property

@@ -135,7 +135,7 @@ def _fuse_one(
     from paddle_umsft.runs.scene import case_lines, make_case
     from paddle_umsft.runs.strip_plan import goes_by_strips
     from paddle_umsft.runs.writers.beside import write_beside
-    from paddle_umsft.runs.writers.product import make_product
+    from paddle_umsft.runs.writers.product import make_product, pair_under
     from paddle_umsft.runs.writers.table import FORMATS, settled_format, write_product
 
     if target is None and arguments.skip_existing and _is_there(folder, entry.name):
@@ -184,11 +184,12 @@ def _fuse_one(
             print(f"note       {why}", file=sys.stderr)
         if target is None:
             target = folder / f"{entry.name}{FORMATS[settled].suffix}"
-        product = make_product(result.fused, case.observation, made_by(case.observation, result), result.valid)
+        under = pair_under(result, case.observation)
+        product = make_product(result.fused, under, made_by(case.observation, result), result.valid)
         files = write_product(target, product, settled, hint=OUTPUT_HINT)
         if not arguments.alone:
             prefix = f"{target.stem}_"
-            files += write_beside(target.parent, prefix, result, case.observation, settled, hint=OUTPUT_HINT)
+            files += write_beside(target.parent, prefix, result, under, settled, hint=OUTPUT_HINT)
     print(f"fused in {result.seconds:.1f} s by {result.method}: {', '.join(str(file) for file in files)}")
 
 

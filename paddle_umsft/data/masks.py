@@ -25,6 +25,8 @@ MASK_KINDS = "biuf"
 IMAGE_AXES = 3
 # Below this weight a cell has no mean.
 TINY = 1e-30
+# Pixels whose places on another grid are looked up at a time.
+PLACES_AT_ONCE = 2**20
 
 
 def check_mask(
@@ -207,13 +209,18 @@ def _on_msi(
     shape: tuple[int, int],
 ) -> np.ndarray:
     """(H, W) bool: MSI pixels whose middle lies in a pixel of the HSI that its (h, w) mask calls valid."""
-    rows, columns = np.mgrid[: shape[0], : shape[1]]
-    middles = np.stack([rows, columns], axis=2) + HALF
-    own = np.floor((middles - grid.origin) @ np.linalg.inv(grid.matrix).T).astype(int)  # (H, W, 2)
-    is_within = np.all((own >= 0) & (own < np.array(mask.shape)), axis=2)
     seen = np.zeros(shape, dtype=bool)
-    inside = own[is_within]
-    seen[is_within] = mask[inside[:, 0], inside[:, 1]]
+    to_hsi = np.linalg.inv(grid.matrix).T
+    # Some rows at a time: of all pixels of a large scene the places alone would not fit.
+    step = max(1, PLACES_AT_ONCE // shape[1])
+    for top in range(0, shape[0], step):
+        bottom = min(top + step, shape[0])
+        rows, columns = np.mgrid[top:bottom, : shape[1]]
+        middles = np.stack([rows, columns], axis=2) + HALF
+        own = np.floor((middles - grid.origin) @ to_hsi).astype(int)  # (n, W, 2)
+        is_within = np.all((own >= 0) & (own < np.array(mask.shape)), axis=2)
+        inside = own[is_within]
+        seen[top:bottom][is_within] = mask[inside[:, 0], inside[:, 1]]
     return seen
 
 

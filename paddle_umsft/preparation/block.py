@@ -9,16 +9,21 @@ import numpy as np
 
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
+from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
-from paddle_umsft.preparation.block_undone import undone_in_all
+from paddle_umsft.preparation.block_placed import PLACED, Block, place_whole
+from paddle_umsft.preparation.block_undone import GRID, only_in_small_ones, undone_in_all
 from paddle_umsft.preparation.estimate import Degradations
 from paddle_umsft.preparation.examine import examine
+from paddle_umsft.preparation.layout import is_turned, sizes_laid_out, upright_pair
 from paddle_umsft.preparation.prepared import Prepared, untouched
 
 # HR pixels of a pair that is examined as a whole: estimates take some 150 bytes a pixel, and more pixels make none of
 # them better.
 MOST_EXAMINED = 2**22
+# LR pixels of the MSI around a block: as far as PSFs and what is left of a shift reach.
+MARGIN = 4
 
 
 def block_of(lr_shape: tuple[int, ...], scale: int) -> tuple[slice, slice]:
@@ -47,7 +52,7 @@ def examine_block(
     """`examine` for pairs of any size.
 
     Args:
-        observation: The image pair; grids that tile each other where it is a very large one.
+        observation: The image pair.
         settings: How degradations are estimated.
         preparation: What may be looked for.
 
@@ -57,41 +62,59 @@ def examine_block(
     Raises:
         DataError: Something is wrong with the block that can only be undone with the whole pair in memory.
     """
-    scale = observation.scale
-    block = block_of(observation.lr_hsi.shape, scale)
-    is_small = observation.lr_hsi[block].shape == observation.lr_hsi.shape
-    # Grids of their own are laid out as a whole.
-    if is_small or observation.grid is not None:
+    laid_out = sizes_laid_out(observation)
+    lr_shape = laid_out.lr_hsi.shape
+    block = block_of(lr_shape, laid_out.scale)
+    is_small = laid_out.lr_hsi[block].shape == lr_shape
+    # What a turned grid shows of a block is no block.
+    if is_small or is_turned(observation.grid):
         return examine(observation, settings, preparation)
-    part = _cut(observation, block, scale)
-    prepared, degradations = examine(part, settings, preparation)
-    if not prepared.found:
+    part = _cut(observation, block)
+    prepared, degradations = examine(part.pair, settings, preparation)
+    if not set(prepared.found) - {GRID}:
         return untouched(observation), degradations
-    undone = undone_in_all(observation, part, prepared)
+    undone = undone_in_all(observation, part.pair, prepared)
     if undone is None:
         raise DataError(
             "something was found in a very large pair that can be undone in smaller ones only",
             where="preparation",
-            got=", ".join(prepared.found),
+            got=", ".join(only_in_small_ones(prepared)),
             hint="cut the files, or leave it as it is: preparation.geometry=none preparation.radiometry=false "
             "preparation.outliers=false preparation.orientation=false",
         )
+    if set(prepared.found) & PLACED:
+        place_whole(undone, part, prepared, degradations)
     return undone, degradations
 
 
-def _cut(
-    observation: Observation,
-    block: tuple[slice, slice],
-    scale: int,
-) -> Observation:
-    """The pair of a block of LR pixels."""
-    rows, columns = (slice(part.start * scale, part.stop * scale) for part in block)
+def _cut(observation: Observation, block: tuple[slice, slice]) -> Block:
+    """The pair of a block of LR pixels; where the grids do not tile each other with a margin of the MSI."""
+    first = np.array([part.start for part in block])
+    end = np.array([part.stop for part in block])
+    begin = first * observation.scale
+    stop = end * observation.scale
+    grid = observation.grid
+    if grid is not None:
+        observation = upright_pair(observation)
+        assert observation.grid is not None
+        grid = observation.grid
+        margin = MARGIN * grid.ratios
+        reached = np.array([first, end]) @ grid.matrix.T + grid.origin
+        begin = np.clip(np.floor(reached[0] - margin), 0, observation.shape).astype(int)
+        stop = np.clip(np.ceil(reached[1] + margin), 0, observation.shape).astype(int)
+        grid = HsiGrid(grid.matrix, grid.origin + grid.matrix @ first - begin)
+    rows, columns = slice(begin[0], stop[0]), slice(begin[1], stop[1])
     changes: dict[str, Any] = {
         "lr_hsi": np.ascontiguousarray(observation.lr_hsi[block]),
         "hr_msi": np.ascontiguousarray(observation.hr_msi[rows, columns]),
+        "grid": grid,
     }
     if observation.mask_hsi is not None:
         changes["mask_hsi"] = observation.mask_hsi[block]
     if observation.mask_msi is not None:
         changes["mask_msi"] = observation.mask_msi[rows, columns]
-    return replace(observation, **changes)
+    return Block(
+        pair=replace(observation, **changes),
+        lr_first=first,
+        msi_first=begin,
+    )

@@ -17,7 +17,10 @@ from paddle_umsft.preparation.dead_msi import filled, suspects
 from paddle_umsft.preparation.prepared import FILLED_TRUST, Prepared, untouched
 
 DEAD = "dead MSI pixels"
+GRID = "grid"
 POINTWISE = {"offset", "tone curve"}
+# All that a whole can follow a block in; what is placed elsewhere is told by `block_placed.py`.
+UNDONE = POINTWISE | {DEAD, GRID, "shift", "affine"}
 # Knots of a curve that was read off a block: so dense that straight lines between them are as good as the curve.
 KNOTS = 4096
 # Beyond what the block holds the curve goes on as it does over this part of its knots.
@@ -98,26 +101,43 @@ def undone_in_all(
         The whole as `prepared`; None: it takes the whole pair in memory to undo that.
     """
     found = set(prepared.found)
-    if not found <= POINTWISE | {DEAD}:
+    if not found <= UNDONE:
         return None
     hr_msi = observation.hr_msi
     unsure = np.zeros(hr_msi.shape[:2], dtype=bool)
     if DEAD in found:
         hr_msi, unsure = _without_dead(hr_msi)
     if found & POINTWISE:
-        curves = _curves(part, prepared)
+        # As it is laid out, where its grids do not tile each other.
+        curves = _curves(untouched(part).observation, prepared)
         if curves is None:
             return None
         hr_msi = _through(hr_msi, curves)
     changed = replace(observation, hr_msi=hr_msi)
     whole = untouched(changed)
+    if whole.layout is not None:
+        unsure = whole.layout.laid_out(unsure)
     # What is masked besides stays at nought.
     trust = whole.msi_trust[unsure]
     whole.msi_trust[unsure] = np.minimum(trust, FILLED_TRUST)
     whole.offset = prepared.offset
-    whole.notes = prepared.notes
+    if part.grid is not None:
+        # What the block says of its own area is not true of the whole.
+        own = untouched(part).notes
+        whole.notes += [note for note in prepared.notes if note not in own]
+        whole.found = {**prepared.found, **whole.found}
+        return whole
+    whole.notes = list(prepared.notes)
     whole.found = prepared.found
     return whole
+
+
+def only_in_small_ones(prepared: Prepared) -> list[str]:
+    """Names of what was found in a block that cannot be undone in the whole."""
+    others = [name for name in prepared.found if name not in UNDONE]
+    if others:
+        return others
+    return [name for name in prepared.found if name in POINTWISE]
 
 
 def _curves(part: Observation, prepared: Prepared) -> Optional[list[_Curve]]:

@@ -18,6 +18,8 @@ from paddle_umsft.preparation.warp import local_shifts, warp_note
 
 # Below this many HR pixels the PSF's own middle takes the shift up.
 LEAST_SHIFT = 0.75
+# What a user is told of HR pixels that lie beyond the HSI, after how many they are.
+BEYOND = "of the MSI lies where the HSI has no pixel: extrapolated there"
 # Half an HR pixel around the middles of the outermost, and rounding.
 EDGE, ROUNDING = 0.5, 1e-9
 
@@ -156,7 +158,17 @@ def _leave_out_beyond(prepared: Prepared, view: View) -> None:
     """PSF and SRF are not fitted where an LR pixel sees beyond the MSI; a little beyond, it is as at the edge."""
     assert prepared.placement is not None
     seen = view.but(placement=prepared.placement).seen()
-    inside = seen.inside.reshape(view.lr_shape)
+    leave_out_beyond(prepared, seen.inside.reshape(view.lr_shape))
+
+
+def leave_out_beyond(prepared: Prepared, inside: np.ndarray) -> None:
+    """The same, where it is known how much of what each LR pixel sees lies on the MSI.
+
+    Args:
+        prepared: The pair, placed.
+        inside: (h, w).
+    """
+    assert prepared.placement is not None
     prepared.fit_trust &= inside > INSIDE
     prepared.use_trust &= inside > USABLE
     beyond = uncovered(prepared.placement, prepared.observation.shape)
@@ -164,13 +176,20 @@ def _leave_out_beyond(prepared: Prepared, view: View) -> None:
         beyond = prepared.layout.cut(beyond)
     if beyond.any():
         share = 100 * float(np.mean(beyond))
-        prepared.notes.append(f"{share:.2g} % of the MSI lies where the HSI has no pixel: extrapolated there")
+        prepared.notes.append(f"{share:.2g} % {BEYOND}")
 
 
 def uncovered(placement: Placement, shape: tuple[int, int]) -> np.ndarray:
     """(H, W) HR pixels that lie outside the ground of all LR pixels."""
-    origins = placement.origins(shape)
     limit = np.array(shape) - EDGE
+    if placement.is_straight:
+        # Along one axis after the other: two numbers of each pixel of a very large picture would not fit.
+        lines = []
+        for axis, length in enumerate(shape):
+            along = placement.origins_along(axis, np.arange(length), length)
+            lines.append((along < -EDGE - ROUNDING) | (along > limit[axis] + ROUNDING))
+        return np.asarray(lines[0][:, None] | lines[1][None, :])
+    origins = placement.origins(shape)
     outside = (origins < -EDGE - ROUNDING) | (origins > limit + ROUNDING)
     return np.asarray(np.any(outside, axis=2))
 

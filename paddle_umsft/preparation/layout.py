@@ -14,7 +14,6 @@ import numpy as np
 from scipy.ndimage import affine_transform
 
 from paddle_umsft.cameras.border import continued
-from paddle_umsft.cameras.cells import shares_within
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.data.checks import common_area, next_whole
 from paddle_umsft.data.grid import HsiGrid
@@ -56,21 +55,32 @@ class Layout:
         height, width = self.area[2:]
         return np.ascontiguousarray(image[top : top + height, left : left + width])
 
+    @property
+    def begin(self) -> np.ndarray:
+        """(2,) row and column of the given MSI that what is laid out begins at; below 0 where it is filled up."""
+        return np.asarray(np.array(self.area[:2]) - np.array(self.corner))
+
+    def laid_out(self, image: np.ndarray) -> np.ndarray:
+        """(H, W, ...) of the given MSI as that is laid out."""
+        index = []
+        for axis in (0, 1):
+            positions = self.begin[axis] + np.arange(self.observation.shape[axis])
+            index.append(continued(positions, image.shape[axis], "reflect"))
+        return np.asarray(image[np.ix_(index[0], index[1])])
+
     def pair(self, observation: Observation) -> Observation:
         """The pair as the result covers it: MSI and masks cut to the area, with the grid from there."""
-        grid = self.upright.grid
-        assert grid is not None
         mask_msi: Optional[np.ndarray] = None
         if observation.mask_msi is not None:
             mask_msi = self.cut(observation.mask_msi)
-        return replace(
+        covered = replace(
             observation,
             hr_msi=self.cut(observation.hr_msi),
             mask_msi=mask_msi,
-            scale=next_whole(float(grid.ratios.max())),
             psf=self.upright.psf,
-            grid=HsiGrid(grid.matrix, grid.origin - np.array(self.area[:2])),
+            grid=self.upright.grid,
         )
+        return _from_corner(covered, self.area)
 
     def filled_up(self, image: np.ndarray) -> np.ndarray:
         """The area, continued to the size that is laid out."""
@@ -80,6 +90,94 @@ class Layout:
             positions = np.arange(self.observation.shape[axis]) - self.corner[axis]
             index.append(continued(positions, length, "reflect"))
         return np.asarray(image[np.ix_(index[0], index[1])])
+
+
+def upright_pair(observation: Observation) -> Observation:
+    """A pair with a grid, its HSI turned as the MSI is and without the lines that lie beside it as a whole."""
+    return _on_the_msi(_turned(observation))
+
+
+def _from_corner(observation: Observation, area: tuple[int, int, int, int]) -> Observation:
+    """A pair whose MSI was cut to an area, with grid, scale and georeference from there."""
+    grid = observation.grid
+    assert grid is not None
+    top, left = area[:2]
+    msi_facts = observation.msi_facts
+    if msi_facts is not None:
+        msi_facts = msi_facts.with_ground(msi_facts.ground.cut(top, left))
+    return replace(
+        observation,
+        scale=next_whole(float(grid.ratios.max())),
+        grid=HsiGrid(grid.matrix, grid.origin - np.array([top, left])),
+        msi_facts=msi_facts,
+    )
+
+
+def covered_part(observation: Observation) -> Observation:
+    """The pair as its result will cover it, see `Layout.pair`; nothing of the MSI is copied.
+
+    Args:
+        observation: With a `grid`, or the very one that is returned.
+    """
+    if observation.grid is None:
+        return observation
+    upright = upright_pair(observation)
+    assert upright.grid is not None
+    area = common_area(upright.grid, upright.lr_hsi.shape, upright.hr_msi.shape)
+    top, left, height, width = area
+    part = np.s_[top : top + height, left : left + width]
+    mask_msi: Optional[np.ndarray] = None
+    if upright.mask_msi is not None:
+        mask_msi = upright.mask_msi[part]
+    return _from_corner(replace(upright, hr_msi=upright.hr_msi[part], mask_msi=mask_msi), area)
+
+
+def sizes_laid_out(observation: Observation) -> Observation:
+    """The pair as it is laid out, with images that only have their sizes.
+
+    Args:
+        observation: With a `grid`, or the very one that is returned; of its images only the sizes count.
+    """
+    if observation.grid is None:
+        return observation
+    # One band stands for all: images are turned and cut by a copy.
+    thin = replace(observation, lr_hsi=observation.lr_hsi[:, :, :1], mask_hsi=None)
+    upright = upright_pair(thin)
+    lr_height, lr_width = upright.lr_hsi.shape[:2]
+    _, _, scale = _reached(upright)
+    nothing: np.ndarray = np.zeros((), dtype=np.float32)
+    return replace(
+        observation,
+        lr_hsi=np.broadcast_to(nothing, (lr_height, lr_width, observation.bands)),
+        hr_msi=np.broadcast_to(nothing, (lr_height * scale, lr_width * scale, observation.msi_bands)),
+        scale=scale,
+        mask_hsi=None,
+        mask_msi=None,
+        grid=None,
+    )
+
+
+def is_turned(grid: Optional[HsiGrid]) -> bool:
+    """Whether rows of one image are neither rows nor columns of the other, by the grid."""
+    if grid is None:
+        return False
+    matrix = np.abs(grid.matrix)
+    least = ROUNDING * float(matrix.max())
+    is_upright = max(matrix[0, 1], matrix[1, 0]) < least
+    lies_down = max(matrix[0, 0], matrix[1, 1]) < least
+    return not (is_upright or lies_down)
+
+
+def _reached(upright: Observation) -> tuple[np.ndarray, np.ndarray, int]:
+    """(2,) first and last place of the MSI that the HSI's grid reaches, and the ratio that a pair is laid out in."""
+    grid = upright.grid
+    assert grid is not None
+    lr_shape = np.array(upright.lr_hsi.shape[:2])
+    corners = np.array([[0, 0], [lr_shape[0], 0], [0, lr_shape[1]], lr_shape]) @ grid.matrix.T + grid.origin
+    first, last = corners.min(axis=0), corners.max(axis=0)
+    # A turned grid needs more room than its pixels are long.
+    scale = next_whole(max(float(np.max((last - first) / lr_shape)), float(grid.ratios.max())))
+    return first, last, scale
 
 
 def _turned(observation: Observation) -> Observation:
@@ -150,8 +248,9 @@ def shares_of(
     span: tuple[int, int],
 ) -> np.ndarray:
     """(n,) share of stretches of one length that lies within a span."""
-    shares = [shares_within(np.array([start, start + length]), span)[0] for start in starts]
-    return np.asarray(shares)
+    ends = starts + length
+    inside = np.clip(ends, *span) - np.clip(starts, *span)
+    return np.asarray(inside / (ends - starts))
 
 
 def _known_psf(psf: np.ndarray, placement: Placement) -> np.ndarray:
@@ -175,14 +274,11 @@ def lay_out(observation: Observation) -> Layout:
     Returns:
         The pair on grids that tile each other, and how to come back.
     """
-    upright = _on_the_msi(_turned(observation))
+    upright = upright_pair(observation)
     lr_hsi, grid = upright.lr_hsi, upright.grid
     assert grid is not None
     lr_shape = np.array(lr_hsi.shape[:2])
-    corners = np.array([[0, 0], [lr_shape[0], 0], [0, lr_shape[1]], lr_shape]) @ grid.matrix.T + grid.origin
-    first, last = corners.min(axis=0), corners.max(axis=0)
-    # A turned grid needs more room than its pixels are long.
-    scale = next_whole(max(float(np.max((last - first) / lr_shape)), float(grid.ratios.max())))
+    first, last, scale = _reached(upright)
     shape = lr_shape * scale
     begin = np.round((first + last - shape) / 2).astype(int)  # of what is laid out, on the MSI
     frame = []

@@ -20,7 +20,7 @@ from paddle_umsft.machine.files import write_csv, write_sealed, write_text, writ
 from paddle_umsft.machine.plain_files import SEAL, is_own_folder, is_plain, read_json, seal_of
 from paddle_umsft.runs.begun_with import sealed_text
 from paddle_umsft.runs.summary import mean_row, scene_rows
-from paddle_umsft.runs.writers.product import Product, make_product
+from paddle_umsft.runs.writers.product import Product, make_product, pair_under
 from paddle_umsft.runs.writers.table import FORMATS, write_product
 
 CONFIG = "config.yml"
@@ -131,7 +131,8 @@ def save_arrays(
     # What eval, reports and notebooks go on working with: numbers as the method had them.
     write_product(folder / f"fused{FORMATS[numbers].suffix}", bare, numbers, hint=OUTPUT_HINT)
     if FORMATS[format].is_product:
-        product = make_product(result.fused, observation, made_by(observation, result), result.valid)
+        under = pair_under(result, observation)
+        product = make_product(result.fused, under, made_by(observation, result), result.valid)
         write_product(folder / f"fused{FORMATS[format].suffix}", product, format, hint=OUTPUT_HINT)
     arrays: dict[str, Optional[np.ndarray]] = {
         "psf": result.psf,

@@ -32,7 +32,8 @@ class ErrorBlocks:
     def __init__(self, errors: ErrorRows, memory: int) -> None:
         self.errors = errors
         self.scale = errors.scene.operator.scale
-        self.height, self.width = errors.scene.shape
+        self.height, self.width = errors.shape
+        self.lr_height = len(errors.used)
         self.bands = len(errors.levels.bands)
         self.at_once = max(1, CUBE_VALUES // (self.width * self.bands))
         self.tile = block_rows(memory, self.width * self.bands)
@@ -59,9 +60,8 @@ class ErrorBlocks:
 
     def _parts(self) -> Iterator[np.ndarray]:
         """Yield (n, W, C) of some LR rows' HR rows, one after the other."""
-        lr_height = self.height // self.scale
-        for first in range(0, lr_height, self.lr_rows):
-            yield self.errors.of(first, min(first + self.lr_rows, lr_height))
+        for first in range(0, self.lr_height, self.lr_rows):
+            yield self.errors.of(first, min(first + self.lr_rows, self.lr_height))
 
     def _block(self, top: int) -> np.ndarray:
         """An empty block from a row on."""

@@ -59,7 +59,7 @@ class Rows:
     """Rows of the result, from top to bottom.
 
     Args:
-        solver: Makes them: `shape`, `bands`, `cube(coefficients, top, bottom)`.
+        solver: Makes them: `area` of its picture that is the result, `bands`, `cube(coefficients, top, bottom)`.
         read: HR rows -> their coefficients.
         memory: Bytes that the run may take.
         overview: Is shown every row.
@@ -80,7 +80,7 @@ class Rows:
         self.read = read
         self.clip = clip
         self.below_zero = 0
-        self.height, self.width = solver.shape
+        self.first, self.left, self.height, self.width = solver.area
         self.bands = solver.bands
         self.at_once = max(1, CUBE_VALUES // (self.width * solver.bands))
         self.tile = block_rows(memory, self.width * solver.bands)
@@ -92,8 +92,10 @@ class Rows:
             block = np.empty((bottom - top, self.width, self.solver.bands), dtype=np.float32)
             for first in range(top, bottom, self.at_once):
                 end = min(first + self.at_once, bottom)
-                coeffs = self.read(np.arange(first, end))
-                block[first - top : end - top] = self.solver.cube(coeffs, first, end)
+                begin, stop = self.first + first, self.first + end  # on the solver's picture
+                coeffs = self.read(np.arange(begin, stop))
+                cube = self.solver.cube(coeffs, begin, stop)
+                block[first - top : end - top] = cube[:, self.left : self.left + self.width]
             self.below_zero += int(np.count_nonzero(block < 0))
             if self.clip:
                 np.maximum(block, 0, out=block)

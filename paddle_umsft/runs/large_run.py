@@ -90,7 +90,7 @@ def fuse_and_write_large(
             if array is not None:
                 save_array(folder / f"{name}.npy", array)
         if config.output.trust:
-            _save_errors(made, observation, folder, format)
+            _save_errors(made, folder, format)
         metrics[FILES] = result_sums(folder)
         write_metrics(folder, metrics)
         overview = made.overview
@@ -113,14 +113,14 @@ def fuse_and_write_large(
     )
 
 
-def _save_errors(made: LargeResult, observation: Observation, folder: Path, format: str) -> None:
+def _save_errors(made: LargeResult, folder: Path, format: str) -> None:
     """Write the expected error, and beside a product for other programs that of the product and its mask."""
     outputs = [error_output(folder, "", "npy", is_product=False)]
     if FORMATS[format].is_product:
         outputs.append(error_output(folder, "", format))
         mask_alone = replace(made.sample, trust=None, valid=made.valid)
-        write_beside(folder, "", mask_alone, observation, format, hint=OUTPUT_HINT)
-    write_errors(made.errors, made.sample, observation, outputs, made.valid, made.memory)
+        write_beside(folder, "", mask_alone, made.whole, format, hint=OUTPUT_HINT)
+    write_errors(made.errors, made.sample, made.whole, outputs, made.valid, made.memory)
 
 
 def _metrics_of(made: LargeResult, observation: Observation, config: Config) -> dict[str, Any]:
@@ -177,9 +177,9 @@ def fuse_to_file(
         if not alone:
             prefix = f"{target.stem}_"
             outputs = [error_output(target.parent, prefix, format)]
-            files += write_errors(made.errors, made.sample, observation, outputs, made.valid, made.memory)
+            files += write_errors(made.errors, made.sample, made.whole, outputs, made.valid, made.memory)
             mask_alone = replace(made.sample, trust=None, valid=made.valid)
-            files += write_beside(target.parent, prefix, mask_alone, observation, format, hint=OUTPUT_HINT)
+            files += write_beside(target.parent, prefix, mask_alone, made.whole, format, hint=OUTPUT_HINT)
         return made, files
 
     finished = fuse_large(

@@ -18,6 +18,7 @@ from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.machine.memory import in_words, peak_bytes
 from paddle_umsft.methods.table import Input, find_method, input_of
+from paddle_umsft.preparation.layout import covered_part
 from paddle_umsft.runs.large_rows import Output, Rows, write_rows
 from paddle_umsft.runs.overview import Overview
 from paddle_umsft.runs.row_plan import lines_of, plan_pieces, solving_of
@@ -25,6 +26,7 @@ from paddle_umsft.runs.strip_plan import StripPlan, check_disk
 from paddle_umsft.runs.strips import Coefficients, StripFolder, solve_strips
 from paddle_umsft.runs.writers.by_rows import check_by_rows
 from paddle_umsft.trust.error_rows import ErrorRows, SceneRows
+from paddle_umsft.trust.error_rows_apart import errors_of
 from paddle_umsft.trust.expected import Levels
 from paddle_umsft.trust.judge import Examined, judged_with_levels
 
@@ -45,6 +47,7 @@ class LargeResult:
     Attributes:
         sample: The result on a sample of the scene, judged; its notes and extras are those of the whole.
         pair: The pair on the sample.
+        whole: The pair as the result covers it.
         valid: (H, W), False where the cube means nothing; None: it means something everywhere.
         overview: Every n-th pixel of the scene and of its result.
         seconds: What it took, this process's share.
@@ -54,6 +57,7 @@ class LargeResult:
 
     sample: FusionResult
     pair: Observation
+    whole: Observation
     valid: Optional[np.ndarray]
     overview: Overview
     seconds: float
@@ -138,12 +142,13 @@ def fuse_large(
         while strips.is_there():
             with strips.claimed(FINISH) as is_mine:
                 if is_mine and strips.is_there():
-                    valid = valid_pixels(observation)
-                    overview = Overview(observation)
+                    covered = covered_part(observation)
+                    valid = valid_pixels(covered)
+                    overview = Overview(covered)
                     rows = Rows(solver, coefficients.read, plan.memory, overview, clip=given.clip)
                     again = max(1, AGAIN_VALUES // (width * solver.bands * solver.scale))
                     solver.know_leftover(coefficients.read, again)
-                    write_rows(rows, observation, outputs, valid, history)
+                    write_rows(rows, covered, outputs, valid, history)
                     sample = solving.sample_of(solver, work, coefficients.read, observation, plan.memory)
                     seconds = time.perf_counter() - started
                     result, levels = judged_sample(sample, rows, given, ("strips", plan.count), seconds)
@@ -151,10 +156,11 @@ def fuse_large(
                     made = LargeResult(
                         sample=result,
                         pair=sample.pair,
+                        whole=covered,
                         valid=valid,
                         overview=overview,
                         seconds=seconds,
-                        errors=ErrorRows(as_examined(scene, given), levels),
+                        errors=errors_of(as_examined(scene, given), levels),
                         memory=plan.memory,
                     )
                     say(f"memory     at most {in_words(peak_bytes() or 0)} (VmHWM)")

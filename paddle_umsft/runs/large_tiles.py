@@ -95,6 +95,7 @@ def fuse_large_by_tiles(
         made = LargeResult(
             sample=judged,
             pair=sample.pair,
+            whole=observation,
             valid=valid,
             overview=overview,
             seconds=seconds,

@@ -32,6 +32,10 @@ class Overview:
         self.rows = self._fine(len(lr_rows) * observation.scale, height)
         self.columns = self._fine(len(lr_columns) * observation.scale, width)
         lr_pixels = np.ix_(lr_rows, lr_columns)
+        if observation.grid is not None:
+            # No whole number of them lies on an LR pixel.
+            self.rows = np.arange(first, height, self.step)
+            self.columns = np.arange(first, width, self.step)
         hr_pixels = np.ix_(self.rows, self.columns)
         self.pair = replace(
             observation,

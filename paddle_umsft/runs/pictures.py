@@ -26,6 +26,7 @@ from paddle_umsft.figures.curves import has_curves
 from paddle_umsft.methods.baselines.bicubic import fuse_bicubic
 from paddle_umsft.runs.facts import band_names
 from paddle_umsft.runs.report import scene_report, write_scene_report
+from paddle_umsft.runs.writers.product import pair_under
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,7 +48,7 @@ def scene_figures(
         `overview`, `spectra`; `error`, `angle`, `error_per_band` where there is a truth; `expected_error`, `psf_srf`
         and `curves`, if the method has them.
     """
-    seen = _seen_below(case, result)
+    seen = pair_under(result, case.observation)
     figures = {
         "overview": overview(seen, result.fused, case.reference, srf=result.srf),
         "spectra": spectra(
@@ -70,13 +71,6 @@ def scene_figures(
     if has_curves(result.history):
         figures["curves"] = curves(result.history)
     return figures
-
-
-def _seen_below(case: Case, result: FusionResult) -> Observation:
-    """Return the pair that lies under the result: the given one, or the part of it that both images see."""
-    if result.area is not None and result.pair is not None:
-        return result.pair
-    return case.observation
 
 
 def _cameras(case: Case, result: FusionResult, seen: Observation) -> Figure:

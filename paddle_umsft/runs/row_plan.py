@@ -76,7 +76,8 @@ def _plan_rows(observation: Observation, config: Config) -> StripPlan:
     if observation.grid is not None or held > memory:
         hint = f"runtime.memory={in_words(1.05 * held).replace(' ', '')} or more, or cut the files"
         if observation.grid is not None:
-            hint = "resample the MSI to the HSI's ground, cut the files, or runtime.memory=..., a machine with more"
+            hint = "fast.yml and best.yml go by strips on any that are not turned; resample the MSI to the HSI's "
+            hint += "ground, or runtime.memory=..., a machine with more"
         raise DataError(
             "does not fit into memory, not even row by row",
             where=f"{observation.name}: {height}x{width}, {observation.bands} bands",

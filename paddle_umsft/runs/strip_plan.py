@@ -13,6 +13,7 @@ from paddle_umsft.errors import DataError
 from paddle_umsft.machine.memory import available_bytes, bytes_of, in_words, peak_bytes
 from paddle_umsft.methods.table import find_method
 from paddle_umsft.methods.told import StripFacts
+from paddle_umsft.preparation.layout import is_turned, sizes_laid_out
 
 # Part of what the machine leaves that "auto" takes: others are at work there, too.
 SHARE_OF_AUTO = 0.7
@@ -47,6 +48,8 @@ TRIED_CUBES = 5
 HELD_MSI = 2
 HELD_LR = 3
 HELD_TRUST = 1
+# Where the grids do not tile each other, the MSI as it is laid out besides.
+LAID_OUT_MSI = 1
 # While the cube is written, part of the memory that its rows take in two forms; and cubes of so many values, of which
 # LR pixels are made again.
 WRITTEN = 0.2
@@ -106,7 +109,7 @@ def memory_of(config: Config) -> Optional[int]:
 
 def bytes_as_whole(observation: Observation) -> int:
     """What fusing a pair as a whole takes, about."""
-    height, width = observation.shape
+    height, width = sizes_laid_out(observation).shape
     numbers = WHOLE_CUBES * observation.bands + WHOLE_BESIDE
     return PROGRAM + FLOAT * numbers * height * width
 
@@ -143,23 +146,29 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
     """Cut a scene into strips that fit into memory.
 
     Raises:
-        DataError: Not even the smallest strips fit, or the grids do not tile each other.
+        DataError: Not even the smallest strips fit, or one grid is turned against the other.
     """
     memory = memory_of(config)
     assert memory is not None
-    if observation.grid is not None:
+    if is_turned(observation.grid):
         raise DataError(
-            "does not fit into memory, and strips need grids that lie on each other",
+            "does not fit into memory, and strips need grids that are not turned against each other",
             where=observation.name,
             expected=f"about {in_words(bytes_as_whole(observation))}",
             got=in_words(memory),
             hint="resample the MSI to the HSI's ground, cut the files, or runtime.memory=..., a machine with more",
         )
+    values = results_of(observation, config)
+    size = "x".join(map(str, observation.shape))  # as it was given
+    held_msi = HELD_MSI
+    if observation.grid is not None:
+        held_msi += LAID_OUT_MSI
+        observation = sizes_laid_out(observation)
     height, width = observation.shape
     lr_height, lr_width = observation.lr_hsi.shape[:2]
     scale = observation.scale
     lr_image = FLOAT * observation.bands * lr_height * lr_width
-    held = PROGRAM + FLOAT * (HELD_MSI * observation.msi_bands + HELD_TRUST) * height * width
+    held = PROGRAM + FLOAT * (held_msi * observation.msi_bands + HELD_TRUST) * height * width
     held += HELD_LR * lr_image
     facts = find_method(config.method).strip_facts(config)
     rank = min(observation.bands, max(LARGEST_RANK, facts.max_rank))
@@ -179,7 +188,7 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
         least = max(learning, held + row * (LEAST_ROWS + 2 * USUAL_HALO))
         raise DataError(
             "does not fit into memory, not even strip by strip",
-            where=f"{observation.name}: {height}x{width}, {observation.bands} bands",
+            where=f"{observation.name}: {size}, {observation.bands} bands",
             expected=f"about {in_words(least)}",
             got=in_words(memory),
             hint=f"runtime.memory={in_words(1.05 * least).replace(' ', '')} or more, or cut the files",
@@ -193,7 +202,7 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
         count=-(-lr_height // rows),
         memory=memory,
         expected=int(max(learning, held + row * (rows + 2 * USUAL_HALO))),
-        disk=FLOAT * (results_of(observation, config) + height * width * (facts.stages * rank + observation.msi_bands)),
+        disk=FLOAT * (values + height * width * (facts.stages * rank + observation.msi_bands)),
     )
 
 
@@ -268,6 +277,6 @@ def plan_lines(observation: Observation, plan: StripPlan, folder: Path) -> list[
     return [
         f"plan       {height}x{width}x{observation.bands} as a whole would take about {whole}, "
         f"{in_words(plan.memory)} may be used (runtime.memory)",
-        f"plan       {plan.count} strips of {plan.rows * observation.scale} rows and their halo, "
+        f"plan       {plan.count} strips of {plan.rows * sizes_laid_out(observation).scale} rows and their halo, "
         f"about {in_words(plan.expected)}; on the disk about {in_words(plan.disk)} of {free} free",
     ]

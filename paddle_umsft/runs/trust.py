@@ -10,6 +10,7 @@ from typing import Any
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.runs.folder import OUTPUT_HINT, save_array
 from paddle_umsft.runs.writers.beside import ERROR, write_beside
+from paddle_umsft.runs.writers.product import pair_under
 from paddle_umsft.runs.writers.table import FORMATS
 from paddle_umsft.trust.reasons import about_truth
 
@@ -99,4 +100,4 @@ def save_expected_error(
         return
     save_array(folder / f"{ERROR}.npy", result.trust.expected.cube())
     if FORMATS[format].is_product:
-        write_beside(folder, "", result, observation, format, hint=OUTPUT_HINT)
+        write_beside(folder, "", result, pair_under(result, observation), format, hint=OUTPUT_HINT)

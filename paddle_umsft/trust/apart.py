@@ -12,6 +12,10 @@ from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.data.trust import ExpectedError
 from paddle_umsft.preparation.layout import Layout, lay_out
 
+# Values of an image that are brought to the ground at a time.
+AT_ONCE = 2**22
+ALL = slice(None)
+
 
 class Ground:
     """The HSI's ground, whose pixels tile those of the HSI, under the MSI's.
@@ -29,23 +33,38 @@ class Ground:
     def under(self, image: np.ndarray) -> np.ndarray:
         """(H, W, C) on the MSI's pixels, as it is on those of the ground."""
         assert self.placement is not None
-        return self.placement.on_the_hsi(self.layout.filled_up(image), "reflect").astype(np.float32)
+        bands = image.shape[2]
+        laid_out = self.layout.observation.shape
+        under = np.empty((*laid_out, bands), dtype=np.float32)
+        # Some bands at a time: on the way they are float64, and more than once.
+        step = max(1, AT_ONCE // (laid_out[0] * laid_out[1]))
+        for first in range(0, bands, step):
+            some = slice(first, first + step)
+            filled = self.layout.filled_up(image[:, :, some])
+            under[:, :, some] = self.placement.on_the_hsi(filled, "reflect")
+        return under
 
     def brought(self, pair: Observation, result: FusionResult) -> tuple[Observation, FusionResult]:
         """Pair and result on the ground."""
         on_ground = replace(self.layout.observation, hr_msi=self.under(pair.hr_msi), mask_msi=None)
         return on_ground, replace(result, fused=self.under(result.fused), degrade=None)
 
-    def told(self, expected: ExpectedError, fused: np.ndarray) -> ExpectedError:
+    def told(
+        self,
+        expected: ExpectedError,
+        fused: np.ndarray,
+        rows: slice = ALL,
+    ) -> ExpectedError:
         """An expected error on the ground, for the pixels of the MSI.
 
         Args:
             expected: On the ground.
             fused: (H, W, C) on the MSI's pixels.
+            rows: For which of them.
         """
         assert self.placement is not None
         shape = self.layout.observation.shape
-        origins = self.layout.cut(self.placement.origins(shape))
+        origins = self.layout.cut(self.placement.origins(shape))[rows]
         places = np.moveaxis(origins, 2, 0)  # (2, H, W)
         unmet = []
         for band in range(expected.unmet.shape[2]):
@@ -55,7 +74,7 @@ class Ground:
         owner = np.clip(np.floor((origins + 0.5) / expected.scale).astype(int), 0, last)
         return replace(
             expected,
-            fused=fused,
+            fused=fused[rows],
             shown=map_coordinates(expected.shown, places, order=1, mode="nearest"),
             unmet=np.stack(unmet, axis=2),
             coarse=expected.coarse[owner[..., 0], owner[..., 1]],

@@ -12,6 +12,7 @@ from typing import Optional
 
 import numpy as np
 
+from paddle_umsft.cameras.placed import PlacedDegradation
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.cameras.windows import WindowedDegradation, runs_of, window_below
 from paddle_umsft.trust.evidence import Evidence
@@ -77,8 +78,16 @@ class ErrorRows:
         self.scene = scene
         self.levels = levels
         inside = scene.operator.inside((scene.trusted.shape[0], scene.trusted.shape[1]))
-        self.used = (inside > WHOLE) & scene.trusted
-        self.lost = (inside > WHOLE) & ~scene.trusted
+        is_whole = inside > WHOLE
+        self.used = is_whole & scene.trusted
+        # Where the images lie askew, what of the HSI lies beside the MSI is lost as well.
+        is_askew = isinstance(scene.operator, PlacedDegradation)
+        self.lost = (is_whole | is_askew) & ~self.used
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of all rows."""
+        return self.scene.shape
 
     def of(self, first: int, end: int) -> np.ndarray:
         """The expected error of some LR rows' HR rows.

@@ -109,3 +109,26 @@ def test_the_msi_on_the_hsi_s_grid_is_seen_the_same(placement):
     placed = PlacedDegradation(bell(), placement, "reflect").forward(smooth)
     plain = SpatialDegradation(bell(), SCALE, "reflect").forward(placement.on_the_hsi(smooth, "reflect"))
     np.testing.assert_allclose(placed[3:-3, 3:-3], plain[3:-3, 3:-3], atol=2e-3)
+
+
+def test_rows_enlarged_alone_are_those_of_the_whole():
+    lr = np.random.default_rng(3).random((9, 7, 4), dtype=np.float32)
+    placement = Placement(3, np.array([4.0, -2.5]), np.diag([0.8, 0.9]))
+    operator = PlacedDegradation(np.full((7, 7), 1 / 49), placement, "reflect")
+    rows = np.arange(5, 16)
+    enlarged = operator.enlarge_rows(lr, rows)
+    assert np.array_equal(enlarged, operator.enlarge(lr)[rows])
+    # By numpy's own interpolation between the places that LR pixels have on the MSI.
+    places = placement.places((9, 7))
+    down = np.interp(rows, places[:, 0, 0], lr[:, 3, 1])
+    np.testing.assert_allclose(placement.enlarged(lr[:, 3:4, 1:2])[rows, 1, 0], down, atol=1e-6)
+
+
+def test_a_placement_told_of_a_larger_picture_is_where_it_was():
+    turned = np.array([[0.9, -0.1], [0.15, 1.1]])
+    part = Placement(4, np.array([2.5, -1.0]), turned)
+    first = np.array([3, 5])  # LR pixels
+    corner = np.array([9, 22])  # MSI pixels, as the two grids do not tile each other
+    whole = part.told_of((14, 17), (6, 8), on_ground=4 * first, on_msi=corner)
+    places = whole.places((14, 17))[3:9, 5:13]
+    np.testing.assert_allclose(places, part.places((6, 8)) + corner, atol=1e-12)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from made_up_pairs import HEIGHT, SCALE, WIDTH, made_pair
+from scipy.interpolate import interp1d
+from scipy.ndimage import gaussian_filter
 
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
+from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.preparation import block, block_undone
@@ -44,10 +48,71 @@ def test_what_a_block_says_is_said_of_the_whole_pair(monkeypatch: pytest.MonkeyP
     assert np.abs(part.srf - whole.srf).max() < 0.05
 
 
-def test_what_can_only_be_undone_as_a_whole_is_refused(monkeypatch: pytest.MonkeyPatch):
+def test_what_can_only_be_undone_as_a_whole_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(block, "MOST_EXAMINED", HEIGHT * WIDTH * 2 // 3)
-    with pytest.raises(DataError, match=r"shift.*preparation\.geometry=none"):
-        examine_block(observation(shift=(3.0, -2.0)), SubspaceSettings(), PreparationSettings())
+    pair = observation(shift=(3.0, -2.0))
+    pair.lr_hsi[9, 12] = 0.0
+    with pytest.raises(DataError, match=r"got dead HSI pixels.*preparation\.geometry=none"):
+        examine_block(pair, SubspaceSettings(), PreparationSettings())
+
+
+# A turn is about the middle, and the block's is not the pair's: the block has an odd number of lines less.
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shift": (7.0, -5.0)},
+        pytest.param({"shift": (3.0, -2.0), "angle_deg": 1.5}, marks=pytest.mark.slow),
+    ],
+    ids=["shift", "turn"],
+)
+def test_where_a_block_lies_the_whole_pair_does(wrong: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
+    made = made_pair(**wrong)
+    pair = Observation(made.lr_hsi.astype(np.float32), made.hr_msi.astype(np.float32), SCALE)
+    lr_shape = (HEIGHT // SCALE, WIDTH // SCALE)
+    whole, _ = examine_block(pair, SubspaceSettings(), PreparationSettings())
+    monkeypatch.setattr(block, "MOST_EXAMINED", HEIGHT * WIDTH * 3 // 4)
+    of_block, _ = examine_block(pair, SubspaceSettings(), PreparationSettings())
+    assert whole.placement is not None
+    assert of_block.placement is not None
+    apart = whole.placement.places(lr_shape) - of_block.placement.places(lr_shape)
+    assert np.abs(apart).max() < 0.2
+    # What lies beyond the MSI is left out of the whole pair, and told of it.
+    assert of_block.use_trust.shape == lr_shape
+    assert np.mean(of_block.use_trust != whole.use_trust) < 0.01
+    told = [note for note in of_block.notes if "extrapolated" in note]
+    assert told == [note for note in whole.notes if "extrapolated" in note]
+
+
+@pytest.mark.slow
+def test_a_block_of_another_grid_is_laid_out_and_moved_as_the_whole(monkeypatch: pytest.MonkeyPatch):
+    # Cells of 10/3 fine pixels by interpolation of sums: an HSI on the MSI's pixels, from row 2.4 and column 1.2 on.
+    made = made_pair(shift=(4.0, -3.0))
+    lr_shape = (23, 33)
+    sums = np.zeros((HEIGHT + 1, WIDTH + 1, made.truth.shape[2]))
+    sums[1:, 1:] = gaussian_filter(made.truth, (1.2, 1.2, 0)).cumsum(axis=0).cumsum(axis=1)
+    rows = np.minimum(2.4 + np.arange(lr_shape[0] + 1) * 10 / 3, HEIGHT)
+    columns = np.minimum(1.2 + np.arange(lr_shape[1] + 1) * 10 / 3, WIDTH)
+    at = interp1d(np.arange(WIDTH + 1), interp1d(np.arange(HEIGHT + 1), sums, axis=0)(rows), axis=1)(columns)
+    lr_hsi = np.diff(np.diff(at, axis=0), axis=1) / (10 / 3) ** 2
+    pair = Observation(
+        lr_hsi.astype(np.float32),
+        made.hr_msi.astype(np.float32),
+        4,
+        # Said to be where it is not.
+        grid=HsiGrid.of_ratio(10 / 3, (2.4 + 3.0, 1.2 - 2.0)),
+    )
+    settings = PreparationSettings(geometry="shift", radiometry=False)
+    whole, _ = examine_block(pair, SubspaceSettings(), settings)
+    monkeypatch.setattr(block, "MOST_EXAMINED", HEIGHT * WIDTH * 3 // 4)
+    of_block, _ = examine_block(pair, SubspaceSettings(), settings)
+    assert "shift" in whole.found
+    assert whole.placement is not None
+    assert of_block.placement is not None
+    np.testing.assert_allclose(of_block.placement.shift, whole.placement.shift, atol=1e-9)
+    np.testing.assert_array_equal(of_block.placement.matrix, whole.placement.matrix)
+    assert of_block.placement.frame == whole.placement.frame
+    assert of_block.found["grid"] == whole.found["grid"]
+    assert of_block.notes[0] == whole.notes[0]
 
 
 def found_in_a_block(hr_msi: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Prepared:

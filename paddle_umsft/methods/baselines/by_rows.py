@@ -110,6 +110,8 @@ class RowSolver:
         self.scale = scale
         self.make_rows = make_rows
         self.shape = (int(hr_msi.shape[0]), int(hr_msi.shape[1]))
+        # All of it is the result: top, left, height, width.
+        self.area = (0, 0, *self.shape)
         self.bands = int(lr_hsi.shape[2])
 
     def coeffs(

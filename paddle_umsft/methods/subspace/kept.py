@@ -12,7 +12,7 @@ from typing import Any, Optional, Union
 
 import numpy as np
 
-from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.config.ensemble import EnsembleInput
 from paddle_umsft.config.subspace import SubspaceInput
 from paddle_umsft.data.scene import Observation
@@ -28,7 +28,7 @@ from paddle_umsft.methods.subspace.stages import Refinement, Round
 from paddle_umsft.methods.subspace.steps import Step
 from paddle_umsft.methods.subspace.strips import StripSolver
 from paddle_umsft.methods.subspace.whole_picture import Statistics
-from paddle_umsft.preparation.estimate import Degradations
+from paddle_umsft.preparation.estimate import Degradations, operator_of
 from paddle_umsft.preparation.prepared import Prepared
 
 SMALL = "learned.npz"
@@ -66,6 +66,7 @@ def keep(solver: StripSolver, folder: Path) -> None:
         "share": solver.share,
         "left_out": solver.left_out,
         "fitted": solver.fitted,
+        "area": np.array(solver.area),
     }
     if not np.all(ground.prepared.msi_trust == 1):
         arrays["msi_trust"] = ground.prepared.msi_trust
@@ -77,6 +78,7 @@ def keep(solver: StripSolver, folder: Path) -> None:
         arrays[f"round{number}_weights"] = np.array(own.image_weights)
         arrays[f"round{number}_keeps"] = np.array([step.keep for step in own.steps], dtype=np.float32)
         arrays[f"round{number}_lengths"] = np.array([step.length for step in own.steps], dtype=np.float32)
+    arrays.update(_of_placement(ground.prepared.placement))
     if solver.refinement is not None:
         arrays["refine_centre"] = solver.refinement.centre
     if solver.blend is not None:
@@ -115,6 +117,19 @@ def keep(solver: StripSolver, folder: Path) -> None:
     names = [SMALL, *(f"{name}.npy" for name in images)]
     facts["sha256"] = {name: digest_of(folder / name) for name in names}
     write_sealed(folder / FACTS, facts)
+
+
+def _of_placement(placement: Optional[Placement]) -> dict[str, np.ndarray]:
+    """Arrays of where LR pixels lie, if not where the grids say."""
+    if placement is None:
+        return {}
+    arrays = {
+        "placement_shift": placement.shift,
+        "placement_matrix": placement.matrix,
+    }
+    if placement.frame is not None:
+        arrays["placement_frame"] = np.array(placement.frame)
+    return arrays
 
 
 def _of_features(features: Features, name: str) -> dict[str, np.ndarray]:
@@ -187,11 +202,19 @@ def taken_up(folder: Path, settings: Union[SubspaceInput, EnsembleInput]) -> Str
     if msi_trust is None:
         msi_trust = np.ones(hr_msi.shape[:2], dtype=np.float32)
     trusted = small["use_trust"]
+    prepared = Prepared(
+        observation=Observation(lr_hsi=lr_hsi, hr_msi=hr_msi, scale=scale),
+        placement=_placement(small, scale),
+        fit_trust=trusted,
+        use_trust=trusted,
+        own_trust=trusted,
+        msi_trust=msi_trust,
+    )
     ground = Ground(
         lr_hsi=lr_hsi,
         hr_msi=hr_msi,
         degradations=degradations,
-        operator=SpatialDegradation(small["psf"], scale, degradations.border),
+        operator=operator_of(small["psf"], prepared, degradations.border),
         rank=small["basis"].shape[1],
         basis=small["basis"],
         band_noise=small["band_noise"],
@@ -200,16 +223,10 @@ def taken_up(folder: Path, settings: Union[SubspaceInput, EnsembleInput]) -> Str
         # Only what is said of the pair needs it: see `recorded_rows`.
         recorded=lr_hsi,
         inside=small["inside"],
-        prepared=Prepared(
-            observation=Observation(lr_hsi=lr_hsi, hr_msi=hr_msi, scale=scale),
-            placement=None,
-            fit_trust=trusted,
-            use_trust=trusted,
-            own_trust=trusted,
-            msi_trust=msi_trust,
-        ),
+        prepared=prepared,
         **facts["numbers"],
     )
+    top, left, height, width = small["area"].tolist()
     return StripSolver(
         ground=ground,
         statistics=_statistics(small, facts["statistics"]),
@@ -224,6 +241,7 @@ def taken_up(folder: Path, settings: Union[SubspaceInput, EnsembleInput]) -> Str
         plain=_plain(small, folder),
         left_out=small["left_out"],
         fitted=small["fitted"],
+        area=(top, left, height, width),
         extras=facts["extras"],
         history=facts["history"],
         notes=tuple(facts["notes"]),
@@ -234,6 +252,22 @@ def recorded_rows(folder: Path, rows: np.ndarray) -> np.ndarray:
     """(n, w, C) some rows of the LR-HSI as it was recorded, over its level."""
     whole = np.load(folder / "recorded.npy", mmap_mode="r", allow_pickle=False)
     return np.array(whole[rows])
+
+
+def _placement(small: dict[str, np.ndarray], scale: int) -> Optional[Placement]:
+    if "placement_shift" not in small:
+        return None
+    frame = small.get("placement_frame")
+    spans: Optional[tuple[tuple[int, int], tuple[int, int]]] = None
+    if frame is not None:
+        (top, bottom), (left, right) = frame.tolist()
+        spans = ((top, bottom), (left, right))
+    return Placement(
+        scale=scale,
+        shift=small["placement_shift"],
+        matrix=small["placement_matrix"],
+        frame=spans,
+    )
 
 
 def _statistics(small: dict[str, np.ndarray], told: dict[str, Any]) -> Statistics:

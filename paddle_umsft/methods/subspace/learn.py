@@ -34,7 +34,7 @@ def learn(
     """Learn everything about a pair that is learned once.
 
     Args:
-        observation: The image pair, on grids that tile each other.
+        observation: The image pair, on grids that are not turned against each other.
         settings: The sections `subspace` and `preparation`.
         seed: Draws the random features.
         on_record: Called with one dict per stage.

@@ -37,6 +37,7 @@ def blocks_of_rows(
     count: int,
     wanted: int,
     longest: int,
+    least: int = LEAST_BLOCK,
 ) -> list[tuple[int, int]]:
     """Half-open ranges of LR rows: all of them, or a sample from evenly spread places.
 
@@ -44,9 +45,10 @@ def blocks_of_rows(
         count: h.
         wanted: How many rows are wanted in all.
         longest: Rows of one range at most.
+        least: Rows from one place at least.
     """
     ranges = []
-    for first, end in spread_blocks(count, wanted, LEAST_BLOCK):
+    for first, end in spread_blocks(count, wanted, least):
         for top in range(first, end, longest):
             ranges.append((top, min(top + longest, end)))
     return ranges
@@ -128,6 +130,7 @@ def empty_solver(
     """A solver that knows its maps, and nothing yet of what follows them."""
     bands = ground.lr_hsi.shape[2]
     facts: dict[str, object] = {
+        "area": _result_of(ground),
         "surround": None,
         "rounds": [],
         "refinement": None,
@@ -136,6 +139,15 @@ def empty_solver(
         "plain": None,
     }
     return StripSolver(ground=ground, statistics=statistics, maps=maps, **{**facts, **more})  # type: ignore[arg-type]
+
+
+def _result_of(ground: Ground) -> tuple[int, int, int, int]:
+    """(top, left, height, width) of the picture that is the result: all, unless it was laid out as a larger one."""
+    layout = ground.prepared.layout
+    if layout is None:
+        height, width = ground.hr_msi.shape[:2]
+        return 0, 0, height, width
+    return (*layout.corner, *layout.area[2:])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Optional
 
@@ -11,16 +11,21 @@ import numpy as np
 
 from paddle_umsft.cameras.row_blocks import degrade_blocks, hr_rows_on, pair_on_rows, sees_beyond, windows_on
 from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.methods.subspace.ground import Ground
 from paddle_umsft.methods.subspace.kept import recorded_rows
-from paddle_umsft.methods.subspace.learn_parts import blocks_of_rows
+from paddle_umsft.methods.subspace.learn_parts import LEAST_BLOCK, blocks_of_rows
 from paddle_umsft.methods.subspace.outcome import MOSTLY_INSIDE
+from paddle_umsft.methods.subspace.sample_apart import Sample, apart_of, msi_rows, result_rows, sample_apart
 from paddle_umsft.methods.subspace.strips import StripSolver
 from paddle_umsft.trust.error_rows import SceneRows, cube_of_runs
+from paddle_umsft.trust.error_rows_apart import SceneApart
 
 # Values of a sample's cube at most: 128 MB of float32.
 MOST_VALUES = 2**25
 # Memory that each of them takes: four for the value, and some more while it is judged.
 BYTES_OF_VALUE = 30
+# Where the grids do not tile each other, of the cube on the HSI's ground and of what is told of it besides.
+BYTES_ON_GROUND = 15
 # The program, and images that are held by then, of float32: what is left of the memory is the sample's, and at least a
 # third of all.
 PROGRAM = 250 * 2**20
@@ -30,21 +35,6 @@ LEAST_SHARE = 3
 FLOAT = 4
 # Its HR pixels at most: so many tell as much of a scene as all of them.
 MOST_PIXELS = 2**20
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Blocks of rows from several places of a scene, one below the other.
-
-    Attributes:
-        pair: The pair there, with everything undone that was found.
-        result: The result there, not judged yet.
-        share: Of the scene.
-    """
-
-    pair: Observation
-    result: FusionResult
-    share: float
 
 
 def sample_of(
@@ -69,12 +59,17 @@ def sample_of(
     lr_height = height // scale
     held = PROGRAM + FLOAT * (HELD_MSI * ground.hr_msi.size + HELD_LR * ground.lr_hsi.size)
     left = max(memory - held, memory // LEAST_SHARE)
-    values = min(MOST_VALUES, left // BYTES_OF_VALUE)
+    taken = BYTES_OF_VALUE
+    if observation.grid is not None:
+        taken += BYTES_ON_GROUND
+    values = min(MOST_VALUES, left // taken)
     pixels = min(MOST_PIXELS, values // solver.bands)
     wanted = lr_height
     if height * width > pixels:
         wanted = pixels // (width * scale)
-    blocks = blocks_of_rows(lr_height, wanted, lr_height)
+    if observation.grid is not None:
+        return sample_apart(solver, folder, read, observation, wanted)
+    blocks = blocks_of_rows(lr_height, wanted, lr_height, LEAST_BLOCK + rows_aside(ground))
     lr_rows = np.concatenate([np.arange(*block) for block in blocks])
     hr_rows = hr_rows_on(lr_rows, scale)
     windows = windows_on(blocks, scale, solver.shape)
@@ -90,6 +85,8 @@ def sample_of(
 
     # The whole picture is its own sample, with the border that it has.
     sees: Optional[Callable[[np.ndarray], np.ndarray]] = None
+    if ground.prepared.placement is not None:
+        sees = ground.operator.forward
     if len(lr_rows) < lr_height:
         sees = degrade_blocks(ground.operator, windows)
     level = np.float32(ground.level)
@@ -116,6 +113,14 @@ def sample_of(
         result=result,
         share=len(lr_rows) / lr_height,
     )
+
+
+def rows_aside(ground: Ground) -> int:
+    """LR rows that lie on HR rows of other ones because the images are shifted: a sample's blocks lose so many."""
+    placement = ground.prepared.placement
+    if placement is None:
+        return 0
+    return int(np.ceil(np.abs(placement.shift[0]) / placement.scale))
 
 
 def scene_rows(
@@ -150,6 +155,17 @@ def scene_rows(
         image[ground.inside[lr_rows] < MOSTLY_INSIDE] = np.nan
         return image
 
+    if observation.grid is not None:
+        return SceneApart(
+            operator=ground.operator,
+            shape=solver.shape,
+            fused=lambda rows: cube_of_runs(partial(result_rows, solver, read), rows, clip=clip),
+            hr_msi=lambda rows: msi_rows(solver, rows),
+            lr_hsi=lambda lr_rows: recorded_rows(folder, lr_rows) * level,
+            held_out=held_out,
+            trusted=ground.kept,
+            apart=apart_of(solver, observation),
+        )
     trusted = ground.kept
     if observation.mask_hsi is not None:
         trusted = trusted & observation.mask_hsi

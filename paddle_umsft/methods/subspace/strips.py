@@ -71,6 +71,8 @@ class StripSolver:
         extras: What was chosen and found.
         history: What was recorded.
         notes: What a user should know.
+        area: (top, left, height, width) of the picture that is the result: grids that did not tile each other were laid
+            out as larger ones.
         leftover: (h, w, C) float32 what is brought back of the LR-HSI, once it is known.
     """
 
@@ -87,6 +89,7 @@ class StripSolver:
     plain: Optional[Plain]
     left_out: np.ndarray
     fitted: np.ndarray
+    area: tuple[int, int, int, int]
     extras: dict[str, Any]
     history: list[dict[str, Any]] = field(default_factory=list)
     notes: tuple[str, ...] = ()

@@ -73,15 +73,18 @@ def lay_large_ground(
         preparation: What may be found in the pair and undone.
 
     Raises:
-        DataError: The pair cannot be fused, or its grids do not tile each other.
+        DataError: The pair cannot be fused, or one of its grids is turned.
     """
     ground = lay_ground(observation, settings, preparation, in_windows=True)
-    if ground.prepared.placement is not None or ground.prepared.layout is not None:
+    placement = ground.prepared.placement
+    # Rows of one image then are no rows of the other.
+    if placement is not None and not placement.is_straight:
         raise DataError(
-            "a scene by strips needs grids that lie on each other",
+            "a scene by strips needs images that are not turned against each other",
             where="runtime.memory",
-            got="; ".join(ground.prepared.notes),
-            hint="give it more memory to fuse it whole, or resample the MSI to the HSI's ground",
+            got=f"turned by {abs(placement.angle_deg):.3g} degrees",
+            hint="more memory to fuse it whole, the MSI resampled to the HSI's ground, or preparation.geometry=shift "
+            "to leave a turn that was found as it is",
         )
     return ground, statistics_of(ground)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.ground import Georeference
-from paddle_umsft.data.scene import Observation
+from paddle_umsft.data.scene import FusionResult, Observation
 
 NM_PER_MICROMETRE = 1000.0
 # What stands for "no value" where the HSI's file names nothing: NaN in floating point, and of integers the number
@@ -78,6 +78,18 @@ def ground_of_result(observation: Observation) -> Georeference:
     if observation.msi_facts is None:
         return Georeference()
     return observation.msi_facts.ground
+
+
+def pair_under(result: FusionResult, observation: Observation) -> Observation:
+    """Return the pair that lies under a result: the given one, or the part of it that both images see.
+
+    Args:
+        result: What the method returned.
+        observation: What was fused.
+    """
+    if result.area is not None and result.pair is not None:
+        return result.pair
+    return observation
 
 
 def make_product(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Optional, Union
+from typing import Union
 
 import numpy as np
 import pytest
+from made_up_pairs import made_pair
 from scipy.ndimage import gaussian_filter
+from solved_by_strips import ALIKE, FEW, SETTINGS, by_strips
 
 from paddle_umsft.config.ensemble import EnsembleInput, EnsembleSettings
-from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceInput, SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
+from paddle_umsft.errors import DataError
 from paddle_umsft.methods.subspace import learn as learning
 from paddle_umsft.methods.subspace import learn_ensemble, whole_picture
 from paddle_umsft.methods.subspace.ensemble import draw_members, fuse_ensemble
@@ -23,12 +24,9 @@ from paddle_umsft.methods.subspace.kept import is_kept, keep, taken_up
 from paddle_umsft.methods.subspace.learn import learn
 from paddle_umsft.methods.subspace.learn_parts import blocks_of_rows
 from paddle_umsft.methods.subspace.method import fuse_subspace
-from paddle_umsft.methods.subspace.strips import Read, StripSolver
 from paddle_umsft.methods.subspace.whole_picture import lay_large_ground, spreads_in, surround_in
 
 BANDS = 16
-# Part of the range that the halo of the solver may cut off.
-ALIKE = 1e-5
 
 
 def pair(
@@ -68,23 +66,6 @@ def pair(
     return Observation(lr_hsi.astype(np.float32), hr_msi.astype(np.float32), scale, **mask)
 
 
-def by_strips(solver: StripSolver, rows: int) -> np.ndarray:
-    height = solver.shape[0]
-    lr_height = height // solver.scale
-    read: Optional[Read] = None
-    for stage in range(len(solver.stages) + 1):
-        parts = []
-        for top in range(0, lr_height, rows):
-            parts.append(solver.coeffs(top, min(top + rows, lr_height), stage=stage, before=read))
-        coeffs = np.concatenate(parts)
-        read = partial(np.take, coeffs, axis=0)
-    assert read is not None
-    solver.know_leftover(read, rows)
-    return np.concatenate(
-        [solver.cube(coeffs[top : top + 7], top, min(top + 7, height)) for top in range(0, height, 7)]
-    )
-
-
 def check_seams(fused: np.ndarray, whole: np.ndarray, rows: int) -> None:
     """The cube by strips is the whole's, and what differs from row to row differs no more where strips meet."""
     apart = np.abs(fused - whole)
@@ -97,7 +78,6 @@ def check_seams(fused: np.ndarray, whole: np.ndarray, rows: int) -> None:
     assert steps[seams[:-1]].max() < ALIKE * np.ptp(whole)
 
 
-SETTINGS = SubspaceInput(subspace=SubspaceSettings(), preparation=PreparationSettings())
 CASES = {
     "camera": {"scale": 4, "lr_shape": (48, 28)},
     "simulator": {"scale": 4, "lr_shape": (48, 24), "wrap": True},
@@ -121,13 +101,6 @@ def test_strips_make_the_cube_of_the_whole_picture(name: str):
     fused = by_strips(learn(observation, SETTINGS, seed=1), 9)
     assert fused.shape == whole.shape
     check_seams(fused, whole, 9 * observation.scale)
-
-
-# Few members and features: what is asked is whether strips fit together, not how good they are.
-FEW = EnsembleInput(
-    ensemble=EnsembleSettings(members=2, features=160, surround_pixels=100),
-    subspace=SubspaceSettings(),
-)
 
 
 @pytest.mark.parametrize(
@@ -232,3 +205,11 @@ def test_samples_are_spread_from_top_to_bottom():
     assert spread[0] == (0, 5)
     assert spread[-1][1] == 1000
     assert sum(end - first for first, end in spread) == 60
+
+
+@pytest.mark.slow
+def test_a_turned_pair_is_refused_with_its_angle():
+    made = made_pair(angle_deg=1.5)
+    turned = Observation(made.lr_hsi.astype(np.float32), made.hr_msi.astype(np.float32), 4)
+    with pytest.raises(DataError, match=r"turned by 1\.\d+ degrees.*preparation\.geometry=shift"):
+        learn(turned, SETTINGS, seed=1)
