@@ -30,8 +30,8 @@ POWER_OF_SCALE = 0.15
 # Hidden detail leaves a trace at LR pixels left out: within LR pixels it is no more than so many times as large as by
 # trial. Of 36 natural pairs none had more than 15 times, most 1 to 3.
 MOST_OF_TRACE = 15.0
-# What refinement at HR pixels leaves of it: over the fitting scenes results with it err so much less than those without,
-# at the same residuals at LR pixels.
+# What refinement at HR pixels leaves of it: over the fitting scenes results with it err so much less than those
+# without, at the same residuals at LR pixels.
 REFINED = 0.92
 # Errors differ less from band to band than residuals do.
 POWER_OF_BAND = 0.8
