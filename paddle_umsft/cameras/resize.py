@@ -26,14 +26,13 @@ def _cubic(distance: np.ndarray, a: float) -> np.ndarray:
     return np.asarray(cubic)
 
 
-def _stretch(
-    values: np.ndarray,
+def _taps(
+    length: int,
     scale: int,
     a: float,
     lines: Optional[np.ndarray] = None,
-) -> np.ndarray:
-    """Interpolate along the first axis: (n, ...) to (n * scale, ...), or to some of these lines only."""
-    length = values.shape[0]
+) -> sparse.csr_matrix:
+    """(n, length) weights by which a line of pixels becomes `scale` times as long, or some of these places only."""
     if lines is None:
         lines = np.arange(length * scale)
     # align_corners = False: pixel centres lie at (i + 1/2); the edge pixel is repeated outwards.
@@ -48,9 +47,7 @@ def _stretch(
         neighbours.append(np.clip(neighbour, 0, length - 1))
     places = (np.tile(np.arange(len(position)), len(NEIGHBOURS)), np.concatenate(neighbours))
     # Where the edge pixel is repeated its weights add up.
-    taps = sparse.csr_matrix((np.concatenate(weights), places), shape=(len(position), length))
-    stretched = taps.astype(values.dtype) @ np.ascontiguousarray(values).reshape(length, -1)
-    return np.asarray(stretched).reshape(-1, *values.shape[1:])
+    return sparse.csr_matrix((np.concatenate(weights), places), shape=(len(position), length))
 
 
 def bicubic_upsample(
@@ -77,8 +74,12 @@ def bicubic_upsample(
     image = np.asarray(lr_hsi)
     if image.dtype != np.float32:
         image = image.astype(np.float64)
-    for lines in (rows, None):
-        image = _stretch(image, scale, a, lines)
-        # The second time the columns come first, and then the rows again.
-        image = image.swapaxes(0, 1)
-    return np.ascontiguousarray(image, dtype=np.float32)
+    height, width, bands = image.shape
+    down = _taps(height, scale, a, rows).astype(image.dtype)
+    across = _taps(width, scale, a).astype(image.dtype)
+    narrow = down @ np.ascontiguousarray(image).reshape(height, -1)  # (H, w * C)
+    enlarged = np.empty((len(narrow), width * scale, bands), dtype=np.float32)
+    # Row by row: nothing has to be turned.
+    for number, row in enumerate(narrow):
+        enlarged[number] = across @ row.reshape(width, bands)
+    return enlarged

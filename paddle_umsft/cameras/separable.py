@@ -84,6 +84,8 @@ class SparsePairs:
         self.pairs = pairs
         self.h, self.height = pairs[0].rows.shape
         self.w, self.width = pairs[0].columns.shape
+        # Transposes by rows, too: each line of what they make then is written once.
+        self.back = [Pair(rows=pair.rows.T.tocsr(), columns=pair.columns.T.tocsr()) for pair in pairs]
 
     def cut(self, lr_rows: np.ndarray, hr_rows: np.ndarray) -> SparsePairs:
         """The same between some rows only: indices of LR and of HR rows."""
@@ -105,13 +107,12 @@ class SparsePairs:
     def adjoint(self, lr: np.ndarray) -> np.ndarray:
         """(h, w, C) -> (H, W, C), the transpose of `forward`."""
         bands = lr.shape[2]
-        hr = np.zeros((self.height, self.width * bands), lr.dtype)
         lines = _turned(_as_lines(lr), bands)  # (w, h * C)
-        for pair in self.pairs:
-            half = pair.columns.T @ lines  # (W, h * C)
-            half = _turned(half, bands)  # (h, W * C)
-            hr += pair.rows.T @ half
-        return hr.reshape(self.height, self.width, bands)
+        parts = (back.rows @ _turned(back.columns @ lines, bands) for back in self.back)  # (H, W * C) each
+        hr = next(parts)
+        for part in parts:
+            hr += part
+        return np.asarray(hr).reshape(self.height, self.width, bands)
 
     @cached_property
     def row_by_row(self) -> RowByRow:

@@ -7,6 +7,7 @@ flipped; what lies outside the image is taken from where the border says, see `b
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Optional
 
 import numpy as np
 from scipy import sparse
@@ -97,16 +98,31 @@ def patches(
     size: int,
     scale: int,
     border: Border = "wrap",
+    pixels: Optional[np.ndarray] = None,
 ) -> np.ndarray:
-    """What every LR pixel's PSF sees: (H, W, M) -> (M, h*w, size*size)."""
+    """What the PSFs of LR pixels see.
+
+    Args:
+        image: (H, W, M).
+        size: k, length of the PSF.
+        scale: s.
+        border: What lies outside.
+        pixels: (n,) indices of the LR pixels, counted row by row; None: all.
+
+    Returns:
+        (M, n, k * k).
+    """
     height, width, bands = image.shape
     rows = seen_positions(size, scale, height, border)  # (h, k)
     columns = seen_positions(size, scale, width, border)  # (w, k)
-    down = rows[:, None, :, None]  # (h, 1, k, 1)
-    across = columns[None, :, None, :]  # (1, w, 1, k)
-    seen = image[down, across]  # (h, w, k, k, M)
+    if pixels is None:
+        pixels = np.arange(len(rows) * len(columns))
+    row, column = np.divmod(pixels, len(columns))
+    down = rows[row][:, :, None]  # (n, k, 1)
+    across = columns[column][:, None, :]  # (n, 1, k)
+    seen = image[down, across]  # (n, k, k, M)
     ordered = np.moveaxis(seen, -1, 0)
-    ordered = np.ascontiguousarray(ordered)  # (M, h, w, k, k)
+    ordered = np.ascontiguousarray(ordered)  # (M, n, k, k)
     return ordered.reshape(bands, -1, size * size)
 
 

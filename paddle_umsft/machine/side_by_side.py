@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Callable, TypeVar
 
 from paddle_umsft.machine.environment import default_threads
+from paddle_umsft.machine.numbers import whole_number
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -31,6 +33,14 @@ def side_by_side(
     with _shared_cores(threads), ThreadPoolExecutor(threads) as pool:
         for first in range(0, len(items), threads):
             yield from pool.map(work, items[first : first + threads])
+
+
+def allowed_threads() -> int:
+    """Threads that this process may keep at work: as many as numpy's products where that is said, else all cores."""
+    told = whole_number(os.environ.get("OMP_NUM_THREADS", ""))
+    if told is None or told < 1:
+        return default_threads()
+    return min(told, default_threads())
 
 
 def _shared_cores(threads: int) -> AbstractContextManager[Any]:

@@ -36,16 +36,14 @@ class AxisTaps:
         is_inside = (positions >= 0) & (positions < length)
         self.is_inside = is_inside.astype(np.float64)
         self.shape = (len(lines), length)
-        first_places = np.arange(len(lines)) * length
-        places = first_places[:, None] + seen_positions(size, scale, length, border)[lines]
-        taps = np.broadcast_to(np.arange(size), places.shape)
-        ones = np.ones(places.size)
-        where = (places.ravel(), taps.ravel())
-        self.spread = sparse.csr_matrix((ones, where), shape=(len(lines) * length, size))
+        self.seen = seen_positions(size, scale, length, border)[lines]  # (n, k)
 
-    def matrix(self, taps: np.ndarray) -> np.ndarray:
-        """(n, length) matrix that applies the taps."""
-        return np.asarray(self.spread @ taps).reshape(self.shape)
+    def matrix(self, taps: np.ndarray) -> sparse.csr_matrix:
+        """(n, length) matrix that applies the taps; where the border puts two of them on one pixel, both are there."""
+        count, size = self.seen.shape
+        values = np.tile(taps, count)
+        begins = np.arange(count + 1) * size
+        return sparse.csr_matrix((values, self.seen.ravel(), begins), shape=self.shape)
 
 
 def separable_terms(psf: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

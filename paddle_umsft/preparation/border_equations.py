@@ -27,7 +27,7 @@ from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.psf_families import Family, trimmed
 from paddle_umsft.cameras.spatial import seen_positions
 from paddle_umsft.preparation.axis_taps import AxisTaps, separable_terms
-from paddle_umsft.preparation.srf_fit import projection_penalty, with_free_constant
+from paddle_umsft.preparation.projection import ProjectedOut
 
 # Rounding of inputs stored as float32, relative to their level: a few half units in the last place.
 STORAGE = 2e-7
@@ -207,16 +207,20 @@ class BorderEquations:
         down = self._placement(0, len(psf))
         across = self._placement(1, len(psf))
         terms = separable_terms(psf)
-        column_maps = np.stack([across.matrix(column_taps) for _, column_taps in terms])  # (terms, w, W)
         if len(terms) == 1:
-            narrow = down.matrix(terms[0][0]) @ image.reshape(height, -1)  # (rows, W * M)
+            row_taps, _ = terms[0]
+            narrow = down.matrix(row_taps) @ image.reshape(height, -1)  # (rows, W * M)
         else:
             # Several terms look at the same rows, which are a small part of a large picture.
             narrow = np.stack([row_taps for row_taps, _ in terms]) @ self._strips(image, len(psf))
-        narrow = narrow.reshape(-1, len(terms), width, bands).transpose(0, 3, 1, 2)
-        lines = narrow.reshape(-1, len(terms) * width)  # (rows * M, terms * W)
-        seen = lines @ column_maps.transpose(0, 2, 1).reshape(-1, len(self.columns))  # (rows * M, w)
-        return np.asarray(seen.reshape(-1, bands, len(self.columns)).transpose(0, 2, 1).reshape(-1, bands))
+        # The second product runs along the columns: they come first.
+        columns = narrow.reshape(-1, len(terms), width, bands).transpose(1, 2, 0, 3)
+        columns = columns.reshape(len(terms), width, -1)  # (terms, W, rows * M)
+        seen = np.zeros((len(self.columns), columns.shape[2]))
+        for (_, column_taps), lines in zip(terms, columns):
+            seen += across.matrix(column_taps) @ lines  # (w, rows * M)
+        by_rows = seen.reshape(len(self.columns), -1, bands).transpose(1, 0, 2)  # (rows, w, M)
+        return np.asarray(by_rows.reshape(-1, bands))
 
     def _inside(self, psf: np.ndarray) -> np.ndarray:
         """(n,): how much of each LR pixel's PSF lies on the picture; 1 if the picture wraps around."""
@@ -233,37 +237,27 @@ class BorderEquations:
         """Weigh every LR pixel's equations; (n,) factors on the residuals."""
         roots = roots * self.trusted
         self._roots = roots
-        self._spans: dict[tuple[int, int], np.ndarray] = {}
+        self._projections: dict[tuple[int, int], ProjectedOut] = {}
         if self.srf is not None:
             return
-        # Mostly all bands can see the whole range: one decomposition then serves them all.
+        # Mostly all bands can see the whole range: one projection then serves them all.
         for low, high in set(self.supports):
-            design = self.pixels[:, low:high] * roots[:, None]
-            penalised = np.concatenate([design, projection_penalty(design)])
-            if self.constant:
-                penalised = with_free_constant(penalised, roots)
-            self._spans[low, high], _ = np.linalg.qr(penalised)
+            self._projections[low, high] = ProjectedOut(self.pixels[:, low:high], roots, constant=self.constant)
 
     def _rests(self, seen: np.ndarray) -> np.ndarray:
         """What no SRF explains of (n, M) blurred MSI pixels, weighted: one row per MSI band."""
         if self.srf is not None:
             apart = seen - self.pixels @ self.srf.T
             return np.asarray(apart.T * self._roots)
-        if len(self._spans) == 1:
+        wanted = self._roots[:, None] * seen  # (n, M)
+        if len(self._projections) == 1:
             # All bands at once, where all may see the same.
-            (span,) = self._spans.values()
-            wanted = self._roots[:, None] * seen  # (n, M)
-            together = -span @ (span[: len(wanted)].T @ wanted)
-            together[: len(wanted)] += wanted
-            return np.asarray(together.T)
+            (projection,) = self._projections.values()
+            return np.asarray(projection.left_of(wanted).T)
         rows = []
         for band, support in enumerate(self.supports):
-            span = self._spans[support]
-            wanted = self._roots * seen[:, band]
-            inside = span[: len(wanted)].T @ wanted
-            rest = -span @ inside
-            rest[: len(wanted)] += wanted
-            rows.append(rest)
+            rest = self._projections[support].left_of(wanted[:, [band]])
+            rows.append(rest[:, 0])
         # Supports of different widths have penalties of different lengths.
         longest = max(len(row) for row in rows)
         padded = [np.pad(row, (0, longest - len(row))) for row in rows]

@@ -85,8 +85,11 @@ def without_drowned(lr_hsi: np.ndarray, bands: np.ndarray) -> np.ndarray:
     count = len(pixels)
     clean = np.setdiff1d(np.arange(pixels.shape[1]), bands)
     centred = pixels[:, clean] - pixels[:, clean].mean(axis=0)
-    left, _, _ = np.linalg.svd(centred, full_matrices=False)
-    scores = left[:, :DIRECTIONS] * np.sqrt(count)  # (n, 4), each of variance 1
+    # By the bands' Gram matrix: pixels are many, and the leading directions far above its rounding.
+    energies, vectors = np.linalg.eigh(centred.T @ centred)
+    leading = vectors[:, ::-1][:, :DIRECTIONS]  # the largest first
+    deviations = np.sqrt(np.maximum(energies[::-1][:DIRECTIONS], TINY) / count)
+    scores = centred @ leading / deviations  # (n, 4), each of variance 1
     # What two clean bands next to each other differ by is what the first guess may err by.
     steps = np.diff(pixels[:, clean], axis=1)
     apart = float(np.mean(np.var(steps, axis=0)))

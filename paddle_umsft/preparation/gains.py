@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from paddle_umsft.preparation.geometry import refine
 from paddle_umsft.preparation.robust import BOUND, RANK_TOLERANCE, TINY_NORM, robust_scale
-from paddle_umsft.preparation.view import INSIDE, ROUNDING, View, border_weights, fit, spectral_directions
+from paddle_umsft.preparation.view import INSIDE, ROUNDING, View, border_weights, fit
 
 ROUNDS = 6
 # No gain is smaller than this.
@@ -45,7 +46,7 @@ class Undone:
     size: float
 
 
-def common_gain(view: View, fields: np.ndarray) -> np.ndarray:
+def common_gain(view: View, fields: sparse.csr_matrix, contrasts: np.ndarray) -> np.ndarray:
     """Factors c of a gain g = 1 + fields c with PSF(MSI) = g SRF(HSI), the same for all MSI bands, by Gauss-Newton.
 
     The residual is taken where the MSI is: asked the other way round, a gain of nought would explain everything.
@@ -53,13 +54,14 @@ def common_gain(view: View, fields: np.ndarray) -> np.ndarray:
     Args:
         view: The pair.
         fields: (n, e) values at the LR pixels.
+        contrasts: (e, f) what the factors may be: sums of its columns.
 
     Returns:
         (e,).
     """
     seen = view.seen()
     found = fit(view, seen=seen)
-    shared = spectral_directions(view.lr_hsi, found.counted.reshape(view.lr_shape))  # (n, q)
+    shared = view.directions(found.counted)  # (n, q)
     # All alike at first: where every line has a gain of its own, no pixel is an outlier.
     prior = border_weights(view, seen, seen.inside > INSIDE) * found.counted
     is_whole = prior == prior.max()
@@ -76,7 +78,8 @@ def common_gain(view: View, fields: np.ndarray) -> np.ndarray:
         mix, *_ = np.linalg.lstsq(design, seen.values * root, rcond=RANK_TOLERANCE)
         plain = columns @ mix  # (n, M): SRF(HSI)
         rest = seen.values - gain * plain
-        factors = factors + _gain_step(design, rest * root, plain * root, fields, scale + least)
+        step = _gain_step(design, rest * root, plain * root, fields, contrasts, scale + least)
+        factors = factors + contrasts @ step
         scale = robust_scale(rest[is_whole])
         # Huber's weights: harsher ones would let a line that is still far off pass for an outlier, and stay so.
         far = np.max(np.abs(rest) / (BOUND * scale + least), axis=1)
@@ -88,31 +91,37 @@ def _gain_step(
     design: np.ndarray,
     rest: np.ndarray,
     plain: np.ndarray,
-    fields: np.ndarray,
+    fields: sparse.csr_matrix,
+    contrasts: np.ndarray,
     scale: np.ndarray,
 ) -> np.ndarray:
-    """(e,) step of the factors, over all bands together, what the SRF can take up projected out.
+    """(f,) step of the contrasts' factors, over all bands together, what the SRF can take up projected out.
 
     Args:
         design: (n, q) weighted spectra.
         rest: (n, M) weighted residual.
         plain: (n, M) weighted SRF(HSI).
         fields: (n, e).
+        contrasts: (e, f).
         scale: (M,) size of the residuals.
     """
     orthogonal, _ = np.linalg.qr(design)
-    depth = fields.shape[1]
-    gram = np.zeros((depth, depth))
-    slope = np.zeros(depth)
+    count = fields.shape[1]
+    gram = np.zeros((count, count))
+    slope = np.zeros(count)
     for band in range(rest.shape[1]):
-        target = rest[:, band]
-        matrix = fields * plain[:, band : band + 1]  # (n, e)
-        target = (target - orthogonal @ (orthogonal.T @ target)) / scale[band]
-        matrix = (matrix - orthogonal @ (orthogonal.T @ matrix)) / scale[band]
-        gram += matrix.T @ matrix
-        slope += matrix.T @ target
+        light = plain[:, band] / scale[band]  # (n,), what the fields multiply
+        target = rest[:, band] / scale[band]
+        target = target - orthogonal @ (orthogonal.T @ target)
+        # Products with the fields, which are next to nothing where each is one line's.
+        inside = fields.T @ (light[:, None] * orthogonal)  # (e, q)
+        squares = fields.T @ sparse.diags(light**2) @ fields  # (e, e)
+        gram += squares.toarray() - inside @ inside.T
+        slope += fields.T @ (light * target)
+    gram = contrasts.T @ gram @ contrasts
+    depth = len(gram)
     gram += RIDGE * np.trace(gram) / depth * np.eye(depth)
-    return np.asarray(np.linalg.solve(gram, slope))
+    return np.asarray(np.linalg.solve(gram, contrasts.T @ slope))
 
 
 def _polynomials(
@@ -152,7 +161,7 @@ def without_shading(
     gain = np.ones(shape)
     current = view
     for number in range(1, passes + 1):
-        more = 1.0 + smooth @ common_gain(current, at_lr)
+        more = 1.0 + smooth @ common_gain(current, sparse.csr_matrix(at_lr), np.eye(at_lr.shape[1]))
         gain = gain * np.maximum(more, LEAST_GAIN)
         gain /= gain.mean()
         current = current.but(hr_msi=view.hr_msi / gain[..., None])
@@ -175,16 +184,16 @@ def without_stripes(
     """The HSI with its columns (axis 1) or rows (axis 0) divided by a gain of their own, mean 1."""
     count = view.lr_shape[axis]
     line_of = np.indices(view.lr_shape)[axis].ravel()  # (n,)
+    pixels = np.arange(len(line_of))
+    lines = sparse.csr_matrix((np.ones(len(line_of)), (pixels, line_of)))  # (n, count)
     # One factor a line, their sum zero: a common factor belongs to the SRF.
-    lines = np.eye(count)[line_of]
-    fields = lines[:, :-1] - lines[:, -1:]
+    contrasts = np.concatenate([np.eye(count - 1), -np.ones((1, count - 1))])
     across = 1 - axis
     gains = np.ones(count)
     current = view
     for number in range(1, passes + 1):
-        factors = common_gain(current, fields)
-        every = np.append(factors, -factors.sum())
-        gains = gains / np.maximum(1.0 + every, LEAST_GAIN)
+        factors = common_gain(current, lines, contrasts)
+        gains = gains / np.maximum(1.0 + factors, LEAST_GAIN)
         gains /= gains.mean()
         along = np.expand_dims(gains, (across, 2))
         current = current.but(lr_hsi=view.lr_hsi / along)

@@ -14,7 +14,7 @@ from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.preparation.view import MOST_PIXELS, Fit, View, fit, spectral_directions
+from paddle_umsft.preparation.view import MOST_PIXELS, Fit, View, fit
 
 ROUNDS = 12
 # LR pixels that bring a refinement near its end, and then those that end it.
@@ -116,7 +116,7 @@ def _equations(
     change = _derivatives(view, affine)
     count, bands, depth = change.shape
     root = np.sqrt(found.weights)[:, None]
-    directions = spectral_directions(view.lr_hsi, found.counted.reshape(view.lr_shape))
+    directions = view.directions(found.counted)
     orthogonal, _ = np.linalg.qr(directions * root)
     flat = (change * root[:, :, None]).reshape(count, -1)
     flat = flat - orthogonal @ (orthogonal.T @ flat)

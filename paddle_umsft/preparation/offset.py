@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from paddle_umsft.preparation.gains import Undone
-from paddle_umsft.preparation.srf_fit import curvature, fit_band
+from paddle_umsft.preparation.srf_fit import ResponseFit, curvature
 from paddle_umsft.preparation.view import View, counted_pixels
 
 TINY = 1e-30
@@ -25,13 +25,13 @@ def constant_of(
     """
     pixels = lr_hsi[trusted].astype(np.float64)  # (n, C)
     targets = lr_msi[trusted].astype(np.float64)  # (n, M)
-    second = curvature(pixels.shape[1])
     mean_spectrum = pixels.mean(axis=0)
+    centred_fit = ResponseFit(pixels - mean_spectrum, curvature(pixels.shape[1]))
     means = targets.mean(axis=0)
     offset = np.zeros(targets.shape[1])
     for band in range(len(offset)):
         centred = targets[:, band] - means[band]
-        srf = fit_band(pixels - mean_spectrum, centred, second, None)
+        srf = centred_fit.response_to(centred, None)
         offset[band] = means[band] - mean_spectrum @ srf
     return offset
 

@@ -28,9 +28,6 @@ GAP = 3.0
 ROUNDING = 1e-12
 # NNLS takes about as many steps as there are bands; this many per band mean that it circles.
 STEPS_PER_BAND = 30
-# Penalties on an SRF that is projected out, relative to the level of a band: on its curvature and on itself.
-PROJECTED_ROUGHNESS = 3e-4
-PROJECTED_SIZE = 1e-6
 TINY = 1e-30
 
 
@@ -55,37 +52,6 @@ def curvature(bands: int, positions: Optional[np.ndarray] = None) -> np.ndarray:
         crosses = wide[:-1] | wide[1:]
         second[crosses] = 0.0
     return second
-
-
-def projection_penalty(pixels: np.ndarray) -> np.ndarray:
-    """Rows below the pixels that keep a response smooth which is projected out of a PSF's equations.
-
-    Args:
-        pixels: (n, b) LR-HSI on the support of a band.
-
-    Returns:
-        (2 b - 2, b): with [pixels; penalty] = QR, I - QQ' leaves what no smooth response explains.
-    """
-    bands = pixels.shape[1]
-    level = np.sqrt(np.sum(pixels**2) / bands)
-    rough = PROJECTED_ROUGHNESS * curvature(bands)
-    large = PROJECTED_SIZE * np.eye(bands)
-    return np.asarray(level * np.concatenate([rough, large]))
-
-
-def with_free_constant(penalised: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """A column beside the pixels for a constant that costs nothing.
-
-    Args:
-        penalised: (n + penalties, b) rows of pixels above those of the penalty.
-        weights: (n,) factors on the pixels' rows.
-
-    Returns:
-        (n + penalties, b + 1).
-    """
-    column = np.zeros((len(penalised), 1))
-    column[: len(weights), 0] = weights
-    return np.concatenate([penalised, column], axis=1)
 
 
 def _non_negative(gram: np.ndarray, cross: np.ndarray) -> np.ndarray:
@@ -126,62 +92,77 @@ def _smooth_response(
     return _non_negative(gram + penalty, cross)
 
 
-def _normal_equations(
-    design: np.ndarray,
-    target: np.ndarray,
-    keep: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """D'D (b, b) and D't (b,) over the pixels to keep."""
-    gram = design[keep].T @ design[keep]
-    cross = design[keep].T @ target[keep]
-    return gram, cross
-
-
-def _cross_validated(
-    design: np.ndarray,
-    target: np.ndarray,
-    roughness: np.ndarray,
-) -> float:
-    """The largest strength whose held-out error is as good as the best one's; folds are runs of pixels."""
-    count = len(target)
-    folds = np.arange(count) * FOLDS // max(count, 1)
-    errors = np.zeros(len(STRENGTHS))
-    for fold in range(FOLDS):
-        keep = folds != fold
-        if not keep.any() or keep.all():
-            continue
-        gram, cross = _normal_equations(design, target, keep)
-        for number, candidate in enumerate(STRENGTHS):
-            response = _smooth_response(gram, cross, roughness, candidate)
-            misfit = target[~keep] - design[~keep] @ response
-            errors[number] += float(misfit @ misfit)
-    good = errors <= errors.min() * TOLERATED + TINY
-    return max(strength for strength, is_good in zip(STRENGTHS, good) if is_good)
-
-
-def fit_band(
-    design: np.ndarray,
-    target: np.ndarray,
-    second: np.ndarray,
-    strength: Optional[float],
-) -> np.ndarray:
-    """One SRF row on its support.
+class ResponseFit:
+    """Pixels of a support, for the responses of all MSI bands that see it: what all of them need is made once.
 
     Args:
         design: (n, b) LR-HSI pixels on the support.
-        target: (n,) PSF(MSI band).
         second: Curvature matrix of the support.
-        strength: Weight of the curvature relative to the data; None: by five-fold cross-validation.
-
-    Returns:
-        (b,) non-negative response.
     """
-    roughness = second.T @ second
-    if strength is None:
-        strength = _cross_validated(design, target, roughness)
-    every_pixel = np.ones(len(target), dtype=bool)
-    gram, cross = _normal_equations(design, target, every_pixel)
-    return _smooth_response(gram, cross, roughness, strength)
+
+    def __init__(self, design: np.ndarray, second: np.ndarray) -> None:
+        count = len(design)
+        self.roughness = second.T @ second
+        # Runs of pixels, each held out once; of very few pixels some are empty.
+        self.folds = []
+        for fold in range(FOLDS):
+            run = slice(-(-fold * count // FOLDS), -(-(fold + 1) * count // FOLDS))
+            if run.start < run.stop:
+                self.folds.append(run)
+        self.parts = [design[run] for run in self.folds]
+        self.grams = [part.T @ part for part in self.parts]  # (b, b) of each fold
+        self.bands = design.shape[1]
+
+    def response_to(
+        self,
+        target: np.ndarray,
+        strength: Optional[float],
+    ) -> np.ndarray:
+        """One SRF row on the support.
+
+        Args:
+            target: (n,) PSF(MSI band).
+            strength: Weight of the curvature relative to the data; None: by five-fold cross-validation.
+
+        Returns:
+            (b,) non-negative.
+        """
+        targets = [target[run] for run in self.folds]
+        crosses = [part.T @ own for part, own in zip(self.parts, targets)]  # (b,) of each fold
+        if strength is None:
+            strength = self._cross_validated(targets, crosses)
+        gram, cross = self._without(None, crosses)
+        return _smooth_response(gram, cross, self.roughness, strength)
+
+    def _without(
+        self,
+        left_out: Optional[int],
+        crosses: list[np.ndarray],
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """D'D (b, b) and D't (b,) over all folds but one."""
+        gram = np.zeros((self.bands, self.bands))
+        cross = np.zeros(self.bands)
+        for fold, (own_gram, own_cross) in enumerate(zip(self.grams, crosses)):
+            if fold != left_out:
+                gram += own_gram
+                cross += own_cross
+        return gram, cross
+
+    def _cross_validated(
+        self,
+        targets: list[np.ndarray],
+        crosses: list[np.ndarray],
+    ) -> float:
+        """The largest strength whose held-out error is as good as the best one's."""
+        errors = np.zeros(len(STRENGTHS))
+        if len(self.folds) > 1:
+            for fold, part in enumerate(self.parts):
+                gram, cross = self._without(fold, crosses)
+                responses = [_smooth_response(gram, cross, self.roughness, strength) for strength in STRENGTHS]
+                misfit = targets[fold][:, None] - part @ np.stack(responses, axis=1)  # (m, strengths)
+                errors += np.sum(misfit**2, axis=0)
+        good = errors <= errors.min() * TOLERATED + TINY
+        return max(strength for strength, is_good in zip(STRENGTHS, good) if is_good)
 
 
 def fit_srf(
@@ -213,10 +194,12 @@ def fit_srf(
         pixels = pixels * trust[:, None]
         targets = targets * trust[:, None]
     srf = np.zeros((msi_bands, bands))
+    fits: dict[tuple[int, int], ResponseFit] = {}
     for band, (low, high) in enumerate(supports):
-        centres = None
-        if wavelengths_nm is not None:
-            centres = np.asarray(wavelengths_nm)[low:high]
-        second = curvature(high - low, centres)
-        srf[band, low:high] = fit_band(pixels[:, low:high], targets[:, band], second, strength)
+        if (low, high) not in fits:
+            centres = None
+            if wavelengths_nm is not None:
+                centres = np.asarray(wavelengths_nm)[low:high]
+            fits[low, high] = ResponseFit(pixels[:, low:high], curvature(high - low, centres))
+        srf[band, low:high] = fits[low, high].response_to(targets[:, band], strength)
     return srf

@@ -17,7 +17,7 @@ from scipy.optimize import nnls
 from paddle_umsft.preparation.gains import Undone
 from paddle_umsft.preparation.robust import TINY
 from paddle_umsft.preparation.tone import white_level
-from paddle_umsft.preparation.view import View, fit, spectral_directions
+from paddle_umsft.preparation.view import View, fit
 
 DEGREE = 3
 # Stretches between the knots: curves of cameras, film and logarithms are followed to half a per cent by six.
@@ -86,7 +86,7 @@ def fitted_spline(view: View) -> RisingSpline:
     basis = np.stack(seen, axis=2)  # (n, M, k)
     bands, depth = basis.shape[1:]
     found = fit(view)
-    shared = spectral_directions(view.lr_hsi, found.counted.reshape(view.lr_shape))
+    shared = view.directions(found.counted)
     weights = found.weights
     # Begin with no curve at all.
     steps = np.full(depth, 1.0 / depth)

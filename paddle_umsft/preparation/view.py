@@ -60,6 +60,7 @@ class View:
             once for all PSFs that it is seen through.
         lines: LR rows in use, which `lr_hsi` and `trusted` then hold alone; None: all.
         order: Of the splines that a turned MSI is interpolated by.
+        shared: What `directions` has found last, by the pixels that it was asked for.
     """
 
     lr_hsi: np.ndarray
@@ -72,6 +73,7 @@ class View:
     straightened: dict[Border, np.ndarray] = field(default_factory=dict, repr=False)
     lines: Optional[np.ndarray] = None
     order: int = CUBIC
+    shared: dict[bytes, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
     def lr_shape(self) -> tuple[int, int]:
@@ -112,6 +114,22 @@ class View:
         straightened = self.straightened[border]
         return look_askew(straightened, self.placement, self.whole_shape, self.profile, change=change, lines=self.lines)
 
+    def directions(self, counted: np.ndarray) -> np.ndarray:
+        """`spectral_directions` of the LR pixels in use.
+
+        Args:
+            counted: (n,) those that count.
+
+        Returns:
+            (n, q).
+        """
+        # Hundreds of fits ask for those of the same pixels, one after the other.
+        asked = np.packbits(counted).tobytes()
+        if asked not in self.shared:
+            self.shared.clear()
+            self.shared[asked] = spectral_directions(self.lr_hsi, counted)
+        return self.shared[asked]
+
     def on_its_ground(self) -> View:
         """The same with the MSI where the HSI's grid says, if it is not there already."""
         plain = Placement(self.scale)
@@ -123,6 +141,8 @@ class View:
         """The same with something else."""
         if "hr_msi" in changes or "placement" in changes:
             changes["straightened"] = {}
+        if "lr_hsi" in changes:
+            changes["shared"] = {}
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
@@ -232,7 +252,7 @@ def border_weights(
 def majority(view: View, seen: Seen) -> np.ndarray:
     """(n,) weights 0 or 1: the pixels that agree with each other best."""
     counted = counted_pixels(view, seen)
-    shared = spectral_directions(view.lr_hsi, counted.reshape(view.lr_shape))
+    shared = view.directions(counted)
     chosen = majority_of(shared[counted], seen.values[counted])
     weights: np.ndarray = np.zeros(len(counted))
     weights[np.flatnonzero(counted)[chosen]] = 1.0
@@ -263,7 +283,7 @@ def fit(
     if told.sum() <= ENOUGH * counted.sum():
         told = counted
     prior = border_weights(view, seen, told) * counted
-    shared = spectral_directions(view.lr_hsi, counted.reshape(view.lr_shape))  # (n, q)
+    shared = view.directions(counted)  # (n, q)
     least = ROUNDING * float(np.abs(seen.values).max())
     weights = prior
     if start is not None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from paddle_umsft.cameras.spatial import patches
 from paddle_umsft.preparation.border_equations import STORAGE
-from paddle_umsft.preparation.srf_fit import projection_penalty, with_free_constant
+from paddle_umsft.preparation.projection import ProjectedOut
 
 # From this many rows per column on, a decomposition saves more in the fits than it costs.
 ROWS_PER_TAP = 1.5
@@ -47,17 +47,21 @@ class WindowEquations:
         rows: np.ndarray,
         constant: bool = False,
     ) -> None:
-        seen = patches(hr_msi, size, scale)[:, rows].astype(np.float64)  # (M, n, k*k)
+        seen = patches(hr_msi, size, scale, pixels=rows).astype(np.float64)  # (M, n, k*k)
         pixels = lr_hsi.reshape(-1, lr_hsi.shape[2])[rows].astype(np.float64)  # (n, C)
         self.size = size
         self.count = len(rows) * len(supports)
         blocks, targets = [], []
+        projections: dict[tuple[int, int], ProjectedOut] = {}
         for band, (low, high) in enumerate(supports):
             if srf is not None:
                 block = seen[band]
                 target = pixels @ srf[band]
             else:
-                block = _project_out(pixels[:, low:high], seen[band], constant)
+                # The least residual over all smooth SRF rows; mostly all bands can see the whole range.
+                if (low, high) not in projections:
+                    projections[low, high] = ProjectedOut(pixels[:, low:high], constant=constant)
+                block = projections[low, high].left_of(seen[band])
                 target = np.zeros(len(block))
             blocks.append(block)
             targets.append(target)
@@ -102,31 +106,3 @@ class WindowEquations:
         badness = count * np.log(self.energy(psf) / count)
         complexity = freedom * np.log(count)
         return float(badness + complexity)
-
-
-def _project_out(
-    pixels: np.ndarray,
-    seen: np.ndarray,
-    constant: bool,
-) -> np.ndarray:
-    """Rows whose norm is the least residual over all smooth SRF rows.
-
-    With [pixels; penalty] = QR they are (I - QQ')[seen; 0]: what the best response leaves of the patches.
-
-    Args:
-        pixels: (n, b) LR-HSI on the support.
-        seen: (n, k*k) patches of the MSI band.
-        constant: Whether a free constant is projected out as well.
-
-    Returns:
-        (n + penalties, k*k).
-    """
-    count = len(pixels)
-    penalised = np.concatenate([pixels, projection_penalty(pixels)])
-    if constant:
-        penalised = with_free_constant(penalised, np.ones(count))
-    orthogonal, _ = np.linalg.qr(penalised)
-    inside = orthogonal[:count].T @ seen
-    rest = -orthogonal @ inside
-    rest[:count] += seen
-    return np.asarray(rest)

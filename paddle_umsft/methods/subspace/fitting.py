@@ -138,6 +138,7 @@ def add_map(
     coeffs: np.ndarray,
     features: list[Features],
     weights: np.ndarray,
+    threads: int = 1,
 ) -> None:
     """Add W'z(p) to the (H, W, K) coefficients in place.
 
@@ -145,11 +146,12 @@ def add_map(
         coeffs: (H, W, K).
         features: Features of each kernel.
         weights: (D, K), the kernels' weights one below the other.
+        threads: That share the pixels.
     """
     start = 0
     for part in features:
         stop = start + part.count
-        part.add_mapped(coeffs, weights[start:stop])
+        part.add_mapped(coeffs, weights[start:stop], threads)
         start = stop
 
 
@@ -165,7 +167,12 @@ class SpectralMap:
     features: list[Features]
     weights: np.ndarray
 
-    def add_to(self, coeffs: np.ndarray, inputs: PixelInputs) -> None:
-        """Add W'z(p) to the (H, W, K) coefficients of a window, in place."""
+    def add_to(
+        self,
+        coeffs: np.ndarray,
+        inputs: PixelInputs,
+        threads: int = 1,
+    ) -> None:
+        """Add W'z(p) to the (H, W, K) coefficients of a window, in place; threads share its pixels."""
         here = [part.on(inputs) for part in self.features]
-        add_map(coeffs, here, self.weights)
+        add_map(coeffs, here, self.weights, threads)

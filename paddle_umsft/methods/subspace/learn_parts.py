@@ -9,6 +9,7 @@ import numpy as np
 
 from paddle_umsft.cameras.row_blocks import spread_blocks
 from paddle_umsft.cameras.windows import Window, window_around, window_below
+from paddle_umsft.machine.side_by_side import allowed_threads, side_by_side
 from paddle_umsft.methods.subspace.blend import find_blend
 from paddle_umsft.methods.subspace.fitting import (
     FittedOn,
@@ -103,16 +104,20 @@ class FitSample:
             gamma: LR pixels weigh brightness to the power -2 gamma.
             surround: Radius of the neighbourhood that counts as well; None: none does.
         """
+
+        def seen_in(window: Window) -> tuple[np.ndarray, np.ndarray]:
+            part = window_of(self.ground, window, self.statistics)
+            inputs = inputs_of_rows(self.ground, self.statistics, window.hr_rows, surround)
+            here = blurred_features(part, [kernel.on(inputs) for kernel in features])
+            return here, trust_by_brightness(part, gamma)
+
         count = sum(part.count for part in features)
         blurred = np.empty((len(self.missing), count), dtype=np.float32)
         trust = []
         first = 0
-        for window in self.windows:
-            part = window_of(self.ground, window, self.statistics)
-            inputs = inputs_of_rows(self.ground, self.statistics, window.hr_rows, surround)
-            here = blurred_features(part, [kernel.on(inputs) for kernel in features])
+        for here, own_trust in side_by_side(seen_in, self.windows, allowed_threads()):
             blurred[first : first + len(here)] = here
-            trust.append(trust_by_brightness(part, gamma))
+            trust.append(own_trust)
             first += len(here)
         return FittedOn(
             missing=self.missing,

@@ -21,6 +21,7 @@ import numpy as np
 
 from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.spatial import SpatialDegradation
+from paddle_umsft.machine.side_by_side import side_by_side
 
 # The surround's brightness changes less from place to place than its colour tells: it counts half as much.
 SURROUND_BRIGHTNESS = 2
@@ -361,25 +362,32 @@ class Features:
         """Pixels whose features fit into the cache."""
         return max(1, CACHED_VALUES // self.count)
 
-    def add_mapped(self, coeffs: np.ndarray, weights: np.ndarray) -> None:
+    def add_mapped(self, coeffs: np.ndarray, weights: np.ndarray, threads: int = 1) -> None:
         """Add W'z(p) to coefficients in place.
 
         Args:
             coeffs: (H, W, K) float32, contiguous.
             weights: (D, K).
+            threads: That share the pixels.
         """
-        depth = coeffs.shape[2]
-        mapped = coeffs.reshape(-1, depth)
+        mapped = coeffs.reshape(-1, coeffs.shape[2])
         points = self.points.reshape(-1, self.points.shape[2])
         amplitude = self.amplitude.reshape(-1, 1)
         pixels = self._pixels_at_a_time()
-        cosines = np.empty((pixels, self.count), dtype=np.float32)
-        for first in range(0, len(points), pixels):
-            some = slice(first, first + pixels)
-            here = cosines[: len(points[some])]
-            self._cosines(points[some], here)
-            # The amplitude is one number a pixel: it may wait until D values have become K.
-            mapped[some] += amplitude[some] * (here @ weights)
+
+        def add(firsts: range) -> None:
+            cosines = np.empty((pixels, self.count), dtype=np.float32)
+            for first in firsts:
+                some = slice(first, first + pixels)
+                here = cosines[: len(points[some])]
+                self._cosines(points[some], here)
+                # The amplitude is one number a pixel: it may wait until D values have become K.
+                mapped[some] += amplitude[some] * (here @ weights)
+
+        # Every n-th block is one thread's.
+        shares = [range(thread * pixels, len(points), threads * pixels) for thread in range(threads)]
+        for _ in side_by_side(add, shares, threads):
+            pass
 
     def blurred(self, operator: SpatialDegradation) -> np.ndarray:
         """(h*w, D): the PSF applied to the features without ever holding them all."""

@@ -81,30 +81,34 @@ def _weights_along(
     return np.asarray(weight)
 
 
+def cached_rows(image: np.ndarray) -> list[slice]:
+    """Rows of an (H, W, K) image, so few at a time that they stay in the cache."""
+    rows = max(1, CACHED_VALUES // image[0].size)
+    return [slice(top, min(top + rows, len(image))) for top in range(0, len(image), rows)]
+
+
 def _add_gradient_energy(
     out: np.ndarray,
     image: np.ndarray,
     weights: tuple[np.ndarray, np.ndarray],
     smoothness: np.ndarray,
+    some: slice,
 ) -> None:
-    """Add the weighted Laplacian, smoothness D'wD image, to (H, W, K) in place; a few rows at a time, in the cache."""
+    """Add what some rows of an image have of the weighted Laplacian, smoothness D'wD image, to (H, W, K) in place."""
     row_weights, column_weights = weights
-    height = len(image)
-    rows = max(1, CACHED_VALUES // image[0].size)
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        # To the row below; the last one has none.
-        below = min(bottom, height - 1)
-        step = image[top + 1 : below + 1] - image[top:below]
-        step *= row_weights[top:below]
-        step *= smoothness
-        out[top:below] -= step
-        out[top + 1 : below + 1] += step
-        step = image[top:bottom, 1:] - image[top:bottom, :-1]
-        step *= column_weights[top:bottom, :-1]
-        step *= smoothness
-        out[top:bottom, :-1] -= step
-        out[top:bottom, 1:] += step
+    top, bottom = some.start, some.stop
+    # To the row below; the last one has none.
+    below = min(bottom, len(image) - 1)
+    step = image[top + 1 : below + 1] - image[top:below]
+    step *= row_weights[top:below]
+    step *= smoothness
+    out[top:below] -= step
+    out[top + 1 : below + 1] += step
+    step = image[top:bottom, 1:] - image[top:bottom, :-1]
+    step *= column_weights[top:bottom, :-1]
+    step *= smoothness
+    out[top:bottom, :-1] -= step
+    out[top:bottom, 1:] += step
 
 
 def _norm(image: np.ndarray) -> float:
@@ -201,13 +205,17 @@ class CoefficientProblem:
         """The problem's symmetric matrix times (H, W, K)."""
         seen = self.operator.forward(change)  # (h, w, K)
         out = self._lr_back(seen)
-        if self.msi_trust is None:
-            out += change @ (self.gram + np.diag(self.pull))
-        else:
-            out += self.msi_trust * (change @ self.gram)
-            out += self.pull * change
-        if self.smoothness.any():
-            _add_gradient_energy(out, change, self.edges, self.smoothness)
+        is_smooth = bool(self.smoothness.any())
+        local = self.gram + np.diag(self.pull)  # (K, K), what a pixel adds by itself
+        for some in cached_rows(change):
+            here = change[some]
+            if self.msi_trust is None:
+                out[some] += here @ local
+            else:
+                out[some] += self.msi_trust[some] * (here @ self.gram)
+                out[some] += self.pull * here
+            if is_smooth:
+                _add_gradient_energy(out, change, self.edges, self.smoothness, some)
         return out
 
     def solve(

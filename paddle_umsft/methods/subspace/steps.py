@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paddle_umsft.methods.subspace.solve import TINY_NORM, TOLERANCE, CoefficientProblem
+from paddle_umsft.methods.subspace.solve import TINY_NORM, TOLERANCE, CoefficientProblem, cached_rows
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,7 @@ def find_steps(
     steps: list[Step] = []
     curve: list[float] = []
     for _ in range(iterations):
-        scaled = []
-        for problem, residual in zip(problems, residuals):
-            scaled.append(residual @ problem.inverse)
+        scaled = [residual @ problem.inverse for problem, residual in zip(problems, residuals)]
         # The two sums over all parts: all else is a part's own.
         product = _product(residuals, scaled)
         keep = np.float32(0.0)
@@ -62,14 +60,16 @@ def find_steps(
         product_before = product
         applied = []
         for place, problem in enumerate(problems):
-            direction = scaled[place] + keep * directions[place]
-            directions[place] = direction
-            applied.append(problem.apply(direction))
+            # In place: images are large.
+            directions[place] *= keep
+            directions[place] += scaled[place]
+            applied.append(problem.apply(directions[place]))
         bend = _product(directions, applied)
         bend = max(bend, TINY_NORM)
         length = np.float32(product / bend)
         for residual, part in zip(residuals, applied):
-            residual -= length * part
+            part *= length
+            residual -= part
         step = Step(
             keep=keep,
             length=length,
@@ -96,17 +96,21 @@ def follow(problem: CoefficientProblem, steps: Sequence[Step]) -> tuple[np.ndarr
     residual = problem.right.copy()
     direction = np.zeros_like(problem.prior)
     start = _norm([residual]) + TINY_NORM
-    # In place: a strip's images do not fit into the cache, and every new one is written twice.
+    # A strip's images do not fit into the cache: rows that do go through all that is local at one go, in place.
+    blocks = cached_rows(residual)
     for step in steps:
-        scaled = residual @ problem.inverse
-        direction *= step.keep
-        direction += scaled
-        np.multiply(direction, step.length, out=scaled)
-        change += scaled
+        for some in blocks:
+            scaled = residual[some] @ problem.inverse
+            direction[some] *= step.keep
+            direction[some] += scaled
+            np.multiply(direction[some], step.length, out=scaled)
+            change[some] += scaled
         applied = problem.apply(direction)
-        applied *= step.length
-        residual -= applied
-    return np.asarray(problem.prior + change), _norm([residual]) / start
+        for some in blocks:
+            applied[some] *= step.length
+            residual[some] -= applied[some]
+    change += problem.prior
+    return change, _norm([residual]) / start
 
 
 def _product(these: Sequence[np.ndarray], those: Sequence[np.ndarray]) -> float:

@@ -24,7 +24,7 @@ import numpy as np
 from paddle_umsft.cameras.windows import Window, WindowedDegradation, window_around, window_below
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.machine.environment import default_threads
-from paddle_umsft.machine.side_by_side import side_by_side
+from paddle_umsft.machine.side_by_side import allowed_threads, side_by_side
 from paddle_umsft.methods.subspace.blend import Blend
 from paddle_umsft.methods.subspace.fitting import SpectralMap, linear_coeffs
 from paddle_umsft.methods.subspace.ground import Ground, lr_weights
@@ -199,7 +199,7 @@ class StripSolver:
         prior = linear_coeffs(part)
         inputs = inputs_of_rows(self.ground, self.statistics, window.hr_rows, self.surround)
         if len(self.maps) == 1:
-            self.maps[0].add_to(prior, inputs)
+            self.maps[0].add_to(prior, inputs, allowed_threads())
             return prior
 
         def alone(number: int) -> np.ndarray:

@@ -16,6 +16,8 @@ from paddle_umsft.runs.writers.product import Product
 
 # What GDAL may keep of tiles that are not written yet, in megabytes: by default a twentieth of the machine.
 GDAL_CACHE = 64
+# Bands of a block of rows that are turned to pictures of their own at a time: 32 MB of 256 rows of 1024 pixels.
+BANDS_AT_ONCE = 32
 
 # Takes (n, W, C) of the next rows, in the type that is stored.
 WriteRows = Callable[[np.ndarray], None]
@@ -57,6 +59,15 @@ def envi_rows(path: Path, product: Product, tile_rows: int) -> Iterator[WriteRow
         yield write
 
 
+def _by_bands(rows: np.ndarray) -> np.ndarray:
+    """(n, W, C) as (C, n, W), one row after the other: a row of all bands stays in the cache while it is turned."""
+    count, width, bands = rows.shape
+    turned = np.empty((bands, count, width), dtype=rows.dtype)
+    for number, row in enumerate(rows):
+        turned[:, number] = row.T
+    return turned
+
+
 @contextmanager
 def tif_rows(path: Path, product: Product, tile_rows: int) -> Iterator[WriteRows]:
     """Write a GeoTIFF; see `FORMATS_BY_ROWS`."""
@@ -73,8 +84,10 @@ def tif_rows(path: Path, product: Product, tile_rows: int) -> Iterator[WriteRows
             def write(rows: np.ndarray) -> None:
                 nonlocal top
                 window = Window(0, top, width, len(rows))
-                for band in range(bands):
-                    file.write(np.ascontiguousarray(rows[:, :, band]), band + 1, window=window)
+                for first in range(0, bands, BANDS_AT_ONCE):
+                    some = np.arange(first, min(first + BANDS_AT_ONCE, bands))
+                    numbers = (some + 1).tolist()
+                    file.write(_by_bands(rows[:, :, some[0] : some[-1] + 1]), numbers, window=window)
                 top += len(rows)
 
             yield write

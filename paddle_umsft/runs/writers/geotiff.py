@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from paddle_umsft.errors import ConfigError
+from paddle_umsft.machine.side_by_side import allowed_threads
 from paddle_umsft.runs.writers.product import NM_PER_MICROMETRE, Product
 
 # Tiles have to be multiples of 16; this is what GDAL and its readers expect.
@@ -21,6 +22,9 @@ TILE = 256
 # GDAL's predictors make neighbours' differences of integers (2) and of floating point numbers (3).
 PREDICTOR_INTEGERS = 2
 PREDICTOR_FLOATS = 3
+# How hard deflate tries, 1 to 9. Measured on cubes of 31 and 200 bands and their errors: 6, which is usual, takes half
+# as long again to twice as long, and files are 3 % larger to 1 % smaller by it.
+PACKED = 1
 
 
 def check_rasterio() -> None:
@@ -93,7 +97,10 @@ def opened(path: Path, product: Product, tile_rows: int = TILE) -> Any:
         "blockysize": tile_rows,
         # Every reader since 1992 knows it; ZSTD is smaller, and unknown to many.
         "compress": "deflate",
+        "zlevel": PACKED,
         "predictor": _predictor(product.values.dtype),
+        # Tiles are packed on all cores, while the next rows are made.
+        "num_threads": allowed_threads(),
         # A band is one picture in a GIS, and 200 bands of a pixel in one tile are a tile of 50 MB.
         "interleave": "band",
         "BIGTIFF": "IF_SAFER",

@@ -161,6 +161,21 @@ def test_blurred_features_are_the_psf_of_the_features(size):
     np.testing.assert_allclose(features.blurred(operator), whole.reshape(-1, 10), atol=1e-5)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_that_share_the_pixels_add_the_same_bits(threads: int):
+    rng = np.random.default_rng(3)
+    msi = rng.random((61, 45, 3), dtype=np.float32)
+    features = Features(PixelInputs.of(msi), Kernel(), 130, rng)
+    weights = rng.random((130, 4), dtype=np.float32)
+    made = np.ones((61, 45, 4), dtype=np.float32)
+    features.add_mapped(made, weights, threads)
+    expected = 1.0 + features.rows(np.arange(61)).astype(np.float64) @ weights
+    assert made == pytest.approx(expected, abs=1e-5)
+    alone = np.ones_like(made)
+    features.add_mapped(alone, weights)
+    np.testing.assert_array_equal(made, alone)
+
+
 @pytest.mark.parametrize(("tail", "nu"), [(3.0, 1.5), (5.0, 2.5)])
 def test_features_are_those_of_a_matern_kernel(tail, nu):
     """GPML 4.17, scaled by the brightness of both pixels."""
