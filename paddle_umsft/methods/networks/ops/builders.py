@@ -7,11 +7,12 @@ from typing import Any, Optional
 
 from paddle_umsft.methods.networks.ops import convolution, pointwise, resizing
 from paddle_umsft.methods.networks.ops import onednn as dnnl
-from paddle_umsft.methods.networks.ops.convolution import Order
+from paddle_umsft.methods.networks.ops.convolution import Order, Place
 from paddle_umsft.methods.networks.ops.enlarged import conv_enlarged
 from paddle_umsft.methods.networks.ops.enlarged_norm import norm_enlarged
 from paddle_umsft.methods.networks.ops.onednn import OneDnnError
 from paddle_umsft.methods.networks.ops.plan import Plan
+from paddle_umsft.methods.networks.ops.side_by_side import conv_side_by_side, fits_side_by_side
 from paddle_umsft.methods.networks.ops.tap_maps import PADDINGS
 from paddle_umsft.methods.networks.ops.values import Value, whole_blocks
 
@@ -171,8 +172,16 @@ def _merged_small(
     )
     plan.done(skip)
     convolution = layer.merge.conv
-    of_skip = (0, thin, 0)
-    merged = conv(plan, skip_normal, convolution, (of_skip,))
+    if fits_side_by_side(thin) and convolution.border_mode == "reflect":
+        merged = conv_side_by_side(
+            plan,
+            skip_normal,
+            plan.parameter(convolution, "weight"),
+            plan.parameter(convolution, "bias"),
+        )
+    else:
+        of_skip = Place(start=0, count=thin, target=0)
+        merged = conv(plan, skip_normal, convolution, (of_skip,))
     plan.done(skip_normal)
     conv_enlarged(
         plan,
@@ -222,8 +231,8 @@ def _merged_large(
             out=place,
         )
         plan.done(branch)
-    of_deep = (thin, wide, 0)
-    of_skip = (0, thin, whole_blocks(wide))
+    of_deep = Place(start=thin, count=wide, target=0)
+    of_skip = Place(start=0, count=thin, target=whole_blocks(wide))
     merged = conv_norm_act(plan, both, layer.merge, (of_deep, of_skip))
     plan.done(both)
     return merged
