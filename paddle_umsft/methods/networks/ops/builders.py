@@ -1,4 +1,4 @@
-"""The networks' parts, written into plans."""
+"""The networks' parts, written into plans; `encoders` has VGG and what takes up its taps."""
 
 from __future__ import annotations
 
@@ -289,52 +289,6 @@ def _hourglass(
     plan.output(y)
 
 
-def vgg(
-    plan: Plan,
-    layer: Any,
-    inputs: Sequence[Value],
-) -> None:
-    """A `networks.vgg.VggFeatures` behind its input scaling, with its three taps as outputs."""
-    _vgg_behind(plan, layer, inputs[0], layer.conv0)
-
-
-def vgg_query(
-    plan: Plan,
-    layer: Any,
-    inputs: Sequence[Value],
-) -> None:
-    """The same of a `methods.uhntc.encoder.SharedEncoder` behind its query convolution."""
-    _vgg_behind(plan, layer, inputs[0], layer.query)
-
-
-def _vgg_behind(
-    plan: Plan,
-    layer: Any,
-    x: Value,
-    first: Any,
-) -> None:
-    """VGG with `first` in place of its first convolution."""
-    for stage in layer.stages():
-        convolution = first
-        if stage.index > 0:
-            convolution = getattr(layer, f"conv{stage.index}")
-        entered = x
-        x = conv(plan, entered, convolution)
-        plan.done(entered)
-        slope = None
-        if stage.relu:
-            slope = 0.0  # a ReLU is a LeakyReLU without a leak
-        normalisation = getattr(layer, f"norm{stage.index + 1}")
-        x = norm(plan, x, normalisation, slope)
-        if stage.tap:
-            plan.output(x)
-        if stage.pool:
-            large = x
-            x = resizing.max_pool(plan, large)
-            plan.done(large)
-    plan.output(x)
-
-
 def spread_channels(
     plan: Plan,
     layer: Any,
@@ -376,18 +330,6 @@ def vgg19(
             plan.output(x)
         if stage.pool:
             x = resizing.max_pool(plan, x)
-
-
-def merge(
-    plan: Plan,
-    layer: Any,
-    inputs: Sequence[Value],
-) -> None:
-    """A `umsft.attention.Merge`."""
-    reduced = conv(plan, inputs[0], layer.reduce)
-    reduced = pointwise.elu(plan, reduced)
-    refined = conv(plan, reduced, layer.refine)
-    plan.output(refined)
 
 
 def refine(
