@@ -50,13 +50,13 @@ def conv_side_by_side(
         laid,
         weight,
         bias,
-        order=_order(channels),
+        order=order_of_columns(channels),
     )
     plan.done(laid)
     return y
 
 
-def _order(channels: int) -> Order:
+def order_of_columns(channels: int) -> Order:
     """Where the kernel's columns lie: the whole blocks of each first, then what they leave over, in one block."""
     left_over = channels % BLOCK
     whole = channels - left_over
@@ -84,7 +84,7 @@ def _lay(plan: Plan, x: Value) -> Value:
     """Lay a map beside itself as the kernel's columns see it, (C, H, w + 2) -> (3·C, H, w)."""
     channels, height, wide = x.shape
     width = wide - COLUMNS + 1
-    order = _order(channels)
+    order = order_of_columns(channels)
 
     def lay(
         source: Memory,

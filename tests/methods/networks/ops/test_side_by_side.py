@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import paddle
+import paddle.nn.functional as F
 import pytest
 from test_plans import PER_OP, Wrapped, check, fast_only, made, results
 
 from paddle_umsft.methods.networks import ops
 from paddle_umsft.methods.networks.layers import Conv2D
 from paddle_umsft.methods.networks.ops import autograd
-from paddle_umsft.methods.networks.ops.side_by_side import conv_side_by_side, fits_side_by_side
+from paddle_umsft.methods.networks.ops.side_by_side import conv_side_by_side, fits_side_by_side, order_of_columns
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,23 @@ def test_it_pays_where_three_columns_of_the_rest_fill_no_more_than_a_block() -> 
         assert fits_side_by_side(channels) == saves
         if saves:
             assert blocks(3 * channels) < 3 * blocks(channels)
+
+
+@pytest.mark.parametrize("channels", [3, 16 + 4, 32 + 5])
+def test_columns_side_by_side_are_the_convolution_to_the_last_digits_of_float64(channels: int) -> None:
+    draw = np.random.default_rng(channels).standard_normal
+    padded, weight = draw((channels, 6, 9)), draw((4, channels, 3, 3))
+    wanted = F.conv2d(paddle.to_tensor(padded[None]), paddle.to_tensor(weight)).numpy()[0]  # (4, 4, 7)
+
+    laid = np.full((3 * channels, 6, 7), np.nan)
+    kernel = np.full((4, 3 * channels, 3), np.nan)
+    for place in order_of_columns(channels):
+        inside = slice(place.start, place.start + place.count)
+        target = slice(place.target, place.target + place.count)
+        laid[target] = padded[inside, :, place.column : place.column + 7]
+        kernel[:, target] = weight[:, inside, :, place.column]
+    rows = [np.einsum("oi,ihw->ohw", kernel[:, :, row], laid[:, row : row + 4]) for row in range(3)]
+    assert np.abs(sum(rows) - wanted).max() <= 1e-12 * np.abs(wanted).max()
 
 
 @fast_only
