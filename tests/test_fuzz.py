@@ -1,6 +1,6 @@
 """Anything at all as configuration, arguments, files, run folders and command lines: a finite result, or an own error.
 
-Half a minute in CI; ten on demand: `PADDLE_UMSFT_FUZZ_SECONDS=600 python -m pytest -m slow tests/test_fuzz.py`.
+A minute in CI; ten on demand: `PADDLE_UMSFT_FUZZ_SECONDS=600 python -m pytest -m slow tests/test_fuzz.py`.
 Another `PADDLE_UMSFT_FUZZ_SEED` (a number) tries other things.
 """
 

@@ -11,6 +11,30 @@ from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.cameras.windows import Window, WindowedDegradation, footprints
 from paddle_umsft.data.scene import Observation
 
+# Places that a sample of rows is taken from.
+PLACES = 8
+
+
+def spread_blocks(
+    count: int,
+    wanted: int,
+    least: int = 1,
+) -> list[tuple[int, int]]:
+    """Half-open ranges of LR rows: all of them, or blocks of one size from evenly spread places.
+
+    Args:
+        count: h.
+        wanted: How many rows are wanted in all.
+        least: Rows of a block at least; there are fewer blocks then.
+    """
+    wanted = max(wanted, least)
+    if wanted >= count:
+        return [(0, count)]
+    number = min(PLACES, wanted // least)
+    each = wanted // number
+    firsts = np.linspace(0, count - each, number).astype(int)
+    return [(int(first), int(first) + each) for first in np.unique(firsts)]
+
 
 def hr_rows_on(lr_rows: np.ndarray, scale: int) -> np.ndarray:
     """The HR rows that some LR rows lie on, (m * s,)."""

@@ -165,6 +165,8 @@ class Input:
         clip: Whether the result's values below zero are to be cut off.
         examined: What was found, for programs, with PSF and SRF; None: nobody has looked.
         back: Brings a result to the pixels of the MSI that was given; None: it lies there.
+        recorded: The pair that a result is judged by; None: `observation`.
+        degrade: What that pair's HSI sees of a cube; None: what a plain grid does.
     """
 
     observation: Observation
@@ -172,6 +174,8 @@ class Input:
     clip: bool = False
     examined: Optional[Examined] = None
     back: Optional[Back] = None
+    recorded: Optional[Observation] = None
+    degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
 
     def told_in(self, result: FusionResult) -> FusionResult:
         """The result with what was masked and found, the pair that it is a fusion of, and how far to trust it."""
@@ -180,6 +184,8 @@ class Input:
             result = replace(result, notes=(*self.notes, *result.notes), pair=pair)
         if self.back is not None:
             result = self.back(result)
+        if self.recorded is not None:
+            result = replace(result, pair=self.recorded, degrade=self.degrade)
         result = replace(result, valid=valid_pixels(result.pair or self.observation))
         result = _below_zero(result, self.clip)
         return judged(result, self.observation, self.examined)
@@ -253,6 +259,8 @@ def input_of(observation: Observation, config: Config) -> Input:
         clip=clip,
         examined=examined,
         back=gridded.back,
+        recorded=gridded.recorded,
+        degrade=gridded.degrade,
     )
 
 

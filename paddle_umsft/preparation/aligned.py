@@ -11,6 +11,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from paddle_umsft.cameras.border import Border
+from paddle_umsft.cameras.placed import PlacedDegradation
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.cameras.psf import box_psf
 from paddle_umsft.cameras.spatial import SpatialDegradation
@@ -28,8 +29,6 @@ NEIGHBOURHOOD = 1.0
 # Keeps the mean finite where no pixel of a neighbourhood is trusted.
 LEAST_WEIGHT = 1e-9
 CUBIC = 3
-# Share of trusted LR pixels in one that was interpolated from which on it is one itself.
-ALL_TRUSTED = 0.9
 
 INTERPOLATED = "this method knows no places between the grids: the HSI was interpolated to where the MSI lies"
 RESAMPLED = (
@@ -51,13 +50,15 @@ class Gridded:
         observation: The pair, the very one where nothing was found.
         notes: What a user should know of it.
         found: What was found, for programs.
-        psf: (k, k) of the pair as it is laid out; None: interpolation has made another one of it, or nobody knows.
+        psf: (k, k) that results are judged by; None: resampling has made another one of it, or nobody knows.
         srf: (M, C); None: there are too few pixels to tell, or nobody has looked.
         border: What lies beyond the picture.
         trusted: (h, w) LR pixels that show the scene as it is; None: all.
         doubted: (H, W) how little the MSI's pixels are trusted; None: all are.
         unsure_light: (H, W) see `Prepared`.
         back: Brings a result to the pixels of the MSI that was given; None: it lies there.
+        recorded: The pair whose HSI was not interpolated, which results are judged by; None: `observation`.
+        degrade: What that HSI sees of a cube, (H, W, C) -> (h, w, C); None: what a plain grid does.
     """
 
     observation: Observation
@@ -70,6 +71,8 @@ class Gridded:
     doubted: Optional[np.ndarray] = None
     unsure_light: Optional[np.ndarray] = None
     back: Optional[Back] = None
+    recorded: Optional[Observation] = None
+    degrade: Optional[Callable[[np.ndarray], np.ndarray]] = None
 
 
 def _filled(lr_hsi: np.ndarray, trusted: np.ndarray) -> np.ndarray:
@@ -86,9 +89,8 @@ def _filled(lr_hsi: np.ndarray, trusted: np.ndarray) -> np.ndarray:
 def _moved(
     lr_hsi: np.ndarray,
     placement: Placement,
-    beyond: str = "nearest",
 ) -> np.ndarray:
-    """(h, w, C) LR-HSI as it would be if it lay where the MSI's grid says; `beyond`: what it is where it ends."""
+    """(h, w, C) LR-HSI as it would be if it lay where the MSI's grid says."""
     height, width, bands = lr_hsi.shape
     scale = placement.scale
     origins = placement.origins((height * scale, width * scale))
@@ -99,7 +101,7 @@ def _moved(
     index = np.moveaxis((middles - (scale - 1) / 2) / scale, 2, 0)
     moved = np.empty((height, width, bands))
     for band in range(bands):
-        moved[..., band] = map_coordinates(lr_hsi[..., band], index, order=CUBIC, mode=beyond)
+        moved[..., band] = map_coordinates(lr_hsi[..., band], index, order=CUBIC, mode="nearest")
     return moved
 
 
@@ -213,10 +215,6 @@ def for_grids(
         notes.append(note)
     if not prepared.own_trust.all():
         notes.append(FILLED)
-    trusted = prepared.use_trust
-    if prepared.placement is not None and prepared.layout is None:
-        moved = _moved(trusted[:, :, None].astype(np.float64), prepared.placement, "constant")
-        trusted = moved[:, :, 0] > ALL_TRUSTED
     doubted: Optional[np.ndarray] = None
     unsure_light: Optional[np.ndarray] = None
     if prepared.layout is None:
@@ -226,16 +224,20 @@ def for_grids(
         observation=_with_border(on_the_grid(prepared), degradations),
         notes=tuple(notes),
         found=prepared.found,
-        trusted=trusted,
+        trusted=prepared.use_trust,
         doubted=doubted,
         unsure_light=unsure_light,
         back=back,
     )
     gridded = _told(gridded, degradations)
-    if prepared.placement is not None:
-        # Interpolation has made another PSF of it.
-        gridded = replace(gridded, psf=None)
-    return gridded
+    if prepared.placement is None:
+        return gridded
+    if degradations is not None and prepared.layout is None:
+        # What interpolation does to an HSI is no error of the result: it is judged by what the camera saw.
+        operator = PlacedDegradation(degradations.psf, prepared.placement, degradations.border)
+        return replace(gridded, recorded=prepared.observation, degrade=operator.forward)
+    # Resampling has made another PSF of it.
+    return replace(gridded, psf=None)
 
 
 def _told(gridded: Gridded, degradations: Optional[Degradations]) -> Gridded:

@@ -38,6 +38,7 @@ class Evidence:
             show it.
         unsure_light: (H, W) how much the light may differ from what was undone, as a part of a pixel's values; None: no
             light was undone.
+        is_refined: Whether the method has refined the result at HR pixels, which residuals at LR pixels do not tell.
     """
 
     lr_hsi: np.ndarray
@@ -55,6 +56,7 @@ class Evidence:
     lost: Optional[np.ndarray] = None
     doubted: Optional[np.ndarray] = None
     unsure_light: Optional[np.ndarray] = None
+    is_refined: bool = False
 
     @property
     def scale(self) -> int:

@@ -188,6 +188,7 @@ def _evidence(
         lost=lost,
         doubted=_doubted(pair, examined),
         unsure_light=_unsure_light(pair, examined),
+        is_refined=result.extras.get("refined", 0) > 0,
     )
     return evidence, share
 

@@ -116,7 +116,7 @@ def scenes(draw: Any) -> tuple[int, int, tuple[int, int], list[tuple[int, int]],
 
 
 @pytest.mark.slow
-@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(scenes())
 def test_any_shape(scene: tuple[int, int, tuple[int, int], list[tuple[int, int]], int]) -> None:
     bands, scale, size, supports, seed = scene
@@ -129,12 +129,9 @@ def test_full_width_with_four_msi_bands() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("height", "width", "scale", "seed"), [(128, 144, 4, 5), (150, 130, 5, 8)], ids=["128x144 x4", "150x130 x5"]
-)
-def test_golden_pair_of_128_bands(height: int, width: int, scale: int, seed: int, tmp_path: Path) -> None:
+def test_golden_pair_of_128_bands(tmp_path: Path) -> None:
     """What `python -m paddle_umsft.parity --golden` runs, at full width, on numbers that the twin wrote."""
-    sizes = {"bands": 128, "height": height, "width": width, "scale_factor": scale, "scene_seed": seed}
+    sizes = {"bands": 128, "height": 128, "width": 144, "scale_factor": 4, "scene_seed": 5}
     write(tmp_path / "chikusei", {"chikusei": {**sizes, "spans": [list(support) for support in CHIKUSEI]}})
     outcome = check_case(read_golden(tmp_path / "chikusei").cases[0], steps=5, single=False)
     assert not [f"{row.name}: {row.difference:.1e} > {row.limit:.0e} {row.note}" for row in outcome.rows if not row.ok]

@@ -132,6 +132,23 @@ def test_the_error_is_foreseen_about_as_large_as_it_is_and_where(width: float, m
     assert error[worst].mean() > 2.0 * error.mean()
 
 
+def test_a_moved_hsi_is_judged_as_it_was_recorded() -> None:
+    """Methods that know no places between the grids get it interpolated; what that misses is no error of the result."""
+    pair = made_pair(sigma=0.4 * SCALE, shift=(2.3, -1.6))
+    observation = Observation(pair.lr_hsi.astype(np.float32), pair.hr_msi.astype(np.float32), SCALE)
+    result = run_method(observation, load_config(None, ["method=gsa"]))
+    assert result.trust is not None
+    assert result.pair is not None
+    assert result.degrade is not None
+    np.testing.assert_array_equal(result.pair.lr_hsi, observation.lr_hsi)
+    # SciPy's Gaussian at SciPy's places is what the operator makes of the truth, but for the border.
+    seen = result.degrade(pair.truth)
+    inner = np.s_[2:-2, 2:-2]
+    assert np.sqrt(np.mean((seen - pair.lr_hsi)[inner] ** 2)) < 0.03 * pair.lr_hsi.std()
+    error, expected = np.abs(pair.truth - result.fused), result.trust.expected.cube()
+    assert 0.65 < np.mean((error / expected) ** 2) < 1.5
+
+
 def test_a_method_that_misses_less_on_pixels_left_out_is_expected_to_err_less() -> None:
     truth = scene(0.03)
     fused, rest = linear_fusion(truth)

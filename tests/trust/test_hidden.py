@@ -190,3 +190,13 @@ def test_what_hides_nothing_at_lr_pixels_left_out_hides_little_within_them() -> 
     assert less == pytest.approx(10 * least, rel=1e-6)
     # A value less four neighbours' mean has sqrt(5 / 4) of the deviation; white detail is s times as large within.
     assert less == pytest.approx(15 * 1e-5 * SCALE, rel=0.1)
+
+
+def test_refinement_leaves_less_of_it() -> None:
+    rng = np.random.default_rng(4)
+    lr_msi = rng.random((10, 14, 2))
+    lr_hsi = lr_msi @ rng.random((2, 5)) + 0.01 * rng.standard_normal((10, 14, 5))
+    plain = evidence_of(lr_msi.repeat(SCALE, 0).repeat(SCALE, 1), lr_msi, lr_hsi)
+    refined = replace(plain, is_refined=True)
+    without, with_it = (hidden_error(seen, np.eye(2), 0.01) for seen in (plain, refined))
+    np.testing.assert_allclose(with_it, 0.92 * without, rtol=1e-12)

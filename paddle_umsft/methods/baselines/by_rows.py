@@ -16,7 +16,14 @@ import numpy as np
 from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.psf import box_psf
 from paddle_umsft.cameras.resize import bicubic_upsample
-from paddle_umsft.cameras.row_blocks import degrade_blocks, hr_rows_on, pair_on_rows, sees_beyond, windows_on
+from paddle_umsft.cameras.row_blocks import (
+    degrade_blocks,
+    hr_rows_on,
+    pair_on_rows,
+    sees_beyond,
+    spread_blocks,
+    windows_on,
+)
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.machine.files import write_sealed, write_whole
@@ -28,9 +35,8 @@ SMALL = "learned.npz"
 FACTS = "learned.json"
 # LR rows that a cubic sees on either side of an HR pixel, and one for rounding.
 CUBIC_ROWS = 3
-# A sample of the result is judged: so many blocks of rows, of so many values at most, each of which a judge needs so
-# many bytes for; and of so many HR pixels, which tell as much as all of them.
-PLACES = 8
+# A sample of the result is judged: blocks of rows, of so many values at most, each of which a judge needs so many bytes
+# for; and of so many HR pixels, which tell as much as all of them.
 MOST_VALUES = 2**25
 BYTES_OF_VALUE = 80
 MOST_PIXELS = 2**20
@@ -245,7 +251,7 @@ class ByRows:
         lr_height = height // scale
         values = min(MOST_VALUES, memory // BYTES_OF_VALUE)
         pixels = min(MOST_PIXELS, values // solver.bands)
-        blocks = _blocks(lr_height, max(1, pixels // (width * scale)))
+        blocks = spread_blocks(lr_height, max(1, pixels // (width * scale)))
         lr_rows = np.concatenate([np.arange(*block) for block in blocks])
         hr_rows = hr_rows_on(lr_rows, scale)
         none = np.zeros(0)
@@ -338,13 +344,3 @@ def _save(path: Path, image: np.ndarray) -> None:
 def _save_all(path: Path, arrays: dict[str, Any]) -> None:
     with path.open("wb") as file:
         np.savez(file, **arrays)
-
-
-def _blocks(count: int, wanted: int) -> list[tuple[int, int]]:
-    """Half-open ranges of LR rows, from evenly spread places; all of them where so many are wanted."""
-    if wanted >= count:
-        return [(0, count)]
-    places = min(PLACES, wanted)
-    each = wanted // places
-    firsts = np.linspace(0, count - each, places).astype(int)
-    return [(int(first), int(first) + each) for first in np.unique(firsts)]

@@ -7,6 +7,7 @@ from typing import Callable, Optional
 
 import numpy as np
 
+from paddle_umsft.cameras.row_blocks import spread_blocks
 from paddle_umsft.cameras.windows import Window, window_around, window_below
 from paddle_umsft.methods.subspace.blend import find_blend
 from paddle_umsft.methods.subspace.fitting import (
@@ -26,9 +27,7 @@ from paddle_umsft.methods.subspace.steps import find_steps, follow
 from paddle_umsft.methods.subspace.strips import StripSolver, edges_in, window_of
 from paddle_umsft.methods.subspace.whole_picture import Statistics, inputs_of_rows
 
-# A sample is taken in so many places at most, evenly spread from top to bottom, and in so many LR rows each at least:
-# fewer have no inner ones, all of whose neighbours are there, too.
-PLACES = 8
+# A block of a sample has so many LR rows at least: fewer have no inner ones, all of whose neighbours are there, too.
 LEAST_BLOCK = 12
 # HR pixels of a block of rows whose features are seen at a time: a picture that is looked at as a whole is one block.
 BLOCK_PIXELS = 2**20
@@ -46,15 +45,8 @@ def blocks_of_rows(
         wanted: How many rows are wanted in all.
         longest: Rows of one range at most.
     """
-    places = [(0, count)]
-    wanted = max(wanted, LEAST_BLOCK)
-    if wanted < count:
-        number = min(PLACES, wanted // LEAST_BLOCK)
-        each = wanted // number
-        firsts = np.linspace(0, count - each, number).astype(int)
-        places = [(int(first), int(first) + each) for first in np.unique(firsts)]
     ranges = []
-    for first, end in places:
+    for first, end in spread_blocks(count, wanted, LEAST_BLOCK):
         for top in range(first, end, longest):
             ranges.append((top, min(top + longest, end)))
     return ranges
