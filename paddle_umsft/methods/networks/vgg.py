@@ -13,7 +13,7 @@ from paddle import nn
 
 from paddle_umsft.errors import DataError
 from paddle_umsft.methods.networks.layers import BatchNorm, Conv2D
-from paddle_umsft.methods.networks.ops import builders
+from paddle_umsft.methods.networks.ops import encoders
 from paddle_umsft.methods.networks.ops.autograd import Builder, run
 from paddle_umsft.methods.networks.ops.precision import recomputed
 from paddle_umsft.weights.fit import misfits, shapes_of
@@ -29,6 +29,11 @@ TAP_CHANNELS = (64, 128, 256)
 # Of an input between 0 and 1: as published, for any number of bands, not by ImageNet's means and deviations.
 CENTRE = 0.5
 RGB_BANDS = 3
+
+
+def centred(x: paddle.Tensor) -> paddle.Tensor:
+    """What the first convolution sees of an input: 0 to 1 becomes -1 to 1."""
+    return (x - CENTRE) / CENTRE
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class VggFeatures(nn.Layer):
         Returns:
             (B, 64, H, W), (B, 128, H//2, W//2), and (B, 256, H//8, W//8), or H//4, W//4 with `stop_at_norm`.
         """
-        return self._taps(x, builders.vgg, self._plain)
+        return self._taps(x, encoders.vgg, self._plain)
 
     def _taps(
         self,
@@ -90,7 +95,7 @@ class VggFeatures(nn.Layer):
         build: Builder,
         plain: Callable[[paddle.Tensor], tuple[paddle.Tensor, ...]],
     ) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
-        x = (x - CENTRE) / CENTRE  # 0 to 1 -> -1 to 1
+        x = centred(x)
         taps = run(self, build, [x])
         if taps is None:
             taps = recomputed(plain, x)

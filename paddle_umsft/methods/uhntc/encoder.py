@@ -5,7 +5,7 @@ from __future__ import annotations
 import paddle
 
 from paddle_umsft.methods.networks.layers import Conv2D
-from paddle_umsft.methods.networks.ops import builders
+from paddle_umsft.methods.networks.ops import encoders
 from paddle_umsft.methods.networks.vgg import VggFeatures
 
 Taps = tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]
@@ -29,11 +29,11 @@ class SharedEncoder(VggFeatures):
     def msi_taps(self, msi: paddle.Tensor) -> Taps:
         """Keys or values: (B, M, H, W) -> (B, 64, H, W), (B, 128, H//2, W//2), (B, 256, H//4, W//4), no gradient."""
         with paddle.no_grad():
-            return self._taps(msi, builders.vgg, self._plain)
+            return self._taps(msi, encoders.vgg, self._plain)
 
     def query_taps(self, hsi: paddle.Tensor) -> Taps:
         """Queries: (B, C, H, W) -> the same three sizes, with gradient."""
-        return self._taps(hsi, builders.vgg_query, self._plain_query)
+        return self._taps(hsi, encoders.vgg_query, self._plain_query)
 
     def _plain_query(self, x: paddle.Tensor) -> tuple[paddle.Tensor, ...]:
         return self._after_first(self.query(x))

@@ -7,7 +7,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from paddle_umsft.methods.networks.layers import Conv2D, Linear, zero_mean
-from paddle_umsft.methods.networks.ops import builders
+from paddle_umsft.methods.networks.ops import builders, encoders
 from paddle_umsft.methods.networks.ops.autograd import run
 
 
@@ -97,7 +97,7 @@ class Merge(nn.Layer):
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """(B, in_channels, H, W) -> (B, C, H, W)."""
-        fast = run(self, builders.merge, [x])
+        fast = run(self, encoders.merge, [x])
         if fast is not None:
             return fast[0]
         reduced = F.elu(self.reduce(x))  # (B, C, H, W)

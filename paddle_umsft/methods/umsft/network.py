@@ -16,6 +16,7 @@ from paddle_umsft.methods.networks.layers import resize
 from paddle_umsft.methods.networks.model import EncodingNetwork
 from paddle_umsft.methods.networks.vgg import TAP_CHANNELS, VggFeatures
 from paddle_umsft.methods.umsft.attention import Merge, SpatialFusion, SpectralCrossAttention
+from paddle_umsft.methods.umsft.encoding import MergedEncoder
 
 SpectralOperator = Callable[[paddle.Tensor], paddle.Tensor]
 SpatialStep = Callable[[paddle.Tensor, paddle.Tensor], paddle.Tensor]
@@ -89,7 +90,7 @@ class FusionStage(nn.Layer):
         self,
         x: paddle.Tensor,
         msi: paddle.Tensor,
-        taps: tuple[paddle.Tensor, paddle.Tensor],
+        merged: tuple[paddle.Tensor, paddle.Tensor],
         fuse_spatially: SpatialStep,
         record: Recorder,
     ) -> paddle.Tensor:
@@ -98,14 +99,14 @@ class FusionStage(nn.Layer):
         Args:
             x: (B, C, h', w') from the level before.
             msi: (B, M, h', w').
-            taps: Of the HSI and the MSI encoder at this size.
+            merged: (B, C, h', w') each, the taps of the HSI and of the MSI encoder behind this level's merges.
             fuse_spatially: The shared spatial fusion, (x, msi) -> x.
             record: Called with "denoiser", "attention", "spafm" and the tensor after that step.
 
         Returns:
             (B, C, h', w').
         """
-        from_hsi, from_msi = self.merge_hsi(taps[0]), self.merge_msi(taps[1])
+        from_hsi, from_msi = merged
         x = self.hourglass(paddle.concat([x, msi], axis=1))
         record("denoiser", x)
         if self.paper_attention:
@@ -166,6 +167,13 @@ class UMSFT(EncodingNetwork):
             ]
         )
         self.spatial_fusion = SpatialFusion(bands=bands, msi_bands=msi_bands)
+        fine_to_coarse = [self.levels[2], self.levels[1], self.levels[0]]
+        of_hsi = [level.merge_hsi for level in fine_to_coarse]
+        of_msi = [level.merge_msi for level in fine_to_coarse]
+        self._encodings = (
+            MergedEncoder(self.hsi_encoder, of_hsi),
+            MergedEncoder(self.msi_encoder, of_msi),
+        )
 
     def load_vgg(self, weights: Mapping[str, np.ndarray]) -> None:
         """Start both encoders from VGG16-BN weights (see `VggFeatures.load_vgg`)."""
@@ -208,10 +216,7 @@ class UMSFT(EncodingNetwork):
         Returns:
             (B, C, H, W).
         """
-        hsi_taps, msi_taps = self.hsi_encoder(inputs.hsi_full), self.msi_encoder(inputs.msi[2])
-        if seams is not None:
-            seams.update({f"hsi_feature{i}": tap for i, tap in enumerate(hsi_taps)})
-            seams.update({f"msi_feature{i}": tap for i, tap in enumerate(msi_taps)})
+        from_hsi, from_msi = self._encode(inputs, seams)
 
         def fuse_spatially(x: paddle.Tensor, msi: paddle.Tensor) -> paddle.Tensor:
             return self.spatial_fusion(x, msi - spectral(x))
@@ -224,5 +229,25 @@ class UMSFT(EncodingNetwork):
                     seams[prefix + step] = value
 
             x = resize(x, *msi.shape[2:])
-            x = stage(x, msi, (hsi_taps[2 - level], msi_taps[2 - level]), fuse_spatially, record)
+            # Levels go from coarse to fine, encoders from fine to coarse.
+            merged = (from_hsi[-1 - level], from_msi[-1 - level])
+            x = stage(x, msi, merged, fuse_spatially, record)
         return x
+
+    def _encode(
+        self,
+        inputs: FusionInputs,
+        seams: Optional[dict[str, paddle.Tensor]],
+    ) -> list[list[paddle.Tensor]]:
+        """Both images' merged taps, the HSI's first, fine to coarse each; where seams are wanted by way of the taps."""
+        encoded = []
+        images = {"hsi": inputs.hsi_full, "msi": inputs.msi[2]}
+        for (name, image), encoding in zip(images.items(), self._encodings):
+            if seams is None:
+                merged = encoding(image)
+            else:
+                taps = encoding.encoder(image)
+                seams.update({f"{name}_feature{i}": tap for i, tap in enumerate(taps)})
+                merged = encoding.merged(taps)
+            encoded.append(merged)
+        return encoded

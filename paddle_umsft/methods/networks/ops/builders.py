@@ -1,4 +1,4 @@
-"""The networks' parts, written into plans."""
+"""The networks' parts, written into plans; `encoders` has VGG and what takes up its taps."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any, Optional
 
 from paddle_umsft.methods.networks.ops import convolution, pointwise, resizing
 from paddle_umsft.methods.networks.ops import onednn as dnnl
-from paddle_umsft.methods.networks.ops.convolution import Order
+from paddle_umsft.methods.networks.ops.convolution import Order, Place
 from paddle_umsft.methods.networks.ops.enlarged import conv_enlarged
 from paddle_umsft.methods.networks.ops.enlarged_norm import norm_enlarged
 from paddle_umsft.methods.networks.ops.onednn import OneDnnError
 from paddle_umsft.methods.networks.ops.plan import Plan
+from paddle_umsft.methods.networks.ops.side_by_side import conv_side_by_side, fits_side_by_side
 from paddle_umsft.methods.networks.ops.tap_maps import PADDINGS
 from paddle_umsft.methods.networks.ops.values import Value, whole_blocks
 
@@ -171,8 +172,16 @@ def _merged_small(
     )
     plan.done(skip)
     convolution = layer.merge.conv
-    of_skip = (0, thin, 0)
-    merged = conv(plan, skip_normal, convolution, (of_skip,))
+    if fits_side_by_side(thin) and convolution.border_mode == "reflect":
+        merged = conv_side_by_side(
+            plan,
+            skip_normal,
+            plan.parameter(convolution, "weight"),
+            plan.parameter(convolution, "bias"),
+        )
+    else:
+        of_skip = Place(start=0, count=thin, target=0)
+        merged = conv(plan, skip_normal, convolution, (of_skip,))
     plan.done(skip_normal)
     conv_enlarged(
         plan,
@@ -222,8 +231,8 @@ def _merged_large(
             out=place,
         )
         plan.done(branch)
-    of_deep = (thin, wide, 0)
-    of_skip = (0, thin, whole_blocks(wide))
+    of_deep = Place(start=thin, count=wide, target=0)
+    of_skip = Place(start=0, count=thin, target=whole_blocks(wide))
     merged = conv_norm_act(plan, both, layer.merge, (of_deep, of_skip))
     plan.done(both)
     return merged
@@ -280,52 +289,6 @@ def _hourglass(
     plan.output(y)
 
 
-def vgg(
-    plan: Plan,
-    layer: Any,
-    inputs: Sequence[Value],
-) -> None:
-    """A `networks.vgg.VggFeatures` behind its input scaling, with its three taps as outputs."""
-    _vgg_behind(plan, layer, inputs[0], layer.conv0)
-
-
-def vgg_query(
-    plan: Plan,
-    layer: Any,
-    inputs: Sequence[Value],
-) -> None:
-    """The same of a `methods.uhntc.encoder.SharedEncoder` behind its query convolution."""
-    _vgg_behind(plan, layer, inputs[0], layer.query)
-
-
-def _vgg_behind(
-    plan: Plan,
-    layer: Any,
-    x: Value,
-    first: Any,
-) -> None:
-    """VGG with `first` in place of its first convolution."""
-    for stage in layer.stages():
-        convolution = first
-        if stage.index > 0:
-            convolution = getattr(layer, f"conv{stage.index}")
-        entered = x
-        x = conv(plan, entered, convolution)
-        plan.done(entered)
-        slope = None
-        if stage.relu:
-            slope = 0.0  # a ReLU is a LeakyReLU without a leak
-        normalisation = getattr(layer, f"norm{stage.index + 1}")
-        x = norm(plan, x, normalisation, slope)
-        if stage.tap:
-            plan.output(x)
-        if stage.pool:
-            large = x
-            x = resizing.max_pool(plan, large)
-            plan.done(large)
-    plan.output(x)
-
-
 def spread_channels(
     plan: Plan,
     layer: Any,
@@ -367,18 +330,6 @@ def vgg19(
             plan.output(x)
         if stage.pool:
             x = resizing.max_pool(plan, x)
-
-
-def merge(
-    plan: Plan,
-    layer: Any,
-    inputs: Sequence[Value],
-) -> None:
-    """A `umsft.attention.Merge`."""
-    reduced = conv(plan, inputs[0], layer.reduce)
-    reduced = pointwise.elu(plan, reduced)
-    refined = conv(plan, reduced, layer.refine)
-    plan.output(refined)
 
 
 def refine(

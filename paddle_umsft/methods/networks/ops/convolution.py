@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Optional
 
 from paddle_umsft.methods.networks.ops import onednn as dnnl
@@ -16,15 +17,32 @@ FEW_CHANNELS = 3
 # (C, 1, 1, k, k), where every channel has a kernel of its own.
 GROUPED_AXES = 5
 
-# Where the channels of a weight lie in a joined map: (start in the weight, count, start in the map) per part.
-Order = Sequence[tuple[int, int, int]]
+
+@dataclass(frozen=True)
+class Place:
+    """Where some input channels of a weight lie in a map whose channels are in another order.
+
+    Attributes:
+        start: The first of them in the weight.
+        count: How many there are.
+        target: The first of them in the map.
+        column: Of the kernel, where the map has its columns side by side; None: all of it.
+    """
+
+    start: int
+    count: int
+    target: int
+    column: Optional[int] = None
+
+
+Order = Sequence[Place]
 
 
 class _Weights:
     """A convolution's weights in the kernel's layout, brought there once a step, and the way back.
 
-    A joined input (`Plan.joined`) has unused channels between its parts. `order` says where the published
-    order's channels lie in it.
+    A joined input (`Plan.joined`) has unused channels between its parts, and `side_by_side` has the kernel's columns
+    one behind the other. `order` says where the published order's channels lie in it.
     """
 
     def __init__(
@@ -40,6 +58,8 @@ class _Weights:
         self.shape = param.shape
         if order:
             outside, _, high, wide = param.shape
+            if order[0].column is not None:
+                wide = 1
             self.shape = (outside, in_channels, high, wide)
         self.plain = plan.lib.desc(self.shape, dnnl.TAG_NCHW)
         self.staged = param.memory
@@ -56,9 +76,10 @@ class _Weights:
         """Pair each part of the weight (or of its gradient) with its place among a joined map's channels."""
         outside, _, high, wide = self.shape
         pairs = []
-        for start, count, target in self.order:
-            box = (outside, count, high, wide)
-            desc = whole.desc.part(box, (0, start, 0, 0))
+        for place in self.order:
+            box = (outside, place.count, high, wide)
+            column = place.column or 0
+            desc = whole.desc.part(box, (0, place.start, 0, column))
             part = Memory(whole.lib, desc, 0)
             unused = Memory(whole.lib, whole.desc, 0)
             if of_gradient:
@@ -76,8 +97,8 @@ class _Weights:
                     grad=unused,
                 )
             self.plan.bound_params.append(bound)
-            place = view(spread, box, (0, target, 0, 0))
-            pairs.append((part, place))
+            inside = view(spread, box, (0, place.target, 0, 0))
+            pairs.append((part, inside))
         return pairs
 
     def bring(
@@ -156,14 +177,14 @@ def conv(
     order = _order_for(x, weight, order)
     in_channels, *lengths = x.shape
     out_channels = weight.shape[0]
-    size = weight.shape[-1]
-    height, width = ((length + 2 * padding - size) // stride + 1 for length in lengths)
+    weights = _Weights(plan, weight, in_channels, order)
+    sizes = weights.shape[-2:]
+    height, width = ((length + 2 * padding - size) // stride + 1 for length, size in zip(lengths, sizes))
     dtype = plan.dtype
     if exact:
         dtype = dnnl.F32
     y = plan.map(out_channels, height, width, dtype)  # (C_out, H', W')
 
-    weights = _Weights(plan, weight, in_channels, order)
     any_layout = lib.desc(weights.shape, dnnl.TAG_ANY, plan.dtype)  # the kernel chooses
     any_gradient = lib.desc(weights.shape, dnnl.TAG_ANY)
     bias_desc = None
@@ -283,7 +304,8 @@ def _order_for(
         return order
     in_channels = weight.shape[1]
     if channels != in_channels:
-        return ((0, in_channels, 0),)  # an input of few channels, filled up to a block
+        # An input of few channels, filled up to a block.
+        return (Place(start=0, count=in_channels, target=0),)
     return order
 
 

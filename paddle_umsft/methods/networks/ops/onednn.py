@@ -284,11 +284,11 @@ class Library:
         )
         return Desc(self, handle, dims, dtype)
 
-    def strided(self, dims: Sequence[int], strides: Sequence[int]) -> Desc:
-        """A float32 descriptor whose axes lie so many numbers apart."""
+    def strided(self, dims: Sequence[int], strides: Sequence[int], dtype: int = F32) -> Desc:
+        """A descriptor whose axes lie so many numbers apart."""
         handle = c_void_p()
-        self.call("memory_desc_create_with_strides", byref(handle), len(dims), _dims(dims), F32, _dims(strides))
-        return Desc(self, handle, dims)
+        self.call("memory_desc_create_with_strides", byref(handle), len(dims), _dims(dims), dtype, _dims(strides))
+        return Desc(self, handle, dims, dtype)
 
     def primitive(self, kind: str, *args: Any, add: bool = False) -> Primitive:
         """Create dnnl_<kind>_primitive; `args` are those between engine and attributes, `add` as of `reorder`.
