@@ -21,7 +21,8 @@ import numpy as np
 from paddle_umsft.cameras.psf_families import ROUND, Family, trimmed
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.scene import Observation
-from paddle_umsft.preparation.border_equations import BorderEquations, WideFit, descend, variance_ratio
+from paddle_umsft.preparation.border_equations import BorderEquations, Verdict, WideFit, variance_ratio
+from paddle_umsft.preparation.descent import descend, differences
 from paddle_umsft.preparation.srf_fit import fit_srf
 
 # Logarithm of the largest ratio of a band's width to the common one: beyond it the line is not believed.
@@ -101,18 +102,23 @@ def fit_band_widths(
         free = values[common:]
         return values[:common], np.append(free, -np.sum(free))
 
-    def kernels(values: np.ndarray) -> list[np.ndarray]:
+    def kernels(values: np.ndarray) -> np.ndarray:
         parameters, log_ratios = split(values)
-        return [_widened(family, parameters, float(log_ratio), size) for log_ratio in log_ratios]
+        return np.stack([_widened(family, parameters, float(log_ratio), size) for log_ratio in log_ratios])
 
-    def misfit(values: np.ndarray) -> np.ndarray:
-        return equations.misfit(kernels(values))
+    def judged(values: np.ndarray) -> Verdict:
+        # One kernel for each band, (M, 1, k, k).
+        return equations.judge(list(kernels(values)[:, None]), len(values))
+
+    def around(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        stacks = differences(kernels, values)  # (1 + p, M, k, k)
+        return equations.around(list(stacks.swapaxes(0, 1)))
 
     values = np.concatenate([start, np.zeros(bands - 1)])
     for steps in STEPS:
-        equations.judge(kernels(values), len(values))
-        values = descend(misfit, values, steps)
-    verdict = equations.judge(kernels(values), len(values))
+        judged(values)
+        values = descend(around, values, steps)
+    verdict = judged(values)
     parameters, log_ratios = split(values)
     fit = WideFit(
         psf=trimmed(family.kernel(parameters, size)),

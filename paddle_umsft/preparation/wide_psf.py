@@ -35,7 +35,7 @@ def _first_round(equations: BorderEquations) -> np.ndarray:
     best = np.zeros(3)
     for width in FIRST_WIDTHS:
         start = np.array([0.0, 0.0, np.log(width * equations.scale)])
-        verdict = equations.judge(ROUND.kernel(start, size), len(start))
+        verdict = equations.judge(ROUND.kernel(start, size)[None], len(start))
         if verdict.criterion < least:
             least = verdict.criterion
             best = start
