@@ -27,7 +27,7 @@ from paddle_umsft.cameras.psf_families import FAR, Family, trimmed
 from paddle_umsft.cameras.spatial import tap_positions
 from paddle_umsft.preparation.descent import descend, differences
 from paddle_umsft.preparation.seen_rows import SeenRows
-from paddle_umsft.preparation.srf_fit import projection_penalty
+from paddle_umsft.preparation.srf_fit import unit_penalty
 
 # Rounding of inputs stored as float32, relative to their level: a few half units in the last place.
 STORAGE = 2e-7
@@ -147,6 +147,8 @@ class BorderEquations:
         self.count = int(self.trusted.sum()) * hr_msi.shape[2]
         self.level = float(np.sqrt(np.mean(self.pixels[self.trusted] ** 2)))
         self._seen_rows: Optional[SeenRows] = None
+        # By support: (n,) mean squares of the LR pixels, and the penalty for pixels of norm 1.
+        self._penalties: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
         self._weigh(np.ones(len(self.pixels)))
 
     def window(self, family: Family) -> int:
@@ -186,14 +188,14 @@ class BorderEquations:
         down = self._taps_inside(0, len(psf))[self.rows]
         across = self._taps_inside(1, len(psf))
         share = down @ psf @ across.T  # (rows, w)
-        return np.clip(share, 0.0, 1.0).ravel()
+        return np.asarray(np.clip(share, 0.0, 1.0)).ravel()
 
     def _taps_inside(self, axis: int, size: int) -> np.ndarray:
         """(h, k) or (w, k): 1 where a tap falls on the picture, else 0."""
         length = self.hr_msi.shape[axis]
         positions = tap_positions(size, self.scale, length // self.scale)
         is_inside = (positions >= 0) & (positions < length)
-        return is_inside.astype(np.float64)
+        return np.asarray(is_inside, dtype=np.float64)
 
     def _weigh(self, roots: np.ndarray) -> None:
         """Weigh every LR pixel's equations; (n,) factors on the residuals."""
@@ -213,16 +215,21 @@ class BorderEquations:
         low, high = support
         pixels = self.pixels[:, low:high]
         if self.constant:
-            return np.column_stack([pixels, np.ones(len(pixels))])
-        return pixels
+            pixels = np.column_stack([pixels, np.ones(len(pixels))])
+        return np.asarray(pixels)
 
     def _penalty(self, support: tuple[int, int], roots: np.ndarray) -> np.ndarray:
         """Rows below those of `_design` that keep a response smooth, for (n,) factors on the residuals."""
-        low, high = support
-        penalty = projection_penalty(self.pixels[:, low:high] * roots[:, None])
-        if self.constant:
-            penalty = np.pad(penalty, ((0, 0), (0, 1)))
-        return np.asarray(penalty)
+        if support not in self._penalties:
+            low, high = support
+            squares = np.sum(self.pixels[:, low:high] ** 2, axis=1)
+            penalty = unit_penalty(high - low)
+            if self.constant:
+                penalty = np.pad(penalty, ((0, 0), (0, 1)))
+            self._penalties[support] = (squares / (high - low), penalty)
+        energy, penalty = self._penalties[support]
+        level = np.sqrt(energy @ roots**2)
+        return np.asarray(level * penalty)
 
     def _rests(self, seen: np.ndarray) -> np.ndarray:
         """(q, N) what no SRF explains of (q, n, M) blurred MSIs, weighted; a known SRF explains the first alone."""

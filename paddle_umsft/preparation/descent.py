@@ -16,6 +16,7 @@ LEAST_PARAMETER = 0.3
 DAMPING = 1e-3
 HARDER = 10.0
 EASIER = 10.0
+RIDGE = 1e-12
 # The longest step at first, in what the parameters are taken to vary by; twice as long after every one that helps, and
 # a quarter of one that does not.
 LONGEST_STEP = 1.0
@@ -23,7 +24,7 @@ LONGER = 2.0
 SHORTER = 0.25
 # Change of a parameter over which a difference stands for the derivative: half of the digits are left of it.
 STEP = 1e-7
-TINY = 1e-30
+TINY = 1e-300
 
 # Parameters -> (N,) residuals and (p, N) how they change with every parameter.
 Around = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -64,7 +65,9 @@ def descend(
     for _ in range(steps - 1):
         scaled = change * unit[:, None]
         gram = scaled @ scaled.T  # (p, p)
-        ridge = damping * np.diag(gram) + TINY
+        own = np.diag(gram)
+        # A parameter that changes nothing stays where it is.
+        ridge = damping * own + RIDGE * own.sum() + TINY
         step = -np.linalg.solve(gram + np.diag(ridge), scaled @ rest)
         length = float(np.linalg.norm(step))
         step = step * min(1.0, longest / max(length, TINY))

@@ -155,8 +155,7 @@ def _place_shifted(
 def _leave_out_beyond(prepared: Prepared, view: View) -> None:
     """PSF and SRF are not fitted where an LR pixel sees beyond the MSI; a little beyond, it is as at the edge."""
     assert prepared.placement is not None
-    seen = view.but(placement=prepared.placement).seen()
-    inside = seen.inside.reshape(view.lr_shape)
+    inside = view.but(placement=prepared.placement).inside()
     prepared.fit_trust &= inside > INSIDE
     prepared.use_trust &= inside > USABLE
     beyond = uncovered(prepared.placement, prepared.observation.shape)

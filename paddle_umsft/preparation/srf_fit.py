@@ -68,9 +68,14 @@ def projection_penalty(pixels: np.ndarray) -> np.ndarray:
     """
     bands = pixels.shape[1]
     level = np.sqrt(np.sum(pixels**2) / bands)
+    return np.asarray(level * unit_penalty(bands))
+
+
+def unit_penalty(bands: int) -> np.ndarray:
+    """`projection_penalty` of pixels whose bands have norm 1."""
     rough = PROJECTED_ROUGHNESS * curvature(bands)
     large = PROJECTED_SIZE * np.eye(bands)
-    return np.asarray(level * np.concatenate([rough, large]))
+    return np.concatenate([rough, large])
 
 
 def with_free_constant(penalised: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -87,11 +87,14 @@ class WideSearch:
 
     def rounds(self) -> WideFit:
         """The uncut round Gaussian under the border that suits it better; to be called first."""
+        first = [equations.fit(ROUND, _first_round(equations), FIRST_STEPS) for equations in self.every]
+        least = min(criterion_of(fit) for fit in first)
         best: Optional[WideFit] = None
-        for equations in self.every:
-            first = equations.fit(ROUND, _first_round(equations), FIRST_STEPS)
-            assert first.parameters is not None
-            fit = equations.fit(ROUND, first.parameters, LAST_STEPS)
+        for equations, near in zip(self.every, first):
+            if criterion_of(near) > least + NOT_FAR * equations.count:
+                continue
+            assert near.parameters is not None
+            fit = equations.fit(ROUND, near.parameters, LAST_STEPS)
             if best is None or criterion_of(fit) < criterion_of(best):
                 best = fit
                 self.better = equations
