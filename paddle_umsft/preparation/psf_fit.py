@@ -292,7 +292,10 @@ def fit_psf(
             return _of_wide(uncut)
         candidates.append(uncut)
         widths = _clear_widths(search, uncut)
-        candidates += search.others()
+        known = np.inf
+        if widths is not None:
+            known = criterion_of(widths.fit)
+        candidates += search.others(known)
     # What narrow windows offer has been judged without a border: the best of it competes under the better one.
     found += _richer_kernels(problems, found, scale, free)
     candidates.append(_stand(search, found))

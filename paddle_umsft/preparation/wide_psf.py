@@ -107,15 +107,19 @@ class WideSearch:
         """Whether there is nothing left for a richer family to explain."""
         return fit.verdict.residual <= EXACT * self.better.level
 
-    def others(self) -> list[WideFit]:
-        """The best of the other families under the border that the round Gaussian chose."""
+    def others(self, known: float = np.inf) -> list[WideFit]:
+        """The best of the other families under the border that the round Gaussian chose.
+
+        Args:
+            known: Criterion that has been reached otherwise: what is far from it is not followed either.
+        """
         first = []
         for family in OTHERS:
             fit = self.better.fit(family, family.start(self.start), FIRST_STEPS)
             first.append((criterion_of(fit), family, fit.parameters))
         first.sort(key=itemgetter(0))
         last = []
-        least, _, _ = first[0]
+        least = min(first[0][0], known)
         for criterion, family, parameters in first[:FOLLOWED]:
             if criterion > least + NOT_FAR * self.better.count:
                 break
