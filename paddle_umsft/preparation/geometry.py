@@ -32,9 +32,10 @@ WIDER = 0.05
 # Longest steps: of the shift in LR pixels, of the logarithms.
 LONGEST_SHIFT = 0.5
 LONGEST_CHANGE = 0.7
-# Steps shorter than this (HR pixels at the border) end the refinement if they do not help, gain less than that, or if
-# what is left is as small as the simple PSF here leaves it.
-STILL = 1e-2
+# Steps shorter than this (HR pixels at the border) end the refinement if they do not help or gain less than that; longer
+# ones do where what is left is as small as the simple PSF here leaves it.
+STILL = 2e-3
+STILL_IF_FINE = 1e-2
 LEAST_GAIN = 1e-3
 # Levenberg's damping: at first, at least (less damps nothing), its factor where a step does not help, and how often it
 # is raised.
@@ -226,7 +227,8 @@ def _descended(
         view, found = better
         covariance = np.linalg.pinv(gram)[SHIFT, SHIFT]
         damping = max(damping / HARDER, LEAST_DAMPING)
-        is_fine = bool(np.all(found.relative < FINE))
-        if moved < STILL and (is_fine or loss - _loss(found) < LEAST_GAIN):
+        if moved < STILL and loss - _loss(found) < LEAST_GAIN:
+            break
+        if moved < STILL_IF_FINE and np.all(found.relative < FINE):
             break
     return view, found, covariance
