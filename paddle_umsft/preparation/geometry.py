@@ -32,8 +32,8 @@ WIDER = 0.05
 # Longest steps: of the shift in LR pixels, of the logarithms.
 LONGEST_SHIFT = 0.5
 LONGEST_CHANGE = 0.7
-# Steps shorter than this (HR pixels at the border) end the refinement if they do not help or gain less than that; longer
-# ones do where what is left is as small as the simple PSF here leaves it.
+# Steps shorter than this (HR pixels at the border) end the refinement if they do not help or gain less than that;
+# longer ones do where what is left is as small as the simple PSF here leaves it.
 STILL = 2e-3
 STILL_IF_FINE = 1e-2
 LEAST_GAIN = 1e-3
