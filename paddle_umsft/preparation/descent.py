@@ -17,9 +17,10 @@ DAMPING = 1e-3
 HARDER = 10.0
 EASIER = 10.0
 RIDGE = 1e-12
-# The longest step at first, in what the parameters are taken to vary by; twice as long after every one that helps, and
-# a quarter of one that does not.
+# The longest step at first, in what the parameters are taken to vary by; twice as long after every one that helps, up
+# to a limit (a width that no longer matters would go on for ever), and a quarter of one that does not.
 LONGEST_STEP = 1.0
+LIMIT = 4.0
 LONGER = 2.0
 SHORTER = 0.25
 # Change of a parameter over which a difference stands for the derivative: half of the digits are left of it.
@@ -78,7 +79,7 @@ def descend(
             gain = 1.0 - trial_cost / cost
             best, rest, change, cost = trial, trial_rest, trial_change, trial_cost
             damping /= EASIER
-            longest *= LONGER
+            longest = min(LONGER * longest, LIMIT)
             if gain < COST_TOLERANCE:
                 break
         else:
