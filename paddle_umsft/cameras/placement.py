@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Optional
 
 import numpy as np
+from scipy import sparse
 from scipy.ndimage import map_coordinates
 
 from paddle_umsft.cameras.border import Border
@@ -128,13 +129,21 @@ class Placement:
         middle = self.middle(lr_shape)
         return np.asarray(middle + (places - middle) @ self.matrix.T + self.shift)
 
-    def on_the_hsi(self, image: np.ndarray, border: Border, *, order: int = CUBIC) -> np.ndarray:
+    def on_the_hsi(
+        self,
+        image: np.ndarray,
+        border: Border,
+        *,
+        order: int = CUBIC,
+        rows: Optional[np.ndarray] = None,
+    ) -> np.ndarray:
         """The MSI as it would be if nothing had moved, for what needs a common grid: a PSF's fit.
 
         Args:
             image: (H, W, M).
             border: What lies outside.
             order: Of the splines.
+            rows: Of the result that are wanted of a grid that is turned, the others stay 0; None: all.
 
         Returns:
             (H, W, M) float64; exact for shifts by whole pixels, by splines else.
@@ -155,11 +164,13 @@ class Placement:
             rows = within(whole_places[..., 0], self.span(0, height), border)
             columns = within(whole_places[..., 1], self.span(1, width), border)
             return np.asarray(image[rows, columns], dtype=np.float64)
-        index = np.moveaxis(places, 2, 0)
-        moved = np.empty((height, width, bands))
+        if rows is None:
+            rows = np.arange(height)
+        index = np.moveaxis(places[rows], 2, 0)  # (2, rows, W)
+        moved = np.zeros((height, width, bands))
         for band in range(bands):
             values = image[..., band].astype(np.float64)
-            moved[..., band] = map_coordinates(values, index, order=order, mode=SCIPY_MODES[border])
+            moved[rows, :, band] = map_coordinates(values, index, order=order, mode=SCIPY_MODES[border])
         return moved
 
     def enlarged(self, values: np.ndarray) -> np.ndarray:
@@ -177,10 +188,8 @@ class Placement:
             return self.enlarged_rows(values, np.arange(shape[0]))
         origins = self.origins(shape)  # (H, W, 2)
         index = (origins - (self.scale - 1) / 2) / self.scale
-        out = np.empty((*shape, depth), dtype=values.dtype)
-        for number in range(depth):
-            out[..., number] = map_coordinates(values[..., number], np.moveaxis(index, 2, 0), order=1, mode="nearest")
-        return out
+        between = _linear_between(index.reshape(-1, 2), (height, width), values.dtype)
+        return np.asarray(between @ values.reshape(-1, depth)).reshape(*shape, depth)
 
     def enlarged_rows(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """The same for some HR rows only, if it is straight: (h, w, D) to (rows, w * s, D)."""
@@ -217,6 +226,50 @@ class Placement:
     def zoom(self) -> float:
         """The size of an LR pixel on the MSI over what it should be."""
         return float(np.sqrt(abs(np.linalg.det(self.matrix))))
+
+
+def _linear_between(
+    index: np.ndarray,
+    shape: tuple[int, int],
+    dtype: np.dtype,
+) -> sparse.csr_matrix:
+    """Linear interpolation of an (h, w) picture as a matrix, the same for every band.
+
+    Args:
+        index: (n, 2) places; those beyond the picture are at its border.
+        shape: (h, w).
+        dtype: Of the weights.
+
+    Returns:
+        (n, h * w), four weights in every row.
+    """
+    count = len(index)
+    lows = []
+    shares = []
+    for axis, length in enumerate(shape):
+        along = np.clip(index[:, axis], 0, length - 1)
+        low = np.minimum(along.astype(np.int32), max(length - 2, 0))
+        lows.append(low)
+        shares.append((along - low).astype(dtype))
+    width = shape[1]
+    # The next row and column; a picture of one line has none, and its weight is zero.
+    next_row = width * min(shape[0] - 1, 1)
+    next_column = min(width - 1, 1)
+    first = lows[0] * width + lows[1]
+    places = np.empty((count, 4), dtype=np.int32)
+    places[:, 0] = first
+    places[:, 1] = first + next_column
+    places[:, 2] = first + next_row
+    places[:, 3] = first + next_row + next_column
+    down, across = shares
+    both = down * across
+    weights = np.empty((count, 4), dtype=dtype)
+    weights[:, 0] = 1 - down - across + both
+    weights[:, 1] = across - both
+    weights[:, 2] = down - both
+    weights[:, 3] = both
+    begins = np.arange(0, 4 * count + 1, 4)
+    return sparse.csr_matrix((weights.ravel(), places.ravel(), begins), shape=(count, shape[0] * width))
 
 
 def _linear_along(

@@ -12,7 +12,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Optional
 
@@ -21,13 +21,15 @@ import numpy as np
 from paddle_umsft.cameras.psf_families import ROUND, Family, trimmed
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.scene import Observation
-from paddle_umsft.preparation.border_equations import BorderEquations, WideFit, descend, variance_ratio
+from paddle_umsft.preparation.border_equations import BorderEquations, Verdict, WideFit, variance_ratio
+from paddle_umsft.preparation.descent import descend, differences
 from paddle_umsft.preparation.srf_fit import fit_srf
 
 # Logarithm of the largest ratio of a band's width to the common one: beyond it the line is not believed.
 LARGEST_RATIO = np.log(2.0)
-# Steps of the descents; the doubt, which follows each, is far too large until the widths are right.
-STEPS = (6, 10, 15)
+# Steps of the descents; the doubt, which follows each, is far too large until the widths are right. Where it stays as
+# it is there is nothing to go on for.
+STEPS = (10, 10, 15)
 # Widths and LR-HSI in turn, until widths differ by less than this (natural logarithm).
 WIDTH_ROUNDS = 4
 ALIKE = 1e-3
@@ -54,13 +56,13 @@ class BandWidths:
     fit: WideFit
     size: int
 
+    def kernels(self, log_ratios: np.ndarray) -> np.ndarray:
+        """(n, k, k) PSFs of bands on a window that holds all of them."""
+        return np.stack([_widened(self.family, self.parameters, float(ratio), self.size) for ratio in log_ratios])
+
     def psfs(self, log_ratios: np.ndarray) -> list[np.ndarray]:
-        """(k, k) PSFs of bands."""
-        kernels = []
-        for log_ratio in log_ratios:
-            kernel = _widened(self.family, self.parameters, float(log_ratio), self.size)
-            kernels.append(trimmed(kernel))
-        return kernels
+        """The same, each on a window of its own."""
+        return [trimmed(kernel) for kernel in self.kernels(log_ratios)]
 
 
 def _widened(
@@ -101,18 +103,26 @@ def fit_band_widths(
         free = values[common:]
         return values[:common], np.append(free, -np.sum(free))
 
-    def kernels(values: np.ndarray) -> list[np.ndarray]:
+    def kernels(values: np.ndarray) -> np.ndarray:
         parameters, log_ratios = split(values)
-        return [_widened(family, parameters, float(log_ratio), size) for log_ratio in log_ratios]
+        return np.stack([_widened(family, parameters, float(log_ratio), size) for log_ratio in log_ratios])
 
-    def misfit(values: np.ndarray) -> np.ndarray:
-        return equations.misfit(kernels(values))
+    def judged(values: np.ndarray) -> Verdict:
+        # One kernel for each band, (M, 1, k, k).
+        return equations.judge(list(kernels(values)[:, None]), len(values))
+
+    def around(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        stacks = differences(kernels, values)  # (1 + p, M, k, k)
+        return equations.around(list(stacks.swapaxes(0, 1)))
 
     values = np.concatenate([start, np.zeros(bands - 1)])
+    verdict = judged(values)
     for steps in STEPS:
-        equations.judge(kernels(values), len(values))
-        values = descend(misfit, values, steps)
-    verdict = equations.judge(kernels(values), len(values))
+        doubt = verdict.doubt
+        values = descend(around, values, steps)
+        verdict = judged(values)
+        if verdict.doubt == doubt:
+            break
     parameters, log_ratios = split(values)
     fit = WideFit(
         psf=trimmed(family.kernel(parameters, size)),
@@ -190,20 +200,38 @@ def linearly_alike(
         (h, w, C) float64.
     """
     bands, msi_bands = lr_hsi.shape[2], hr_msi.shape[2]
-    targets = lr_hsi.reshape(-1, bands).astype(np.float64)  # (n, C)
+    # A mix may as well be made of what is seen of the MSI: PSFs are linear, and leave a constant as it is.
+    common = band_operators.common.forward(hr_msi).reshape(-1, msi_bands)
+    own = (operator.forward(hr_msi).reshape(-1, msi_bands) for operator in band_operators.own)
+    alike = _without_excess(lr_hsi.reshape(-1, bands), common, own, trust)
+    return alike.reshape(lr_hsi.shape)
+
+
+def _without_excess(
+    pixels: np.ndarray,
+    common: np.ndarray,
+    own: Iterable[np.ndarray],
+    trust: Optional[np.ndarray],
+) -> np.ndarray:
+    """(n, C) LR pixels as if every band were behind the common PSF.
+
+    Args:
+        pixels: (n, C), every band behind its own PSF.
+        common: (n, M) what is seen of the MSI behind the common PSF.
+        own: For each band (n, M) what is seen of it behind the band's own.
+        trust: (n,) factors on the residuals; None: all alike.
+    """
+    targets = pixels.astype(np.float64)
     roots = np.ones(len(targets))
     if trust is not None:
         roots = trust
-    # A mix may as well be made of what is seen of the MSI: PSFs are linear, and leave a constant as it is.
-    common = band_operators.common.forward(hr_msi).reshape(-1, msi_bands)
     excess = np.empty(targets.shape)
-    for band, own in enumerate(band_operators.own):
-        seen = own.forward(hr_msi).reshape(-1, msi_bands)
+    for band, seen in enumerate(own):
         constant = np.ones((len(seen), 1))
         design = np.concatenate([seen, constant], axis=1) * roots[:, None]  # (n, M + 1)
         weights, *_ = np.linalg.lstsq(design, targets[:, band] * roots, rcond=RANK_TOLERANCE)
         excess[:, band] = (seen - common) @ weights[:-1]
-    return np.asarray(lr_hsi - excess.reshape(lr_hsi.shape))
+    return targets - excess
 
 
 @dataclass
@@ -219,24 +247,6 @@ class BandPsfs:
     alike: np.ndarray
     fit: WideFit
     psfs: list[np.ndarray]
-
-
-def _srf_behind(
-    alike: np.ndarray,
-    hr_msi: np.ndarray,
-    msi_psfs: list[np.ndarray],
-    operator: SpatialDegradation,
-    supports: Sequence[tuple[int, int]],
-    wavelengths_nm: Optional[np.ndarray],
-    trust: np.ndarray,
-) -> np.ndarray:
-    """The SRF where every MSI band is compared behind a PSF of its own."""
-    blurred = []
-    for band, psf in enumerate(msi_psfs):
-        own = SpatialDegradation(psf, operator.scale, operator.border)
-        blurred.append(own.forward(hr_msi[..., [band]]))
-    lr_msi = np.concatenate(blurred, axis=2)  # (h, w, M)
-    return fit_srf(alike, lr_msi, supports, wavelengths_nm=wavelengths_nm, trust=trust)
 
 
 def separate_widths(
@@ -262,29 +272,17 @@ def separate_widths(
         The bands' own PSFs, and what remains once their differences are taken off.
     """
     lr_hsi = observation.lr_hsi
-    hr_msi = observation.hr_msi.astype(np.float64)
+    hr_msi = observation.hr_msi
     scale = observation.scale
-    height, width, bands = lr_hsi.shape
+    bands = lr_hsi.shape[2]
     wavelengths_nm = observation.wavelengths_nm
     positions = np.arange(bands, dtype=np.float64)
     if wavelengths_nm is not None:
         positions = np.asarray(wavelengths_nm, dtype=np.float64)
-    alike = lr_hsi
-    msi_psfs = widths.psfs(widths.log_ratios)
-    psfs: list[np.ndarray] = []
-    for _ in range(WIDTH_ROUNDS):
-        border = widths.fit.border
-        operator = SpatialDegradation(widths.fit.psf, scale, border)
-        inside = operator.inside((height, width)).ravel()
-        trust = 1.0 / np.sqrt(variance_ratio(inside, widths.fit.verdict.doubt))
-        trust = trust * trusted.ravel()
-        srf = known_srf
-        if srf is None:
-            srf = _srf_behind(alike, hr_msi, msi_psfs, operator, supports, wavelengths_nm, trust)
-        psfs = widths.psfs(over_wavelength(widths.log_ratios, srf, positions))
-        alike = linearly_alike(lr_hsi, observation.hr_msi, BandOperators(psfs, operator), trust)
-        # What is left of the differences once they are taken off.
-        equations = BorderEquations(
+    border = widths.fit.border
+
+    def equations_of(alike: np.ndarray) -> BorderEquations:
+        return BorderEquations(
             alike,
             hr_msi,
             scale,
@@ -294,14 +292,43 @@ def separate_widths(
             trusted=trusted,
             constant=constant,
         )
+
+    # On the way only the LR rows in use are made alike.
+    equations = equations_of(lr_hsi)
+    rows = equations.rows
+    recorded = equations.pixels  # (n, C)
+    alike = lr_hsi.astype(np.float64)
+    msi_ratios = widths.log_ratios
+    psfs: list[np.ndarray] = []
+    operator = SpatialDegradation(widths.fit.psf, scale, border)
+    trust = np.ones(trusted.size)
+    for _ in range(WIDTH_ROUNDS):
+        operator = SpatialDegradation(widths.fit.psf, scale, border)
+        inside = operator.inside(lr_hsi.shape[:2])
+        trust = trusted / np.sqrt(variance_ratio(inside, widths.fit.verdict.doubt))  # (h, w)
+        trust_in_use = trust[rows].ravel()
+        srf = known_srf
+        if srf is None:
+            # Every MSI band is compared behind a PSF of its own.
+            kernels = list(widths.kernels(msi_ratios)[:, None])
+            seen = equations.seen(kernels)  # (1, n, M)
+            srf = fit_srf(alike[rows], seen, supports, wavelengths_nm=wavelengths_nm, trust=trust_in_use)
+        ratios = over_wavelength(widths.log_ratios, srf, positions)
+        psfs = widths.psfs(ratios)
+        # The common PSF is the one whose ratio is 1.
+        common, *own = equations.seen(widths.kernels(np.append(0.0, ratios)))
+        pixels = _without_excess(recorded, common, own, trust_in_use)
+        alike[rows] = pixels.reshape(len(rows), -1, bands)
+        # What is left of the differences once they are taken off.
+        equations = equations_of(alike)
         further = fit_band_widths(equations, widths.parameters)
         assert further is not None
-        msi_psfs = further.psfs(further.log_ratios)
+        msi_ratios = further.log_ratios
         widths = replace(further, log_ratios=widths.log_ratios + further.log_ratios)
         if np.max(np.abs(further.log_ratios)) < ALIKE:
             break
     return BandPsfs(
-        alike=alike,
+        alike=linearly_alike(lr_hsi, hr_msi, BandOperators(psfs, operator), trust.ravel()),
         fit=widths.fit,
         psfs=psfs,
     )

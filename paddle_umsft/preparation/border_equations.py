@@ -16,18 +16,18 @@ not, the size alone would ask for kernels without end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Optional, Union
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from paddle_umsft.cameras.border import Border
-from paddle_umsft.cameras.psf_families import Family, trimmed
-from paddle_umsft.cameras.spatial import seen_positions
-from paddle_umsft.preparation.axis_taps import AxisTaps, separable_terms
-from paddle_umsft.preparation.projection import ProjectedOut
+from paddle_umsft.cameras.psf_families import FAR, Family, trimmed
+from paddle_umsft.cameras.spatial import tap_positions
+from paddle_umsft.preparation.descent import descend, differences
+from paddle_umsft.preparation.projection import ProjectedOut, unit_penalty
+from paddle_umsft.preparation.seen_rows import SeenRows
 
 # Rounding of inputs stored as float32, relative to their level: a few half units in the last place.
 STORAGE = 2e-7
@@ -39,15 +39,11 @@ WHOLE = 1e-9
 # fewer tell nothing of the blur along the columns.
 MOST_PIXELS = 1024
 LEAST_ROWS = 4
-# Tolerances of a descent, and how much a parameter that starts near zero (a centre, an angle) is taken to vary.
-STEP_TOLERANCE = 1e-6
-COST_TOLERANCE = 1e-9
-LEAST_PARAMETER = 0.3
 # Variance of a band, relative to its mean square, that is none: rounding of inputs stored as float32.
 NO_CONTRAST = 1e-12
 TINY = 1e-30
 
-# One kernel for all MSI bands, or one for each.
+# Stacks of kernels, one for all MSI bands or one for each.
 Kernels = Union[np.ndarray, list[np.ndarray]]
 
 
@@ -102,25 +98,9 @@ def variance_ratio(inside: np.ndarray, doubt: float) -> np.ndarray:
     return np.asarray(1.0 + (doubt * (1.0 - inside)) ** 2)
 
 
-def descend(
-    misfit: Callable[[np.ndarray], np.ndarray],
-    start: np.ndarray,
-    steps: int,
-) -> np.ndarray:
-    """Parameters of least squares near `start`, after a few steps."""
-    norm = float(np.linalg.norm(misfit(start)))
-    # Residuals of norm 1 at the start: tolerances then mean the same in any units.
-    scaling = 1.0 / max(norm, TINY)
-    found = least_squares(
-        lambda parameters: scaling * misfit(parameters),
-        start,
-        method="trf",
-        max_nfev=steps,
-        x_scale=np.maximum(np.abs(start), LEAST_PARAMETER),
-        xtol=STEP_TOLERANCE,
-        ftol=COST_TOLERANCE,
-    )
-    return np.asarray(found.x)
+def _triangle(rows: list[np.ndarray]) -> np.ndarray:
+    """R of the QR decomposition of rows one below the other: it has the same norms and angles between columns."""
+    return np.asarray(np.linalg.qr(np.concatenate(rows), mode="r"))
 
 
 class BorderEquations:
@@ -149,9 +129,7 @@ class BorderEquations:
         trusted: Optional[np.ndarray] = None,
         constant: bool = False,
     ) -> None:
-        self.hr_msi = np.asarray(hr_msi, dtype=np.float64)
-        # Each band by itself, (H, W, 1), for kernels of its own.
-        self._bands = [np.ascontiguousarray(self.hr_msi[..., [band]]) for band in range(hr_msi.shape[2])]
+        self.hr_msi = hr_msi
         self.scale = scale
         self.supports = [(low, high) for low, high in supports]
         self.srf = srf
@@ -168,70 +146,54 @@ class BorderEquations:
         self.trusted = trusted[self.rows].ravel()  # (n,)
         self.count = int(self.trusted.sum()) * hr_msi.shape[2]
         self.level = float(np.sqrt(np.mean(self.pixels[self.trusted] ** 2)))
-        self._placements: dict[tuple[int, int], AxisTaps] = {}
-        self._msi_strips: dict[int, np.ndarray] = {}
+        self._seen_rows: Optional[SeenRows] = None
         self._weigh(np.ones(len(self.pixels)))
 
     def window(self, family: Family) -> int:
         """Length of the family's window on this picture."""
-        reach = min(family.reach * self.scale, *self.hr_msi.shape[:2])
-        return int(2 * reach + self.scale % 2)
+        return self._window(family.reach)
 
-    def _placement(self, axis: int, size: int) -> AxisTaps:
-        """Where the taps of kernels of this size fall along an axis."""
-        if (axis, size) not in self._placements:
-            lines = (self.rows, self.columns)[axis]
-            self._placements[axis, size] = AxisTaps(
-                lines=lines,
-                size=size,
-                scale=self.scale,
-                length=self.hr_msi.shape[axis],
-                border=self.border,
+    def _window(self, reach: int) -> int:
+        """Taps of a window that reaches so many LR pixels to either side."""
+        pixels = min(reach * self.scale, *self.hr_msi.shape[:2])
+        return int(2 * pixels + self.scale % 2)
+
+    def _rows_for(self, size: int) -> SeenRows:
+        """The MSI under the rows in use, for kernels of so many taps."""
+        if self._seen_rows is None or self._seen_rows.widest < size:
+            self._seen_rows = SeenRows(
+                self.hr_msi,
+                self.scale,
+                self.rows,
+                self.border,
+                widest=max(size, self._window(FAR)),
             )
-        return self._placements[axis, size]
+        return self._seen_rows
 
-    def _strips(self, image: np.ndarray, size: int) -> np.ndarray:
-        """(rows, k, W * M): the HR rows under the taps of every LR row in use; those of the MSI are kept at hand."""
-        is_msi = image is self.hr_msi
-        if is_msi and size in self._msi_strips:
-            return self._msi_strips[size]
-        positions = seen_positions(size, self.scale, len(image), self.border)
-        strips = image.reshape(len(image), -1)[positions[self.rows]]
-        if is_msi:
-            self._msi_strips = {size: strips}
-        return np.asarray(strips)
-
-    def _blurred(self, psf: np.ndarray, image: np.ndarray) -> np.ndarray:
-        """(n, M): the LR pixels in use of (H, W, M) behind a kernel."""
-        height, width, bands = image.shape
-        down = self._placement(0, len(psf))
-        across = self._placement(1, len(psf))
-        terms = separable_terms(psf)
-        if len(terms) == 1:
-            row_taps, _ = terms[0]
-            narrow = down.matrix(row_taps) @ image.reshape(height, -1)  # (rows, W * M)
-        else:
-            # Several terms look at the same rows, which are a small part of a large picture.
-            narrow = np.stack([row_taps for row_taps, _ in terms]) @ self._strips(image, len(psf))
-        # The second product runs along the columns: they come first.
-        columns = narrow.reshape(-1, len(terms), width, bands).transpose(1, 2, 0, 3)
-        columns = columns.reshape(len(terms), width, -1)  # (terms, W, rows * M)
-        seen = np.zeros((len(self.columns), columns.shape[2]))
-        for (_, column_taps), lines in zip(terms, columns):
-            seen += across.matrix(column_taps) @ lines  # (w, rows * M)
-        by_rows = seen.reshape(len(self.columns), -1, bands).transpose(1, 0, 2)  # (rows, w, M)
-        return np.asarray(by_rows.reshape(-1, bands))
+    def seen(self, kernels: Kernels) -> np.ndarray:
+        """(q, n, M): the LR pixels in use of the MSI behind (q, k, k) kernels, or behind as many for every band."""
+        if isinstance(kernels, np.ndarray):
+            return self._rows_for(kernels.shape[2]).through(kernels)
+        bands = []
+        for band, own in enumerate(kernels):
+            bands.append(self._rows_for(own.shape[2]).through(own, band))
+        return np.concatenate(bands, axis=2)
 
     def _inside(self, psf: np.ndarray) -> np.ndarray:
         """(n,): how much of each LR pixel's PSF lies on the picture; 1 if the picture wraps around."""
         if self.border == "wrap":
             return np.ones(len(self.pixels))
-        down = self._placement(0, len(psf))
-        across = self._placement(1, len(psf))
-        share = np.zeros((len(self.rows), len(self.columns)))
-        for row_taps, column_taps in separable_terms(psf):
-            share += np.outer(down.is_inside @ row_taps, across.is_inside @ column_taps)
-        return np.clip(share, 0.0, 1.0).ravel()
+        down = self._taps_inside(0, len(psf))[self.rows]
+        across = self._taps_inside(1, len(psf))
+        share = down @ psf @ across.T  # (rows, w)
+        return np.asarray(np.clip(share, 0.0, 1.0)).ravel()
+
+    def _taps_inside(self, axis: int, size: int) -> np.ndarray:
+        """(h, k) or (w, k): 1 where a tap falls on the picture, else 0."""
+        length = self.hr_msi.shape[axis]
+        positions = tap_positions(size, self.scale, length // self.scale)
+        is_inside = (positions >= 0) & (positions < length)
+        return np.asarray(is_inside, dtype=np.float64)
 
     def _weigh(self, roots: np.ndarray) -> None:
         """Weigh every LR pixel's equations; (n,) factors on the residuals."""
@@ -244,75 +206,95 @@ class BorderEquations:
         for low, high in set(self.supports):
             self._projections[low, high] = ProjectedOut(self.pixels[:, low:high], roots, constant=self.constant)
 
-    def _rests(self, seen: np.ndarray) -> np.ndarray:
-        """What no SRF explains of (n, M) blurred MSI pixels, weighted: one row per MSI band."""
-        if self.srf is not None:
-            apart = seen - self.pixels @ self.srf.T
-            return np.asarray(apart.T * self._roots)
-        wanted = self._roots[:, None] * seen  # (n, M)
-        if len(self._projections) == 1:
-            # All bands at once, where all may see the same.
-            (projection,) = self._projections.values()
-            return np.asarray(projection.left_of(wanted).T)
-        rows = []
-        for band, support in enumerate(self.supports):
-            rest = self._projections[support].left_of(wanted[:, [band]])
-            rows.append(rest[:, 0])
-        # Supports of different widths have penalties of different lengths.
-        longest = max(len(row) for row in rows)
-        padded = [np.pad(row, (0, longest - len(row))) for row in rows]
-        return np.stack(padded)
+    def _design(self, support: tuple[int, int]) -> np.ndarray:
+        """(n, b) what explains an MSI band: the HSI bands that it can see, and the constant if it may have one."""
+        low, high = support
+        pixels = self.pixels[:, low:high]
+        if self.constant:
+            pixels = np.column_stack([pixels, np.ones(len(pixels))])
+        return np.asarray(pixels)
 
-    def _seen(self, kernels: Kernels) -> np.ndarray:
-        """(n, M) blurred MSI."""
-        if isinstance(kernels, np.ndarray):
-            return self._blurred(kernels, self.hr_msi)
-        seen = []
-        for kernel, band in zip(kernels, self._bands):
-            seen.append(self._blurred(kernel, band))
-        return np.concatenate(seen, axis=1)
+    def _penalty(self, support: tuple[int, int], roots: np.ndarray) -> np.ndarray:
+        """Rows below those of `_design` that keep a response smooth, for (n,) factors on the residuals."""
+        low, high = support
+        energy = np.sum(self.pixels[:, low:high] ** 2, axis=1) / (high - low)
+        level = np.sqrt(energy @ roots**2)
+        return np.asarray(level * unit_penalty(high - low, self.constant))
+
+    def _rests(self, seen: np.ndarray) -> np.ndarray:
+        """(q, N) what no SRF explains of (q, n, M) blurred MSIs, weighted; a known SRF explains the first alone."""
+        rests = []
+        for band, support in enumerate(self.supports):
+            wanted = seen[:, :, band].T  # (n, q)
+            if self.srf is not None:
+                wanted = wanted.copy()
+                wanted[:, 0] -= self.pixels @ self.srf[band]
+                rest = self._roots[:, None] * wanted
+            else:
+                rest = self._projections[support].left_of(self._roots[:, None] * wanted)
+            rests.append(rest)
+        return np.asarray(np.concatenate(rests).T)
 
     def _least_inside(self, kernels: Kernels) -> np.ndarray:
         """(n,) share of the PSF inside the picture; of the widest if there are several."""
         if isinstance(kernels, np.ndarray):
-            return self._inside(kernels)
-        shares = [self._inside(kernel) for kernel in kernels]
+            return self._inside(kernels[0])
+        shares = [self._inside(own[0]) for own in kernels]
         return np.asarray(np.min(shares, axis=0))
 
-    def _contrast(self, seen: np.ndarray) -> float:
-        """Standard deviation of (n, M) blurred MSI bands, their geometric mean; 1 if a known SRF sets the scale."""
+    def _contrast(self, seen: np.ndarray) -> tuple[float, np.ndarray]:
+        """Geometric mean of the bands' standard deviations, and how its logarithm changes with every parameter.
+
+        Args:
+            seen: (1 + p, n, M) blurred MSI, and how it changes with the parameters.
+
+        Returns:
+            1 and zeros if a known SRF sets the scale.
+        """
         if self.srf is not None:
-            return 1.0
-        trusted = seen[self.trusted]
-        least = NO_CONTRAST * np.mean(trusted**2, axis=0) + TINY
-        variances = np.maximum(trusted.var(axis=0), least)  # (M,)
-        return float(np.exp(0.5 * np.mean(np.log(variances))))
+            return 1.0, np.zeros(len(seen) - 1)
+        trusted = seen[:, self.trusted]
+        value = trusted[0]
+        least = NO_CONTRAST * np.mean(value**2, axis=0) + TINY
+        variances = np.maximum(value.var(axis=0), least)  # (M,)
+        apart = (value - value.mean(axis=0)) / variances
+        changes = np.mean(apart * trusted[1:], axis=(1, 2))
+        return float(np.exp(0.5 * np.mean(np.log(variances)))), changes
 
     def left_by(self, psf: np.ndarray) -> float:
         """What a kernel leaves unexplained as a part of the contrast, root mean square over all equations."""
-        misfit = self.misfit(psf)
+        misfit, _ = self.around(psf[None])
         return float(np.sqrt(np.sum(misfit**2) / self.count))
 
-    def misfit(self, kernels: Kernels) -> np.ndarray:
-        """Residual vector of one kernel, or of one for every MSI band, as a part of the contrast."""
-        seen = self._seen(kernels)
-        return self._rests(seen).ravel() / self._contrast(seen)
+    def around(self, kernels: Kernels) -> tuple[np.ndarray, np.ndarray]:
+        """Residuals of a kernel as a part of the contrast, and how they change with its parameters.
+
+        Args:
+            kernels: (1 + p, k, k) the kernel and its derivatives, or a list of these for every MSI band.
+
+        Returns:
+            (N,) and (p, N).
+        """
+        seen = self.seen(kernels)
+        contrast, log_changes = self._contrast(seen)
+        rests = self._rests(seen) / contrast
+        return rests[0], rests[1:] - log_changes[:, None] * rests[0]
 
     def judge(self, kernels: Kernels, freedom: float) -> Verdict:
-        """Criterion, likeliest doubt and residual of a kernel; leaves the equations weighted accordingly."""
-        seen = self._seen(kernels)
+        """Criterion, likeliest doubt and residual of (1, k, k) kernels; leaves the equations weighted accordingly."""
+        seen = self.seen(kernels)
         inside = self._least_inside(kernels)
-        bands = seen.shape[1]
+        bands = seen.shape[2]
         floor = self.count * (STORAGE * self.level) ** 2
-        contrast = self._contrast(seen)
+        contrast, _ = self._contrast(seen)
         doubts = DOUBTS
         if np.all(inside > 1.0 - WHOLE):
             doubts = DOUBTS[:1]
         best: Optional[Verdict] = None
-        for doubt in doubts:
+        energies = self._energies(seen[0], inside, doubts)
+        for doubt, left in zip(doubts, energies):
+            energy = left + floor
             variance = variance_ratio(inside, doubt)
-            self._weigh(1.0 / np.sqrt(variance))
-            energy = float(np.sum(self._rests(seen) ** 2)) + floor
             badness = self.count * np.log(energy / self.count / contrast**2)
             volume = bands * float(np.sum(np.log(variance[self.trusted])))
             complexity = (freedom + (doubt > 0)) * np.log(self.count)
@@ -327,13 +309,47 @@ class BorderEquations:
         self._weigh(1.0 / np.sqrt(variance_ratio(inside, best.doubt)))
         return best
 
+    def _energies(
+        self,
+        seen: np.ndarray,
+        inside: np.ndarray,
+        doubts: Sequence[float],
+    ) -> list[float]:
+        """Sum of squares that is left of (n, M) blurred MSI pixels under every doubt.
+
+        The triangle of a QR decomposition has it at its lower end. LR pixels that see nothing beyond the picture weigh
+        the same whatever the doubt: they are brought to a triangle once.
+        """
+        is_whole = self.trusted & (inside > 1.0 - WHOLE)
+        is_edge = self.trusted & ~is_whole
+        edge_inside = inside[is_edge]
+        energies = np.zeros(len(doubts))
+        for support in set(self.supports):
+            wanted = [band for band, own in enumerate(self.supports) if own == support]
+            if self.srf is not None:
+                columns = seen[:, wanted] - self.pixels @ self.srf[wanted].T
+            else:
+                columns = np.concatenate([self._design(support), seen[:, wanted]], axis=1)
+            explaining = columns.shape[1] - len(wanted)
+            whole = _triangle([columns[is_whole]])
+            for number, doubt in enumerate(doubts):
+                edge_roots = 1.0 / np.sqrt(variance_ratio(edge_inside, doubt))
+                parts = [whole, columns[is_edge] * edge_roots[:, None]]
+                if self.srf is None:
+                    roots = self.trusted / np.sqrt(variance_ratio(inside, doubt))
+                    penalty = self._penalty(support, roots)
+                    parts.append(np.pad(penalty, ((0, 0), (0, len(wanted)))))
+                left = _triangle(parts)[explaining:, explaining:]
+                energies[number] += np.sum(left**2)
+        return [float(energy) for energy in energies]
+
     def stand(self, known: Known) -> WideFit:
         """A known kernel on these equations."""
         return WideFit(
             psf=known.psf,
             family=known.name,
             border=self.border,
-            verdict=self.judge(known.psf, known.freedom),
+            verdict=self.judge(known.psf[None], known.freedom),
         )
 
     def fit(
@@ -345,13 +361,16 @@ class BorderEquations:
         """The best kernel of one family after some steps from `start`, at the doubt that is likeliest there."""
         size = self.window(family)
 
-        def misfit(trial: np.ndarray) -> np.ndarray:
-            return self.misfit(family.kernel(trial, size))
+        def kernel(parameters: np.ndarray) -> np.ndarray:
+            return family.kernel(parameters, size)
 
-        self.judge(family.kernel(start, size), len(start))
-        parameters = descend(misfit, start, steps)
-        psf = family.kernel(parameters, size)
-        verdict = self.judge(psf, len(start))
+        def around(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return self.around(differences(kernel, parameters))
+
+        self.judge(kernel(start)[None], len(start))
+        parameters = descend(around, start, steps)
+        psf = kernel(parameters)
+        verdict = self.judge(psf[None], len(start))
         return WideFit(
             psf=trimmed(psf),
             family=family.name,

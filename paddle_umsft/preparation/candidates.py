@@ -258,16 +258,20 @@ def bend(placed: Placed, start: Placement) -> float:
 
 
 def _affine(state: State) -> list[Candidate]:
-    placed = refine(state.view, affine=True, rounds=2, stages=NEAR)
-    if state.criterion - placed.fit.criterion > PROMISE * state.least:
+    few = state.view.thinned(NEAR[0])
+    placed = refine(state.view, affine=True, rounds=2, stages=NEAR, everywhere=False)
+    if fit(few).criterion - placed.fit.criterion < PROMISE * state.least:
+        return []
+    placed = refine(placed.view, affine=True, rounds=SOME_ROUNDS, stages=NEAR, everywhere=False)
+    if np.any(placed.fit.relative > WELL_FITTED):
         # A turned grid bends the PSF that is fitted without it: the first guesses have their turn too.
-        starts = [placed.view]
+        tried = [placed]
         for profile in state.profiles:
-            starts.append(state.view.but(profile=profile))
-        tried = [refine(start, affine=True, rounds=SOME_ROUNDS, stages=NEAR) for start in starts]
+            start = state.view.but(profile=profile)
+            tried.append(refine(start, affine=True, rounds=SOME_ROUNDS, stages=NEAR, everywhere=False))
         # They end in the same place: only the best of them has to go there.
-        nearest = min(tried, key=lambda other: other.fit.criterion)
-        placed = refine(nearest.view, affine=True, stages=END)
+        placed = min(tried, key=lambda other: other.fit.criterion)
+    placed = refine(placed.view, affine=True, stages=END)
     size = bend(placed, state.origin)
     if size <= LEAST_BEND:
         return []

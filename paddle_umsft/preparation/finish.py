@@ -157,8 +157,7 @@ def _place_shifted(
 def _leave_out_beyond(prepared: Prepared, view: View) -> None:
     """PSF and SRF are not fitted where an LR pixel sees beyond the MSI; a little beyond, it is as at the edge."""
     assert prepared.placement is not None
-    seen = view.but(placement=prepared.placement).seen()
-    leave_out_beyond(prepared, seen.inside.reshape(view.lr_shape))
+    leave_out_beyond(prepared, view.but(placement=prepared.placement).inside())
 
 
 def leave_out_beyond(prepared: Prepared, inside: np.ndarray) -> None:

@@ -194,24 +194,48 @@ def look_askew(
     """
     seen = look(straightened, Placement(placement.scale), lr_shape, profile, change=change, lines=lines)
     inverse = np.linalg.inv(placement.matrix)
-    places = _of_lines(placement.places(lr_shape), lines)
-    total = np.zeros(len(seen.inside))
-    inside = np.zeros(len(seen.inside))
-    height, width = straightened.shape[:2]
-    spans = placement.span(0, height), placement.span(1, width)
-    for row_weights, column_weights in profile.terms:
-        rows = _axis(places[..., 0].ravel(), row_weights, profile, height, spans[0])
-        columns = _axis(places[..., 1].ravel(), column_weights, profile, width, spans[1])
-        total += rows.total * columns.total
-        inside += rows.inside * columns.inside
     askew = Seen(
         values=seen.values,
-        inside=np.clip(inside / total, 0.0, 1.0),
+        inside=covered(straightened.shape[:2], placement, lr_shape, profile, lines=lines),
     )
     if seen.down is not None and seen.right is not None:
         askew.down = inverse[0, 0] * seen.down + inverse[1, 0] * seen.right
         askew.right = inverse[0, 1] * seen.down + inverse[1, 1] * seen.right
     return askew
+
+
+def covered(
+    shape: tuple[int, ...],
+    placement: Placement,
+    lr_shape: tuple[int, int],
+    profile: Profile,
+    *,
+    lines: Optional[np.ndarray] = None,
+) -> np.ndarray:
+    """How much of every LR pixel's footprint lies on the MSI.
+
+    Args:
+        shape: (H, W) of the MSI.
+        placement: Where LR pixels lie on it.
+        lr_shape: (h, w).
+        profile: The PSF.
+        lines: LR rows in use; None: all.
+
+    Returns:
+        (h*w,), or what the lines have of them.
+    """
+    height, width = shape
+    places = _of_lines(placement.places(lr_shape), lines)
+    down, across = places[..., 0].ravel(), places[..., 1].ravel()
+    total = np.zeros(len(down))
+    inside = np.zeros(len(down))
+    spans = placement.span(0, height), placement.span(1, width)
+    for row_weights, column_weights in profile.terms:
+        rows = _axis(down, row_weights, profile, height, spans[0])
+        columns = _axis(across, column_weights, profile, width, spans[1])
+        total += rows.total * columns.total
+        inside += rows.inside * columns.inside
+    return np.clip(inside / total, 0.0, 1.0)
 
 
 def _through(

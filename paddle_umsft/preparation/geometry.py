@@ -14,7 +14,7 @@ from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.preparation.view import MOST_PIXELS, Fit, View, fit
+from paddle_umsft.preparation.view import FINE, MOST_PIXELS, Fit, View, fit
 
 ROUNDS = 12
 # LR pixels that bring a refinement near its end, and then those that end it.
@@ -32,11 +32,15 @@ WIDER = 0.05
 # Longest steps: of the shift in LR pixels, of the logarithms.
 LONGEST_SHIFT = 0.5
 LONGEST_CHANGE = 0.7
-# Steps shorter than this (HR pixels at the border) that gain less than that end the refinement.
+# Steps shorter than this (HR pixels at the border) end the refinement if they do not help or gain less than that;
+# longer ones do where what is left is as small as the simple PSF here leaves it.
 STILL = 2e-3
+STILL_IF_FINE = 1e-2
 LEAST_GAIN = 1e-3
-# Levenberg's damping: at first, its factor where a step does not help, and how often it is raised.
+# Levenberg's damping: at first, at least (less damps nothing), its factor where a step does not help, and how often it
+# is raised.
 DAMPING = 1e-3
+LEAST_DAMPING = 1e-4
 HARDER = 10.0
 ATTEMPTS = 6
 RIDGE = 1e-12
@@ -154,6 +158,7 @@ def refine(
     affine: bool = False,
     rounds: int = ROUNDS,
     stages: tuple[int, ...] = STAGES,
+    everywhere: bool = True,
 ) -> Placed:
     """Gauss-Newton from where the view stands.
 
@@ -161,7 +166,8 @@ def refine(
         view: The pair.
         affine: Whether rotation, zoom and shear are free too.
         rounds: Steps at most, in every stage.
-        stages: LR pixels in use, one stage after the other; all count in what is told of the end.
+        stages: LR pixels in use, one stage after the other.
+        everywhere: Whether all LR pixels count in what is told of the end; else those of the last stage.
 
     Returns:
         The pair, placed.
@@ -180,7 +186,7 @@ def refine(
         view = view.but(placement=last.placement, profile=last.profile)
         if last.order == view.order:
             view.straightened.update(last.straightened)
-        if uses_all:
+        if uses_all or not everywhere:
             found = reached
     if found is None:
         found = fit(view)
@@ -204,21 +210,25 @@ def _descended(
         gram, slope = _equations(view, found, affine)
         loss = _loss(found)
         better: Optional[tuple[View, Fit]] = None
-        step = np.zeros(len(gram))
+        moved = 0.0
         for _ in range(ATTEMPTS):
             step = _step(gram, slope, damping, view.scale)
+            moved = float(np.abs(np.delete(step, WIDTH)).max())
             other = _changed(view, step, affine)
             tried = fit(other)
             if _loss(tried) < loss:
                 better = (other, tried)
+                break
+            if moved < STILL:
                 break
             damping *= HARDER
         if better is None:
             break
         view, found = better
         covariance = np.linalg.pinv(gram)[SHIFT, SHIFT]
-        damping /= HARDER
-        moved = np.abs(np.delete(step, WIDTH))
-        if moved.max() < STILL and loss - _loss(found) < LEAST_GAIN:
+        damping = max(damping / HARDER, LEAST_DAMPING)
+        if moved < STILL and loss - _loss(found) < LEAST_GAIN:
+            break
+        if moved < STILL_IF_FINE and np.all(found.relative < FINE):
             break
     return view, found, covariance

@@ -18,7 +18,7 @@ from paddle_umsft.preparation.coarse_shift import whole_shift
 from paddle_umsft.preparation.drowned import drowned_bands, without_drowned
 from paddle_umsft.preparation.estimate import Degradations
 from paddle_umsft.preparation.finish import as_observation, finish
-from paddle_umsft.preparation.geometry import refine
+from paddle_umsft.preparation.geometry import END, NEAR, refine
 from paddle_umsft.preparation.orientation import upright
 from paddle_umsft.preparation.prepared import Prepared, untouched
 from paddle_umsft.preparation.profiles import FoundPsf, Profile, first_profile
@@ -113,11 +113,11 @@ def _begin(
     placed = best_refined(view, origin, profiles)
     if found is not None:
         profile = FoundPsf.of(found.psf, view.scale, found.border, found.doubt)
-        other = refine(view.but(placement=origin, profile=profile))
+        other = refine(view.but(placement=origin, profile=profile), stages=NEAR)
         # An effect bends the PSF that is fitted to the pair as it is: only where it does far better, it is one.
         least = LEAST_GAIN * view.hr_msi.shape[2]
         if other.fit.criterion < placed.fit.criterion - least:
-            placed = other
+            placed = refine(other.view, stages=END)
             profiles.append(profile)
     nowhere = np.zeros(view.hr_msi.shape, dtype=bool)
     return State(

@@ -39,6 +39,20 @@ def _tie(bands: int, constant: bool) -> tuple[np.ndarray, np.ndarray]:
     return rows, rows.T @ rows
 
 
+def unit_penalty(bands: int, constant: bool) -> np.ndarray:
+    """Rows below pixels whose bands have norm 1 that keep a response smooth; a constant beside them costs nothing.
+
+    Args:
+        bands: b.
+        constant: Whether there is a constant.
+
+    Returns:
+        (2 b - 2, b), or (2 b - 2, b + 1) with a constant.
+    """
+    rows, _ = _tie(bands, constant)
+    return rows
+
+
 class ProjectedOut:
     """What no smooth response explains.
 

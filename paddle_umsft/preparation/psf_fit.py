@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.psf_shapes import Shape
 from paddle_umsft.preparation.band_widths import BandWidths, fit_band_widths
 from paddle_umsft.preparation.border_equations import Known, WideFit, criterion_of
+from paddle_umsft.preparation.descent import descend, differences
 from paddle_umsft.preparation.psf_starts import Family, other_families, simplest_family
 from paddle_umsft.preparation.srf_fit import curvature
 from paddle_umsft.preparation.wide_psf import WideSearch
@@ -36,11 +36,8 @@ EXACT = 3e-5
 # Below this part of what is to be explained a narrow kernel is taken at its word. Measured: PSFs with tails leave 3e-3
 # and more in narrow windows, cut ones with an SRF over 200 bands 6e-5.
 NEARLY_EXACT = 5e-4
-# Fits of a family: residuals are evaluated this often at most, steps of a relative 1e-9 end them, and a parameter that
-# starts near zero (a centre, an angle) is taken to vary by about a third.
+# Fits of a family: residuals are evaluated this often at most.
 EVALUATIONS = 25
-STEP_TOLERANCE = 1e-9
-LEAST_PARAMETER = 0.3
 # Strengths of a free kernel's tie to the best family, and the tie's weight on the taps beside that on their curvature.
 STRENGTHS = 10.0 ** np.arange(-8, 0.5, 1.0)
 TAP_WEIGHT = 0.1
@@ -58,7 +55,6 @@ MOVING_MARGIN = 40.0
 # A pair of which the uncut round Gaussian leaves more than this part of the contrast has something else wrong with it.
 # Measured: other PSFs leave 0.02 to 0.044; a turn by 1 degree, a zoom by 2 %, dead pixels, an sRGB curve 0.069 to 0.3.
 NOT_THE_PSF = 0.06
-TINY = 1e-30
 
 
 @dataclass
@@ -101,23 +97,14 @@ def _fit_family(
     start: np.ndarray,
 ) -> np.ndarray:
     """Parameters that fit best from one start."""
-    energy = equations.energy(shape(start, equations.size))
-    # Residuals of norm 1 at the start: tolerances then mean the same in any units.
-    scaling = 1.0 / np.sqrt(max(energy, TINY))
 
-    def misfit(parameters: np.ndarray) -> np.ndarray:
-        kernel = shape(parameters, equations.size)
-        return np.asarray(scaling * equations.misfit(kernel))
+    def kernel(parameters: np.ndarray) -> np.ndarray:
+        return shape(parameters, equations.size)
 
-    found = least_squares(
-        misfit,
-        start,
-        method="trf",
-        max_nfev=EVALUATIONS,
-        x_scale=np.maximum(np.abs(start), LEAST_PARAMETER),
-        xtol=STEP_TOLERANCE,
-    )
-    return np.asarray(found.x)
+    def around(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return equations.around(differences(kernel, parameters))
+
+    return descend(around, start, EVALUATIONS)
 
 
 def _tie(size: int) -> np.ndarray:
@@ -266,14 +253,6 @@ def fit_psf(
     rows = _rows(trusted, MAX_ROWS, seed)
     found: list[PsfFit] = []
     problems: dict[int, WindowEquations] = {}
-    for size in sizes or windows(scale, (hr_msi.shape[0], hr_msi.shape[1])):
-        equations = WindowEquations(hr_msi, lr_hsi, scale, size, supports, srf, rows, constant)
-        problems[size] = equations
-        found.append(_best_of(simplest_family(scale), equations))
-        if found[-1].residual < EXACT * equations.level:
-            return min(found, key=_criterion_of)
-
-    # No round Gaussian is exact within a narrow window. Uncut, with what lies beyond the picture?
     search = WideSearch(
         lr_hsi,
         hr_msi,
@@ -284,23 +263,39 @@ def fit_psf(
         trusted=trusted,
         constant=constant,
     )
+    uncut: Optional[WideFit] = None
+    for size in sizes or windows(scale, (hr_msi.shape[0], hr_msi.shape[1])):
+        if first_look and wide and uncut is None and size > scale + 1:
+            # Longer windows are dear: is it the PSF at all that is wrong with the pair?
+            uncut = search.rounds()
+            if search.better.left_by(uncut.psf) > NOT_THE_PSF:
+                rough = _of_wide(min(uncut, _stand(search, found), key=criterion_of))
+                rough.rough = True
+                return rough
+        equations = WindowEquations(hr_msi, lr_hsi, scale, size, supports, srf, rows, constant)
+        problems[size] = equations
+        found.append(_best_of(simplest_family(scale), equations))
+        if found[-1].residual < EXACT * equations.level:
+            return min(found, key=_criterion_of)
+
+    # No round Gaussian is exact within a narrow window. Uncut, with what lies beyond the picture?
     candidates = []
     widths: Optional[BandWidths] = None
     # A narrow kernel that leaves next to nothing has no tails to be found; the search is dear where bands are many.
     least = min(fit.residual for fit in found)
     if wide and least > NEARLY_EXACT * equations.level:
-        uncut = search.rounds()
+        if uncut is None:
+            uncut = search.rounds()
         narrow = _stand(search, found)
         # Of two that leave next to nothing a smooth scene may still prefer the narrow one, and a box then is near.
         if search.is_exact(uncut) and criterion_of(uncut) < criterion_of(narrow):
             return _of_wide(uncut)
         candidates.append(uncut)
-        if first_look and search.better.left_by(uncut.psf) > NOT_THE_PSF:
-            rough = _of_wide(min(uncut, narrow, key=criterion_of))
-            rough.rough = True
-            return rough
         widths = _clear_widths(search, uncut)
-        candidates += search.others()
+        known = np.inf
+        if widths is not None:
+            known = criterion_of(widths.fit)
+        candidates += search.others(known)
     # What narrow windows offer has been judged without a border: the best of it competes under the better one.
     found += _richer_kernels(problems, found, scale, free)
     candidates.append(_stand(search, found))

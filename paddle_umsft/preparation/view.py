@@ -11,10 +11,10 @@ from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.cameras.border import Border
+from paddle_umsft.cameras.border import Border, continued
 from paddle_umsft.cameras.placement import CUBIC, Placement
 from paddle_umsft.preparation.border_equations import variance_ratio
-from paddle_umsft.preparation.footprint import Seen, look, look_askew
+from paddle_umsft.preparation.footprint import Seen, covered, look, look_askew
 from paddle_umsft.preparation.profiles import Profile, first_profile
 from paddle_umsft.preparation.robust import BOUND, TINY, majority_of, robust_scale, weighted_fit
 
@@ -36,6 +36,8 @@ MOST_PIXELS = 2000
 LEAST_ROWS = 8
 # If less than this share of them lie on the MSI as a whole, those along the border have to do.
 ENOUGH = 0.5
+# Rows made for one PSF serve those that are wider by less than this.
+WIDE_ENOUGH = 1.2
 # Relative size of what rounding to float32 leaves.
 ROUNDING = 1e-6
 # Residuals below this share of the contrast come from the simple PSF here; making them smaller is no evidence.
@@ -110,7 +112,8 @@ class View:
             return look(self.hr_msi, self.placement, self.whole_shape, self.profile, change=change, lines=self.lines)
         border = self.profile.border
         if border not in self.straightened:
-            self.straightened[border] = self.placement.on_the_hsi(self.hr_msi, border, order=self.order)
+            rows = self._rows_seen()
+            self.straightened[border] = self.placement.on_the_hsi(self.hr_msi, border, order=self.order, rows=rows)
         straightened = self.straightened[border]
         return look_askew(straightened, self.placement, self.whole_shape, self.profile, change=change, lines=self.lines)
 
@@ -129,6 +132,25 @@ class View:
             self.shared.clear()
             self.shared[asked] = spectral_directions(self.lr_hsi, counted)
         return self.shared[asked]
+
+    def _rows_seen(self) -> Optional[np.ndarray]:
+        """HR rows of the HSI's ground that a search sees on its way through a few LR rows; None: all of them."""
+        if self.lines is None or self.order == CUBIC:
+            return None
+        height = self.hr_msi.shape[0]
+        # A little more for PSFs that are a little wider.
+        reach = int(WIDE_ENOUGH * self.profile.reach) + 2
+        around = np.arange(-reach, self.scale + reach)
+        rows = np.add.outer(self.lines * self.scale, around)
+        return np.unique(continued(rows, height, self.profile.border))
+
+    def inside(self) -> np.ndarray:
+        """(h, w) how much of every LR pixel's footprint lies on the MSI."""
+        shape = self.hr_msi.shape[:2]
+        if self.placement.is_straight:
+            return self.seen().inside.reshape(self.lr_shape)
+        inside = covered(shape, self.placement, self.whole_shape, self.profile, lines=self.lines)
+        return inside.reshape(self.lr_shape)
 
     def on_its_ground(self) -> View:
         """The same with the MSI where the HSI's grid says, if it is not there already."""

@@ -35,7 +35,7 @@ def _first_round(equations: BorderEquations) -> np.ndarray:
     best = np.zeros(3)
     for width in FIRST_WIDTHS:
         start = np.array([0.0, 0.0, np.log(width * equations.scale)])
-        verdict = equations.judge(ROUND.kernel(start, size), len(start))
+        verdict = equations.judge(ROUND.kernel(start, size)[None], len(start))
         if verdict.criterion < least:
             least = verdict.criterion
             best = start
@@ -87,11 +87,14 @@ class WideSearch:
 
     def rounds(self) -> WideFit:
         """The uncut round Gaussian under the border that suits it better; to be called first."""
+        first = [equations.fit(ROUND, _first_round(equations), FIRST_STEPS) for equations in self.every]
+        least = min(criterion_of(fit) for fit in first)
         best: Optional[WideFit] = None
-        for equations in self.every:
-            first = equations.fit(ROUND, _first_round(equations), FIRST_STEPS)
-            assert first.parameters is not None
-            fit = equations.fit(ROUND, first.parameters, LAST_STEPS)
+        for equations, near in zip(self.every, first):
+            if criterion_of(near) > least + NOT_FAR * equations.count:
+                continue
+            assert near.parameters is not None
+            fit = equations.fit(ROUND, near.parameters, LAST_STEPS)
             if best is None or criterion_of(fit) < criterion_of(best):
                 best = fit
                 self.better = equations
@@ -104,15 +107,19 @@ class WideSearch:
         """Whether there is nothing left for a richer family to explain."""
         return fit.verdict.residual <= EXACT * self.better.level
 
-    def others(self) -> list[WideFit]:
-        """The best of the other families under the border that the round Gaussian chose."""
+    def others(self, known: float = np.inf) -> list[WideFit]:
+        """The best of the other families under the border that the round Gaussian chose.
+
+        Args:
+            known: Criterion that has been reached otherwise: what is far from it is not followed either.
+        """
         first = []
         for family in OTHERS:
             fit = self.better.fit(family, family.start(self.start), FIRST_STEPS)
             first.append((criterion_of(fit), family, fit.parameters))
         first.sort(key=itemgetter(0))
         last = []
-        least, _, _ = first[0]
+        least = min(first[0][0], known)
         for criterion, family, parameters in first[:FOLLOWED]:
             if criterion > least + NOT_FAR * self.better.count:
                 break

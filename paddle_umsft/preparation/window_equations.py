@@ -91,6 +91,18 @@ class WindowEquations:
         """Residual vector of a kernel."""
         return np.asarray(self.matrix @ psf.ravel() - self.target)
 
+    def around(self, kernels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Residuals of a kernel, and how they change with its parameters.
+
+        Args:
+            kernels: (1 + p, k, k) the kernel and its derivatives.
+
+        Returns:
+            (N,) and (p, N).
+        """
+        rests = kernels.reshape(len(kernels), -1) @ self.matrix.T
+        return rests[0] - self.target, rests[1:]
+
     def energy(self, psf: np.ndarray) -> float:
         """Sum of squares that a kernel leaves."""
         rest = self.misfit(psf)

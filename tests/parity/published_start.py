@@ -46,8 +46,13 @@ class DrawnVgg(twin.Vgg):
 
 
 def published_start(
-    seed: int, scale: int, bands: int, supports: Sequence[tuple[int, int]], vgg: Mapping[str, np.ndarray],
-    *, srf_first: bool = False,
+    seed: int,
+    scale: int,
+    bands: int,
+    supports: Sequence[tuple[int, int]],
+    vgg: Mapping[str, np.ndarray],
+    *,
+    srf_first: bool = False,
 ) -> tuple[twin.Umsft, twin.PsfNet]:
     """Network (the SRF in it) and PSF as PyTorch starts them under a seed.
 
