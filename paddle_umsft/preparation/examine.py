@@ -5,10 +5,14 @@ from __future__ import annotations
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
+from paddle_umsft.machine.side_by_side import products_on
 from paddle_umsft.preparation.estimate import Degradations, estimate
 from paddle_umsft.preparation.explained import is_explained
 from paddle_umsft.preparation.prepare import prepare_pair
 from paddle_umsft.preparation.prepared import Prepared, untouched, with_offset
+
+# Values of an LR-HSI up to which fits are made of thousands of small products, which two cores take longer for.
+SMALL_PRODUCTS = 2**20
 
 
 def examine(
@@ -29,6 +33,18 @@ def examine(
     Raises:
         DataError: See `estimate`.
     """
+    if observation.lr_hsi.size <= SMALL_PRODUCTS:
+        with products_on(1):
+            return _examined(observation, settings, preparation)
+    return _examined(observation, settings, preparation)
+
+
+def _examined(
+    observation: Observation,
+    settings: SubspaceSettings,
+    preparation: PreparationSettings,
+) -> tuple[Prepared, Degradations]:
+    """`examine`, on as many cores as there are."""
     given = untouched(observation)
     degradations = estimate(given.observation, settings, given, first_look=True)
     if is_explained(given.observation, degradations):
