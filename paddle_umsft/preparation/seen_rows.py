@@ -17,6 +17,7 @@ from paddle_umsft.cameras.spatial import first_tap, tap_positions
 LEAST_TERM = 1e-5
 # LR columns that one product makes: more hold more zeros, fewer are more products.
 TOGETHER = 8
+# Keeps what is divided by from being zero, and changes nothing that is not.
 TINY = 1e-300
 
 
@@ -31,14 +32,21 @@ def common_terms(kernels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     size = kernels.shape[2]
     squares = np.sum(kernels**2, axis=(1, 2))
+    # A derivative that is zero everywhere stays so.
     norms = np.sqrt(squares) + TINY
     alike = kernels / norms[:, None, None]
-    side_by_side = alike.transpose(1, 0, 2).reshape(size, -1)  # (k, q * k)
-    strengths, vectors = np.linalg.eigh(side_by_side @ side_by_side.T)
+    rows_first = alike.transpose(1, 0, 2)
+    side_by_side = rows_first.reshape(size, -1)  # (k, q * k)
+    gram = side_by_side @ side_by_side.T  # (k, k)
+    strengths, vectors = np.linalg.eigh(gram)
     # Strengths are squares of singular values, the largest comes last.
-    kept = strengths > LEAST_TERM**2 * strengths[-1]
-    row_taps = vectors[:, kept].T
-    return row_taps, row_taps @ kernels
+    largest = strengths[-1]
+    least = LEAST_TERM**2 * largest
+    is_kept = strengths > least
+    kept = vectors[:, is_kept]
+    row_taps = kept.T
+    column_taps = row_taps @ kernels
+    return row_taps, column_taps
 
 
 class SeenRows:
@@ -60,21 +68,40 @@ class SeenRows:
         border: Border,
         widest: int,
     ) -> None:
-        height, width, self.bands = hr_msi.shape
+        height, width, _ = hr_msi.shape
+        lr_height = height // scale
         self.scale = scale
         self.widest = widest
+        # LR columns, and how often TOGETHER of them are made until all are, the last time with some too many.
         self.columns = width // scale
         self.blocks = -(-self.columns // TOGETHER)
-        under = tap_positions(widest, scale, height // scale)[rows]  # (n, k)
         # Every HR row once, however many LR rows see it; those that one of them sees still follow each other.
-        places = np.unique(under)
-        self.starts = np.searchsorted(places, under[:, 0])
-        across = np.arange((self.blocks * TOGETHER - 1) * scale + widest) + first_tap(widest, scale)
-        picture = hr_msi[continued(places, height, border)]
-        picture = picture[:, continued(across, width, border)]
-        self.picture = np.ascontiguousarray(picture.transpose(0, 2, 1), dtype=np.float64)  # (rows, M, columns)
+        under_all = tap_positions(widest, scale, lr_height)
+        under = under_all[rows]  # (n, k)
+        down = np.unique(under)
+        first_taps = under[:, 0]
+        self.starts = np.searchsorted(down, first_taps)
+        across = self._positions_across()
+        inside_down = continued(down, height, border)
+        inside_across = continued(across, width, border)
+        picture = hr_msi[inside_down]
+        picture = picture[:, inside_across]
+        # (rows, M, columns): products run over the rows and over the columns, bands lie between.
+        picture = picture.transpose(0, 2, 1)
+        self.picture = np.ascontiguousarray(picture, dtype=np.float64)
 
-    def through(self, kernels: np.ndarray, band: Optional[int] = None) -> np.ndarray:
+    def _positions_across(self) -> np.ndarray:
+        """HR columns, whether they are on the picture or not, from the first tap of the first LR column on."""
+        last_column = self.blocks * TOGETHER - 1
+        count = last_column * self.scale + self.widest
+        begin = first_tap(self.widest, self.scale)
+        return np.arange(begin, begin + count)
+
+    def through(
+        self,
+        kernels: np.ndarray,
+        band: Optional[int] = None,
+    ) -> np.ndarray:
         """What is seen through kernels.
 
         Args:
@@ -84,22 +111,32 @@ class SeenRows:
         Returns:
             (q, n * w, M), or one band.
         """
+        count = len(kernels)
         size = kernels.shape[2]
         # By so much a kernel begins later than the widest one would.
-        inset = first_tap(size, self.scale) - first_tap(self.widest, self.scale)
+        begin = first_tap(size, self.scale)
+        widest_begin = first_tap(self.widest, self.scale)
+        inset = begin - widest_begin
         row_taps, column_taps = common_terms(kernels)
         narrow = self._narrowed(row_taps, inset, band)  # (r, n * M, columns of the picture)
-        maps = self._column_maps(column_taps)  # (r, seen, TOGETHER * q)
-        seen = np.empty((self.blocks, narrow.shape[1], maps.shape[2]))
+        maps = self._column_maps(column_taps)  # (r, reach, TOGETHER * q)
+        reach = maps.shape[1]
+        rows = len(self.starts)
+        bands = narrow.shape[1] // rows
+        # The last block may make columns that there are not.
+        columns = self.blocks * TOGETHER
+        seen = np.empty((count, rows, columns, bands))
         for block in range(self.blocks):
-            left = inset + block * TOGETHER * self.scale
-            part = narrow[:, :, left : left + maps.shape[1]] @ maps
-            np.sum(part, axis=0, out=seen[block])
-        seen = seen.reshape(self.blocks, len(self.starts), -1, TOGETHER, len(kernels))
-        seen = seen.transpose(4, 1, 0, 3, 2)  # (q, n, blocks, TOGETHER, M)
-        bands = seen.shape[4]
-        seen = seen.reshape(len(kernels), len(self.starts), -1, bands)
-        return np.ascontiguousarray(seen[:, :, : self.columns]).reshape(len(kernels), -1, bands)
+            column = block * TOGETHER
+            left = inset + column * self.scale
+            right = left + reach
+            by_term = narrow[:, :, left:right] @ maps
+            together = np.sum(by_term, axis=0)
+            apart = together.reshape(rows, bands, TOGETHER, count)
+            end = column + TOGETHER
+            seen[:, :, column:end] = apart.transpose(3, 0, 2, 1)
+        on_picture = seen[:, :, : self.columns]
+        return on_picture.reshape(count, -1, bands)
 
     def _narrowed(
         self,
@@ -111,22 +148,28 @@ class SeenRows:
         picture = self.picture
         if band is not None:
             picture = picture[:, band : band + 1]
+        _, bands, columns = picture.shape
         terms, size = row_taps.shape
-        wide = picture.shape[1] * picture.shape[2]
-        narrow = np.empty((terms, len(self.starts), wide))
-        for number, start in enumerate(self.starts):
+        # All bands' columns side by side: one product serves them.
+        line = bands * columns
+        rows = len(self.starts)
+        narrow = np.empty((terms, rows, line))
+        for row, start in enumerate(self.starts):
             first = start + inset
-            strip = picture[first : first + size].reshape(size, wide)
-            narrow[:, number] = row_taps @ strip
-        return narrow.reshape(terms, -1, picture.shape[2])
+            end = first + size
+            strip = picture[first:end].reshape(size, line)
+            narrow[:, row] = row_taps @ strip
+        return narrow.reshape(terms, rows * bands, columns)
 
     def _column_maps(self, column_taps: np.ndarray) -> np.ndarray:
-        """(r, seen, TOGETHER * q): the taps of neighbouring LR columns on all HR columns that these see."""
+        """(r, reach, TOGETHER * q): the taps of neighbouring LR columns on all HR columns that these see."""
         count, terms, size = column_taps.shape
-        seen = (TOGETHER - 1) * self.scale + size
-        maps = np.zeros((terms, seen, TOGETHER, count))
+        last = TOGETHER - 1
+        reach = last * self.scale + size
+        maps = np.zeros((terms, reach, TOGETHER, count))
         taps = column_taps.transpose(1, 2, 0)  # (r, k, q)
         for column in range(TOGETHER):
             left = column * self.scale
-            maps[:, left : left + size, column] = taps
-        return maps.reshape(terms, seen, -1)
+            right = left + size
+            maps[:, left:right, column] = taps
+        return maps.reshape(terms, reach, -1)
