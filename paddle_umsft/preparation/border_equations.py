@@ -17,22 +17,21 @@ not, the size alone would ask for kernels without end.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Optional, Union
+from typing import Optional
 
 import numpy as np
 
 from paddle_umsft.cameras.border import Border
-from paddle_umsft.cameras.psf_families import FAR, Family, trimmed
-from paddle_umsft.cameras.spatial import tap_positions
+from paddle_umsft.cameras.psf_families import Family, trimmed
 from paddle_umsft.preparation.descent import descend, differences
 from paddle_umsft.preparation.projection import ProjectedOut, unit_penalty
-from paddle_umsft.preparation.seen_rows import SeenRows
+from paddle_umsft.preparation.seen_through import Kernels, SeenThrough
+from paddle_umsft.preparation.wide_fit import Known, Verdict, WideFit
 
 # Rounding of inputs stored as float32, relative to their level: a few half units in the last place.
 STORAGE = 2e-7
 # How much worse than the noise the continued picture may be.
-DOUBTS = (0.0, *10.0 ** np.arange(0.0, 4.01, 0.5))
+DOUBTS = (0.0, *np.logspace(0.0, 4.0, 9))
 # An LR pixel with no more than this share outside sees nothing of it: rounding of the sums.
 WHOLE = 1e-9
 # LR pixels in use: evenly spread rows of a larger picture, the first and the last among them; four rows at least, as
@@ -41,66 +40,38 @@ MOST_PIXELS = 1024
 LEAST_ROWS = 4
 # Variance of a band, relative to its mean square, that is none: rounding of inputs stored as float32.
 NO_CONTRAST = 1e-12
+# Variance of a band that is all zero: its logarithm stays finite.
 TINY = 1e-30
-
-# Stacks of kernels, one for all MSI bands or one for each.
-Kernels = Union[np.ndarray, list[np.ndarray]]
-
-
-class Known(NamedTuple):
-    """A kernel that is a candidate as it stands: given, or fitted within a narrow window."""
-
-    name: str
-    psf: np.ndarray
-    freedom: float
-
-
-class Verdict(NamedTuple):
-    """What the equations say of a kernel.
-
-    Attributes:
-        criterion: Bayesian information criterion over all LR pixels and MSI bands.
-        doubt: Standard deviation of what lies outside over that of the noise, the likeliest one.
-        residual: Root mean square of the unexplained, per LR pixel weighted with 1 / v.
-    """
-
-    criterion: float
-    doubt: float
-    residual: float
-
-
-@dataclass
-class WideFit:
-    """A fitted kernel and what it says of the border.
-
-    Attributes:
-        psf: (k, k), sum 1, trimmed to what counts.
-        family: Name of the family, or of the known kernel.
-        border: "wrap" or "reflect".
-        verdict: Criterion, doubt and residual.
-        parameters: Of the family; None for a known kernel.
-    """
-
-    psf: np.ndarray
-    family: str
-    border: Border
-    verdict: Verdict
-    parameters: Optional[np.ndarray] = None
-
-
-def criterion_of(fit: WideFit) -> float:
-    """The key to compare fits by."""
-    return fit.verdict.criterion
 
 
 def variance_ratio(inside: np.ndarray, doubt: float) -> np.ndarray:
     """v / noise^2 of LR pixels that lie partly outside the picture."""
-    return np.asarray(1.0 + (doubt * (1.0 - inside)) ** 2)
+    outside = 1.0 - inside
+    error = doubt * outside
+    return np.asarray(1.0 + error**2)
 
 
 def _triangle(rows: list[np.ndarray]) -> np.ndarray:
     """R of the QR decomposition of rows one below the other: it has the same norms and angles between columns."""
-    return np.asarray(np.linalg.qr(np.concatenate(rows), mode="r"))
+    matrix = np.concatenate(rows)
+    triangle = np.linalg.qr(matrix, mode="r")
+    return np.asarray(triangle)
+
+
+def _root_mean_square(squares: float, count: int) -> float:
+    """Of as many residuals, whose squares' sum is given."""
+    mean = squares / count
+    return float(np.sqrt(mean))
+
+
+def _rows_in_use(height: int, width: int) -> np.ndarray:
+    """LR rows of a picture that the equations are of: evenly spread, no more pixels than are needed."""
+    least = min(LEAST_ROWS, height)
+    affordable = MOST_PIXELS // width
+    kept = int(np.clip(affordable, least, height))
+    spread = np.linspace(0, height - 1, kept)
+    nearest = np.round(spread).astype(int)
+    return np.unique(nearest)
 
 
 class BorderEquations:
@@ -135,65 +106,30 @@ class BorderEquations:
         self.srf = srf
         self.border = border
         height, width, bands = lr_hsi.shape
-        kept = int(np.clip(MOST_PIXELS // width, min(LEAST_ROWS, height), height))
-        spread = np.linspace(0, height - 1, kept)
-        self.rows = np.unique(np.round(spread).astype(int))
-        self.columns = np.arange(width)
-        self.pixels = lr_hsi[self.rows].reshape(-1, bands).astype(np.float64)  # (n, C)
+        self.rows = _rows_in_use(height, width)
+        pixels = lr_hsi[self.rows].reshape(-1, bands)
+        self.pixels = pixels.astype(np.float64)  # (n, C)
         self.constant = constant
         if trusted is None:
             trusted = np.ones((height, width), dtype=bool)
         self.trusted = trusted[self.rows].ravel()  # (n,)
-        self.count = int(self.trusted.sum()) * hr_msi.shape[2]
-        self.level = float(np.sqrt(np.mean(self.pixels[self.trusted] ** 2)))
-        self._seen_rows: Optional[SeenRows] = None
-        self._weigh(np.ones(len(self.pixels)))
+        trusted_pixels = self.pixels[self.trusted]
+        mean_square = np.mean(trusted_pixels**2)
+        self.level = float(np.sqrt(mean_square))
+        # Equations: every LR pixel that counts has one for each MSI band.
+        msi_bands = hr_msi.shape[2]
+        self.count = len(trusted_pixels) * msi_bands
+        self._through = SeenThrough(hr_msi, scale, self.rows, border)
+        alike = np.ones(len(self.pixels))
+        self._weigh(alike)
 
     def window(self, family: Family) -> int:
         """Length of the family's window on this picture."""
-        return self._window(family.reach)
-
-    def _window(self, reach: int) -> int:
-        """Taps of a window that reaches so many LR pixels to either side."""
-        pixels = min(reach * self.scale, *self.hr_msi.shape[:2])
-        return int(2 * pixels + self.scale % 2)
-
-    def _rows_for(self, size: int) -> SeenRows:
-        """The MSI under the rows in use, for kernels of so many taps."""
-        if self._seen_rows is None or self._seen_rows.widest < size:
-            self._seen_rows = SeenRows(
-                self.hr_msi,
-                self.scale,
-                self.rows,
-                self.border,
-                widest=max(size, self._window(FAR)),
-            )
-        return self._seen_rows
+        return self._through.window(family.reach)
 
     def seen(self, kernels: Kernels) -> np.ndarray:
-        """(q, n, M): the LR pixels in use of the MSI behind (q, k, k) kernels, or behind as many for every band."""
-        if isinstance(kernels, np.ndarray):
-            return self._rows_for(kernels.shape[2]).through(kernels)
-        bands = []
-        for band, own in enumerate(kernels):
-            bands.append(self._rows_for(own.shape[2]).through(own, band))
-        return np.concatenate(bands, axis=2)
-
-    def _inside(self, psf: np.ndarray) -> np.ndarray:
-        """(n,): how much of each LR pixel's PSF lies on the picture; 1 if the picture wraps around."""
-        if self.border == "wrap":
-            return np.ones(len(self.pixels))
-        down = self._taps_inside(0, len(psf))[self.rows]
-        across = self._taps_inside(1, len(psf))
-        share = down @ psf @ across.T  # (rows, w)
-        return np.asarray(np.clip(share, 0.0, 1.0)).ravel()
-
-    def _taps_inside(self, axis: int, size: int) -> np.ndarray:
-        """(h, k) or (w, k): 1 where a tap falls on the picture, else 0."""
-        length = self.hr_msi.shape[axis]
-        positions = tap_positions(size, self.scale, length // self.scale)
-        is_inside = (positions >= 0) & (positions < length)
-        return np.asarray(is_inside, dtype=np.float64)
+        """(q, n, M): the LR pixels in use of the MSI behind kernels, see `SeenThrough.seen`."""
+        return self._through.seen(kernels)
 
     def _weigh(self, roots: np.ndarray) -> None:
         """Weigh every LR pixel's equations; (n,) factors on the residuals."""
@@ -204,43 +140,47 @@ class BorderEquations:
             return
         # Mostly all bands can see the whole range: one projection then serves them all.
         for low, high in set(self.supports):
-            self._projections[low, high] = ProjectedOut(self.pixels[:, low:high], roots, constant=self.constant)
+            pixels = self.pixels[:, low:high]
+            projection = ProjectedOut(pixels, roots, constant=self.constant)
+            self._projections[low, high] = projection
 
     def _design(self, support: tuple[int, int]) -> np.ndarray:
         """(n, b) what explains an MSI band: the HSI bands that it can see, and the constant if it may have one."""
         low, high = support
         pixels = self.pixels[:, low:high]
         if self.constant:
-            pixels = np.column_stack([pixels, np.ones(len(pixels))])
+            ones = np.ones(len(pixels))
+            pixels = np.column_stack([pixels, ones])
         return np.asarray(pixels)
 
     def _penalty(self, support: tuple[int, int], roots: np.ndarray) -> np.ndarray:
         """Rows below those of `_design` that keep a response smooth, for (n,) factors on the residuals."""
         low, high = support
-        energy = np.sum(self.pixels[:, low:high] ** 2, axis=1) / (high - low)
-        level = np.sqrt(energy @ roots**2)
-        return np.asarray(level * unit_penalty(high - low, self.constant))
+        bands = high - low
+        pixels = self.pixels[:, low:high]
+        energy = np.sum(pixels**2, axis=1) / bands  # (n,)
+        weighted = energy @ roots**2
+        level = np.sqrt(weighted)
+        unit = unit_penalty(bands, self.constant)
+        return np.asarray(level * unit)
 
     def _rests(self, seen: np.ndarray) -> np.ndarray:
         """(q, N) what no SRF explains of (q, n, M) blurred MSIs, weighted; a known SRF explains the first alone."""
         rests = []
+        roots = self._roots[:, None]
         for band, support in enumerate(self.supports):
             wanted = seen[:, :, band].T  # (n, q)
             if self.srf is not None:
+                explained = self.pixels @ self.srf[band]
                 wanted = wanted.copy()
-                wanted[:, 0] -= self.pixels @ self.srf[band]
-                rest = self._roots[:, None] * wanted
+                wanted[:, 0] -= explained
+                rest = roots * wanted
             else:
-                rest = self._projections[support].left_of(self._roots[:, None] * wanted)
+                projection = self._projections[support]
+                rest = projection.left_of(roots * wanted)
             rests.append(rest)
-        return np.asarray(np.concatenate(rests).T)
-
-    def _least_inside(self, kernels: Kernels) -> np.ndarray:
-        """(n,) share of the PSF inside the picture; of the widest if there are several."""
-        if isinstance(kernels, np.ndarray):
-            return self._inside(kernels[0])
-        shares = [self._inside(own[0]) for own in kernels]
-        return np.asarray(np.min(shares, axis=0))
+        together = np.concatenate(rests)  # (N, q)
+        return np.asarray(together.T)
 
     def _contrast(self, seen: np.ndarray) -> tuple[float, np.ndarray]:
         """Geometric mean of the bands' standard deviations, and how its logarithm changes with every parameter.
@@ -252,19 +192,27 @@ class BorderEquations:
             1 and zeros if a known SRF sets the scale.
         """
         if self.srf is not None:
-            return 1.0, np.zeros(len(seen) - 1)
+            parameters = len(seen) - 1
+            return 1.0, np.zeros(parameters)
         trusted = seen[:, self.trusted]
         value = trusted[0]
-        least = NO_CONTRAST * np.mean(value**2, axis=0) + TINY
+        derivatives = trusted[1:]
+        mean_squares = np.mean(value**2, axis=0)  # (M,)
+        least = NO_CONTRAST * mean_squares + TINY
         variances = np.maximum(value.var(axis=0), least)  # (M,)
-        apart = (value - value.mean(axis=0)) / variances
-        changes = np.mean(apart * trusted[1:], axis=(1, 2))
-        return float(np.exp(0.5 * np.mean(np.log(variances)))), changes
+        centred = value - value.mean(axis=0)
+        apart = centred / variances
+        # Half the logarithm of a variance changes with a pixel by what that is off the mean, over n variances.
+        log_changes = np.mean(apart * derivatives, axis=(1, 2))  # (p,)
+        log_variance = np.mean(np.log(variances))
+        contrast = np.exp(0.5 * log_variance)
+        return float(contrast), log_changes
 
     def left_by(self, psf: np.ndarray) -> float:
         """What a kernel leaves unexplained as a part of the contrast, root mean square over all equations."""
         misfit, _ = self.around(psf[None])
-        return float(np.sqrt(np.sum(misfit**2) / self.count))
+        squares = np.sum(misfit**2)
+        return _root_mean_square(squares, self.count)
 
     def around(self, kernels: Kernels) -> tuple[np.ndarray, np.ndarray]:
         """Residuals of a kernel as a part of the contrast, and how they change with its parameters.
@@ -278,36 +226,63 @@ class BorderEquations:
         seen = self.seen(kernels)
         contrast, log_changes = self._contrast(seen)
         rests = self._rests(seen) / contrast
-        return rests[0], rests[1:] - log_changes[:, None] * rests[0]
+        misfit = rests[0]
+        # What is a part of the contrast changes with that, too.
+        by_contrast = log_changes[:, None] * misfit
+        return misfit, rests[1:] - by_contrast
 
     def judge(self, kernels: Kernels, freedom: float) -> Verdict:
         """Criterion, likeliest doubt and residual of (1, k, k) kernels; leaves the equations weighted accordingly."""
         seen = self.seen(kernels)
-        inside = self._least_inside(kernels)
-        bands = seen.shape[2]
-        floor = self.count * (STORAGE * self.level) ** 2
+        inside = self._through.inside(kernels)
         contrast, _ = self._contrast(seen)
         doubts = DOUBTS
         if np.all(inside > 1.0 - WHOLE):
             doubts = DOUBTS[:1]
-        best: Optional[Verdict] = None
+        rounding = STORAGE * self.level
+        floor = self.count * rounding**2
         energies = self._energies(seen[0], inside, doubts)
+        best: Optional[Verdict] = None
         for doubt, left in zip(doubts, energies):
             energy = left + floor
-            variance = variance_ratio(inside, doubt)
-            badness = self.count * np.log(energy / self.count / contrast**2)
-            volume = bands * float(np.sum(np.log(variance[self.trusted])))
-            complexity = (freedom + (doubt > 0)) * np.log(self.count)
             verdict = Verdict(
-                criterion=float(badness + volume + complexity),
+                criterion=self._criterion(energy, contrast, inside, doubt, freedom),
                 doubt=doubt,
-                residual=float(np.sqrt(energy / self.count)),
+                residual=_root_mean_square(energy, self.count),
             )
             if best is None or verdict.criterion < best.criterion:
                 best = verdict
         assert best is not None
-        self._weigh(1.0 / np.sqrt(variance_ratio(inside, best.doubt)))
+        variance = variance_ratio(inside, best.doubt)
+        self._weigh(1.0 / np.sqrt(variance))
         return best
+
+    def _criterion(
+        self,
+        energy: float,
+        contrast: float,
+        inside: np.ndarray,
+        doubt: float,
+        freedom: float,
+    ) -> float:
+        """Bayesian information criterion.
+
+        Args:
+            energy: Sum of the residuals' squares, each over its v / noise^2.
+            contrast: What residuals are parts of.
+            inside: (n,) how much of each LR pixel's PSF lies on the picture.
+            doubt: Of what lies outside; one more parameter unless it is none.
+            freedom: Parameters of the kernel.
+        """
+        mean = energy / self.count
+        badness = self.count * np.log(mean / contrast**2)
+        variance = variance_ratio(inside, doubt)
+        log_variance = np.log(variance[self.trusted])
+        bands = len(self.supports)
+        volume = bands * float(np.sum(log_variance))
+        parameters = freedom + (doubt > 0)
+        complexity = parameters * np.log(self.count)
+        return float(badness + volume + complexity)
 
     def _energies(
         self,
@@ -320,36 +295,61 @@ class BorderEquations:
         The triangle of a QR decomposition has it at its lower end. LR pixels that see nothing beyond the picture weigh
         the same whatever the doubt: they are brought to a triangle once.
         """
-        is_whole = self.trusted & (inside > 1.0 - WHOLE)
+        sees_no_outside = inside > 1.0 - WHOLE
+        is_whole = self.trusted & sees_no_outside
         is_edge = self.trusted & ~is_whole
-        edge_inside = inside[is_edge]
         energies = np.zeros(len(doubts))
         for support in set(self.supports):
-            wanted = [band for band, own in enumerate(self.supports) if own == support]
-            if self.srf is not None:
-                columns = seen[:, wanted] - self.pixels @ self.srf[wanted].T
-            else:
-                columns = np.concatenate([self._design(support), seen[:, wanted]], axis=1)
-            explaining = columns.shape[1] - len(wanted)
+            bands = self._bands_on(support)
+            columns = self._columns(support, seen, bands)
+            # The bands' own columns come last.
+            explaining = columns.shape[1] - len(bands)
             whole = _triangle([columns[is_whole]])
+            edge = columns[is_edge]
             for number, doubt in enumerate(doubts):
-                edge_roots = 1.0 / np.sqrt(variance_ratio(edge_inside, doubt))
-                parts = [whole, columns[is_edge] * edge_roots[:, None]]
+                roots = 1.0 / np.sqrt(variance_ratio(inside, doubt))
+                edge_roots = roots[is_edge]
+                parts = [whole, edge * edge_roots[:, None]]
                 if self.srf is None:
-                    roots = self.trusted / np.sqrt(variance_ratio(inside, doubt))
-                    penalty = self._penalty(support, roots)
-                    parts.append(np.pad(penalty, ((0, 0), (0, len(wanted)))))
-                left = _triangle(parts)[explaining:, explaining:]
+                    penalty = self._penalty(support, self.trusted * roots)
+                    # It asks nothing of the bands.
+                    padding = ((0, 0), (0, len(bands)))
+                    parts.append(np.pad(penalty, padding))
+                triangle = _triangle(parts)
+                left = triangle[explaining:, explaining:]
                 energies[number] += np.sum(left**2)
         return [float(energy) for energy in energies]
 
+    def _bands_on(self, support: tuple[int, int]) -> list[int]:
+        """The MSI bands that can see this range of HSI bands."""
+        bands = []
+        for band, own in enumerate(self.supports):
+            if own == support:
+                bands.append(band)
+        return bands
+
+    def _columns(
+        self,
+        support: tuple[int, int],
+        seen: np.ndarray,
+        bands: list[int],
+    ) -> np.ndarray:
+        """(n, b + q): what explains q MSI bands, then these; with a known SRF only what it leaves of these."""
+        wanted = seen[:, bands]
+        if self.srf is not None:
+            explained = self.pixels @ self.srf[bands].T
+            return np.asarray(wanted - explained)
+        design = self._design(support)
+        return np.concatenate([design, wanted], axis=1)
+
     def stand(self, known: Known) -> WideFit:
         """A known kernel on these equations."""
+        verdict = self.judge(known.psf[None], known.freedom)
         return WideFit(
             psf=known.psf,
             family=known.name,
             border=self.border,
-            verdict=self.judge(known.psf[None], known.freedom),
+            verdict=verdict,
         )
 
     def fit(
@@ -365,12 +365,16 @@ class BorderEquations:
             return family.kernel(parameters, size)
 
         def around(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            return self.around(differences(kernel, parameters))
+            kernels = differences(kernel, parameters)
+            return self.around(kernels)
 
-        self.judge(kernel(start)[None], len(start))
+        freedom = len(start)
+        first = kernel(start)
+        # For the weights of what lies outside.
+        self.judge(first[None], freedom)
         parameters = descend(around, start, steps)
         psf = kernel(parameters)
-        verdict = self.judge(psf[None], len(start))
+        verdict = self.judge(psf[None], freedom)
         return WideFit(
             psf=trimmed(psf),
             family=family.name,

@@ -15,12 +15,13 @@ from paddle_umsft.data.checks import check_psf, check_srf, check_supports
 from paddle_umsft.data.scene import Observation, Supports
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.preparation.band_widths import separate_widths
-from paddle_umsft.preparation.border_equations import Known, variance_ratio
+from paddle_umsft.preparation.border_equations import variance_ratio
 from paddle_umsft.preparation.noise import noise_before_psf
 from paddle_umsft.preparation.offset import constant_of
 from paddle_umsft.preparation.prepared import Prepared, untouched
 from paddle_umsft.preparation.psf_fit import EXACT, PsfFit, fit_psf
 from paddle_umsft.preparation.srf_fit import fit_srf
+from paddle_umsft.preparation.wide_fit import Known
 from paddle_umsft.preparation.wide_psf import WideSearch
 
 # Longest window that may be asked for, in LR pixels: beyond it blur and decimation hide what a tap does.

@@ -22,10 +22,10 @@ import numpy as np
 from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.psf_shapes import Shape
 from paddle_umsft.preparation.band_widths import BandWidths, fit_band_widths
-from paddle_umsft.preparation.border_equations import Known, WideFit, criterion_of
 from paddle_umsft.preparation.descent import descend, differences
 from paddle_umsft.preparation.psf_starts import Family, other_families, simplest_family
 from paddle_umsft.preparation.srf_fit import curvature
+from paddle_umsft.preparation.wide_fit import Known, WideFit, criterion_of
 from paddle_umsft.preparation.wide_psf import WideSearch
 from paddle_umsft.preparation.window_equations import WindowEquations
 

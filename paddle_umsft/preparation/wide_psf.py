@@ -13,7 +13,8 @@ import numpy as np
 
 from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.psf_families import OTHERS, ROUND
-from paddle_umsft.preparation.border_equations import BorderEquations, Known, WideFit, criterion_of
+from paddle_umsft.preparation.border_equations import BorderEquations
+from paddle_umsft.preparation.wide_fit import Known, WideFit, criterion_of
 
 # Standard deviations of the round Gaussian to begin from, as parts of the LR pixel.
 FIRST_WIDTHS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4)

@@ -12,11 +12,11 @@ from paddle_umsft.cameras.psf_families import sharpness
 from paddle_umsft.config.load import load_config
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.methods.table import run_method
-from paddle_umsft.preparation.border_equations import Verdict, WideFit
 from paddle_umsft.preparation.estimate import estimate
 from paddle_umsft.preparation.noise import noise_before_psf, pixel_noise
 from paddle_umsft.preparation.outside import without_outside
 from paddle_umsft.preparation.psf_fit import charged
+from paddle_umsft.preparation.wide_fit import Verdict, WideFit
 
 SCALE, BANDS, EDGE = 4, 12, 32
 
