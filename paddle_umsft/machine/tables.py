@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 # What LaTeX has no letter for; tabulate escapes the letters that LaTeX gives a meaning of its own.
 _LATEX_SIGNS = {
@@ -90,8 +90,11 @@ class TextTable:
     ) -> str:
         from tabulate import tabulate
 
-        numbers = len(head) - self.words
-        sides = ["left"] * self.words + ["right"] * numbers
+        sides: Optional[list[str]] = None
+        if lines:
+            numbers = len(head) - self.words
+            sides = ["left"] * self.words + ["right"] * numbers
+        # Else nothing is there to be aligned, which tabulate 0.9 (that of Python 3.9) does not know.
         text = tabulate(
             lines,
             headers=head,
