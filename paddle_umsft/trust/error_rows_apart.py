@@ -57,8 +57,11 @@ class Apart:
             return height
         grid = self.pair.grid
         assert grid is not None
-        place = grid.origin[0] + edge * grid.matrix[0, 0]
-        return int(np.clip(np.round(place), 0, height))
+        begin = grid.origin[0]
+        step = grid.matrix[0, 0]
+        place = begin + edge * step
+        nearest = np.round(place)
+        return int(np.clip(nearest, 0, height))
 
     def pair_on(
         self,
@@ -84,12 +87,16 @@ class Apart:
             masks["mask_hsi"] = pair.mask_hsi[first:end]
         if pair.mask_msi is not None:
             masks["mask_msi"] = pair.mask_msi[top:bottom]
-        begin = grid.origin + first * grid.matrix[:, 0]
+        # Where the first of these LR rows begins, from the first of the result's rows under them.
+        down = grid.matrix[:, 0]
+        begin = grid.origin + first * down
+        corner = np.array([top, 0])
+        own_grid = HsiGrid(grid.matrix, begin - corner)
         return replace(
             pair,
             lr_hsi=lr_hsi,
             hr_msi=hr_msi,
-            grid=HsiGrid(grid.matrix, begin - np.array([top, 0])),
+            grid=own_grid,
             **masks,
         )
 
@@ -98,22 +105,35 @@ class Apart:
         top, bottom = self.rows_under(first, end)
         window = window_below(self.operator, self.shape, (first, end))
         below = WindowedDegradation(self.operator, window)
-        rows = continued(window.hr_rows - self.corner[0] - top, bottom - top, "reflect")
-        columns = continued(np.arange(self.shape[1]) - self.corner[1], self.pair.shape[1], "reflect")
+        begin_row, begin_column = self.corner
+        _, width = self.pair.shape
+        # Places as the pair is laid out, told from where the rows under these begin.
+        down = window.hr_rows - begin_row - top
+        rows = continued(down, bottom - top, "reflect")
+        across = np.arange(self.shape[1]) - begin_column
+        columns = continued(across, width, "reflect")
+        seen = np.ix_(rows, columns)
 
         def degrade(cube: np.ndarray) -> np.ndarray:
-            return below.forward(cube[np.ix_(rows, columns)])
+            return below.forward(cube[seen])
 
         return degrade
 
     def sees_beyond(self, first: int, end: int) -> np.ndarray:
         """(end - first,) whether an LR row sees rows of the result that are not under these LR rows."""
         top, bottom = self.rows_under(first, end)
+        laid_out, _ = self.shape
+        height, _ = self.pair.shape
+        # Rows of the result that are not under these LR rows, as the pair is laid out.
         begin = self.corner[0]
-        outside: np.ndarray = np.zeros(self.shape[0], dtype=np.float32)
-        outside[begin : begin + top] = 1.0
-        outside[begin + bottom : begin + self.pair.shape[0]] = 1.0
-        seen = footprints(self.operator, self.shape)[first:end] @ outside
+        own_begin = begin + top
+        own_end = begin + bottom
+        end_of_all = begin + height
+        outside: np.ndarray = np.zeros(laid_out, dtype=np.float32)
+        outside[begin:own_begin] = 1.0
+        outside[own_end:end_of_all] = 1.0
+        weights = footprints(self.operator, self.shape)
+        seen = weights[first:end] @ outside
         return np.asarray(seen > 0)
 
 
@@ -143,12 +163,14 @@ class ErrorRowsApart(ErrorRows):
         # Here what of the HSI lies beside the MSI is lost as well.
         self.lost = ~self.used
         operator = scene.operator
-        reach = len(operator.psf) // 2 + MEANS_REACH
+        half = len(operator.psf) // 2
+        reach = half + MEANS_REACH
         placement = getattr(operator, "placement", None)
         if placement is not None and not placement.is_bent:
-            reach = len(operator.psf) // 2 + SPLINE_REACH
+            reach = half + SPLINE_REACH
         # In LR rows, rounded up.
-        self.halo = HALO - (-reach // operator.scale)
+        reach_rows = -(-reach // operator.scale)
+        self.halo = HALO + reach_rows
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -161,17 +183,22 @@ class ErrorRowsApart(ErrorRows):
         below = min(end + self.halo, len(self.used))
         top, bottom = self.apart.rows_under(above, below)
         rows = np.arange(top, bottom)
+        lr_rows = np.arange(above, below)
         fused = self.scene.fused(rows)
         pair = self.apart.pair_on(
             above,
             below,
-            lr_hsi=self.scene.lr_hsi(np.arange(above, below)),
+            lr_hsi=self.scene.lr_hsi(lr_rows),
             hr_msi=self.scene.hr_msi(rows),
         )
         ground = Ground(pair)
-        expected = self.levels.elsewhere(self._evidence_on(ground, pair, fused, (above, below)))
-        own = self.apart.rows_under(first, end)
-        return ground.told(expected, fused, slice(own[0] - top, own[1] - top)).cube()
+        evidence = self._evidence_on(ground, pair, fused, (above, below))
+        expected = self.levels.elsewhere(evidence)
+        # What was looked at beside the rows that were asked for is left out.
+        own_top, own_bottom = self.apart.rows_under(first, end)
+        own = slice(own_top - top, own_bottom - top)
+        told = ground.told(expected, fused, own)
+        return told.cube()
 
     def _evidence_on(
         self,
@@ -185,6 +212,7 @@ class ErrorRowsApart(ErrorRows):
         degrade = self.apart.degrade_on(*lr_rows)
         lr_msi = degrade(pair.hr_msi)
         used = self.used[chosen]
+        linear = self.levels.linear.elsewhere(pair.lr_hsi, lr_msi, used)
         # How much noise there is was asked when levels were found.
         no_noise = np.zeros(0)
         return Evidence(
@@ -195,7 +223,7 @@ class ErrorRowsApart(ErrorRows):
             again=degrade(fused),
             srf=self.levels.srf,
             white=1.0,
-            linear=self.levels.linear.elsewhere(pair.lr_hsi, lr_msi, used),
+            linear=linear,
             used=used,
             hsi_noise=no_noise,
             msi_noise=no_noise,
