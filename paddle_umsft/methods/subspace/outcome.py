@@ -80,15 +80,20 @@ def plain_notes(plain_share: Sequence[float]) -> tuple[str, ...]:
     )
 
 
-def held_out_image(ground: Ground, left_out: np.ndarray) -> np.ndarray:
+def held_out_image(
+    ground: Ground,
+    left_out: np.ndarray,
+    fitted: np.ndarray,
+) -> np.ndarray:
     """(h, w, C) leave-one-out residuals in the units of the input, NaN at LR pixels left out or partly off the picture.
 
     Args:
         ground: See `Ground`.
-        left_out: (n, K) residuals at the n LR pixels kept.
+        left_out: (n, K) residuals at the n LR pixels that were fitted.
+        fitted: (h, w) these.
     """
     image = np.full(ground.lr_hsi.shape, np.nan, dtype=np.float32)
-    image[ground.kept] = ground.level * (left_out @ ground.basis.T)
+    image[fitted] = ground.level * (left_out @ ground.basis.T)
     image[ground.inside < MOSTLY_INSIDE] = np.nan
     return image
 
@@ -141,7 +146,7 @@ def finished(
         unsure_light = ground.prepared.unsure_light
     held_out: Optional[np.ndarray] = None
     if left_out is not None:
-        held_out = held_out_image(ground, left_out)
+        held_out = held_out_image(ground, left_out, ground.kept)
     return FusionResult(
         fused=fused,
         psf=psf,

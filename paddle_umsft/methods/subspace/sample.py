@@ -14,7 +14,7 @@ from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.ground import Ground
 from paddle_umsft.methods.subspace.kept import recorded_rows
 from paddle_umsft.methods.subspace.learn_parts import LEAST_BLOCK, blocks_of_rows
-from paddle_umsft.methods.subspace.outcome import MOSTLY_INSIDE
+from paddle_umsft.methods.subspace.outcome import MOSTLY_INSIDE, held_out_image
 from paddle_umsft.methods.subspace.sample_apart import Sample, apart_of, msi_rows, result_rows, sample_apart
 from paddle_umsft.methods.subspace.strips import StripSolver
 from paddle_umsft.trust.error_rows import SceneRows, cube_of_runs
@@ -78,9 +78,7 @@ def sample_of(
         top, bottom = int(window.hr_rows[0]), int(window.hr_rows[-1]) + 1
         cubes.append(solver.cube(read(window.hr_rows), top, bottom))
 
-    held_out = np.full(ground.lr_hsi.shape, np.nan, dtype=np.float32)
-    held_out[solver.fitted] = ground.level * (solver.left_out @ ground.basis.T)
-    held_out[ground.inside < MOSTLY_INSIDE] = np.nan
+    held_out = held_out_image(ground, solver.left_out, solver.fitted)
     held_out[lr_rows[sees_beyond(ground.operator, windows)]] = np.nan
 
     # The whole picture is its own sample, with the border that it has.

@@ -11,7 +11,7 @@ import numpy as np
 from paddle_umsft.cameras.placed import turned_with
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.kept import recorded_rows
-from paddle_umsft.methods.subspace.outcome import MOSTLY_INSIDE
+from paddle_umsft.methods.subspace.outcome import held_out_image
 from paddle_umsft.methods.subspace.strips import StripSolver
 from paddle_umsft.preparation.layout import covered_part
 from paddle_umsft.trust.error_rows_apart import Apart
@@ -106,9 +106,7 @@ def sample_apart(
         lr_hsi=recorded_rows(folder, lr_rows) * np.float32(ground.level),
         hr_msi=msi_rows(solver, rows),
     )
-    held_out = np.full(ground.lr_hsi.shape, np.nan, dtype=np.float32)
-    held_out[solver.fitted] = ground.level * (solver.left_out @ ground.basis.T)
-    held_out[ground.inside < MOSTLY_INSIDE] = np.nan
+    held_out = held_out_image(ground, solver.left_out, solver.fitted)
     held_out = held_out[lr_rows]
     held_out[apart.sees_beyond(first, end)] = np.nan
     psf = ground.degradations.psf
