@@ -10,12 +10,19 @@ from typing import Optional
 import numpy as np
 
 from paddle_umsft.cameras.row_blocks import degrade_blocks, hr_rows_on, pair_on_rows, sees_beyond, windows_on
-from paddle_umsft.data.scene import FusionResult, Observation
+from paddle_umsft.data.scene import Observation
 from paddle_umsft.methods.subspace.ground import Ground
 from paddle_umsft.methods.subspace.kept import recorded_rows
 from paddle_umsft.methods.subspace.learn_parts import LEAST_BLOCK, blocks_of_rows
 from paddle_umsft.methods.subspace.outcome import MOSTLY_INSIDE, held_out_image
-from paddle_umsft.methods.subspace.sample_apart import Sample, apart_of, msi_rows, result_rows, sample_apart
+from paddle_umsft.methods.subspace.sample_apart import (
+    Sample,
+    apart_of,
+    msi_rows,
+    result_on,
+    result_rows,
+    sample_apart,
+)
 from paddle_umsft.methods.subspace.strips import StripSolver
 from paddle_umsft.trust.error_rows import SceneRows, cube_of_runs
 from paddle_umsft.trust.error_rows_apart import SceneApart
@@ -94,15 +101,11 @@ def sample_of(
         lr_hsi=recorded_rows(folder, lr_rows) * level,
         hr_msi=ground.hr_msi[hr_rows] * level,
     )
-    result = FusionResult(
-        fused=np.concatenate(cubes),
-        psf=ground.degradations.psf,
-        srf=ground.degradations.srf,
-        history=solver.history,
-        method=solver.method,
-        extras=solver.extras,
-        notes=solver.notes,
-        pair=pair,
+    result = result_on(
+        solver,
+        pair,
+        np.concatenate(cubes),
+        ground.degradations.psf,
         degrade=sees,
         held_out=held_out[lr_rows],
     )

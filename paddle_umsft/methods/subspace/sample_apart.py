@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 
@@ -60,6 +61,39 @@ def msi_rows(solver: StripSolver, rows: np.ndarray) -> np.ndarray:
     return np.asarray(part * np.float32(solver.ground.level))
 
 
+def result_on(
+    solver: StripSolver,
+    pair: Observation,
+    fused: np.ndarray,
+    psf: np.ndarray,
+    *,
+    degrade: Optional[Callable[[np.ndarray], np.ndarray]],
+    held_out: np.ndarray,
+) -> FusionResult:
+    """A part of the result, not judged yet, with what is told of the whole.
+
+    Args:
+        solver: What was learned, and what was chosen on the way.
+        pair: The pair there.
+        fused: (n, W, C) there.
+        psf: (k, k) in pixels of that MSI.
+        degrade: What the LR-HSI there sees of a cube; None: what a plain grid does.
+        held_out: (m, w, C) residuals at LR pixels left out.
+    """
+    return FusionResult(
+        fused=fused,
+        psf=psf,
+        srf=solver.ground.degradations.srf,
+        history=solver.history,
+        method=solver.method,
+        extras=solver.extras,
+        notes=solver.notes,
+        pair=pair,
+        degrade=degrade,
+        held_out=held_out,
+    )
+
+
 def apart_of(solver: StripSolver, observation: Observation) -> Apart:
     """The pair as its result covers it, and how it is laid out.
 
@@ -113,15 +147,11 @@ def sample_apart(
     if ground.prepared.placement is not None:
         # In pixels of the MSI, no longer of the whole ratio.
         psf = turned_with(psf, ground.prepared.placement)
-    result = FusionResult(
-        fused=result_rows(solver, read, rows),
-        psf=psf,
-        srf=ground.degradations.srf,
-        history=solver.history,
-        method=solver.method,
-        extras=solver.extras,
-        notes=solver.notes,
-        pair=pair,
+    result = result_on(
+        solver,
+        pair,
+        result_rows(solver, read, rows),
+        psf,
         degrade=apart.degrade_on(first, end),
         held_out=held_out,
     )
