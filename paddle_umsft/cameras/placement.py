@@ -192,7 +192,7 @@ class Placement:
         return np.asarray(between @ values.reshape(-1, depth)).reshape(*shape, depth)
 
     def enlarged_rows(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """The same for some HR rows only, if it is straight: (h, w, D) to (rows, w * s, D)."""
+        """The same for some HR rows only, if it is straight: (h, w, D), or what gives its rows, to (rows, w * s, D)."""
         columns = np.arange(values.shape[1] * self.scale)
         out = values
         for axis, pixels in enumerate((rows, columns)):
@@ -282,6 +282,15 @@ def _linear_along(
     index = np.clip(index, 0, last)
     low = np.minimum(index.astype(int), max(last - 1, 0))
     high = np.minimum(low + 1, last)
+    if axis == 0:
+        # The image may lie in a file: no more rows of it are asked for than are seen.
+        reached = np.unique([low, high])
+        values = values[reached]
+        low_places, high_places = np.searchsorted(reached, [low, high])
+    else:
+        low_places, high_places = low, high
     others = tuple(other for other in range(values.ndim) if other != axis)
     share = np.expand_dims(index - low, others).astype(values.dtype)
-    return np.asarray(np.take(values, low, axis=axis) * (1 - share) + np.take(values, high, axis=axis) * share)
+    below = np.take(values, low_places, axis=axis)
+    above = np.take(values, high_places, axis=axis)
+    return np.asarray(below * (1 - share) + above * share)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Optional
 
 from paddle_umsft.config.data import DataConfig
@@ -11,13 +11,15 @@ from paddle_umsft.data.layout import OpenAxes, pair_layouts
 from paddle_umsft.data.placing import Windows, common_windows
 from paddle_umsft.data.readers.base import GLANCE, RawArray, Request
 from paddle_umsft.data.readers.many import Named, image_name, read_image, read_image_head
+from paddle_umsft.data.readers.single import tells_alike
 
 
 def read_both(settings: DataConfig) -> tuple[Cube, Cube]:
-    """Read LR-HSI and HR-MSI as they are in their files, upright, cut to common ground where both name theirs.
+    """Read LR-HSI and HR-MSI, unscaled, upright, cut to common ground where both name theirs.
 
     A tile of a satellite is a hundred times the ground of most HSIs: both files are asked where they lie before any of
-    their pixels are read.
+    their pixels are read. Where that loses nothing these come as float32 (`Cube.stored`), which they end as: an image
+    that half fills the memory is not to be there twice.
 
     Args:
         settings: Section `data`.
@@ -26,11 +28,11 @@ def read_both(settings: DataConfig) -> tuple[Cube, Cube]:
         DataError: Missing, unreadable or unusable data.
     """
     low_request, high_request = _requests(settings)
-    low = read_image(settings.lr_hsi, replace(low_request, window=GLANCE))
-    high = read_image(settings.hr_msi, replace(high_request, window=GLANCE))
-    windows = _windows(settings, low, high)
-    low = _after_glance(low, settings.lr_hsi, replace(low_request, window=windows.of_hsi))
-    high = _after_glance(high, settings.hr_msi, replace(high_request, window=windows.of_msi))
+    low_seen = _glance(settings.lr_hsi, low_request)
+    high_seen = _glance(settings.hr_msi, high_request)
+    windows = _windows(settings, low_seen.found, high_seen.found)
+    low = _after_glance(low_seen, settings.lr_hsi, replace(low_request, window=windows.of_hsi), settings)
+    high = _after_glance(high_seen, settings.hr_msi, replace(high_request, window=windows.of_msi), settings)
     return _both_upright(settings, low, high, windows)
 
 
@@ -114,14 +116,42 @@ def _size(found: RawArray) -> tuple[int, ...]:
     return found.size or found.values.shape[:2]
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What is known of an image before it is read.
+
+    Attributes:
+        found: Its facts and its size; its values, where these had to be read for that.
+        is_head: None of its values have been.
+    """
+
+    found: RawArray
+    is_head: bool
+
+
+def _glance(named: Optional[Named], request: Request) -> _Seen:
+    """Ask a file where it lies and how large it is."""
+    head = read_image_head(named, request)
+    if head is not None:
+        return _Seen(found=head, is_head=True)
+    return _Seen(found=read_image(named, replace(request, window=GLANCE)), is_head=False)
+
+
 def _after_glance(
-    glanced: RawArray,
+    seen: _Seen,
     named: Optional[Named],
     request: Request,
+    settings: DataConfig,
 ) -> RawArray:
     """Read what is wanted, if the glance has not read it all already."""
-    if glanced.window is None:
-        return glanced
+    if seen.is_head:
+        told = [seen.found.facts.no_data]
+        if not isinstance(settings.no_data, str):
+            told.append(float(settings.no_data))
+        is_single = all(tells_alike(no_data) for no_data in told)
+        return read_image(named, replace(request, is_single=is_single))
+    if seen.found.window is None:
+        return seen.found
     return read_image(named, request)
 
 

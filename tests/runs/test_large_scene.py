@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ from made_up_pairs import made_pair
 from train_calls import one_line_error, train
 
 from paddle_umsft.command.main import main
-from paddle_umsft.data.scene import Observation
+from paddle_umsft.data.scene import Case, Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.methods.baselines import by_rows
 from paddle_umsft.methods.subspace.strips import StripSolver
-from paddle_umsft.runs import overview, row_plan, strip_plan
+from paddle_umsft.runs import large_scene, overview, row_plan, scene, strip_plan
 from paddle_umsft.runs.results import FILES
 
 # As if the program itself took nothing: what a small scene takes then decides.
@@ -91,6 +92,30 @@ def test_a_run_by_strips_leaves_what_a_run_leaves(pair: list[str], tmp_path: Pat
     # Finished: nothing is done again.
     assert train("--resume", str(tmp_path / "out" / "run")) == 0
     assert "finished before" in capsys.readouterr().out
+
+
+def test_neither_image_is_held_while_strips_are_solved(
+    pair: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    images: list[weakref.ref[np.ndarray]] = []
+    held: list[bool] = []
+    make_case = scene.make_case
+
+    def made(*asked: Any) -> Case:
+        case = make_case(*asked)
+        images.extend(weakref.ref(image) for image in (case.observation.lr_hsi, case.observation.hr_msi))
+        return case
+
+    def look(*asked: Any, **more: Any) -> None:
+        held.extend(image() is not None for image in images)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scene, "make_case", made)
+    monkeypatch.setattr(large_scene, "solve_strips", look)
+    assert run(tmp_path / "out", pair) == 130
+    assert held == [False, False]
 
 
 def interrupt_after(strips: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,8 +85,8 @@ def sample_of(
         top, bottom = int(window.hr_rows[0]), int(window.hr_rows[-1]) + 1
         cubes.append(solver.cube(read(window.hr_rows), top, bottom))
 
-    held_out = held_out_image(ground, solver.left_out, solver.fitted)
-    held_out[lr_rows[sees_beyond(ground.operator, windows)]] = np.nan
+    held_out = held_out_image(ground, solver.left_out, solver.fitted, lr_rows)
+    held_out[sees_beyond(ground.operator, windows)] = np.nan
 
     # The whole picture is its own sample, with the border that it has.
     sees: Optional[Callable[[np.ndarray], np.ndarray]] = None
@@ -107,7 +107,7 @@ def sample_of(
         np.concatenate(cubes),
         ground.degradations.psf,
         degrade=sees,
-        held_out=held_out[lr_rows],
+        held_out=held_out,
     )
     return Sample(
         pair=pair,
