@@ -1,6 +1,6 @@
 """What reading and fusing a pair of files holds at most, stage by stage: docs/scaling.md's table of memory.
 
-    python benchmarks/memory.py --work SCRATCH [--formats tif,bil,bsq,npy,h5] [--memory 900MB] [--size 500x400x200]
+    python benchmarks/memory.py --work SCRATCH [--formats tif,bil,bsq,npy,h5] [--memory 2GB] [--size 500x400x200]
 
 A pair of random smooth abundances of six spectra, the LR-HSI means over 3 x 3 pixels, both in 16-bit integers, goes
 into files in SCRATCH. Each figure is that of a process of its own, the largest that it held (VmHWM), set back before
@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any, Callable
 
@@ -33,6 +34,8 @@ SETTINGS = ("preparation.geometry=none", "preparation.radiometry=false")
 CHILD = """
 import json, sys, time
 from pathlib import Path
+import h5py, rasterio, scipy.ndimage, scipy.sparse.linalg, tifffile
+import paddle_umsft.runs.large_run
 import paddle_umsft.runs.large_scene as large
 import paddle_umsft.runs.scene as scene
 from paddle_umsft.command.main import main
@@ -159,10 +162,11 @@ def fuse(files: list[Path], work: Path, memory: str) -> dict[str, Any]:
     command = [sys.executable, "-W", "ignore", "-c", CHILD, "fuse", *map(str, files), "-o", str(work / "fused.tif")]
     command += ["-c", "fast.yml", "--set", f"runtime.memory={memory}", *SETTINGS]
     environment = {**os.environ, "PYTHONPATH": os.environ.get("PYTHONPATH", str(ROOT))}
-    told = subprocess.run(command, env=environment, text=True, capture_output=True, check=False)
+    # Not from here: Python looks for packages in the folder that it is started in first.
+    told = subprocess.run(command, env=environment, cwd=work, text=True, capture_output=True, check=False)
     if "TOOK " not in told.stdout:
         raise SystemExit(told.stdout + told.stderr)
-    print("\n".join(line for line in told.stdout.splitlines() if line.startswith("plan")), file=sys.stderr)
+    print("\n".join(line for line in told.stdout.splitlines() if line.startswith("plan")), flush=True)
     took: dict[str, Any] = json.loads(told.stdout.split("TOOK ")[-1].splitlines()[0])
     return took
 
@@ -172,10 +176,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])  # type: ignore[union-attr]
     parser.add_argument("--work", type=Path, required=True, help="scratch folder")
     parser.add_argument("--formats", default="tif,bil,bsq,npy,h5")
-    parser.add_argument("--memory", default="900MB", help="runtime.memory")
+    parser.add_argument("--memory", default="2GB", help="runtime.memory")
     parser.add_argument("--size", default="500x400x200", help="of the LR-HSI")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
+    warnings.simplefilter("ignore")  # GeoTIFFs without a place are all that is wanted
     height, width, bands = map(int, arguments.size.split("x"))
     low, high = images(height, width, bands)
     megabyte = 2**20
@@ -183,7 +188,7 @@ def main() -> int:
     stages = ("program", "read", "learned", "strips", "written", "after")
     print("| format | " + " | ".join(stages) + " | processor |")
     for name in arguments.formats.split(","):
-        folder = arguments.work / f"{name}_{arguments.size}"
+        folder = arguments.work.resolve() / f"{name}_{arguments.size}"
         folder.mkdir(exist_ok=True)
         ending = f".{name}"
         files = [WRITERS[name](folder / f"{stem}{ending}", image) for stem, image in (("lr", low), ("hr", high))]

@@ -16,7 +16,7 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data.masks import valid_pixels
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import DataError
-from paddle_umsft.machine.memory import in_words, peak_bytes
+from paddle_umsft.machine.memory import give_back, in_words, peak_bytes
 from paddle_umsft.methods.table import Input, find_method, input_of
 from paddle_umsft.preparation.layout import covered_part
 from paddle_umsft.runs.handed import Handed, sizes_of
@@ -119,6 +119,7 @@ def fuse_large(
         covered, overview = _seen_of(handed.pair)
         # From here on rows of the files count that were written when all was learned.
         handed.let_go()
+        give_back()
         solver = solving.taken_up(work, settings)
         shape = (*solver.shape, solver.rank)
         stages = [Coefficients(work, shape, f"{name}_") for name in solver.stages]
@@ -143,6 +144,7 @@ def fuse_large(
                 say=say,
             )
             before = stage
+        give_back()
         # Another process writes: should it die before it is done, this one takes over.
         while strips.is_there():
             with strips.claimed(FINISH) as is_mine:
@@ -152,6 +154,7 @@ def fuse_large(
                     again = max(1, AGAIN_VALUES // (width * solver.bands * solver.scale))
                     solver.know_leftover(coefficients.read, again)
                     write_rows(rows, covered, outputs, valid, history)
+                    give_back()
                     sample = solving.sample_of(solver, work, coefficients.read, observation, plan.memory)
                     seconds = time.perf_counter() - started
                     result, levels = judged_sample(sample, rows, given, ("strips", plan.count), seconds)

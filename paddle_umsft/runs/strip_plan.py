@@ -35,8 +35,6 @@ LEARNED = 10
 EXAMINED = 2**22
 EXAMINED_MSI = 150
 EXAMINED_LR = 24
-# Of all images, what is there while a pair is examined.
-HELD_THEN = 1.5
 # LR pixels that a map is fitted on at most, and bytes of each of their features.
 FITTED = 2**16
 FEATURE = 12
@@ -244,8 +242,9 @@ def _bytes_of_learning(
     fit = FEATURE * facts.features * min(lr_pixels, FITTED)
     trial = FLOAT * TRIED_CUBES * observation.bands * min(lr_pixels, TRIED)
     examined = min(pixels, EXAMINED)
-    images = observation.msi_bands * pixels + observation.bands * lr_pixels
-    look = PROGRAM + FLOAT * HELD_THEN * images + EXAMINED_MSI * examined
+    # The pair is not understood yet.
+    images = FLOAT * (observation.msi_bands * pixels + observation.bands * lr_pixels)
+    look = held - images + EXAMINED_MSI * examined
     look += EXAMINED_LR * observation.bands * examined // observation.scale**2
     return max(held + max(steps, fit, trial), look)
 

@@ -24,8 +24,9 @@ from paddle_umsft.errors import DataError
 ALPHA = "alpha"
 # rasterio looks through all bands for each of them: of tens of thousands it takes hours to tell.
 MOST_BANDS = 10_000
-# What GDAL may keep of blocks that it has unpacked, bytes; by default a twentieth of the machine.
-GDAL_CACHE = 2**28
+# What GDAL may keep of blocks that it has unpacked, bytes: each is asked for once. By default it is a twentieth of the
+# machine, and holds an image in the file's own type.
+GDAL_CACHE = 2**25
 
 
 def has_rasterio() -> bool:

@@ -12,6 +12,7 @@ from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.checks import check_cube, check_grids
 from paddle_umsft.data.scene import Observation
+from paddle_umsft.machine.memory import give_back
 from paddle_umsft.methods.subspace.map_features import PixelInputs
 from paddle_umsft.methods.subspace.rank import choose_rank, spectra_svd
 from paddle_umsft.preparation.band_widths import BandOperators, linearly_alike
@@ -198,6 +199,9 @@ def lay_ground(
     """
     check_observation(observation)
     prepared, degradations = examine_block(observation, settings, preparation)
+    if in_windows:
+        # What was let go of in the meantime stays with the allocator otherwise, four times as much as the LR-HSI takes.
+        give_back()
     observation = prepared.observation
     kept = prepared.use_trust
     level = _level(observation.lr_hsi, kept)
