@@ -30,8 +30,8 @@ from paddle_umsft.errors import ConfigError, DataError
 
 # Of a folder of scenes taken for one, a message names this many.
 SHOWN_SCENES = 8
-# Values that are divided at a time: 64 MB of float64.
-DIVIDED_AT_ONCE = 2**23
+# Values that are divided at a time: 16 MB of float64.
+DIVIDED_AT_ONCE = 2**21
 
 
 @dataclass(frozen=True)

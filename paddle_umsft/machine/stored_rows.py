@@ -65,6 +65,8 @@ class StoredRows:
         if isinstance(key, tuple):
             key, *others = key
             rest = (slice(None), *others)
+        if not isinstance(key, (slice, np.ndarray)):
+            raise TypeError(f"rows are asked for by their numbers or by a range, not by {key!r}")
         rows = np.arange(len(self))[key]
         if len(rows) == 0:
             return np.asarray(np.empty((0, *self.shape[1:]), dtype=self.dtype)[rest])

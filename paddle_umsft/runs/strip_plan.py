@@ -49,8 +49,10 @@ UNMASKED = 1
 LAID_OUT_MSI = 1
 # Of each HR pixel how far it is trusted.
 HELD_TRUST = 1
-# While the cube is written, images of the LR-HSI: what is left of it.
+# While the cube is written, images of the LR-HSI: what is left of it. Before that, what plain hypersharpening misses of
+# it, and if need be that is fitted.
 LEFT_LR = 1
+MISSED_LR = 2
 # While the cube is written, part of the memory that its rows take in two forms; and cubes of so many values, of which
 # LR pixels are made again.
 WRITTEN = 0.2
@@ -189,7 +191,8 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
     learning = _bytes_of_learning(observation, facts, held_learning, sample)
     cube = observation.bands * height * width
     writing = held + LEFT_LR * lr_image + min(max(FLOAT * AGAIN, WRITTEN * memory), FLOAT * cube)
-    learning = max(learning, writing)
+    before_writing = held + MISSED_LR * lr_image + msi_image
+    learning = max(learning, before_writing, writing)
     if rows < min(LEAST_ROWS, lr_height) or memory < learning:
         least = max(learning, held + row * (LEAST_ROWS + 2 * USUAL_HALO))
         raise DataError(

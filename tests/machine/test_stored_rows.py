@@ -18,6 +18,8 @@ def test_rows_are_those_of_the_array(tmp_path: Path) -> None:
     for rows in (np.array([11, 12, 0, 1, 5, 5]), np.arange(0), slice(3, 9), slice(None), np.arange(13) % 3 == 0):
         np.testing.assert_array_equal(stored[rows], image[rows])
     np.testing.assert_array_equal(stored[np.array([2, 3]), 1:5], image[[2, 3], 1:5])
+    with pytest.raises(TypeError, match="by their numbers"):
+        stored[..., 1]
     stored.close()
 
 

@@ -157,8 +157,9 @@ class Plain:
         """
         seen = operator.forward_enlarged(self.left)  # (h, w, C)
         missed = np.empty(seen.shape[:2])
-        for row, own in enumerate(self.left):
-            rest = own - seen[row]  # (w, C)
+        for row in range(len(seen)):
+            own = self.left[row : row + 1]
+            rest = own[0] - seen[row]  # (w, C)
             missed[row] = np.mean(rest**2, axis=1)
         return missed
 
@@ -224,20 +225,21 @@ def plain_of(ground: Ground, fitted: Optional[np.ndarray] = None) -> Plain:
     """Fit plain hypersharpening.
 
     Args:
-        ground: See `Ground`.
+        ground: See `Ground`; its images may lie in files.
         fitted: (h, w) LR pixels that the linear mix is fitted on; None: all that are kept.
     """
     kept = ground.kept
     if fitted is None:
         fitted = kept
     trust = np.sqrt(fit_weights(ground)[fitted]).reshape(-1, 1)
-    weights, constants = linear_bands(ground.lr_hsi, ground.hr_msi, ground.operator, trust, fitted)
+    hr_msi = ground.hr_msi[:]
+    weights, constants = linear_bands(ground.lr_hsi[:], hr_msi, ground.operator, trust, fitted)
     slopes = weights.astype(np.float32)
     constants = constants.astype(np.float32)
     return Plain(
         slopes=slopes,
         constants=constants,
-        left=LinearRest(ground.lr_hsi, ground.operator.forward(ground.hr_msi), slopes, constants, kept),
+        left=LinearRest(ground.lr_hsi, ground.operator.forward(hr_msi), slopes, constants, kept),
     )
 
 
