@@ -31,7 +31,9 @@ class Scaling:
 
     def of(self, values: np.ndarray, bands: slice) -> np.ndarray:
         """(H, W, n) float64 of some bands of (H, W, C)."""
-        return np.asarray(values[:, :, bands] * self.scale[bands] + self.offset[bands])
+        scaled = values[:, :, bands] * self.scale[bands]
+        scaled += self.offset[bands]
+        return np.asarray(scaled)
 
 
 def divided_in_place(
@@ -54,10 +56,13 @@ def divided_in_place(
         The divisor; None where something is wrong with the image: whoever looks at all of it at once can say what.
     """
     height, width, bands = values.shape
-    if not (np.isfinite(values.min()) and np.isfinite(values.max())):
+    # Neither end of numbers is finite if one of them is not.
+    if not _is_finite(values.min(), values.max()):
         return None
     step = max(1, VALUES_AT_ONCE // (height * width))
-    parts = [slice(first, first + step) for first in range(0, bands, step)]
+    parts = []
+    for first in range(0, bands, step):
+        parts.append(slice(first, first + step))
 
     def made(some: slice) -> np.ndarray:
         scaled = scaling.of(values, some)
@@ -65,15 +70,26 @@ def divided_in_place(
             return scaled
         return filled(scaled, mask, where)
 
-    ends = np.array([(part.min(), part.max()) for part in map(made, parts)])
-    lowest, highest = ends[:, 0].min(), ends[:, 1].max()
-    if not (np.isfinite(lowest) and np.isfinite(highest) and lowest < highest):
+    # Once for the divisor, and once more to divide: all of it together would be float64.
+    lowest, highest = np.inf, -np.inf
+    for some in parts:
+        part = made(some)
+        lowest = min(lowest, float(part.min()))
+        highest = max(highest, float(part.max()))
+    if not _is_finite(lowest, highest):
         return None
-    if normalise == "max" and highest <= 0:
+    # Constant, or without any light.
+    if lowest >= highest or (normalise == "max" and highest <= 0):
         return None
     # The largest value stands for all of them.
-    divisor = divisor_of(np.array([highest]), normalise, where)
+    largest = np.array([highest])
+    divisor = divisor_of(largest, normalise, where)
     with np.errstate(over="ignore", under="ignore"):
         for some in parts:
             values[:, :, some] = made(some) / divisor
     return divisor
+
+
+def _is_finite(lowest: float, highest: float) -> bool:
+    """Whether both ends of an image are finite numbers."""
+    return bool(np.isfinite(lowest) and np.isfinite(highest))

@@ -39,16 +39,20 @@ class StoredRows:
         weakref.finalize(self, self._file.close)
         # Threads that make parts of a strip side by side ask for rows of their own.
         self._lock = threading.Lock()
+        self._name = path.name
         version = np.lib.format.read_magic(self._file)
+        # Version 1.0 counts the header's length in two bytes; later ones in four.
         read_head = np.lib.format.read_array_header_1_0
         if version != (1, 0):
             read_head = np.lib.format.read_array_header_2_0
-        self.shape, is_fortran, self.dtype = read_head(self._file)
-        if is_fortran or self.dtype.hasobject:
+        shape, is_fortran, dtype = read_head(self._file)
+        if is_fortran or dtype.hasobject:
             raise ValueError(f"{path.name} is not what was written")
+        self.shape = shape
+        self.dtype = dtype
         self._begin = self._file.tell()
-        self._row_bytes = int(np.prod(self.shape[1:])) * self.dtype.itemsize
-        self._name = path.name
+        self._row = shape[1:]
+        self._row_bytes = int(np.prod(self._row)) * dtype.itemsize
 
     def __len__(self) -> int:
         """H."""
@@ -61,30 +65,42 @@ class StoredRows:
 
     def __getitem__(self, key: Key) -> np.ndarray:
         """Read some rows; of these the columns that are asked for."""
-        rest: tuple[Any, ...] = ()
+        columns: tuple[Any, ...] = ()
         if isinstance(key, tuple):
-            key, *others = key
-            rest = (slice(None), *others)
+            key, *columns_asked = key
+            columns = tuple(columns_asked)
         if not isinstance(key, (slice, np.ndarray)):
             raise TypeError(f"rows are asked for by their numbers or by a range, not by {key!r}")
-        rows = np.arange(len(self))[key]
+        every_row = np.arange(len(self))
+        found = self._rows(every_row[key])
+        if columns:
+            places = (slice(None), *columns)
+            found = found[places]
+        return np.asarray(found)
+
+    def _rows(self, rows: np.ndarray) -> np.ndarray:
+        """Read rows by their numbers."""
+        found = np.empty((len(rows), *self._row), dtype=self.dtype)
         if len(rows) == 0:
-            return np.asarray(np.empty((0, *self.shape[1:]), dtype=self.dtype)[rest])
+            return found
         # Neighbouring rows are read at one go.
-        ends = np.flatnonzero(np.diff(rows) != 1) + 1
-        found = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
-        for first, end in zip([0, *ends], [*ends, len(rows)]):
-            self._read_into(found[first:end], int(rows[first]))
-        return np.asarray(found[rest])
+        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+        begins = [0, *breaks]
+        ends = [*breaks, len(rows)]
+        for begin, end in zip(begins, ends):
+            top = int(rows[begin])
+            self._read_into(found[begin:end], top)
+        return found
 
     def _read_into(self, part: np.ndarray, top: int) -> None:
         """Read neighbouring rows, the first of which is `top`."""
-        view = part.reshape(-1).view(np.uint8)
+        content = part.reshape(-1).view(np.uint8)
         with self._lock:
             self._file.seek(self._begin + top * self._row_bytes)
             # Buffered files read all that is asked for, unless there is no more.
-            if self._file.readinto(view) != len(view):  # type: ignore[attr-defined]
-                raise OSError(f"{self._name} is too short")
+            got = self._file.readinto(content)  # type: ignore[attr-defined]
+        if got != len(content):
+            raise OSError(f"{self._name} is too short")
 
     def close(self) -> None:
         """Let go of the file."""

@@ -33,6 +33,7 @@ class Handed:
 
     def __init__(self, observation: Observation) -> None:
         self.sizes = sizes_of(observation)
+        # The only name that is left for it.
         self._pair: Optional[Observation] = observation
 
     @property

@@ -16,6 +16,9 @@ from paddle_umsft.data.layout import guess_layout
 # Of these types every number is one of float32, too.
 EXACT_TYPES = ("uint8", "int8", "uint16", "int16", "float32")
 IMAGE_AXES = 3
+# Of rows, columns and bands their places in an array.
+BANDS_LAST = (0, 1, 2)
+BANDS_FIRST = (1, 2, 0)
 # Values that are read at a time: 16 MB of float32.
 VALUES_AT_ONCE = 2**22
 # A file's own block of rows may have so many; beyond that its bands are read one after the other, if it has them apart.
@@ -41,7 +44,9 @@ ReadPart = Callable[[slice, slice], np.ndarray]
 
 def is_exact(dtype: Any) -> bool:
     """Whether float32 holds all numbers of a type."""
-    return np.dtype(dtype).name in EXACT_TYPES
+    # Without the order of its bytes.
+    name = np.dtype(dtype).name
+    return name in EXACT_TYPES
 
 
 def tells_alike(no_data: Optional[float]) -> bool:
@@ -50,13 +55,20 @@ def tells_alike(no_data: Optional[float]) -> bool:
     Args:
         no_data: The number; None: there is none.
     """
-    if no_data is None or np.isnan(no_data):
+    if no_data is None:
+        return True
+    # Whole numbers are all numbers.
+    if np.isnan(no_data):
         return True
     # 3.0000001 stands nowhere among whole numbers, but is 3 in float32.
     return float(no_data).is_integer()
 
 
-def read_single(shape: tuple[int, int, int], block: FileBlock, read: ReadPart) -> np.ndarray:
+def read_single(
+    shape: tuple[int, int, int],
+    block: FileBlock,
+    read: ReadPart,
+) -> np.ndarray:
     """Read an image into one array of float32.
 
     Args:
@@ -69,21 +81,37 @@ def read_single(shape: tuple[int, int, int], block: FileBlock, read: ReadPart) -
     """
     height, width, bands = shape
     single = np.empty(shape, dtype=np.float32)
-    is_apart = block.bands < bands
-    if is_apart and block.rows * width * bands > MOST_OF_A_BLOCK:
-        step = block.bands * max(1, VALUES_AT_ONCE // (height * width * block.bands))
+    block_of_rows = block.rows * width * bands
+    if block.bands < bands and block_of_rows > MOST_OF_A_BLOCK:
+        # Bands lie apart, and a few rows of all of them would be all of the file.
+        values = height * width * block.bands
+        step = block.bands * _blocks_at_once(values)
+        every_row = slice(0, height)
         for first in range(0, bands, step):
-            some = slice(first, min(first + step, bands))
-            single[:, :, some] = read(slice(0, height), some)
+            end = min(first + step, bands)
+            some = slice(first, end)
+            single[:, :, some] = read(every_row, some)
         return single
-    step = block.rows * max(1, VALUES_AT_ONCE // (width * bands * block.rows))
+    step = block.rows * _blocks_at_once(block_of_rows)
+    every_band = slice(0, bands)
     for top in range(0, height, step):
-        rows = slice(top, min(top + step, height))
-        single[rows] = read(rows, slice(0, bands))
+        bottom = min(top + step, height)
+        rows = slice(top, bottom)
+        single[rows] = read(rows, every_band)
     return single
 
 
-def stored_order(shape: tuple[int, ...], layout: str, bands: Optional[int]) -> tuple[int, int, int]:
+def _blocks_at_once(values: int) -> int:
+    """How many blocks of so many values are read together; one at least."""
+    fitting = VALUES_AT_ONCE // values
+    return max(1, fitting)
+
+
+def stored_order(
+    shape: tuple[int, ...],
+    layout: str,
+    bands: Optional[int],
+) -> tuple[int, int, int]:
     """Return of rows, columns and bands their places in an array; in doubt the bands are its last axis.
 
     A wrong guess costs a copy, and nothing else: the array keeps its own axes.
@@ -96,8 +124,8 @@ def stored_order(shape: tuple[int, ...], layout: str, bands: Optional[int]) -> t
     if layout == "auto":
         layout = guess_layout(shape, bands)
     if layout == "chw":
-        return 1, 2, 0
-    return 0, 1, 2
+        return BANDS_FIRST
+    return BANDS_LAST
 
 
 def in_stored_order(single: np.ndarray, order: tuple[int, int, int]) -> np.ndarray:
@@ -107,7 +135,8 @@ def in_stored_order(single: np.ndarray, order: tuple[int, int, int]) -> np.ndarr
         single: Of `read_single`.
         order: Of `stored_order`.
     """
-    return np.transpose(single, np.argsort(order))
+    back = np.argsort(order)
+    return np.transpose(single, back)
 
 
 def read_stored(
@@ -127,12 +156,19 @@ def read_stored(
     Returns:
         Of the same shape, its memory in the order rows, columns, bands.
     """
+    row_axis, column_axis, band_axis = order
 
     def read(rows: slice, bands: slice) -> np.ndarray:
         part = [slice(None)] * IMAGE_AXES
-        part[order[0]] = rows
-        part[order[2]] = bands
-        return np.transpose(load(tuple(part)), order)
+        part[row_axis] = rows
+        part[band_axis] = bands
+        stored = load(tuple(part))
+        return np.transpose(stored, order)  # (n, W, m)
 
-    height, width, bands = (shape[place] for place in order)
-    return in_stored_order(read_single((height, width, bands), block, read), order)
+    upright = (
+        shape[row_axis],
+        shape[column_axis],
+        shape[band_axis],
+    )
+    single = read_single(upright, block, read)
+    return in_stored_order(single, order)
