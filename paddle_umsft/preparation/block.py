@@ -13,11 +13,12 @@ from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.preparation.block_placed import PLACED, Block, place_whole
-from paddle_umsft.preparation.block_undone import GRID, only_in_small_ones, undone_in_all
+from paddle_umsft.preparation.block_strangers import leave_out_strangers
+from paddle_umsft.preparation.block_undone import only_in_small_ones, undone_in_all
 from paddle_umsft.preparation.estimate import Degradations
 from paddle_umsft.preparation.examine import examine
 from paddle_umsft.preparation.layout import is_turned, sizes_laid_out, upright_pair
-from paddle_umsft.preparation.prepared import Prepared, untouched
+from paddle_umsft.preparation.prepared import Prepared
 
 # HR pixels of a pair that is examined as a whole: estimates take some 150 bytes a pixel, and more pixels make none of
 # them better.
@@ -71,20 +72,25 @@ def examine_block(
         return examine(observation, settings, preparation)
     part = _cut(observation, block)
     prepared, degradations = examine(part.pair, settings, preparation)
-    if not set(prepared.found) - {GRID}:
-        return untouched(observation), degradations
     undone = undone_in_all(observation, part.pair, prepared)
     if undone is None:
-        raise DataError(
-            "something was found in a very large pair that can be undone in smaller ones only",
-            where="preparation",
-            got=", ".join(only_in_small_ones(prepared)),
-            hint="cut the files, or leave it as it is: preparation.geometry=none preparation.radiometry=false "
-            "preparation.outliers=false preparation.orientation=false",
-        )
+        raise _refused(only_in_small_ones(prepared))
     if set(prepared.found) & PLACED:
         place_whole(undone, part, prepared, degradations)
+    if preparation.outliers:
+        leave_out_strangers(undone, degradations)
     return undone, degradations
+
+
+def _refused(names: list[str]) -> DataError:
+    """What was found in the block and cannot be undone in the whole."""
+    return DataError(
+        "something was found in a very large pair that can be undone in smaller ones only",
+        where="preparation",
+        got=", ".join(names),
+        hint="cut the files, or leave it as it is: preparation.geometry=none preparation.radiometry=false "
+        "preparation.outliers=false preparation.orientation=false",
+    )
 
 
 def _cut(observation: Observation, block: tuple[slice, slice]) -> Block:

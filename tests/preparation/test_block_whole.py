@@ -1,0 +1,143 @@
+"""What is wrong with a very large pair beside the block in its middle; here a small one, half of which is the block."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Optional
+
+import numpy as np
+import pytest
+from made_up_pairs import HEIGHT, LR_SHAPE, SCALE, WIDTH, made_pair
+
+from paddle_umsft.config.preparation import PreparationSettings
+from paddle_umsft.config.subspace import SubspaceSettings
+from paddle_umsft.data.scene import Observation
+from paddle_umsft.errors import DataError
+from paddle_umsft.preparation import block, block_parts, block_strangers
+from paddle_umsft.preparation.block import block_of, examine_block
+from paddle_umsft.preparation.prepared import Prepared, untouched
+from paddle_umsft.preparation.strangers import Strangers
+from paddle_umsft.preparation.told_strangers import name_strangers
+
+# LR pixels: dead ones beside the block and in it, and an object beside it.
+DEAD = ((1, 25), (18, 3), (9, 12))
+OBJECT = np.s_[6:10, 23:27]
+
+
+def observation(
+    lr_hsi: Optional[np.ndarray] = None,
+    hr_msi: Optional[np.ndarray] = None,
+) -> Observation:
+    """A clean pair, or one of whose images something is wrong with."""
+    made = made_pair()
+    if lr_hsi is None:
+        lr_hsi = made.lr_hsi
+    if hr_msi is None:
+        hr_msi = made.hr_msi
+    return Observation(lr_hsi.astype(np.float32), hr_msi.astype(np.float32), SCALE)
+
+
+def of_a_block(
+    pair: Observation,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Prepared:
+    """What is made of a pair of which half is the block, the rest looked at a few rows at a time."""
+    monkeypatch.setattr(block, "MOST_EXAMINED", HEIGHT * WIDTH // 2)
+    monkeypatch.setattr(block_strangers, "AT_ONCE", 3 * pair.lr_hsi.shape[1] * pair.bands)
+    monkeypatch.setattr(block_parts, "AT_ONCE", HEIGHT // 2 * WIDTH)
+    return examine_block(pair, SubspaceSettings(), PreparationSettings())[0]
+
+
+def uncut(pair: Observation) -> Prepared:
+    """What is made of the same pair as a whole."""
+    return examine_block(pair, SubspaceSettings(), PreparationSettings())[0]
+
+
+def with_strangers() -> Observation:
+    made = made_pair()
+    lr_hsi, hr_msi = made.lr_hsi.copy(), made.hr_msi.copy()
+    for place in DEAD:
+        lr_hsi[place] = 0.0
+    rows, columns = (slice(SCALE * part.start, SCALE * part.stop) for part in OBJECT)
+    # A thing of two colours stands there in the MSI alone.
+    hr_msi[rows, columns] = hr_msi.max(axis=(0, 1)) * np.array([1.0, 0.2, 0.6])
+    return observation(lr_hsi, hr_msi)
+
+
+def test_strangers_are_found_in_all_of_a_very_large_pair(monkeypatch: pytest.MonkeyPatch):
+    pair = with_strangers()
+    whole = uncut(pair)
+    prepared = of_a_block(pair, monkeypatch)
+    rows, columns = block_of(LR_SHAPE, SCALE)
+    assert not rows.start <= DEAD[0][0] < rows.stop
+    assert columns.stop <= OBJECT[1].start
+    for trust in (prepared.use_trust, prepared.own_trust, prepared.fit_trust):
+        for place in DEAD:
+            assert not trust[place]
+        assert not trust[OBJECT].any()
+    # Hardly another one than where the pair is examined as a whole: one at the rim of the object.
+    assert np.count_nonzero(prepared.own_trust != whole.own_trust) <= 2
+    assert prepared.found["dead HSI pixels"] == whole.found["dead HSI pixels"] == len(DEAD)
+    # Images are left as they are, and places are told in the whole picture's coordinates.
+    assert prepared.observation.lr_hsi is pair.lr_hsi
+    assert prepared.observation.hr_msi is pair.hr_msi
+    assert prepared.notes == [note for note in whole.notes if "dead?" in note or "do not show the same" in note]
+    # The object and what LR pixels beside it see of it.
+    assert prepared.found["moved"] == whole.found["moved"] == ["rows 20-44, columns 88-108"]
+
+
+def test_of_many_places_the_largest_are_told():
+    prepared = untouched(observation())
+    mask = np.zeros(LR_SHAPE, dtype=bool)
+    groups = []
+    for number in range(25):
+        top, left = divmod(number, 5)
+        group = (4 * top, 5 * left, 4 * top + 2, 5 * left + 2 + number % 3)
+        groups.append(group)
+        mask[group[0] : group[2], group[1] : group[3]] = True
+    name_strangers(prepared, Strangers(mask, groups, singles=0), np.zeros_like(mask))
+    (note,) = prepared.notes
+    assert note.endswith("and 5 smaller places: only the MSI is used there")
+    # Every third is as wide as four, and these are all told.
+    assert note.count("rows") == 20
+    for _, left, _, right in groups[2::3]:
+        assert f"columns {left * SCALE}-{right * SCALE}" in note
+    assert len(prepared.found["moved"]) == 25
+
+
+def test_a_clean_pair_is_left_alone(monkeypatch: pytest.MonkeyPatch):
+    pair = observation()
+    prepared = of_a_block(pair, monkeypatch)
+    assert prepared.observation is pair
+    assert prepared.own_trust.all()
+    assert not prepared.found
+    assert not prepared.notes
+
+
+@pytest.mark.slow
+def test_a_shadow_beside_the_block_is_lit_anew(monkeypatch: pytest.MonkeyPatch):
+    clean = made_pair().hr_msi
+    dark = np.s_[4:36, 92:]
+    hr_msi = clean.copy()
+    hr_msi[dark] *= 0.5
+    pair = observation(hr_msi=hr_msi)
+    whole = uncut(pair)
+    prepared = of_a_block(pair, monkeypatch)
+    assert "light" in prepared.found
+    assert "moved" not in prepared.found
+    assert np.count_nonzero(prepared.fit_trust != whole.fit_trust) <= 4
+    assert "the light differs between the images at rows" in prepared.notes[0]
+    inner = np.s_[12:28, 100:]
+    left = prepared.observation.hr_msi - clean
+    assert np.abs(left[inner]).mean() < 0.15 * np.abs(hr_msi - clean)[inner].mean()
+    # Far from it nothing is touched.
+    np.testing.assert_array_equal(prepared.observation.hr_msi[:, :60], pair.hr_msi[:, :60])
+    assert prepared.unsure_light is not None
+    assert prepared.unsure_light[dark].max() > 0.05
+    assert not prepared.unsure_light[:, :60].any()
+
+
+def test_what_can_only_be_undone_in_small_pairs_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch):
+    pair = replace(observation(made_pair().lr_hsi[::-1]), mask_hsi=np.ones(LR_SHAPE, dtype=bool))
+    with pytest.raises(DataError, match=r"got orientation.*preparation\.geometry=none"):
+        of_a_block(pair, monkeypatch)
