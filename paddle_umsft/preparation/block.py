@@ -18,6 +18,7 @@ from paddle_umsft.preparation.block_undone import only_in_small_ones, undone_in_
 from paddle_umsft.preparation.estimate import Degradations
 from paddle_umsft.preparation.examine import examine
 from paddle_umsft.preparation.layout import is_turned, sizes_laid_out, upright_pair
+from paddle_umsft.preparation.orientation import turned_back
 from paddle_umsft.preparation.prepared import Prepared
 
 # HR pixels of a pair that is examined as a whole: estimates take some 150 bytes a pixel, and more pixels make none of
@@ -25,6 +26,8 @@ from paddle_umsft.preparation.prepared import Prepared
 MOST_EXAMINED = 2**22
 # LR pixels of the MSI around a block: as far as PSFs and what is left of a shift reach.
 MARGIN = 4
+# What images that are mirrored or turned are called in findings.
+TURNED = "orientation"
 
 
 def block_of(lr_shape: tuple[int, ...], scale: int) -> tuple[slice, slice]:
@@ -72,6 +75,11 @@ def examine_block(
         return examine(observation, settings, preparation)
     part = _cut(observation, block)
     prepared, degradations = examine(part.pair, settings, preparation)
+    if TURNED in prepared.found:
+        note = str(prepared.found[TURNED])
+        turned = turned_back(observation, note)
+        if turned is not None:
+            return _examine_turned(turned, note, settings, preparation)
     undone = undone_in_all(observation, part.pair, prepared)
     if undone is None:
         raise _refused(only_in_small_ones(prepared))
@@ -91,6 +99,27 @@ def _refused(names: list[str]) -> DataError:
         hint="cut the files, or leave it as it is: preparation.geometry=none preparation.radiometry=false "
         "preparation.outliers=false preparation.orientation=false",
     )
+
+
+def _examine_turned(
+    turned: Observation,
+    note: str,
+    settings: SubspaceSettings,
+    preparation: PreparationSettings,
+) -> tuple[Prepared, Degradations]:
+    """`examine_block` once more, of a pair whose HSI was turned back: the block in its middle is another one.
+
+    Args:
+        turned: The pair.
+        note: What a user is told of that.
+        settings: How degradations are estimated.
+        preparation: What may be looked for.
+    """
+    upright = preparation.model_copy(update={"orientation": False})
+    prepared, degradations = examine_block(turned, settings, upright)
+    prepared.notes.insert(0, note)
+    prepared.found = {TURNED: note, **prepared.found}
+    return prepared, degradations
 
 
 def _cut(observation: Observation, block: tuple[slice, slice]) -> Block:

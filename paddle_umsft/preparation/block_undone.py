@@ -16,6 +16,7 @@ from scipy.ndimage import binary_dilation
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.preparation.dead_msi import filled, suspects
+from paddle_umsft.preparation.drowned import without_drowned_in_large
 from paddle_umsft.preparation.illumination import HALF_LIGHT
 from paddle_umsft.preparation.prepared import FILLED_TRUST, Prepared, untouched
 from paddle_umsft.preparation.told_strangers import NAMES as STRANGERS
@@ -23,12 +24,13 @@ from paddle_umsft.preparation.told_strangers import is_on_strangers
 
 DEAD = "dead MSI pixels"
 GRID = "grid"
+DROWNED = "drowned bands"
 POINTWISE = {"offset", "tone curve"}
 # What a user is told of and nothing is done about.
 TOLD = {"warp"}
 # All that a whole can follow a block in; what is placed elsewhere is told by `block_placed.py`, strangers are found in
 # all of it, by `block_strangers.py`.
-UNDONE = POINTWISE | TOLD | STRANGERS | {DEAD, GRID, "shift", "affine"}
+UNDONE = POINTWISE | TOLD | STRANGERS | {DEAD, DROWNED, GRID, "shift", "affine"}
 # Knots of a curve that was read off a block: so dense that straight lines between them are as good as the curve.
 KNOTS = 4096
 # Beyond what the block holds the curve goes on as it does over this part of its knots.
@@ -123,7 +125,11 @@ def undone_in_all(
         if curves is None:
             return None
         hr_msi = _through(hr_msi, curves)
-    whole = untouched(replace(observation, hr_msi=hr_msi))
+    lr_hsi = observation.lr_hsi
+    if DROWNED in found:
+        bands = np.array(prepared.found[DROWNED])
+        lr_hsi = without_drowned_in_large(lr_hsi, bands)
+    whole = untouched(replace(observation, lr_hsi=lr_hsi, hr_msi=hr_msi))
     if whole.layout is not None:
         unsure = whole.layout.laid_out(unsure)
     # What is masked besides stays at nought.

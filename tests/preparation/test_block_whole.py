@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Optional
+from typing import Callable, Optional
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
-from paddle_umsft.preparation import block, block_parts, block_strangers
+from paddle_umsft.preparation import block, block_parts, block_strangers, drowned
 from paddle_umsft.preparation.block import block_of, examine_block
 from paddle_umsft.preparation.prepared import Prepared, untouched
 from paddle_umsft.preparation.strangers import Strangers
@@ -43,7 +43,8 @@ def of_a_block(
 ) -> Prepared:
     """What is made of a pair of which half is the block, the rest looked at a few rows at a time."""
     monkeypatch.setattr(block, "MOST_EXAMINED", HEIGHT * WIDTH // 2)
-    monkeypatch.setattr(block_strangers, "AT_ONCE", 3 * pair.lr_hsi.shape[1] * pair.bands)
+    for room in (block_strangers, drowned):
+        monkeypatch.setattr(room, "AT_ONCE", 3 * pair.lr_hsi.shape[1] * pair.bands)
     monkeypatch.setattr(block_parts, "AT_ONCE", HEIGHT // 2 * WIDTH)
     return examine_block(pair, SubspaceSettings(), PreparationSettings())[0]
 
@@ -135,6 +136,36 @@ def test_a_shadow_beside_the_block_is_lit_anew(monkeypatch: pytest.MonkeyPatch):
     assert prepared.unsure_light is not None
     assert prepared.unsure_light[dark].max() > 0.05
     assert not prepared.unsure_light[:, :60].any()
+
+
+@pytest.mark.slow
+def test_bands_of_noise_are_rebuilt_in_the_whole(monkeypatch: pytest.MonkeyPatch):
+    made = made_pair()
+    lr_hsi = made.lr_hsi.copy()
+    rng = np.random.default_rng(5)
+    for band in (4, 11):
+        lr_hsi[..., band] += rng.normal(scale=2.0, size=LR_SHAPE)
+    prepared = of_a_block(observation(lr_hsi), monkeypatch)
+    assert prepared.found["drowned bands"] == [4, 11]
+    rebuilt = prepared.observation.lr_hsi
+    assert rebuilt.dtype == np.float32
+    for band in range(lr_hsi.shape[2]):
+        apart = np.sqrt(np.mean((rebuilt[..., band] - made.lr_hsi[..., band]) ** 2))
+        # Of the noise next to nothing is left, all other bands are as they were.
+        assert apart < (0.03 if band in (4, 11) else 1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("turn", [np.flipud, lambda cube: cube[::-1, ::-1]], ids=["mirrored", "turned"])
+def test_a_whole_that_is_mirrored_or_turned_is_turned_back(
+    turn: Callable[[np.ndarray], np.ndarray], monkeypatch: pytest.MonkeyPatch
+):
+    clean = made_pair().lr_hsi
+    # An odd number of lines beside the block: mirrored, its rows are not its own.
+    prepared = of_a_block(observation(np.ascontiguousarray(turn(clean))), monkeypatch)
+    np.testing.assert_array_equal(prepared.observation.lr_hsi, clean.astype(np.float32))
+    assert list(prepared.found) == ["orientation"]
+    assert prepared.notes == [prepared.found["orientation"]]
 
 
 def test_what_can_only_be_undone_in_small_pairs_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch):
