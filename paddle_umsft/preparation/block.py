@@ -12,7 +12,10 @@ from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
+from paddle_umsft.preparation.block_gains import without_gains
 from paddle_umsft.preparation.block_placed import PLACED, Block, place_whole
+from paddle_umsft.preparation.block_saturation import NAME as SATURATION
+from paddle_umsft.preparation.block_saturation import without_saturation
 from paddle_umsft.preparation.block_strangers import leave_out_strangers
 from paddle_umsft.preparation.block_undone import only_in_small_ones, undone_in_all
 from paddle_umsft.preparation.estimate import Degradations
@@ -85,6 +88,9 @@ def examine_block(
         raise _refused(only_in_small_ones(prepared))
     if set(prepared.found) & PLACED:
         place_whole(undone, part, prepared, degradations)
+    without_gains(undone, part, prepared, degradations)
+    if not without_saturation(undone, part, prepared, degradations):
+        raise _refused([SATURATION])
     if preparation.outliers:
         leave_out_strangers(undone, degradations)
     return undone, degradations

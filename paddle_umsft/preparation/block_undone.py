@@ -15,6 +15,8 @@ from scipy.ndimage import binary_dilation
 
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.data.scene import Observation
+from paddle_umsft.preparation.block_gains import NAMES as GAINS
+from paddle_umsft.preparation.block_saturation import NAME as SATURATION
 from paddle_umsft.preparation.dead_msi import filled, suspects
 from paddle_umsft.preparation.drowned import without_drowned_in_large
 from paddle_umsft.preparation.illumination import HALF_LIGHT
@@ -28,9 +30,9 @@ DROWNED = "drowned bands"
 POINTWISE = {"offset", "tone curve"}
 # What a user is told of and nothing is done about.
 TOLD = {"warp"}
-# All that a whole can follow a block in; what is placed elsewhere is told by `block_placed.py`, strangers are found in
-# all of it, by `block_strangers.py`.
-UNDONE = POINTWISE | TOLD | STRANGERS | {DEAD, DROWNED, GRID, "shift", "affine"}
+# All that a whole can follow a block in; what is placed elsewhere is told by `block_placed.py`, gains, saturation and
+# strangers are found in all of it, by `block_gains.py`, `block_saturation.py` and `block_strangers.py`.
+UNDONE = POINTWISE | TOLD | GAINS | STRANGERS | {SATURATION, DEAD, DROWNED, GRID, "shift", "affine"}
 # Knots of a curve that was read off a block: so dense that straight lines between them are as good as the curve.
 KNOTS = 4096
 # Beyond what the block holds the curve goes on as it does over this part of its knots.
@@ -152,7 +154,8 @@ def only_in_small_ones(prepared: Prepared) -> list[str]:
     others = [name for name in prepared.found if name not in UNDONE]
     if others:
         return others
-    return [name for name in prepared.found if name in POINTWISE]
+    # What became of a value is told by no curve where it depends on the place.
+    return [name for name in prepared.found if name in POINTWISE | GAINS]
 
 
 def _curves(part: Observation, prepared: Prepared) -> Optional[list[_Curve]]:
