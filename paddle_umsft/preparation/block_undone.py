@@ -16,6 +16,7 @@ from scipy.ndimage import binary_dilation
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.preparation.block_gains import NAMES as GAINS
+from paddle_umsft.preparation.block_gains import SHADING
 from paddle_umsft.preparation.block_saturation import NAME as SATURATION
 from paddle_umsft.preparation.dead_msi import filled, suspects
 from paddle_umsft.preparation.drowned import without_drowned_in_large
@@ -155,7 +156,7 @@ def only_in_small_ones(prepared: Prepared) -> list[str]:
     if others:
         return others
     # What became of a value is told by no curve where it depends on the place.
-    return [name for name in prepared.found if name in POINTWISE | GAINS]
+    return [name for name in prepared.found if name in POINTWISE | {SHADING}]
 
 
 def _curves(part: Observation, prepared: Prepared) -> Optional[list[_Curve]]:

@@ -473,3 +473,28 @@ def test_strangers_beside_the_block_that_is_examined_reach_the_strips(
     assert np.abs(red - hr_msi[thing]).mean() < 0.05 * hr_msi.max()
     expected = whole(pair, tmp_path)
     assert np.abs(fused - expected).max() < 1e-5 * np.ptp(expected)
+
+
+@pytest.mark.slow
+def test_how_unsure_the_light_of_a_shadow_is_reaches_the_strips(
+    pair: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    # Half of the pair is looked at, and the shadow lies beside that.
+    monkeypatch.setattr(block, "MOST_EXAMINED", 80 * 112 // 2)
+    made = made_pair()
+    hr_msi = made.hr_msi.copy()
+    hr_msi[40:72, 92:] *= 0.5
+    np.save(tmp_path / "hr.npy", hr_msi)
+    assert run(tmp_path / "out", pair) == 0
+    folder = tmp_path / "out" / "run" / "lr"
+    assert list(json.loads((folder / "metrics.json").read_text())["extras"]["found"]) == ["light"]
+    expected = whole(pair, tmp_path)
+    fused = np.load(folder / "fused.npy")
+    assert np.abs(fused - expected).max() < 1e-5 * np.ptp(expected)
+    assert np.abs(fused - made.truth)[48:64, 100:].mean() < 0.05 * made.truth.mean()
+    check_errors(folder, tmp_path / "whole" / "run" / "lr", 0.35)
+    errors = np.load(folder / "expected_error.npy")
+    # At the rim the light may be that of either side.
+    assert errors[48:64, 88:96].mean() > 1.3 * errors[48:64, 60:68].mean()
