@@ -88,7 +88,9 @@ def examine_block(
         raise _refused(only_in_small_ones(prepared))
     if set(prepared.found) & PLACED:
         place_whole(undone, part, prepared, degradations)
-    without_gains(undone, part, prepared, degradations)
+    unexplained = without_gains(undone, part, prepared, degradations)
+    if unexplained:
+        raise _refused(unexplained)
     if not without_saturation(undone, part, prepared, degradations):
         raise _refused([SATURATION])
     if preparation.outliers:

@@ -14,6 +14,7 @@ from scipy import sparse
 from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.preparation.block_placed import Block
 from paddle_umsft.preparation.block_seen import AtLrPixels, at_lr_pixels, seen_by_all
+from paddle_umsft.preparation.candidates import LEAST_GAIN as LEAST_BETTER
 from paddle_umsft.preparation.estimate import Degradations
 from paddle_umsft.preparation.gains import (
     DEGREES,
@@ -26,7 +27,7 @@ from paddle_umsft.preparation.gains import (
     polynomials,
 )
 from paddle_umsft.preparation.prepared import Prepared
-from paddle_umsft.preparation.view import View
+from paddle_umsft.preparation.view import View, fit
 
 # What they are called in findings.
 STRIPES, SHADING = "stripes", "shading"
@@ -43,7 +44,7 @@ def without_gains(
     block: Block,
     prepared: Prepared,
     degradations: Degradations,
-) -> None:
+) -> list[str]:
     """Undo gains in a whole pair, if they were found in a block of it.
 
     Args:
@@ -51,12 +52,18 @@ def without_gains(
         block: The block as it was.
         prepared: The block with everything undone.
         degradations: Those of the block.
+
+    Returns:
+        Names of those that do not explain the whole as they explain the block: they are not undone.
     """
+    unexplained = []
     if STRIPES in prepared.found:
         axis = int(any(note.startswith(STRIPED[1]) for note in prepared.notes))
-        _without_stripes(whole, block, degradations, axis)
-    if SHADING in prepared.found:
-        _without_shading(whole, block, degradations)
+        if not _without_stripes(whole, block, degradations, axis):
+            unexplained.append(STRIPES)
+    if SHADING in prepared.found and not _without_shading(whole, block, degradations):
+        unexplained.append(SHADING)
+    return unexplained
 
 
 def _without_stripes(
@@ -64,8 +71,8 @@ def _without_stripes(
     block: Block,
     degradations: Degradations,
     axis: int,
-) -> None:
-    """Divide the HSI's rows (axis 0) or columns (axis 1) by their gains."""
+) -> bool:
+    """Divide the HSI's rows (axis 0) or columns (axis 1) by their gains, if the images agree better then."""
     lr_shape = whole.fit_trust.shape
     across = 1 - axis
     # All lines, and on each of them some pixels.
@@ -80,6 +87,8 @@ def _without_stripes(
         gains = lines.bettered(gains, current)
         lr_hsi = first.lr_hsi / lines.along(gains)
         current = current.but(lr_hsi=lr_hsi)
+    if not _helps(first, current, lines.count - 1):
+        return False
     begin = block.lr_first[axis]
     end = begin + block.pair.lr_hsi.shape[axis]
     gains /= gains[begin:end].mean()
@@ -91,14 +100,15 @@ def _without_stripes(
     spread = float(np.sqrt(mean_square))
     told = f"{STRIPED[axis]} (± {100 * spread:.1f} %), undone"
     _tell(whole, STRIPES, spread, STRIPED[axis], told)
+    return True
 
 
 def _without_shading(
     whole: Prepared,
     block: Block,
     degradations: Degradations,
-) -> None:
-    """Divide the MSI by a smooth gain."""
+) -> bool:
+    """Divide the MSI by a smooth gain, if the images agree better then."""
     observation = whole.observation
     lr_shape = (whole.fit_trust.shape[0], whole.fit_trust.shape[1])
     lr_rows = _spread(lr_shape[0], MOST_FITTED // lr_shape[1])
@@ -120,6 +130,8 @@ def _without_shading(
         gain = _gain(at_lr, passes)
         values = seen.values / gain[:, None]
         current = current.but(known=replace(seen, values=values))
+    if not _helps(first, current, at_lr.shape[1]):
+        return False
     top, left = block.lr_first
     height, width = block.pair.lr_hsi.shape[:2]
     on_block = places[top : top + height, left : left + width]
@@ -129,6 +141,22 @@ def _without_shading(
     whole.observation = replace(observation, hr_msi=hr_msi)
     told = f"{SHADED} its gain runs smoothly from {low:.2f} to {high:.2f}, undone"
     _tell(whole, SHADING, (high / low - 1.0) / 2, SHADED, told)
+    return True
+
+
+def _helps(before: View, after: View, freedom: int) -> bool:
+    """Whether the images agree better without an effect, by what is asked for in small pairs.
+
+    Args:
+        before: The pair.
+        after: The pair without it.
+        freedom: Parameters of the effect.
+    """
+    count = max(int(before.trusted.sum()), 2)
+    price = freedom * float(np.log(count)) / count
+    gain = fit(before).criterion - fit(after).criterion
+    bands = before.hr_msi.shape[2]
+    return bool(gain - price > LEAST_BETTER * bands)
 
 
 def _gain(values: np.ndarray, passes: list[np.ndarray]) -> np.ndarray:

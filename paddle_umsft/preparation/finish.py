@@ -12,7 +12,7 @@ from paddle_umsft.preparation.candidates import State
 from paddle_umsft.preparation.illumination import lit_otherwise, relit, unsure_part
 from paddle_umsft.preparation.prepared import FILLED_TRUST, USABLE, Prepared
 from paddle_umsft.preparation.saturation import desaturated, untouched_pixels
-from paddle_umsft.preparation.strangers import find_strangers
+from paddle_umsft.preparation.strangers import find_strangers, those_within
 from paddle_umsft.preparation.told_strangers import name_strangers
 from paddle_umsft.preparation.view import INSIDE, View
 from paddle_umsft.preparation.warp import local_shifts, warp_note
@@ -75,7 +75,7 @@ def _sort_strangers(prepared: Prepared, state: State) -> View:
     view = view.but(trusted=trusted)
     strangers = find_strangers(view, whole_only=is_moved(view.placement))
     if state.censored.any():
-        strangers.mask &= view.trusted
+        strangers = those_within(strangers, view.trusted)
     if not strangers.mask.any():
         return view
     lit = lit_otherwise(view, strangers)
@@ -87,7 +87,7 @@ def _sort_strangers(prepared: Prepared, state: State) -> View:
         view = view.but(hr_msi=hr_msi)
         prepared.unsure_light = unsure_part(gain, view.scale)
     name_strangers(prepared, strangers, lit)
-    return view.but(trusted=prepared.fit_trust.copy())
+    return view.but(trusted=view.trusted & prepared.fit_trust)
 
 
 def _pair_of_numbers(values: np.ndarray) -> str:

@@ -108,6 +108,18 @@ def strangers_of(off: np.ndarray, is_wild: np.ndarray) -> Strangers:
     mask = _without_tame_singles(off, is_wild)
     if mask.mean() > MOST:
         mask = np.zeros_like(mask)
+    found = Strangers(mask=mask, groups=[], singles=0)
+    return those_within(found, mask)
+
+
+def those_within(strangers: Strangers, allowed: np.ndarray) -> Strangers:
+    """Those of them that are allowed, grouped anew.
+
+    Args:
+        strangers: What was found.
+        allowed: (h, w).
+    """
+    mask = strangers.mask & allowed
     groups, grouped = _groups(mask)
     return Strangers(
         mask=mask,
