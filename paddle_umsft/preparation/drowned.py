@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 # Share of a band's variance that the other bands do not explain from which on it is called drowned ...
@@ -20,6 +22,9 @@ ROUNDING = 1e-6
 # The correction for the number of bands stops where there are hardly more pixels.
 LEAST_FREEDOM = 0.1
 TINY = 1e-300
+# Of a very large cube: spectra that tell all of this, and values that are made anew at a time.
+MOST_SPECTRA = 2**17
+AT_ONCE = 2**23
 
 
 def unexplained(pixels: np.ndarray) -> np.ndarray:
@@ -67,11 +72,130 @@ def _nearest(clean: np.ndarray, band: int) -> tuple[list[int], np.ndarray]:
     return near, closeness / closeness.sum()
 
 
-def without_drowned(lr_hsi: np.ndarray, bands: np.ndarray) -> np.ndarray:
-    """Drowned bands rebuilt from their clean neighbours in the spectrum and the leading directions of all clean ones.
+@dataclass(frozen=True)
+class _Directions:
+    """The leading directions of the clean bands.
+
+    Attributes:
+        clean: (c,) numbers of these bands.
+        mean: (c,).
+        leading: (c, 4).
+        deviations: (4,) of the pixels along them.
+    """
+
+    clean: np.ndarray
+    mean: np.ndarray
+    leading: np.ndarray
+    deviations: np.ndarray
+
+    @classmethod
+    def of(cls, pixels: np.ndarray, clean: np.ndarray) -> _Directions:
+        """Those of (n, C) spectra."""
+        mean = pixels[:, clean].mean(axis=0)
+        centred = pixels[:, clean] - mean
+        # By the bands' Gram matrix: pixels are many, and the leading directions far above its rounding.
+        energies, vectors = np.linalg.eigh(centred.T @ centred)
+        leading_energies = np.maximum(energies[::-1][:DIRECTIONS], TINY)  # the largest first
+        return cls(
+            clean=clean,
+            mean=mean,
+            leading=vectors[:, ::-1][:, :DIRECTIONS],
+            deviations=np.sqrt(leading_energies / len(pixels)),
+        )
+
+    def scores(self, pixels: np.ndarray) -> np.ndarray:
+        """(n, 4) of (n, C) spectra along them, each of variance 1."""
+        centred = pixels[:, self.clean] - self.mean
+        return np.asarray(centred @ self.leading / self.deviations)
+
+
+@dataclass(frozen=True)
+class _Rebuilt:
+    """How one band is made of others.
+
+    Attributes:
+        band: Its number.
+        near: The clean bands next to it.
+        weights: Theirs.
+        level: What it lies above these.
+        slopes: (4,) what the directions add.
+    """
+
+    band: int
+    near: list[int]
+    weights: np.ndarray
+    level: float
+    slopes: np.ndarray
+
+
+class Rebuilding:
+    """How drowned bands are made of their clean neighbours and the leading directions of all clean ones.
 
     The neighbours' mean is the first guess; what the directions add to it comes from the noisy band by ridge
     regression, so that little is believed where the noise is strong.
+
+    Args:
+        pixels: (n, C) spectra, of which it is learned.
+        bands: Numbers of the drowned bands.
+    """
+
+    def __init__(self, pixels: np.ndarray, bands: np.ndarray) -> None:
+        clean = np.setdiff1d(np.arange(pixels.shape[1]), bands)
+        self._directions = _Directions.of(pixels, clean)
+        scores = self._directions.scores(pixels)
+        # What two clean bands next to each other differ by is what the first guess may err by.
+        steps = np.diff(pixels[:, clean], axis=1)
+        apart = float(np.mean(np.var(steps, axis=0)))
+        self._bands = [_rebuilt(pixels, scores, clean, int(band), apart) for band in bands]
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """(n, C) spectra with these bands made anew."""
+        out: np.ndarray = pixels.copy()
+        scores = self._directions.scores(pixels)
+        for own in self._bands:
+            guess = pixels[:, own.near] @ own.weights
+            out[:, own.band] = guess + own.level + scores @ own.slopes
+        return out
+
+
+def _rebuilt(
+    pixels: np.ndarray,
+    scores: np.ndarray,
+    clean: np.ndarray,
+    band: int,
+    apart: float,
+) -> _Rebuilt:
+    """How a band is made.
+
+    Args:
+        pixels: (n, C) spectra.
+        scores: (n, 4) theirs.
+        clean: (c,) numbers of the clean bands.
+        band: Number of the band.
+        apart: Variance of what two clean bands next to each other differ by.
+    """
+    count = len(pixels)
+    near, weights = _nearest(clean, band)
+    rest = pixels[:, band] - pixels[:, near] @ weights
+    noise = float(np.var(rest))
+    error = np.sqrt(noise / count)
+    shrink = apart / (apart + DIRECTIONS * noise / count + TINY)
+    slopes = shrink * (scores.T @ (rest - rest.mean())) / count
+    slopes[np.abs(slopes) <= ERRORS * error] = 0.0
+    level = float(rest.mean())
+    if abs(level) <= ERRORS * error:
+        level = 0.0
+    return _Rebuilt(
+        band=band,
+        near=near,
+        weights=weights,
+        level=level,
+        slopes=slopes,
+    )
+
+
+def without_drowned(lr_hsi: np.ndarray, bands: np.ndarray) -> np.ndarray:
+    """Drowned bands rebuilt from the others.
 
     Args:
         lr_hsi: (h, w, C).
@@ -80,31 +204,31 @@ def without_drowned(lr_hsi: np.ndarray, bands: np.ndarray) -> np.ndarray:
     Returns:
         (h, w, C) with these bands replaced.
     """
-    out: np.ndarray = lr_hsi.copy()
     pixels = lr_hsi.reshape(-1, lr_hsi.shape[2])
-    count = len(pixels)
-    clean = np.setdiff1d(np.arange(pixels.shape[1]), bands)
-    centred = pixels[:, clean] - pixels[:, clean].mean(axis=0)
-    # By the bands' Gram matrix: pixels are many, and the leading directions far above its rounding.
-    energies, vectors = np.linalg.eigh(centred.T @ centred)
-    leading = vectors[:, ::-1][:, :DIRECTIONS]  # the largest first
-    deviations = np.sqrt(np.maximum(energies[::-1][:DIRECTIONS], TINY) / count)
-    scores = centred @ leading / deviations  # (n, 4), each of variance 1
-    # What two clean bands next to each other differ by is what the first guess may err by.
-    steps = np.diff(pixels[:, clean], axis=1)
-    apart = float(np.mean(np.var(steps, axis=0)))
-    for band in bands:
-        near, weights = _nearest(clean, int(band))
-        guess = pixels[:, near] @ weights
-        rest = pixels[:, band] - guess
-        noise = float(np.var(rest))
-        error = np.sqrt(noise / count)
-        shrink = apart / (apart + DIRECTIONS * noise / count + TINY)
-        slopes = shrink * (scores.T @ (rest - rest.mean())) / count
-        slopes[np.abs(slopes) <= ERRORS * error] = 0.0
-        level = float(rest.mean())
-        if abs(level) <= ERRORS * error:
-            level = 0.0
-        rebuilt = guess + level + scores @ slopes
-        out[..., band] = rebuilt.reshape(lr_hsi.shape[:2])
+    rebuilding = Rebuilding(pixels, bands)
+    return rebuilding(pixels).reshape(lr_hsi.shape)
+
+
+def without_drowned_in_large(lr_hsi: np.ndarray, bands: np.ndarray) -> np.ndarray:
+    """The same for a cube that is too large to be held in float64: learned of some spectra, made a few rows at a time.
+
+    Args:
+        lr_hsi: (h, w, C).
+        bands: Numbers of the drowned bands.
+
+    Returns:
+        (h, w, C) float32.
+    """
+    height, width, depth = lr_hsi.shape
+    step = -(-height * width // MOST_SPECTRA)
+    some = np.arange(0, height * width, step)
+    rows, columns = np.unravel_index(some, (height, width))
+    spectra = lr_hsi[rows, columns]
+    rebuilding = Rebuilding(spectra.astype(np.float64), bands)
+    out: np.ndarray = np.empty(lr_hsi.shape, dtype=np.float32)
+    at_once = max(1, AT_ONCE // (width * depth))
+    for top in range(0, height, at_once):
+        part = lr_hsi[top : top + at_once]
+        pixels = part.reshape(-1, depth).astype(np.float64)
+        out[top : top + at_once] = rebuilding(pixels).reshape(part.shape)
     return out

@@ -25,6 +25,9 @@ FEW_ROUNDS = 3
 # The first pass has to find as much as this, or there is nothing to go on with.
 WORTH_ANOTHER = 0.002
 DEGREES = (1, 2)
+# What a user is told of a shading, and of gains of the HSI's rows and of its columns; how large they are follows.
+SHADED = "the MSI is shaded:"
+STRIPED = ("the HSI's rows have gains of their own", "the HSI's columns have gains of their own")
 # Mean of x² over -1 ... 1: taken off, so that a curvature is no constant gain.
 MEAN_SQUARE = 1 / 3
 
@@ -124,7 +127,7 @@ def _gain_step(
     return np.asarray(np.linalg.solve(gram, contrasts.T @ slope))
 
 
-def _polynomials(
+def polynomials(
     places: np.ndarray,
     shape: tuple[int, int],
     degree: int,
@@ -155,9 +158,9 @@ def without_shading(
     """The MSI divided by a smooth gain field, its mean 1."""
     shape = (view.hr_msi.shape[0], view.hr_msi.shape[1])
     rows, columns = np.mgrid[: shape[0], : shape[1]]
-    smooth = _polynomials(np.stack([rows, columns], axis=2), shape, degree)  # (H, W, e)
+    smooth = polynomials(np.stack([rows, columns], axis=2), shape, degree)  # (H, W, e)
     places = view.placement.places(view.lr_shape).reshape(-1, 2)
-    at_lr = _polynomials(places, shape, degree)  # (n, e)
+    at_lr = polynomials(places, shape, degree)  # (n, e)
     gain = np.ones(shape)
     current = view
     for number in range(1, passes + 1):
@@ -170,7 +173,7 @@ def without_shading(
         current = refine(current, rounds=FEW_ROUNDS).view
     return Undone(
         view=current,
-        note=f"the MSI is shaded: its gain runs smoothly from {gain.min():.2f} to {gain.max():.2f}, undone",
+        note=f"{SHADED} its gain runs smoothly from {gain.min():.2f} to {gain.max():.2f}, undone",
         freedom=at_lr.shape[1],
         size=float(gain.max() / gain.min() - 1.0) / 2,
     )
@@ -182,29 +185,53 @@ def without_stripes(
     passes: int = PASSES,
 ) -> Undone:
     """The HSI with its columns (axis 1) or rows (axis 0) divided by a gain of their own, mean 1."""
-    count = view.lr_shape[axis]
-    line_of = np.indices(view.lr_shape)[axis].ravel()  # (n,)
-    pixels = np.arange(len(line_of))
-    lines = sparse.csr_matrix((np.ones(len(line_of)), (pixels, line_of)))  # (n, count)
-    # One factor a line, their sum zero: a common factor belongs to the SRF.
-    contrasts = np.concatenate([np.eye(count - 1), -np.ones((1, count - 1))])
-    across = 1 - axis
-    gains = np.ones(count)
+    lines = Lines(axis, view.lr_shape)
+    gains = np.ones(lines.count)
     current = view
     for number in range(1, passes + 1):
-        factors = common_gain(current, lines, contrasts)
-        gains = gains / np.maximum(1.0 + factors, LEAST_GAIN)
-        gains /= gains.mean()
-        along = np.expand_dims(gains, (across, 2))
-        current = current.but(lr_hsi=view.lr_hsi / along)
+        gains = lines.bettered(gains, current)
+        current = current.but(lr_hsi=view.lr_hsi / lines.along(gains))
         if number == passes or np.ptp(gains) < WORTH_ANOTHER:
             break
         current = refine(current, rounds=FEW_ROUNDS).view
-    what = ("rows", "columns")[axis]
     spread = float(np.sqrt(np.mean((gains - 1) ** 2)))
     return Undone(
         view=current,
-        note=f"the HSI's {what} have gains of their own (± {100 * spread:.1f} %), undone",
-        freedom=count - 1,
+        note=f"{STRIPED[axis]} (± {100 * spread:.1f} %), undone",
+        freedom=lines.count - 1,
         size=spread,
     )
+
+
+class Lines:
+    """Rows (axis 0) or columns (axis 1) of the HSI, a gain each.
+
+    Args:
+        axis: Which.
+        lr_shape: (h, w).
+    """
+
+    def __init__(self, axis: int, lr_shape: tuple[int, int]) -> None:
+        self.axis = axis
+        self.count = lr_shape[axis]
+        line_of = np.indices(lr_shape)[axis].ravel()  # (n,)
+        pixels = np.arange(len(line_of))
+        self._lines = sparse.csr_matrix((np.ones(len(line_of)), (pixels, line_of)))  # (n, count)
+        # One factor a line, their sum zero: a common factor belongs to the SRF.
+        self._contrasts = np.concatenate([np.eye(self.count - 1), -np.ones((1, self.count - 1))])
+
+    def bettered(self, gains: np.ndarray, view: View) -> np.ndarray:
+        """(count,) gains, their mean 1, after one more look at what is left of them.
+
+        Args:
+            gains: (count,) found so far.
+            view: The pair, its HSI divided by them.
+        """
+        factors = common_gain(view, self._lines, self._contrasts)
+        gains = gains / np.maximum(1.0 + factors, LEAST_GAIN)
+        return np.asarray(gains / gains.mean())
+
+    def along(self, gains: np.ndarray) -> np.ndarray:
+        """The gains as an image can be divided by them."""
+        across = 1 - self.axis
+        return np.expand_dims(gains, (across, 2))

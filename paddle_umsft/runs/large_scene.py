@@ -11,6 +11,7 @@ from typing import Any, Callable, Optional, TypeVar
 import numpy as np
 
 from paddle_umsft import __version__
+from paddle_umsft.cameras.row_blocks import hr_rows_on
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.masks import valid_pixels
@@ -257,6 +258,8 @@ def as_examined(scene: SceneRows, given: Input) -> SceneRows:
         scene = replace(scene, trusted=scene.trusted & examined.trusted)
     if examined.doubted is not None:
         scene = replace(scene, doubted=examined.doubted)
+    if examined.unsure_light is not None:
+        scene = replace(scene, unsure_light=examined.unsure_light)
     return scene
 
 
@@ -269,11 +272,19 @@ def _examined(given: Input, sample: Any) -> Optional[Examined]:
     trusted = examined.trusted
     if trusted is not None:
         trusted = trusted[sample.lr_rows]
+    hr_rows = hr_rows_on(sample.lr_rows, scale)
     doubted = examined.doubted
     if doubted is not None:
-        hr_rows = sample.lr_rows[:, None] * scale + np.arange(scale)
-        doubted = doubted[hr_rows.ravel()]
-    return replace(examined, trusted=trusted, doubted=doubted)
+        doubted = doubted[hr_rows]
+    unsure_light = examined.unsure_light
+    if unsure_light is not None:
+        unsure_light = unsure_light[hr_rows]
+    return replace(
+        examined,
+        trusted=trusted,
+        doubted=doubted,
+        unsure_light=unsure_light,
+    )
 
 
 def _settled(

@@ -75,6 +75,8 @@ def keep(solver: StripSolver, folder: Path) -> None:
     }
     if not np.all(ground.prepared.msi_trust == 1):
         arrays["msi_trust"] = ground.prepared.msi_trust
+    if ground.prepared.unsure_light is not None:
+        arrays["unsure_light"] = ground.prepared.unsure_light
     for number, spectral in enumerate(solver.maps):
         arrays[f"map{number}_weights"] = spectral.weights
         for place, features in enumerate(spectral.features):
@@ -233,6 +235,7 @@ def taken_up(folder: Path, settings: Union[SubspaceInput, EnsembleInput]) -> Str
         use_trust=trusted,
         own_trust=trusted,
         msi_trust=msi_trust,
+        unsure_light=small.get("unsure_light"),
     )
     ground = Ground(
         lr_hsi=lr_hsi,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Optional
@@ -109,6 +110,11 @@ def sample_of(
         degrade=sees,
         held_out=held_out,
     )
+    prepared = ground.prepared
+    if prepared.doubted is not None:
+        result = replace(result, doubted=prepared.doubted[hr_rows])
+    if prepared.unsure_light is not None:
+        result = replace(result, unsure_light=prepared.unsure_light[hr_rows])
     return Sample(
         pair=pair,
         result=result,
@@ -182,4 +188,5 @@ def scene_rows(
         held_out=held_out,
         trusted=trusted,
         doubted=doubted,
+        unsure_light=ground.prepared.unsure_light,
     )
