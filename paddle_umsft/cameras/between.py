@@ -32,9 +32,9 @@ def linear_along(
     others = [other for other in range(values.ndim) if other != axis]
     share = np.expand_dims(share, tuple(others))
     share = share.astype(values.dtype)
-    before = np.take(values, low, axis=axis) * (1 - share)
-    behind = np.take(values, high, axis=axis) * share
-    return np.asarray(before + behind)
+    mixed = np.take(values, low, axis=axis) * (1 - share)
+    mixed += np.take(values, high, axis=axis) * share
+    return np.asarray(mixed)
 
 
 def linear_between(

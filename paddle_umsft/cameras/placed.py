@@ -58,6 +58,11 @@ def _moved_taps(
     return positions, weights
 
 
+def _every_pair(down: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """(n, a, b) products of (n, a) and (n, b)."""
+    return down[:, :, None] * across[:, None, :]
+
+
 def turned_with(psf: np.ndarray, placement: Placement) -> np.ndarray:
     """(k, k) PSF of the HSI's grid as it is on the MSI's: turned and zoomed around the middle of its LR pixel."""
     if not placement.is_bent:
@@ -335,9 +340,7 @@ class PlacedDegradation(SpatialDegradation):
         for row_taps, column_taps in self._kept_taps(dtype):
             row_positions, row_weights = _moved_taps(row_taps, row_places, self.scale)
             column_positions, column_weights = _moved_taps(column_taps, column_places, self.scale)
-            # Every row with every column.
-            term = row_weights[:, :, None] * column_weights[:, None, :]  # (n, k + 3, k + 3)
-            total = total + term
+            total = total + _every_pair(row_weights, column_weights)
         # All terms look at the same pixels.
         rows = within(row_positions, self.placement.span(0, height), self.border)
         columns = within(column_positions, self.placement.span(1, width), self.border)
