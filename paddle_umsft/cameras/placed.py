@@ -60,7 +60,7 @@ def _moved_taps(
 
 def _every_pair(down: np.ndarray, across: np.ndarray) -> np.ndarray:
     """(n, a, b) products of (n, a) and (n, b)."""
-    return down[:, :, None] * across[:, None, :]
+    return np.asarray(down[:, :, None] * across[:, None, :])
 
 
 def turned_with(psf: np.ndarray, placement: Placement) -> np.ndarray:

@@ -98,6 +98,12 @@ class HsiGrid:
         """(2,) length of an HSI pixel along its rows' and its columns' direction, MSI pixels."""
         return np.asarray(np.linalg.norm(self.matrix, axis=0))
 
+    def corners(self, lr_shape: tuple[int, int]) -> np.ndarray:
+        """(4, 2) where the outer corners of an HSI of (h, w) pixels lie on the MSI, in geotransforms' coordinates."""
+        h, w = lr_shape
+        own = np.array([[0, 0], [h, 0], [0, w], [h, w]])
+        return np.asarray(own @ self.matrix.T + self.origin)
+
     def middles(self, lr_shape: tuple[int, int]) -> np.ndarray:
         """(h, w, 2) middles of the HSI's pixels on the MSI, in indices: whole numbers are its pixels' middles."""
         rows, columns = np.mgrid[: lr_shape[0], : lr_shape[1]]

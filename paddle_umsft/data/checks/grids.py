@@ -37,12 +37,16 @@ def common_area(
     A turned grid reaches them within the rectangle around it.
     """
     h, w = lr_shape[:2]
-    corners = np.array([[0, 0], [h, 0], [0, w], [h, w]]) @ grid.matrix.T + grid.origin  # (4, 2)
+    corners = grid.corners((h, w))
+    first = np.maximum(corners.min(axis=0), 0)
+    last = np.minimum(corners.max(axis=0), hr_shape[:2])
     # A pixel belongs to the area if its middle does.
-    first = np.round(np.maximum(corners.min(axis=0), 0)).astype(int)
-    last = np.round(np.minimum(corners.max(axis=0), hr_shape[:2])).astype(int)
-    size = np.maximum(last - first, 0)
-    return int(first[0]), int(first[1]), int(size[0]), int(size[1])
+    first_pixel = np.round(first).astype(int)
+    last_pixel = np.round(last).astype(int)
+    size = np.maximum(last_pixel - first_pixel, 0)
+    top, left = first_pixel.tolist()
+    height, width = size.tolist()
+    return top, left, height, width
 
 
 def check_grids(
