@@ -15,7 +15,7 @@ from paddle_umsft.data.checks import check_psf, check_srf, check_supports
 from paddle_umsft.data.scene import Observation, Supports
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.preparation.band_widths import separate_widths
-from paddle_umsft.preparation.border_equations import variance_ratio
+from paddle_umsft.preparation.border_doubt import variance_ratio
 from paddle_umsft.preparation.noise import noise_before_psf
 from paddle_umsft.preparation.offset import constant_of
 from paddle_umsft.preparation.prepared import Prepared, untouched
