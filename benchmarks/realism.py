@@ -62,6 +62,7 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument("--methods", nargs="+", default=list(DEFAULT_METHODS), metavar="NAME", help="or presets")
     parser.add_argument("--crops", nargs="+", type=int, default=list(range(len(CROPS))), metavar="N", help="from 0")
     parser.add_argument("--known", action="store_true", help="a column of `best` that is told PSF and SRF")
+    parser.add_argument("-o", "--override", nargs="+", default=[], metavar="KEY=VALUE", help="settings of all methods")
     return parser.parse_args(argv)
 
 
@@ -104,15 +105,22 @@ def missing_rows(
                 continue
             pair = pair_of(scene, crop, effect, srf)
             for method in wanted:
-                yield one_row(pair, effect, method, crop)
+                yield one_row(pair, effect, method, crop, args.override)
 
 
-def one_row(pair: RealPair, effect: str, method: str, crop: Crop) -> dict[str, Any]:
+def one_row(
+    pair: RealPair,
+    effect: str,
+    method: str,
+    crop: Crop,
+    override: Sequence[str] = (),
+) -> dict[str, Any]:
     """Fuse one pair by one method and judge the result."""
     row: dict[str, Any] = {"effect": effect, "method": method, "crop": crop.name, "true": truth_words(pair)}
     started = time.perf_counter()
     try:
-        result = run_method(observation_of(pair, crop, told=method == KNOWN), configuration(method))
+        observation = observation_of(pair, crop, told=method == KNOWN)
+        result = run_method(observation, configuration(method, override))
     except UmsftError as error:
         row["error"] = str(error)
         row["PSNR"] = row["SAM"] = math.nan
@@ -123,13 +131,13 @@ def one_row(pair: RealPair, effect: str, method: str, crop: Crop) -> dict[str, A
     return row
 
 
-def configuration(method: str) -> Config:
+def configuration(method: str, override: Sequence[str] = ()) -> Config:
     """Return the settings of a method's or a preset's name."""
     if method == KNOWN:
-        return load_config("best")
+        return load_config("best", [*override])
     if method in METHODS:
-        return load_config(None, [f"method={method}"])
-    return load_config(method)
+        return load_config(None, [f"method={method}", *override])
+    return load_config(method, [*override])
 
 
 def observation_of(pair: RealPair, crop: Crop, *, told: bool) -> Observation:

@@ -46,6 +46,8 @@ MEGA = 1e6
 HUNDRED = 100
 STATM = Path("/proc/self/statm")
 RESIDENT_FIELD = 1
+# The last half of a series is looked at in so many parts.
+PARTS = 5
 # Growth within so many standard errors is none that can be told.
 NOISE = 2.0
 
@@ -94,6 +96,18 @@ class Soaked:
         """MB that came in the last half."""
         half = len(self.megabytes) // 2
         return float(self.megabytes[-1] - self.megabytes[half])
+
+    @property
+    def steady(self) -> float:
+        """MB of the last half that came in all its parts alike.
+
+        An allocator takes memory from the system in pieces of some MB, once. What is held back by every call is in
+        every part; a piece is in one, and the median passes it over.
+        """
+        half = len(self.megabytes) // 2
+        edges = np.linspace(half, len(self.megabytes) - 1, PARTS + 1).round().astype(int)
+        growth = np.diff(self.megabytes[edges])
+        return PARTS * float(np.median(growth))
 
 
 def resident() -> float:

@@ -176,6 +176,12 @@ class PlacedDegradation(SpatialDegradation):
             lr += by_columns[:, first:end] @ strip
         return lr.reshape(h, w, bands)
 
+    def forward_enlarged(self, lr: np.ndarray) -> np.ndarray:
+        """`forward` of what `enlarge` makes of an image; where that is turned, it is made as a whole."""
+        if not self.placement.is_straight:
+            return self.forward(self.enlarge(lr))
+        return super().forward_enlarged(lr)
+
     def inside(self, lr_shape: tuple[int, int]) -> np.ndarray:
         """How much of each LR pixel's PSF lies on the image, (h, w)."""
         if self.border == "wrap":

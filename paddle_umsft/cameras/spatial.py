@@ -7,6 +7,7 @@ flipped; what lies outside the image is taken from where the border says, see `b
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Optional
 
 import numpy as np
@@ -221,6 +222,19 @@ class SpatialDegradation:
         height, width, bands = shape
         pairs = self._pairs(height, width, np.dtype(np.float32))
         return pairs.forward_by_rows(make_rows, bands)  # (h, w, C)
+
+    def forward_enlarged(self, lr: np.ndarray) -> np.ndarray:
+        """`forward` of what `enlarge` makes of a float32 image, which is never there as a whole.
+
+        Args:
+            lr: (h, w, C) float32.
+
+        Returns:
+            (h, w, C) float32.
+        """
+        height, width, bands = lr.shape
+        shape = (height * self.scale, width * self.scale, bands)
+        return self.forward_by_rows(partial(self.enlarge_rows, lr), shape)
 
     def inside(self, lr_shape: tuple[int, int]) -> np.ndarray:
         """How much of each LR pixel's PSF lies on the image.

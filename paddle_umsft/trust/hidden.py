@@ -33,6 +33,9 @@ MOST_OF_TRACE = 15.0
 # What refinement at HR pixels leaves of it: over the fitting scenes results with it err so much less than those
 # without, at the same residuals at LR pixels.
 REFINED = 0.92
+# LR pixels that let through less than this of the energy of white detail, against the mean over an LR pixel, say little
+# of a map that bends: behind a Gaussian of 0.63 LR pixels and more its residuals fall faster than its errors do.
+SEES_ENOUGH = 0.2
 # Errors differ less from band to band than residuals do.
 POWER_OF_BAND = 0.8
 LEAST_BAND = 0.1
@@ -147,12 +150,16 @@ def hidden_error(
     if not own.any() or not by_linear.any():
         return np.zeros(len(own))
     within = trial(seen, detail)
+    # What they no longer tell, the linear mix's residuals do: with few weights it cannot follow every LR pixel.
+    enough = min(_passed(seen) / SEES_ENOUGH, 1.0)
+    of_usual = POWER_OF_USUAL * enough
+    of_linear = POWER_OF_LINEAR + POWER_OF_USUAL - of_usual
     level = (
         GAIN
         * within**POWER_OF_TRIAL
         * np.sqrt(_finest(seen, shown)) ** POWER_OF_TEXTURE
-        * np.sqrt(by_linear.mean()) ** POWER_OF_LINEAR
-        * np.sqrt(_usual(seen, noise.mean())) ** POWER_OF_USUAL
+        * np.sqrt(by_linear.mean()) ** of_linear
+        * np.sqrt(_usual(seen, noise.mean())) ** of_usual
         * np.sqrt(_light(seen)) ** POWER_OF_LIGHT
         * seen.scale**POWER_OF_SCALE
     )
@@ -202,6 +209,11 @@ def _profile(own: np.ndarray) -> np.ndarray:
     return np.asarray(squares ** (0.5 * POWER_OF_BAND))
 
 
+def _passed(seen: Evidence) -> float:
+    """Energy of white detail that an LR pixel shows, over what its mean would; at most 1."""
+    return min((seen.scale * seen.white) ** 2, 1.0)
+
+
 def _largest_by_trace(
     seen: Evidence,
     within: float,
@@ -218,5 +230,4 @@ def _largest_by_trace(
     """
     # A PSF wider than an LR pixel shows less of white detail than the mean over it does. The trace is fainter than
     # that: behind such a PSF neighbours tell what a pixel that is left out holds.
-    faint = min(seen.scale * seen.white, 1.0)
-    return MOST_OF_TRACE * within * missed / faint**2
+    return MOST_OF_TRACE * within * missed / _passed(seen)

@@ -200,3 +200,15 @@ def test_refinement_leaves_less_of_it() -> None:
     refined = replace(plain, is_refined=True)
     without, with_it = (hidden_error(seen, np.eye(2), 0.01) for seen in (plain, refined))
     np.testing.assert_allclose(with_it, 0.92 * without, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("passed", "power"), [(1.0, 0.2), (0.2, 0.2), (0.05, 0.05)])
+def test_behind_a_wide_psf_the_own_residuals_say_less(passed: float, power: float) -> None:
+    rng = np.random.default_rng(8)
+    hr_msi = rng.random((160, 240, 3)).astype(np.float32)
+    lr_hsi = rng.random((40, 60, 4)).astype(np.float32)
+    seen = replace(evidence_of(hr_msi, block_means(hr_msi), lr_hsi), white=np.sqrt(passed) / SCALE)
+    detail = moments_of(hr_msi - bicubic_upsample(seen.lr_msi, SCALE))
+    residuals = 0.1 * rng.standard_normal(lr_hsi.shape)
+    all_of_it, half = (hidden_error(replace(seen, held_out=part * residuals), detail, 0.05) for part in (1.0, 0.5))
+    np.testing.assert_allclose(half, 0.5**power * all_of_it, rtol=1e-6)

@@ -246,11 +246,13 @@ class _Fused:
 
     Attributes:
         cube: (H, W, C) in the units of the input.
+        missed: (h, w) mean squares of what it misses of the LR-HSI, over `level`; None: nobody looked.
         left_out: (n, K) leave-one-out residuals of the map it comes from.
         extras: The choices that were made.
     """
 
     cube: np.ndarray
+    missed: Optional[np.ndarray]
     left_out: np.ndarray
     extras: dict[str, Any]
 
@@ -294,8 +296,13 @@ def _all_steps(
         "ensemble_kept": kept,
         "refined": sum(rounds),
     }
-    cube = to_cube(ground, coeffs, settings.subspace, left_out)
-    return _Fused(cube, left_out, extras)
+    cube, missed = to_cube(ground, coeffs, settings.subspace, left_out)
+    return _Fused(
+        cube=cube,
+        missed=missed,
+        left_out=left_out,
+        extras=extras,
+    )
 
 
 def _nothing_recorded(stage: str, **values: Any) -> None:
@@ -354,7 +361,8 @@ def fuse_ensemble(
     made = _all_steps(ground, base, base_left_out, settings, seed, record)
     extras = {**choices_on(ground), **made.extras}
     if subspace.stack:
-        plain_share = stack(ground, made.cube, trial_by_all_steps(settings, seed), HALF_BELIEVED)
+        trial = trial_by_all_steps(settings, seed)
+        plain_share = stack(ground, made.cube, trial, HALF_BELIEVED, missed=made.missed)
         extras["plain_share"] = plain_share.round(SHARE_DIGITS).tolist()
     return finished(
         ground,

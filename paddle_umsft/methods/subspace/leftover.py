@@ -73,19 +73,20 @@ def add_leftover(
         floor: Smallest value of the result.
 
     Returns:
-        `fused`, still not below the floor, and as sharp as before: what is added has no detail finer than an LR pixel.
+        (h, w) what is missed all the same, see `signal_of`. `fused` is still not below the floor, and as sharp as
+        before: what is added has no detail finer than an LR pixel.
     """
-    leftover = signal_of(lr_hsi - operator.forward(fused), lr_trust)
+    leftover, missed = signal_of(lr_hsi - operator.forward(fused), lr_trust)
     if np.any(leftover):
         fused += operator.enlarge(leftover)
         np.maximum(fused, floor, out=fused)
-    return fused
+    return missed
 
 
 def signal_of(
     leftover: np.ndarray,
     lr_trust: Optional[np.ndarray] = None,
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """The part of a residual that is smooth enough to be signal.
 
     Args:
@@ -93,12 +94,19 @@ def signal_of(
         lr_trust: (h, w) weights of the LR pixels; None: all alike.
 
     Returns:
-        (h, w, C) float32.
+        (h, w, C) float32, and the mean square over bands of what is left then, (h, w); 0 where nothing is trusted.
     """
-    if lr_trust is not None:
-        # What is no part of the scene must not decide what is signal.
-        leftover[lr_trust == 0] = 0.0
-    leftover *= share_of_signal(leftover)
-    if lr_trust is not None:
-        leftover *= lr_trust[..., None]
-    return np.asarray(leftover, dtype=np.float32)
+    if lr_trust is None:
+        lr_trust = np.ones(leftover.shape[:2])
+    # What is no part of the scene must not decide what is signal.
+    leftover[lr_trust == 0] = 0.0
+    share = share_of_signal(leftover)
+    missed = np.empty(leftover.shape[:2])
+    # Row by row: a second image of the size of the LR-HSI is never there.
+    for row, trust in enumerate(lr_trust):
+        residual = leftover[row].copy()  # (w, C)
+        leftover[row] *= share
+        leftover[row] *= trust[:, None]
+        rest = residual - leftover[row]
+        missed[row] = np.mean(rest**2, axis=1)
+    return np.asarray(leftover, dtype=np.float32), missed

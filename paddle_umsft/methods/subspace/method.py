@@ -31,9 +31,6 @@ PULL = 1e-2
 # Largest weight of the MSI, reached without noise; the LR-HSI's is 1. The MSI sees every pixel of the result itself,
 # so what it says is kept more closely.
 MSI_WEIGHT = 10.0
-# What the images contradict each other by is no noise that averages out: it counts as an error of the LR-HSI this many
-# times. Ten takes the rings off a real pair with a PSF of a whole LR pixel; a hundred would cost others 0.04 dB.
-CLASH_WEIGHT = 10.0
 TINY_VARIANCE = 1e-12
 # What is told of the shares of two results in a band.
 SHARE_DIGITS = 3
@@ -79,9 +76,8 @@ def image_weights(ground: Ground, misfit: np.ndarray) -> tuple[float, float]:
     # Prior variance per LR pixel over itself and the error variances: how far the data may pull. Where the images
     # contradict each other neither can be kept to the last digit: behind a wide PSF that would leave rings.
     variance = float(np.mean(misfit.astype(np.float64) ** 2)) + TINY_VARIANCE
-    lr_error = ground.hsi_noise**2 + CLASH_WEIGHT * ground.clash**2
     msi_error = ground.msi_noise**2 + ground.clash**2
-    lr_weight = variance / (variance + lr_error)
+    lr_weight = variance / (variance + ground.lr_error)
     msi_weight = MSI_WEIGHT * variance / (variance + MSI_WEIGHT * msi_error)
     return lr_weight, msi_weight
 
@@ -135,7 +131,7 @@ def to_cube(
     coeffs: np.ndarray,
     settings: SubspaceSettings,
     left_out: Optional[np.ndarray] = None,
-) -> np.ndarray:
+) -> tuple[np.ndarray, Optional[np.ndarray]]:
     """(H, W, K) coefficients to the (H, W, C) cube in the units of the input, not negative if the LR-HSI is light.
 
     Args:
@@ -144,6 +140,9 @@ def to_cube(
         settings: Whether to blend and to bring back what is left over.
         left_out: (n, K) leave-one-out residuals, at the n LR pixels kept, of the map that the coefficients come from,
             if there was one.
+
+    Returns:
+        The cube, and the (h, w) mean squares of what it misses of the LR-HSI over `level`; None: nobody looked.
     """
     fused = coeffs @ ground.basis.T.astype(np.float32)  # (H, W, C)
     lr_trust = lr_weights(ground)
@@ -160,10 +159,11 @@ def to_cube(
         )
     floor = ground.floor
     np.maximum(fused, floor, out=fused)
+    missed: Optional[np.ndarray] = None
     if settings.leftover:
-        add_leftover(fused, ground.lr_hsi, ground.operator, lr_trust, floor=floor)
+        missed = add_leftover(fused, ground.lr_hsi, ground.operator, lr_trust, floor=floor)
     fused *= np.float32(ground.level)
-    return np.asarray(fused)
+    return np.asarray(fused), missed
 
 
 def one_map(
@@ -192,7 +192,8 @@ def single_map(settings: SubspaceSettings, seed: int) -> Callable[[Ground], np.n
     def fuse(ground: Ground) -> np.ndarray:
         prior, left_out = one_map(ground, settings, seed)
         coeffs, _ = agree(ground, prior, settings)
-        return to_cube(ground, coeffs, settings, left_out)
+        cube, _ = to_cube(ground, coeffs, settings, left_out)
+        return cube
 
     return fuse
 
@@ -274,9 +275,10 @@ def fuse_subspace(
     if curve:
         last = curve[-1]
     record("solve", loss=last, steps=len(curve))
-    fused = to_cube(ground, coeffs, subspace, left_out)
+    fused, missed = to_cube(ground, coeffs, subspace, left_out)
     if subspace.stack and subspace.map_features:
-        extras["plain_share"] = stack(ground, fused, single_map(subspace, seed)).round(SHARE_DIGITS).tolist()
+        plain_share = stack(ground, fused, single_map(subspace, seed), missed=missed)
+        extras["plain_share"] = plain_share.round(SHARE_DIGITS).tolist()
     return finished(
         ground,
         fused,

@@ -147,6 +147,21 @@ class Plain:
     constants: np.ndarray
     left: np.ndarray
 
+    def missed(self, operator: SpatialDegradation) -> np.ndarray:
+        """(h, w) mean square over bands of what the plain cube misses of the LR-HSI, over `level` squared.
+
+        The linear mix misses `left`, of which the PSF takes the finer part once it is interpolated.
+
+        Args:
+            operator: Of the whole picture.
+        """
+        seen = operator.forward_enlarged(self.left)  # (h, w, C)
+        missed = np.empty(seen.shape[:2])
+        for row, own in enumerate(self.left):
+            rest = own - seen[row]  # (w, C)
+            missed[row] = np.mean(rest**2, axis=1)
+        return missed
+
     def cube(
         self,
         operator: SpatialDegradation,
@@ -243,30 +258,65 @@ def stack(
     fused: np.ndarray,
     fuse: Callable[[Ground], np.ndarray],
     half_believed: int = ONE_MAP_HALF_BELIEVED,
+    missed: Optional[np.ndarray] = None,
 ) -> np.ndarray:
-    """Move each band towards the plain cube, as far as the pair one step coarser asks for it.
+    """Move each band towards the plain cube, as far as the pair one step coarser asks for it; in places all the way.
 
     Args:
         ground: See `Ground`.
         fused: (H, W, C), changed in place.
         fuse: The steps that `fused` was made by, from a ground to its cube.
         half_believed: See `own_shares`.
+        missed: (h, w) see `own_places`; None: the own result counts alike everywhere.
 
     Returns:
-        (C,) share of the plain cube in each band of `fused`.
+        (C,) share of the plain cube in each band of `fused`, where nothing is amiss.
     """
     bands = fused.shape[2]
     share = own_shares(ground, fuse, half_believed)
-    if np.all(share == 1):
+    is_astray = missed is not None and bool(np.any(missed > ground.lr_error))
+    if np.all(share == 1) and not is_astray:
         return np.zeros(bands)
-    mix_with(fused, plain_cube(ground), share, level=ground.level, floor=ground.floor)
+    plain = plain_of(ground)
+    places: Optional[np.ndarray] = None
+    if is_astray:
+        assert missed is not None
+        own = own_places(missed, plain.missed(ground.operator), ground.lr_error)
+        places = ground.operator.enlarge(own)
+    other = plain.cube(ground.operator, ground.hr_msi)
+    mix_with(fused, other, share, places, level=ground.level, floor=ground.floor)
     return 1.0 - share
+
+
+def own_places(
+    missed: np.ndarray,
+    plain_missed: np.ndarray,
+    allowed: float,
+) -> np.ndarray:
+    """How far the own result counts at each LR pixel: less where it says less of the LR-HSI than the plain one does.
+
+    A map is fitted through the PSF: what LR pixels see of the picture's rim, or of what only a few of them see, fits a
+    sum of HR pixels of which some are far too bright and others below zero, where they are cut off. Then the sum is no
+    longer right, and far more is missed than by a linear mix, which has no freedom for that.
+
+    Args:
+        missed: (h, w) mean squares of what the own result misses of the LR-HSI.
+        plain_missed: (h, w) the same of the plain one.
+        allowed: What may be missed, see `Ground.lr_error`.
+
+    Returns:
+        (h, w, 1) float32 between 0 and 1.
+    """
+    share = (plain_missed + allowed) / np.maximum(missed, allowed)
+    own = np.minimum(share, 1.0).astype(np.float32)
+    return np.asarray(own[..., None])
 
 
 def mix_with(
     fused: np.ndarray,
     other: np.ndarray,
     share: np.ndarray,
+    places: Optional[np.ndarray] = None,
     *,
     level: float,
     floor: float,
@@ -277,11 +327,20 @@ def mix_with(
         fused: (H, W, C) in the units of the input, changed in place.
         other: (H, W, C) over `level`, changed too.
         share: (C,) of the own result in each band.
+        places: (H, W, 1) how much of that at each pixel, see `own_places`, interpolated; None: all of it.
         level: See `Ground`.
         floor: Smallest value of the result, over `level`.
     """
     other *= np.float32(level)
     kept_share = share.astype(np.float32)
-    fused *= kept_share
-    fused += (1 - kept_share) * other
+    if places is None:
+        fused *= kept_share
+        fused += (1 - kept_share) * other
+    else:
+        # Interpolation overshoots.
+        here = np.clip(places, 0.0, 1.0)
+        for row in range(len(fused)):
+            kept_here = here[row] * kept_share  # (W, C)
+            fused[row] *= kept_here
+            fused[row] += (1 - kept_here) * other[row]
     np.maximum(fused, np.float32(floor * level), out=fused)

@@ -31,7 +31,7 @@ from paddle_umsft.methods.subspace.ground import Ground, lr_weights
 from paddle_umsft.methods.subspace.leftover import signal_of
 from paddle_umsft.methods.subspace.method import problem_of
 from paddle_umsft.methods.subspace.solve import TOLERANCE, edge_weights
-from paddle_umsft.methods.subspace.stack import Plain, mix_with
+from paddle_umsft.methods.subspace.stack import Plain, mix_with, own_places, plain_of
 from paddle_umsft.methods.subspace.stages import Refinement, Round
 from paddle_umsft.methods.subspace.steps import follow
 from paddle_umsft.methods.subspace.whole_picture import Statistics, inputs_of_rows
@@ -74,6 +74,7 @@ class StripSolver:
         area: (top, left, height, width) of the picture that is the result: grids that did not tile each other were laid
             out as larger ones.
         leftover: (h, w, C) float32 what is brought back of the LR-HSI, once it is known.
+        places: (h, w, 1) how far the own result counts, once it is known; None: alike everywhere.
     """
 
     ground: Ground
@@ -94,6 +95,7 @@ class StripSolver:
     history: list[dict[str, Any]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
     leftover: Optional[np.ndarray] = None
+    places: Optional[np.ndarray] = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -243,9 +245,14 @@ class StripSolver:
             cube = self._before_leftover(read(window.hr_rows), window.hr_rows)
             seen = WindowedDegradation(operator, window).forward(cube)
             leftover[first:end] = self.ground.lr_hsi[first:end] - seen
-        signal = signal_of(leftover, lr_weights(self.ground))
+        signal, missed = signal_of(leftover, lr_weights(self.ground))
         if np.any(signal):
             self.leftover = signal
+        allowed = self.ground.lr_error
+        if self.settings.stack and np.any(missed > allowed):
+            if self.plain is None:
+                self.plain = plain_of(self.ground, self.fitted)
+            self.places = own_places(missed, self.plain.missed(operator), allowed)
 
     def cube(
         self,
@@ -271,8 +278,11 @@ class StripSolver:
             np.maximum(cube, self.floor, out=cube)
         cube *= np.float32(self.ground.level)
         if self.plain is not None:
+            places: Optional[np.ndarray] = None
+            if self.places is not None:
+                places = operator.enlarge_rows(self.places, rows)
             other = self.plain.cube(operator, self.ground.hr_msi[rows], rows)
-            mix_with(cube, other, self.share, level=self.ground.level, floor=self.floor)
+            mix_with(cube, other, self.share, places, level=self.ground.level, floor=self.floor)
         return cube
 
 

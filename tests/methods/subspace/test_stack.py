@@ -10,7 +10,7 @@ from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.methods.subspace.ground import Ground, lay_ground
-from paddle_umsft.methods.subspace.stack import coarser, own_shares, plain_cube
+from paddle_umsft.methods.subspace.stack import coarser, own_places, own_shares, plain_cube, stack
 from paddle_umsft.methods.table import run_method
 
 
@@ -94,6 +94,34 @@ def test_the_better_one_has_the_larger_share():
     of_bad = own_shares(ground, bad)
     assert np.all(of_bad[[0, 1, 7, 8]] < 0.4)
     np.testing.assert_allclose(own_shares(ground, good), 1.0, atol=1e-6)
+
+
+def test_the_own_result_counts_as_far_as_it_says_as_much_of_the_lr_hsi():
+    missed = np.array([[0.0, 1.0, 4.0], [9.0, 40.0, 1.0]])
+    plain_missed = np.array([[5.0, 5.0, 1.0], [1.0, 1.0, 0.0]])
+    # Of 4 + 1 that may be missed beside it counts all, of 40 a twentieth: 1 + 1 of 40.
+    own = own_places(missed, plain_missed, 1.0)
+    np.testing.assert_allclose(own[..., 0], [[1.0, 1.0, 0.5], [2 / 9, 0.05, 1.0]], rtol=1e-6)
+
+
+def test_a_rim_where_the_map_went_astray_becomes_the_plain_one():
+    observation, truth = affine_pair()
+    ground = ground_of(observation)
+
+    def good(other: Ground) -> np.ndarray:
+        return ground.lr_hsi
+
+    rng = np.random.default_rng(2)
+    own = truth.astype(np.float32)
+    # Far too bright in some pixels, cut off at nought in others: of twice the light that is there.
+    own[:8] = rng.uniform(0.0, 4.0, size=own[:8].shape) * own[:8]
+    error = np.abs(own[:8] - truth[:8]).mean()
+    missed = np.mean((ground.lr_hsi - ground.operator.forward(own / np.float32(ground.level))) ** 2, axis=2)
+    inside = own[16:].copy()
+    share = stack(ground, own, good, missed=missed)
+    np.testing.assert_allclose(share, 0.0, atol=1e-6)
+    assert np.abs(own[:8] - truth[:8]).mean() < 0.1 * error
+    np.testing.assert_allclose(own[16:], inside, rtol=1e-5)
 
 
 def test_it_is_told_and_can_be_switched_off():

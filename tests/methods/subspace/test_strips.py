@@ -20,6 +20,7 @@ from paddle_umsft.errors import DataError
 from paddle_umsft.methods.subspace import learn as learning
 from paddle_umsft.methods.subspace import learn_ensemble, whole_picture
 from paddle_umsft.methods.subspace.ensemble import draw_members, fuse_ensemble
+from paddle_umsft.methods.subspace.ground import Ground
 from paddle_umsft.methods.subspace.kept import is_kept, keep, taken_up
 from paddle_umsft.methods.subspace.learn import learn
 from paddle_umsft.methods.subspace.learn_parts import blocks_of_rows
@@ -129,6 +130,18 @@ def test_an_ensemble_that_was_thrown_away_goes_by_strips_as_a_single_map():
     solver = learn_ensemble.learn(observation, alone, seed=1)
     assert solver.stages[:1] != ("map",)
     assert np.abs(by_strips(solver, 24) - whole.fused).max() < ALIKE * np.ptp(whole.fused)
+
+
+def test_what_went_astray_is_told_by_strips_as_by_the_whole_picture(monkeypatch: pytest.MonkeyPatch):
+    allowed = Ground.lr_error.fget
+    monkeypatch.setattr(Ground, "lr_error", property(lambda ground: 1e-2 * allowed(ground)))
+    observation = pair(4, (24, 28))
+    whole = fuse_subspace(observation, SETTINGS, seed=1).fused
+    solver = learn(observation, SETTINGS, seed=1)
+    fused = by_strips(solver, 9)
+    assert solver.places is not None
+    assert 0.0 < solver.places.min() < 0.5 < solver.places.max()
+    check_seams(fused, whole, 9 * observation.scale)
 
 
 def test_one_strip_is_the_whole_picture_but_for_rounding():
