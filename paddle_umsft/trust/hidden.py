@@ -150,7 +150,8 @@ def hidden_error(
     if not own.any() or not by_linear.any():
         return np.zeros(len(own))
     within = trial(seen, detail)
-    # What they no longer tell, the linear mix's residuals do: with few weights it cannot follow every LR pixel.
+    # What residuals of a map no longer tell, those of the linear mix do: with few weights it cannot follow every LR
+    # pixel.
     enough = min(_passed(seen) / SEES_ENOUGH, 1.0)
     of_usual = POWER_OF_USUAL * enough
     of_linear = POWER_OF_LINEAR + POWER_OF_USUAL - of_usual
