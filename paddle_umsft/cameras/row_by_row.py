@@ -116,19 +116,27 @@ def _shapes(parts: list[_Part], least: float) -> np.ndarray:
     return np.asarray(shapes.T)
 
 
+def as_stretch(lines: np.ndarray) -> Union[slice, np.ndarray]:
+    """Lines by a slice where they follow each other: what it cuts out is no copy."""
+    if not lines.size:
+        return lines
+    first = int(lines[0])
+    end = int(lines[-1]) + 1
+    if end - first != len(lines):
+        return lines
+    return slice(first, end)
+
+
 def _place(
     rows: np.ndarray,
     columns: np.ndarray,
 ) -> tuple[Union[slice, np.ndarray], ...]:
-    """Index of some rows and columns of an image; slices where they follow each other, which are a view."""
-    stretches = []
-    for lines in (rows, columns):
-        first = int(lines[0])
-        end = int(lines[-1]) + 1
-        if end - first != len(lines):
-            return np.ix_(rows, columns)
-        stretches.append(slice(first, end))
-    return tuple(stretches)
+    """Index of some rows and columns of an image."""
+    down = as_stretch(rows)
+    across = as_stretch(columns)
+    if isinstance(down, slice) and isinstance(across, slice):
+        return down, across
+    return np.ix_(rows, columns)
 
 
 class RowByRow:
