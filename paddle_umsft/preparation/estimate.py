@@ -47,7 +47,7 @@ class Degradations:
         agreement: Share of the variance of PSF(msi) that SRF(lr_hsi) explains, 1 at best.
         noise_bound: Noise of the MSI that would explain what changes from one LR pixel to the next in that difference.
         border: What lies beyond the picture.
-        doubt: How much less is known of what lies beyond than of the picture, see `border_equations.py`.
+        doubt: How much less is known of what lies beyond than of the picture, see `border_doubt.py`.
         band_psfs: (C,) PSFs of the HSI bands, where each has its own; `psf` is what they have in common.
         offset: (M,) constant still to be taken off the MSI, where one was found.
         rough: Whether the PSF is the best round Gaussian only, as no other would explain the pair either.
