@@ -37,26 +37,49 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def pairs_of(rows: Sequence[Row], first: str, second: str) -> list[tuple[Row, Row]]:
+def pairs_of(
+    rows: Sequence[Row],
+    first: str,
+    second: str,
+) -> list[tuple[Row, Row]]:
     """Return the runs of both presets that have everything else in common; those of one only are left out."""
-    by_preset: dict[str, dict[tuple[str, ...], Row]] = {first: {}, second: {}}
+    of_first = runs_of(rows, first)
+    of_second = runs_of(rows, second)
+    pairs = []
+    for key, run in of_first.items():
+        if key in of_second:
+            pairs.append((run, of_second[key]))
+    return pairs
+
+
+def runs_of(rows: Sequence[Row], preset: str) -> dict[tuple[str, ...], Row]:
+    """Return the runs of a preset by what they have in common with others."""
+    runs = {}
     for row in rows:
-        is_wanted = row["preset"] in by_preset
         # A run that failed has no figures.
-        if is_wanted and not row["error"]:
-            key = tuple(row[name] for name in KEYS)
-            by_preset[row["preset"]][key] = row
-    of_first = by_preset[first]
-    of_second = by_preset[second]
-    return [(of_first[key], of_second[key]) for key in of_first if key in of_second]
+        if row["preset"] != preset or row["error"]:
+            continue
+        key = tuple(row[name] for name in KEYS)
+        runs[key] = row
+    return runs
 
 
-def compared(pairs: Sequence[tuple[Row, Row]], figure: str) -> list[str]:
+def compared(
+    pairs: Sequence[tuple[Row, Row]],
+    figure: str,
+) -> list[str]:
     """Return the cells of one figure's line."""
-    ones = [float(one[figure]) for one, _ in pairs]
-    others = [float(other[figure]) for _, other in pairs]
-    differences = [other - one for one, other in zip(ones, others)]
-    error = statistics.stdev(differences) / len(differences) ** 0.5
+    ones = []
+    others = []
+    differences = []
+    for one, other in pairs:
+        first = float(one[figure])
+        second = float(other[figure])
+        ones.append(first)
+        others.append(second)
+        differences.append(second - first)
+    deviation = statistics.stdev(differences)
+    error = deviation / len(differences) ** 0.5
     return [
         figure,
         str(len(pairs)),
@@ -83,7 +106,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         rows = list(csv.DictReader(handle))
     pairs = pairs_of(rows, args.first, args.second)
     if len(pairs) < 2:
-        print(f"error: {args.rows}: {len(pairs)} pairs of {args.first} and {args.second}", file=sys.stderr)
+        found = f"{len(pairs)} pairs of {args.first} and {args.second}"
+        print(f"error: {args.rows}: {found}", file=sys.stderr)
         return 3
     lines = [compared(pairs, figure) for figure in FIGURES]
     print(TextTable(list(HEAD), lines, words=1).markdown())

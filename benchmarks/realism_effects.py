@@ -1,178 +1,43 @@
 """Pairs as cameras make them, from scenes larger than the pair: everything that can be wrong with one, by name.
 
 `pair_of(scene, crop, effect)` makes a pair; `EFFECTS` names the effects, by name and strength. Values are divided by
-the maximum of the crop. Where the MSI is shifted, turned or zoomed, MSI pixel p shows the place
-middle + zoom * R(angle) * (p - middle) + shift of the HSI's grid, and the truth is given on the grid of the MSI,
-interpolated by splines of fifth order.
+the maximum of the crop. What blurs and moves stands in `realism_optics.py`, what changes values here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Optional
-
 import numpy as np
-from scipy.ndimage import map_coordinates
 
-from benchmarks.realism_scenes import (
-    MARGIN,
-    SCALE,
-    Crop,
-    LargeScene,
-    RealPair,
-    airy_psf,
-    blur_and_cut,
-    blur_wrapped,
-    gaussian_psf,
-    moffat_psf,
-    published_psf,
-    pushbroom_psf,
-    tap_offsets,
+from benchmarks.realism_optics import (
+    MOFFAT_BETA,
+    PUSHBROOM_SIGMA,
+    Bench,
+    Effect,
+    airy,
+    clean,
+    gaussian,
+    gaussian_slope,
+    gaussian_wrapped,
+    moffat,
+    named_psf,
+    named_psf_wrapped,
+    pushbroom,
+    shift,
+    turned,
 )
+from benchmarks.realism_scenes import SCALE, Crop, LargeScene, RealPair
 
-
-@dataclass
-class Bench:
-    """A crop of a scene, ready for effects: the whole scene divided by the crop's maximum."""
-
-    cube: np.ndarray
-    photograph: Optional[np.ndarray]
-    crop: Crop
-    srf: np.ndarray
-    rng: np.random.Generator
-    divisor: float
-    scale: int = SCALE
-
-    def cut(self, down: int = 0, right: int = 0) -> np.ndarray:
-        crop = self.crop
-        top, left = crop.top + down, crop.left + right
-        return self.cube[top : top + crop.height, left : left + crop.width]
-
-    def pair(self, psf: np.ndarray, truth: Optional[np.ndarray] = None, **true: Any) -> RealPair:
-        """Real border, this PSF, otherwise nothing wrong."""
-        truth = self.cut() if truth is None else truth
-        lr_hsi = blur_and_cut(self.cube, psf, self.crop, self.scale)
-        return RealPair(
-            lr_hsi=lr_hsi,
-            hr_msi=truth @ self.srf.T,
-            hr_hsi=truth,
-            scale=self.scale,
-            srf=self.srf,
-            psf=psf,
-            true={"border": "real", **true},
-        )
-
-    def usual(self) -> RealPair:
-        """What effects other than PSFs are laid on: the clean pair of the published simulator."""
-        truth = self.cut()
-        psf = published_psf(self.scale)
-        return RealPair(
-            lr_hsi=blur_wrapped(truth, psf, 0, self.scale),
-            hr_msi=truth @ self.srf.T,
-            hr_hsi=truth,
-            scale=self.scale,
-            srf=self.srf,
-            psf=psf,
-            true={"border": "wrap", "sigma": self.scale // 1.5},
-        )
-
-
-def _clean(bench: Bench) -> RealPair:
-    return bench.usual()
-
-
-def _gaussian(fraction: float) -> Callable[[Bench], RealPair]:
-    def effect(bench: Bench) -> RealPair:
-        sigma = fraction * bench.scale
-        return bench.pair(gaussian_psf(sigma, bench.scale), sigma=sigma)
-
-    return effect
-
-
-def _gaussian_wrapped(fraction: float) -> Callable[[Bench], RealPair]:
-    def effect(bench: Bench) -> RealPair:
-        pair = bench.usual()
-        sigma = fraction * bench.scale
-        pair.psf = gaussian_psf(sigma, bench.scale)
-        first = (bench.scale - len(pair.psf)) // 2
-        pair.lr_hsi = blur_wrapped(pair.hr_hsi, pair.psf, first, bench.scale)
-        pair.true["sigma"] = sigma
-        return pair
-
-    return effect
-
-
-def _gaussian_slope(low: float, high: float) -> Callable[[Bench], RealPair]:
-    def effect(bench: Bench) -> RealPair:
-        sigmas = bench.scale * np.linspace(low, high, bench.cube.shape[2])
-        offsets = tap_offsets(5.0 * sigmas.max(), bench.scale)
-        squares = offsets[:, None] ** 2 + offsets[None, :] ** 2
-        psfs = np.exp(-0.5 * squares / sigmas[:, None, None] ** 2)
-        psfs /= psfs.sum(axis=(1, 2), keepdims=True)
-        return bench.pair(psfs, sigma=sigmas.tolist())
-
-    return effect
-
-
-def _named_psf(make: Callable[[int], np.ndarray], **true: Any) -> Callable[[Bench], RealPair]:
-    def effect(bench: Bench) -> RealPair:
-        return bench.pair(make(bench.scale), **true)
-
-    return effect
-
-
-def _named_psf_wrapped(make: Callable[[int], np.ndarray], **true: Any) -> Callable[[Bench], RealPair]:
-    def effect(bench: Bench) -> RealPair:
-        pair = bench.usual()
-        pair.psf = make(bench.scale)
-        first = (bench.scale - len(pair.psf)) // 2
-        pair.lr_hsi = blur_wrapped(pair.hr_hsi, pair.psf, first, bench.scale)
-        pair.true = {"border": "wrap", **true}
-        return pair
-
-    return effect
-
-
-def _shift(pixels: int) -> Callable[[Bench], RealPair]:
-    def effect(bench: Bench) -> RealPair:
-        pair = bench.usual()
-        # The HSI stays; the MSI and the truth look elsewhere in the scene.
-        pair.hr_hsi = bench.cut(pixels, pixels)
-        pair.hr_msi = pair.hr_hsi @ bench.srf.T
-        pair.true["shift"] = (float(pixels), float(pixels))
-        return pair
-
-    return effect
-
-
-def _turned(angle_deg: float, zoom: float) -> Callable[[Bench], RealPair]:
-    def effect(bench: Bench) -> RealPair:
-        pair = bench.usual()
-        crop = bench.crop
-        middle = np.array([(crop.height - 1) / 2, (crop.width - 1) / 2])
-        rows, columns = np.mgrid[: crop.height, : crop.width].astype(np.float64)
-        rows, columns = rows - middle[0], columns - middle[1]
-        cosine, sine = np.cos(np.deg2rad(angle_deg)), np.sin(np.deg2rad(angle_deg))
-        # Rows and columns of the place in the HSI's grid, then in the part of the scene that is interpolated.
-        there = zoom * (cosine * rows - sine * columns) + middle[0], zoom * (sine * rows + cosine * columns) + middle[1]
-        part = bench.cube[
-            crop.top - MARGIN // 2 : crop.top + crop.height + MARGIN // 2,
-            crop.left - MARGIN // 2 : crop.left + crop.width + MARGIN // 2,
-        ]
-        points = np.stack([there[0] + MARGIN // 2, there[1] + MARGIN // 2])
-        bands = [map_coordinates(part[..., k], points, order=5, mode="mirror") for k in range(part.shape[2])]
-        pair.hr_hsi = np.maximum(np.stack(bands, axis=2), 0.0)
-        pair.hr_msi = pair.hr_hsi @ bench.srf.T
-        pair.true.update(angle_deg=angle_deg, zoom=zoom)
-        return pair
-
-    return effect
+# Black levels of an MSI's bands.
+OFFSETS = (0.05, 0.02, 0.08)
+LARGEST_BYTE = 255.0
+DEAD_SHARE = 0.05
+SATURATED_SHARE = 0.05
+DROWNED_BANDS = (2, 11, 19, 28)
 
 
 def _offset(bench: Bench) -> RealPair:
     pair = bench.usual()
-    offset = np.array([0.05, 0.02, 0.08])
+    offset = np.array(OFFSETS)
     pair.hr_msi = pair.hr_msi + offset
     pair.true["offset"] = offset.tolist()
     return pair
@@ -181,42 +46,48 @@ def _offset(bench: Bench) -> RealPair:
 def srgb_curve(values: np.ndarray) -> np.ndarray:
     """Linear light 0..1 to sRGB 0..1 (IEC 61966-2-1)."""
     light = np.clip(values, 0.0, 1.0)
-    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    in_the_dark = 12.92 * light
+    elsewhere = 1.055 * light ** (1 / 2.4) - 0.055
+    return np.where(light <= 0.0031308, in_the_dark, elsewhere)
 
 
 def _srgb(bench: Bench) -> RealPair:
     pair = bench.usual()
-    exposure = 1.0 / float(pair.hr_msi.max())
-    pair.hr_msi = np.round(255.0 * srgb_curve(exposure * pair.hr_msi)) / 255.0
+    brightest = float(pair.hr_msi.max())
+    exposure = 1.0 / brightest
+    curved = srgb_curve(exposure * pair.hr_msi)
+    pair.hr_msi = np.round(LARGEST_BYTE * curved) / LARGEST_BYTE
     pair.true.update(curve="srgb", exposure=exposure)
     return pair
 
 
 def _photograph(bench: Bench) -> RealPair:
     pair = bench.usual()
-    crop = bench.crop
     if bench.photograph is None:
         raise ValueError("the scene comes without a photograph")
-    part = bench.photograph[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
-    pair.hr_msi = part.astype(np.float64) / 255.0
+    part = bench.photograph[bench.crop.window()]
+    pair.hr_msi = part.astype(np.float64) / LARGEST_BYTE
     pair.true["curve"] = "the camera's"
     return pair
 
 
-def _shading(strength: float) -> Callable[[Bench], RealPair]:
+def _shading(strength: float) -> Effect:
     def effect(bench: Bench) -> RealPair:
         pair = bench.usual()
-        pair.hr_msi = pair.hr_msi * np.linspace(1 - strength, 1 + strength, bench.crop.width)[None, :, None]
+        gains = np.linspace(1 - strength, 1 + strength, bench.crop.width)
+        pair.hr_msi = pair.hr_msi * gains[None, :, None]
         pair.true["shading"] = strength
         return pair
 
     return effect
 
 
-def _stripes(strength: float) -> Callable[[Bench], RealPair]:
+def _stripes(strength: float) -> Effect:
     def effect(bench: Bench) -> RealPair:
         pair = bench.usual()
-        gains = 1.0 + strength * bench.rng.choice([-1.0, 1.0], size=(1, pair.lr_hsi.shape[1], 1))
+        columns = pair.lr_hsi.shape[1]
+        signs = bench.rng.choice([-1.0, 1.0], size=(1, columns, 1))
+        gains = 1.0 + strength * signs
         pair.lr_hsi = pair.lr_hsi * gains
         pair.true["gains"] = gains.ravel().tolist()
         return pair
@@ -224,25 +95,29 @@ def _stripes(strength: float) -> Callable[[Bench], RealPair]:
     return effect
 
 
+def _dead(bench: Bench, image: np.ndarray) -> np.ndarray:
+    """(H, W) pixels of an image that are struck, and are as bright as can be from now on."""
+    height, width, _ = image.shape
+    dead = bench.rng.random((height, width)) < DEAD_SHARE
+    image[dead] = 1.0
+    return dead
+
+
 def _dead_hsi(bench: Bench) -> RealPair:
     pair = bench.usual()
-    dead = bench.rng.random(pair.lr_hsi.shape[:2]) < 0.05
-    pair.lr_hsi[dead] = 1.0
-    pair.true["dead_hsi"] = dead
+    pair.true["dead_hsi"] = _dead(bench, pair.lr_hsi)
     return pair
 
 
 def _dead_msi(bench: Bench) -> RealPair:
     pair = bench.usual()
-    dead = bench.rng.random(pair.hr_msi.shape[:2]) < 0.05
-    pair.hr_msi[dead] = 1.0
-    pair.true["dead_msi"] = dead
+    pair.true["dead_msi"] = _dead(bench, pair.hr_msi)
     return pair
 
 
 def _saturated(bench: Bench) -> RealPair:
     pair = bench.usual()
-    levels = np.quantile(pair.hr_msi, 0.95, axis=(0, 1))
+    levels = np.quantile(pair.hr_msi, 1.0 - SATURATED_SHARE, axis=(0, 1))
     pair.hr_msi = np.minimum(pair.hr_msi, levels)
     pair.true["levels"] = levels.tolist()
     return pair
@@ -250,73 +125,93 @@ def _saturated(bench: Bench) -> RealPair:
 
 def _drowned(bench: Bench) -> RealPair:
     pair = bench.usual()
-    bands = [2, 11, 19, 28]
-    for band in bands:
-        noise = 2.0 * np.sqrt(np.mean(pair.lr_hsi[..., band] ** 2))
-        pair.lr_hsi[..., band] += noise * bench.rng.standard_normal(pair.lr_hsi.shape[:2])
-    pair.true["drowned"] = bands
+    height, width, _ = pair.lr_hsi.shape
+    for band in DROWNED_BANDS:
+        mean_square = np.mean(pair.lr_hsi[..., band] ** 2)
+        # Twice as much noise as there is light.
+        deviation = 2.0 * np.sqrt(mean_square)
+        pair.lr_hsi[..., band] += deviation * bench.rng.standard_normal((height, width))
+    pair.true["drowned"] = list(DROWNED_BANDS)
     return pair
 
 
 def _half_shadow(bench: Bench) -> RealPair:
     pair = bench.usual()
-    height, width = bench.crop.height, bench.crop.width
+    height = bench.crop.height
+    width = bench.crop.width
     rows, columns = np.mgrid[:height, :width].astype(np.float64)
     # A disc over about a tenth of the picture, its rim soft over four pixels, in the MSI only.
-    distance = np.hypot(rows - 0.4 * height, columns - 0.6 * width) - 0.18 * min(height, width)
-    share = 1.0 / (1.0 + np.exp(distance))
-    pair.hr_msi = pair.hr_msi * (1.0 - 0.5 * share[..., None])
+    down = rows - 0.4 * height
+    right = columns - 0.6 * width
+    radius = 0.18 * min(height, width)
+    beyond_rim = np.hypot(down, right) - radius
+    share = 1.0 / (1.0 + np.exp(beyond_rim))
+    light = 1.0 - 0.5 * share
+    pair.hr_msi = pair.hr_msi * light[..., None]
     pair.true["shadow"] = share > 0.5
     return pair
 
 
 def _moved_object(bench: Bench) -> RealPair:
     pair = bench.usual()
-    height, width = bench.crop.height, bench.crop.width
+    height = bench.crop.height
+    width = bench.crop.width
+    # A square in the middle that is seen again below it, half a side to the right.
     size = min(height, width) // 5
-    source = (height // 2 - size // 2, width // 2 - size // 2)
-    target = (source[0] + size + size // 2, source[1] + size // 2)
+    top = height // 2 - size // 2
+    left = width // 2 - size // 2
+    source = _square(top, left, size)
+    target = _square(top + size + size // 2, left + size // 2, size)
     truth = pair.hr_hsi.copy()
-    thing = truth[source[0] : source[0] + size, source[1] : source[1] + size].copy()
-    truth[target[0] : target[0] + size, target[1] : target[1] + size] = thing
+    truth[target] = pair.hr_hsi[source]
     # The truth is the scene at the time of the MSI.
     pair.hr_hsi = truth
     pair.hr_msi = truth @ bench.srf.T
     moved = np.zeros((height, width), dtype=bool)
-    moved[target[0] : target[0] + size, target[1] : target[1] + size] = True
+    moved[target] = True
     pair.true["moved"] = moved
     return pair
 
 
-def _poisson(photons: float) -> Callable[[Bench], RealPair]:
+def _square(
+    top: int,
+    left: int,
+    size: int,
+) -> tuple[slice, slice]:
+    return slice(top, top + size), slice(left, left + size)
+
+
+def _poisson(photons: float) -> Effect:
     def effect(bench: Bench) -> RealPair:
         pair = bench.usual()
-        pair.lr_hsi = bench.rng.poisson(photons * pair.lr_hsi) / photons
-        pair.hr_msi = bench.rng.poisson(photons * pair.hr_msi) / photons
+        hsi_photons = bench.rng.poisson(photons * pair.lr_hsi)
+        msi_photons = bench.rng.poisson(photons * pair.hr_msi)
+        pair.lr_hsi = hsi_photons / photons
+        pair.hr_msi = msi_photons / photons
         pair.true["photons_at_white"] = photons
         return pair
 
     return effect
 
 
-EFFECTS: dict[str, Callable[[Bench], RealPair]] = {
-    "clean": _clean,
-    "psf_gaussian_0.5": _gaussian(0.5),
-    "psf_gaussian_1.0": _gaussian(1.0),
-    "psf_slope_0.35_0.65": _gaussian_slope(0.35, 0.65),
-    "psf_airy": _named_psf(lambda scale: airy_psf(float(scale), scale), fwhm=float(SCALE)),
-    "psf_moffat": _named_psf(lambda scale: moffat_psf(float(scale), 2.5, scale), fwhm=float(SCALE), beta=2.5),
-    "psf_pushbroom": _named_psf(lambda scale: pushbroom_psf(0.35 * scale, scale), sigma=0.35 * SCALE),
-    "psf_gaussian_0.5_wrapped": _gaussian_wrapped(0.5),
-    "psf_gaussian_1.0_wrapped": _gaussian_wrapped(1.0),
-    "psf_airy_wrapped": _named_psf_wrapped(lambda scale: airy_psf(float(scale), scale), fwhm=float(SCALE)),
-    "psf_moffat_wrapped": _named_psf_wrapped(lambda scale: moffat_psf(float(scale), 2.5, scale), fwhm=float(SCALE)),
-    "shift_1": _shift(1),
-    "shift_2": _shift(2),
-    "shift_8": _shift(8),
-    "rotation_1": _turned(1.0, 1.0),
-    "rotation_2": _turned(2.0, 1.0),
-    "zoom_2": _turned(0.0, 1.02),
+EFFECTS: dict[str, Effect] = {
+    "clean": clean,
+    "psf_gaussian_0.5": gaussian(0.5),
+    "psf_gaussian_1.0": gaussian(1.0),
+    "psf_slope_0.35_0.65": gaussian_slope(0.35, 0.65),
+    "psf_airy": named_psf(airy, fwhm=float(SCALE)),
+    "psf_moffat": named_psf(moffat, fwhm=float(SCALE), beta=MOFFAT_BETA),
+    "psf_pushbroom": named_psf(pushbroom, sigma=PUSHBROOM_SIGMA * SCALE),
+    "psf_gaussian_0.5_wrapped": gaussian_wrapped(0.5),
+    "psf_gaussian_1.0_wrapped": gaussian_wrapped(1.0),
+    "psf_airy_wrapped": named_psf_wrapped(airy, fwhm=float(SCALE)),
+    "psf_moffat_wrapped": named_psf_wrapped(moffat, fwhm=float(SCALE)),
+    "shift_1": shift(1),
+    "shift_2": shift(2),
+    "shift_8": shift(8),
+    "rotation_1": turned(1.0, 1.0),
+    "rotation_2": turned(2.0, 1.0),
+    "zoom_2": turned(0.0, 1.02),
     "offset": _offset,
     "srgb": _srgb,
     "photograph": _photograph,
@@ -335,7 +230,13 @@ EFFECTS: dict[str, Callable[[Bench], RealPair]] = {
 
 
 def pair_of(
-    scene: LargeScene, crop: Crop, effect: str, srf: np.ndarray, *, seed: int = 0, scale: int = SCALE
+    scene: LargeScene,
+    crop: Crop,
+    effect: str,
+    srf: np.ndarray,
+    *,
+    seed: int = 0,
+    scale: int = SCALE,
 ) -> RealPair:
     """Make one pair.
 
@@ -350,14 +251,17 @@ def pair_of(
     Returns:
         The pair in float32, with its truth.
     """
-    part = scene.cube[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+    part = scene.cube[crop.window()]
     divisor = float(part.max())
+    # Every effect and every crop has noise of its own.
+    number = sorted(EFFECTS).index(effect)
+    rng = np.random.default_rng([seed, number, crop.top, crop.left])
     bench = Bench(
         cube=scene.cube / divisor,
         photograph=scene.photograph,
         crop=crop,
         srf=srf,
-        rng=np.random.default_rng([seed, sorted(EFFECTS).index(effect), crop.top, crop.left]),
+        rng=rng,
         divisor=divisor,
         scale=scale,
     )
@@ -365,5 +269,5 @@ def pair_of(
     pair.lr_hsi = pair.lr_hsi.astype(np.float32)
     pair.hr_msi = pair.hr_msi.astype(np.float32)
     pair.hr_hsi = pair.hr_hsi.astype(np.float32)
-    pair.true["effect"], pair.true["crop"], pair.true["divisor"] = effect, crop.name, divisor
+    pair.true.update(effect=effect, crop=crop.name, divisor=divisor)
     return pair

@@ -10,188 +10,74 @@ and every figure is that of a process of its own, `umsft fuse` from files to a f
 from __future__ import annotations
 
 import argparse
-import filecmp
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Callable, Optional
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.scaling_scenes import Pair, blurred, cave, indian_pines, msi_of, period_of, write_repeated
+from benchmarks.scaling_runs import Bench, fresh, same_bits, strips_done, taken_so_far
+from benchmarks.scaling_scenes import Pair
 
-ROOT = Path(__file__).resolve().parents[1]
 # So many strips of the very large scene are timed, then the run is stopped.
 TIMED_STRIPS = 10
 KILLS = 10
+# A kill falls upon one of the next strips, and so many seconds later at most.
+MOST_STRIPS_LATER = 2
+MOST_SECONDS_LATER = 0.3
 POLL_SECONDS = 0.05
 # What the package's plan has for the program, and for each pixel of a scene of 31 bands that is fused as a whole.
 PROGRAM_MB = 250
 WHOLE_NUMBERS = 277
-
-# What a child runs: the command, and at its end what it took.
-CHILD = """
-import json, os, sys, time
-from pathlib import Path
-import paddle_umsft.runs.strip_plan as plan
-if "MOST_PIXELS" in os.environ:
-    plan.MOST_PIXELS = int(os.environ["MOST_PIXELS"])
-from paddle_umsft.command.main import main
-code = main(sys.argv[1:])
-status = Path("/proc/self/status").read_text()
-peak = int(status.split("VmHWM:")[1].split()[0]) * 1024
-print("TOOK " + json.dumps({"cpu": time.process_time(), "peak": peak, "code": code}), flush=True)
-sys.exit(code)
-"""
+# So much of that is allowed where strips are wanted.
+NOT_ENOUGH = 0.85
+FLOAT32 = 4
+MIB = 2**20
 
 
-class Bench:
-    """Scenes in files, and what fusing them takes.
+@dataclass(frozen=True)
+class Strips:
+    """A scene that is fused strip by strip, though it would fit as a whole.
 
-    Args:
-        data: Where the real data are.
-        work: Scratch folder.
-        factor: On the sizes of all scenes.
-        presets: Which are measured where both are.
+    Attributes:
+        pair: The scene.
+        settings: That make it so.
+        most_pixels: HR pixels of a strip.
     """
 
-    def __init__(
-        self,
-        data: Path,
-        work: Path,
-        factor: float,
-        presets: Sequence[str] = ("fast", "best"),
-    ) -> None:
-        self.data = data
-        self.presets = presets
-        self.work = work
-        self.factor = factor
-        self.rows: list[dict[str, Any]] = []
-        work.mkdir(parents=True, exist_ok=True)
-
-    def pair(
-        self,
-        size: int,
-        scale: int,
-        bands: int = 31,
-        ending: str = "npy",
-    ) -> Pair:
-        """The files of a scene, made where they are missing."""
-        step = 4 * scale
-        size = max(step, int(size * self.factor) // step * step)
-        name = f"{size}_{bands}_{scale}"
-        lr = self.work / f"{name}_lr.{ending}"
-        hr = self.work / f"{name}_hr.{ending}"
-        if not (lr.exists() and hr.exists()):
-            crop = cave(self.data)
-            msi_bands = 3
-            if bands == 200:
-                crop = indian_pines(self.data)
-                msi_bands = 4
-            period = period_of(crop)
-            write_repeated(blurred(period, scale), size // scale, lr, 1)
-            write_repeated(msi_of(period, msi_bands), size, hr, 2)
-        return Pair(lr, hr, size, bands, scale)
-
-    def start(
-        self,
-        pair: Pair,
-        output: Path,
-        preset: str,
-        *settings: str,
-        threads: Optional[int] = None,
-        most_pixels: Optional[int] = None,
-    ) -> subprocess.Popen[str]:
-        """Start `umsft fuse` in a process of its own."""
-        command = [sys.executable, "-W", "ignore", "-c", CHILD, "fuse", str(pair.lr), str(pair.hr), "-o", str(output)]
-        command += ["-c", f"{preset}.yml"]
-        if settings:
-            command += ["--set", *settings]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        if threads is not None:
-            environment["OMP_NUM_THREADS"] = environment["OPENBLAS_NUM_THREADS"] = str(threads)
-        if most_pixels is not None:
-            environment["MOST_PIXELS"] = str(most_pixels)
-        return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-    def fuse(
-        self,
-        pair: Pair,
-        output: Path,
-        preset: str,
-        *settings: str,
-        label: str = "",
-        **more: Any,
-    ) -> dict[str, Any]:
-        """Fuse and note what it took."""
-        started = time.perf_counter()
-        process = self.start(pair, output, preset, *settings, **more)
-        told, _ = process.communicate()
-        wall = time.perf_counter() - started
-        return self.note(pair, preset, settings, told, wall, label)
-
-    def note(
-        self,
-        pair: Pair,
-        preset: str,
-        settings: tuple[str, ...],
-        told: str,
-        wall: float,
-        label: str,
-    ) -> dict[str, Any]:
-        """Read what a process told at its end, and print its row."""
-        took = {"cpu": float("nan"), "peak": float("nan"), "code": -1}
-        if "TOOK " in told:
-            took = json.loads(told.split("TOOK ")[-1].splitlines()[0])
-        if took["code"] != 0:
-            print(told, file=sys.stderr)
-        learned = told.split("learned    ")[-1].splitlines()[0] if "learned    " in told else ""
-        strips = told.split("plan       ")[-1].split(" strips")[0] if "plan       " in told else ""
-        row = {
-            "scene": pair.name,
-            "preset": preset,
-            "settings": " ".join(settings),
-            "wall": wall,
-            **took,
-            "strips": strips,
-            "us a pixel": 1e6 * took["cpu"] / pair.size**2,
-            "label": f"{label} {learned}".strip(),
-        }
-        self.rows.append(row)
-        self.say(row)
-        return row
-
-    @staticmethod
-    def say(row: dict[str, Any]) -> None:
-        """Print a row of the table."""
-        cells = [
-            row["scene"],
-            f"{row['preset']} {row['settings']}",
-            f"{row['wall']:.1f} s ({row['cpu']:.1f} of processors)",
-            f"{row['peak'] / 2**30:.2f} GB",
-            row["strips"],
-            f"{row['us a pixel']:.2f} µs",
-            row["label"],
-        ]
-        print("| " + " | ".join(cells) + " |", flush=True)
+    pair: Pair
+    settings: tuple[str, ...]
+    most_pixels: int
 
 
-def fresh(output: Path) -> Path:
-    """Remove a result, and what an earlier run may have left of it; return the folder of what is on the way."""
-    folder = output.with_name(f".strips_{output.name}")
-    output.unlink(missing_ok=True)
-    if folder.is_dir():
-        shutil.rmtree(folder)
-    return folder
+def in_strips(pair: Pair, count: int) -> Strips:
+    """A scene in so many strips, by allowing less memory than a fusion as a whole would take."""
+    numbers = WHOLE_NUMBERS * pair.size**2
+    whole_mb = numbers * FLOAT32 / MIB
+    megabytes = PROGRAM_MB + NOT_ENOUGH * whole_mb
+    return Strips(
+        pair=pair,
+        settings=(f"runtime.memory={megabytes:.0f}MB",),
+        most_pixels=pair.size**2 // count,
+    )
+
+
+def strips_for(bench: Bench, preset: str) -> Strips:
+    """What is killed and what is fused by several processes."""
+    if preset == "best":
+        # It goes through them three times.
+        return in_strips(bench.pair(512, 8), 16)
+    return in_strips(bench.pair(1024, 8), 32)
 
 
 def small(bench: Bench) -> None:
@@ -204,29 +90,45 @@ def small(bench: Bench) -> None:
 def alike(bench: Bench) -> None:
     """What strips of 512² differ by from the whole, as parts of the range."""
     pair = bench.pair(512, 8)
-    strips = 16
+    count = 16
+    strips = in_strips(pair, count)
     for preset in bench.presets:
-        whole, parts = bench.work / "whole.npy", bench.work / "parts.npy"
+        whole = bench.work / "whole.npy"
         bench.fuse(pair, whole, preset, label="as a whole")
+        parts = bench.work / "parts.npy"
         fresh(parts)
-        settings = (f"runtime.memory={strips_memory(pair)}",)
-        process = bench.start(pair, parts, preset, *settings, most_pixels=pair.size**2 // strips)
         started = time.perf_counter()
+        process = bench.start(
+            pair,
+            parts,
+            preset,
+            *strips.settings,
+            most_pixels=strips.most_pixels,
+        )
         told, _ = process.communicate()
         wall = time.perf_counter() - started
-        expected = np.load(whole)
-        apart = np.load(parts) - expected
-        span = float(np.ptp(expected))
-        # From row to row, where strips meet and elsewhere.
-        steps = np.abs(np.diff(apart, axis=0)).max(axis=(1, 2)) / span
-        height = pair.size // strips
-        meet = np.zeros(len(steps), dtype=bool)
-        meet[height - 1 :: height] = True
-        largest = np.abs(apart).max() / span
-        usual = float(np.sqrt(np.mean(np.square(apart, dtype=np.float64)))) / span
-        label = f"apart by {largest:.1e} at most, {usual:.1e} root mean square; steps where strips meet"
-        label += f" {steps[meet].max():.1e}, elsewhere {steps[~meet].max():.1e}"
-        bench.note(pair, preset, settings, told, wall, label)
+        label = apart_words(np.load(parts), np.load(whole), pair.size // count)
+        bench.note(pair, preset, strips.settings, told, wall, label)
+
+
+def apart_words(
+    parts: np.ndarray,
+    whole: np.ndarray,
+    height: int,
+) -> str:
+    """Say what strips of so many rows differ by from the whole, and whether one sees where they meet."""
+    apart = parts - whole
+    span = float(np.ptp(whole))
+    largest = np.abs(apart).max() / span
+    squares = np.square(apart, dtype=np.float64)
+    usual = float(np.sqrt(np.mean(squares))) / span
+    # From row to row, where strips meet and elsewhere.
+    changes = np.abs(np.diff(apart, axis=0))
+    steps = changes.max(axis=(1, 2)) / span
+    meet = np.zeros(len(steps), dtype=bool)
+    meet[height - 1 :: height] = True
+    label = f"apart by {largest:.1e} at most, {usual:.1e} root mean square; steps where strips meet"
+    return f"{label} {steps[meet].max():.1e}, elsewhere {steps[~meet].max():.1e}"
 
 
 def large(bench: Bench) -> None:
@@ -247,39 +149,39 @@ def huge(bench: Bench) -> None:
     pair = bench.pair(6000, 4, 31, "tif")
     output = bench.work / "huge.tif"
     folder = fresh(output)
+    settings = ("runtime.memory=3GB",)
     started = time.perf_counter()
-    process = bench.start(pair, output, "fast", "runtime.memory=3GB")
-    while process.poll() is None and len(list(folder.glob("strip_*.json"))) < TIMED_STRIPS:
+    process = bench.start(pair, output, "fast", *settings)
+    while process.poll() is None and len(strips_done(folder)) < TIMED_STRIPS:
         time.sleep(POLL_SECONDS)
     wall = time.perf_counter() - started
     if process.poll() is not None:
         # Refused, or done before ten strips were there.
-        bench.note(pair, "fast", ("runtime.memory=3GB",), process.communicate()[0], wall, "")
+        told, _ = process.communicate()
+        bench.note(pair, "fast", settings, told, wall, "")
         return
-    records = [json.loads(file.read_text()) for file in sorted(folder.glob("strip_*.json"))]
-    strips = json.loads((folder / "plan.json").read_text())["plan"]["count"]
-    peak = int(Path(f"/proc/{process.pid}/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
-    ticks = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")")[-1].split()[11:13]
-    cpu = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+    seconds = []
+    for file in strips_done(folder):
+        record = json.loads(file.read_text())
+        seconds.append(record["seconds"])
+    plan = json.loads((folder / "plan.json").read_text())
+    count = plan["plan"]["count"]
+    took = taken_so_far(process, wall)
     process.kill()
     process.communicate()
     fresh(output)
-    each = [record["seconds"] for record in records]
-    learned = wall - sum(each)
-    whole = learned + strips * float(np.mean(each))
-    row = {
-        "scene": pair.name,
-        "preset": "fast",
-        "settings": "runtime.memory=3GB",
-        "wall": wall,
-        "cpu": cpu,
-        "peak": peak,
-        "strips": f"{len(each)} of {strips}",
-        "us a pixel": 1e6 * whole / pair.size**2,
-        "label": f"learned in {learned:.0f} s, a strip {np.mean(each):.1f} s, all: {whole:.0f} s and the writing",
-    }
-    bench.rows.append(row)
-    bench.say(row)
+    learned = wall - sum(seconds)
+    each = float(np.mean(seconds))
+    whole = learned + count * each
+    bench.add(
+        pair,
+        "fast",
+        settings,
+        took,
+        strips=f"{len(seconds)} of {count}",
+        label=f"learned in {learned:.0f} s, a strip {each:.1f} s, all: {whole:.0f} s and the writing",
+        whole=whole,
+    )
 
 
 def flat(bench: Bench, sizes: Sequence[int] = (512, 1024, 2048)) -> None:
@@ -294,58 +196,72 @@ def vast(bench: Bench) -> None:
     flat(bench, (4096,))
 
 
-def strips_memory(pair: Pair) -> str:
-    """Memory that is less than what a fusion as a whole would take."""
-    megabytes = PROGRAM_MB + 0.85 * WHOLE_NUMBERS * 4 * pair.size**2 / 2**20
-    return f"{megabytes:.0f}MB"
-
-
-def _strips_of(bench: Bench, preset: str) -> tuple[Pair, tuple[str, ...], int]:
-    """A scene, settings and HR pixels of a strip for what is done to strips."""
-    size, strips = 1024, 32
-    if preset == "best":
-        # It goes through them three times.
-        size, strips = 512, 16
-    pair = bench.pair(size, 8)
-    return pair, (f"runtime.memory={strips_memory(pair)}",), pair.size**2 // strips
-
-
-def same_bits(one: Path, other: Path) -> bool:
-    """Whether two files are there and alike."""
-    if not (one.exists() and other.exists()):
-        return False
-    return filecmp.cmp(one, other, shallow=False)
-
-
 def kills(bench: Bench) -> None:
     """Ten kills at random strips, and the same bits."""
     for preset in bench.presets:
-        pair, settings, most = _strips_of(bench, preset)
+        strips = strips_for(bench, preset)
         once = bench.work / "once.npy"
-        bench.fuse(pair, once, preset, *settings, most_pixels=most, label="not killed")
+        bench.fuse(
+            strips.pair,
+            once,
+            preset,
+            *strips.settings,
+            most_pixels=strips.most_pixels,
+            label="not killed",
+        )
         output = bench.work / "killed.npy"
-        folder = fresh(output)
-        chance = random.Random(1)
-        killed = 0
         started = time.perf_counter()
-        while True:
-            process = bench.start(pair, output, preset, *settings, most_pixels=most)
-            before = len(list(folder.glob("*strip_*.json")))
-            wanted = before + chance.randint(0, 2)
-            delay = chance.uniform(0.0, 0.3)
-            while killed < KILLS and process.poll() is None and len(list(folder.glob("*strip_*.json"))) <= wanted:
-                time.sleep(POLL_SECONDS)
-            if killed == KILLS or process.poll() is not None:
-                told, _ = process.communicate()
-                break
-            time.sleep(delay)
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            killed += 1
+        killed, told = killed_until_done(bench, strips, preset, output)
         wall = time.perf_counter() - started
-        equal = same_bits(once, output)
-        bench.note(pair, preset, settings, told, wall, f"killed {killed} times; bits equal: {equal}")
+        label = f"killed {killed} times; bits equal: {same_bits(once, output)}"
+        bench.note(strips.pair, preset, strips.settings, told, wall, label)
         output.unlink(missing_ok=True)
+
+
+def killed_until_done(
+    bench: Bench,
+    strips: Strips,
+    preset: str,
+    output: Path,
+) -> tuple[int, str]:
+    """Begin, kill and go on; return how often it was killed, and what the last process told."""
+    folder = fresh(output)
+    chance = random.Random(1)
+    killed = 0
+    while True:
+        process = bench.start(
+            strips.pair,
+            output,
+            preset,
+            *strips.settings,
+            most_pixels=strips.most_pixels,
+        )
+        # Each stage of an ensemble puts its name before those of its strips.
+        before = len(list(folder.glob("*strip_*.json")))
+        wanted = before + chance.randint(0, MOST_STRIPS_LATER)
+        delay = chance.uniform(0.0, MOST_SECONDS_LATER)
+        if killed < KILLS:
+            wait_for_strips(process, folder, wanted)
+        if killed == KILLS or process.poll() is not None:
+            told, _ = process.communicate()
+            return killed, told
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        killed += 1
+
+
+def wait_for_strips(
+    process: subprocess.Popen[str],
+    folder: Path,
+    wanted: int,
+) -> None:
+    """Wait until more strips than these are there, or the process has ended."""
+    while process.poll() is None:
+        done = list(folder.glob("*strip_*.json"))
+        if len(done) > wanted:
+            return
+        time.sleep(POLL_SECONDS)
 
 
 def processes(bench: Bench) -> None:
@@ -355,23 +271,50 @@ def processes(bench: Bench) -> None:
     """
     cores = os.cpu_count() or 1
     for preset in bench.presets:
-        pair, settings, most = _strips_of(bench, preset)
+        strips = strips_for(bench, preset)
         reference = bench.work / "by_1_of_1.npy"
-        alone = 0.0
+        alone: Optional[float] = None
         for count, threads in ((1, cores), (1, 1), (2, 1), (4, 1)):
             output = bench.work / f"by_{count}_of_{threads}.npy"
             fresh(output)
             started = time.perf_counter()
-            together = [
-                bench.start(pair, output, preset, *settings, most_pixels=most, threads=threads) for _ in range(count)
-            ]
-            told = [process.communicate()[0] for process in together]
+            told = told_together(bench, strips, preset, output, count, threads)
             wall = time.perf_counter() - started
-            alone = alone or wall
+            if alone is None:
+                alone = wall
             label = f"{count} processes, {threads} thread(s) each, {wall / alone:.2f} of one process on all cores"
             if threads == 1:
                 label += f"; bits of one process on one thread: {same_bits(reference, output)}"
-            bench.note(pair, preset, settings, max(told, key=len), wall, label)
+            # That which had most to tell had most to do.
+            longest = max(told, key=len)
+            bench.note(strips.pair, preset, strips.settings, longest, wall, label)
+
+
+def told_together(
+    bench: Bench,
+    strips: Strips,
+    preset: str,
+    output: Path,
+    count: int,
+    threads: int,
+) -> list[str]:
+    """Let several processes of so many threads make one result; return what each told."""
+    together = []
+    for _ in range(count):
+        process = bench.start(
+            strips.pair,
+            output,
+            preset,
+            *strips.settings,
+            most_pixels=strips.most_pixels,
+            threads=threads,
+        )
+        together.append(process)
+    told = []
+    for process in together:
+        words, _ = process.communicate()
+        told.append(words)
+    return told
 
 
 PARTS: dict[str, Callable[[Bench], None]] = {
@@ -387,21 +330,38 @@ PARTS: dict[str, Callable[[Bench], None]] = {
 }
 
 
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
+    made = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = made.add_argument
+    add("--data", type=Path, required=True, help="folder of the real data")
+    add("--work", type=Path, required=True, help="scratch folder, not in the repository")
+    add("--parts", default=",".join(PARTS), help="names separated by commas: " + ", ".join(PARTS))
+    add("--size", type=float, default=1.0, help="factor on the sizes of all scenes")
+    add("--presets", default="fast,best", help="of these where a part has both (default: both)")
+    add("--keep", action="store_true", help="leave the scenes' files")
+    return made
+
+
 def main(argv: Optional[list[str]] = None) -> int:
     """Run the parts asked for and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the real data")
-    parser.add_argument("--work", type=Path, required=True, help="scratch folder, not in the repository")
-    parser.add_argument("--parts", default=",".join(PARTS), help="names separated by commas: " + ", ".join(PARTS))
-    parser.add_argument("--size", type=float, default=1.0, help="factor on the sizes of all scenes")
-    parser.add_argument("--presets", default="fast,best", help="of these where a part has both (default: both)")
-    parser.add_argument("--keep", action="store_true", help="leave the scenes' files")
-    options = parser.parse_args(argv)
-    bench = Bench(options.data, options.work, options.size, options.presets.split(","))
-    print("| scene | command | seconds | peak memory (VmHWM) | strips | a pixel | |\n|---|---|---|---|---|---|---|")
+    options = parser().parse_args(argv)
+    bench = Bench(
+        data=options.data,
+        work=options.work,
+        factor=options.size,
+        presets=options.presets.split(","),
+    )
+    print("| scene | command | seconds | peak memory (VmHWM) | strips | a pixel | |")
+    print("|---|---|---|---|---|---|---|")
     for name in options.parts.split(","):
-        PARTS[name](bench)
-    (options.work / "rows.json").write_text(json.dumps(bench.rows, indent=1))
+        part = PARTS[name]
+        part(bench)
+    rows = json.dumps(bench.rows, indent=1)
+    (options.work / "rows.json").write_text(rows)
     if not options.keep:
         for file in options.work.glob("*_[lh]r.*"):
             file.unlink()

@@ -6,6 +6,8 @@ smooth responses, and both have noise.
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +17,18 @@ NOISE = 1e-3
 # The PSF's standard deviation in LR pixels.
 SIGMA = 0.4
 PSF_REACH = 2  # LR pixels on either side
+# Standard deviation of an MSI band's response, as a share of the HSI's range.
+RESPONSE_SIGMA = 0.12
 ROWS_AT_ONCE = 64
 CAVE_SCENE = "cave/flowers_ms"
+CAVE_WHITE = 65535
 INDIAN_PINES = "remote_sensing/indian_pines_corrected_145x145x200_u16.npy"
+PINES_SIZE = 144
+PINES_WHITE = 10000
+# GeoTIFFs hold whole numbers of sixteen bits: this many are 1.
+TIFF_WHITE = 10000
+TIFF_LARGEST = 65535
+TILE_WIDTH = 256
 
 
 @dataclass(frozen=True)
@@ -47,41 +58,58 @@ def cave(data: Path) -> np.ndarray:
     """(512, 512, 31) of 0 to 1."""
     from PIL import Image
 
-    files = sorted((data / CAVE_SCENE).rglob("*_[0-9][0-9].png"))
-    bands = [np.asarray(Image.open(file), dtype=np.float32) / 65535 for file in files]
+    folder = data / CAVE_SCENE
+    bands = []
+    for file in sorted(folder.rglob("*_[0-9][0-9].png")):
+        image = Image.open(file)
+        values = np.asarray(image, dtype=np.float32)
+        bands.append(values / CAVE_WHITE)
     return np.stack(bands, axis=2)
 
 
 def indian_pines(data: Path) -> np.ndarray:
     """(144, 144, 200) of 0 to 1."""
-    cube = np.load(data / INDIAN_PINES)[:144, :144]
-    return np.asarray(cube / 10000, dtype=np.float32)
+    whole = np.load(data / INDIAN_PINES)
+    cube = whole[:PINES_SIZE, :PINES_SIZE]
+    return np.asarray(cube / PINES_WHITE, dtype=np.float32)
 
 
 def period_of(crop: np.ndarray) -> np.ndarray:
     """A crop and its mirror images: repeated, they join without a jump."""
-    wide = np.concatenate([crop, crop[:, ::-1]], axis=1)
-    return np.concatenate([wide, wide[::-1]], axis=0)
+    mirrored = crop[:, ::-1]
+    wide = np.concatenate([crop, mirrored], axis=1)
+    upside_down = wide[::-1]
+    return np.concatenate([wide, upside_down], axis=0)
 
 
 def blurred(period: np.ndarray, scale: int) -> np.ndarray:
     """LR pixels of a picture that repeats itself: sums of shifted copies, no operator of the package."""
-    offset = (scale - 1) / 2
     places = np.arange(-PSF_REACH * scale, (PSF_REACH + 1) * scale)
-    taps = np.exp(-0.5 * ((places - offset) / (SIGMA * scale)) ** 2)
+    to_middle = (scale - 1) / 2
+    from_middle = (places - to_middle) / (SIGMA * scale)
+    taps = np.exp(-0.5 * from_middle**2)
     taps /= taps.sum()
-    rows = np.arange(0, period.shape[0], scale)
-    down = sum(np.float32(tap) * period[(rows + place) % period.shape[0]] for place, tap in zip(places, taps))
-    columns = np.arange(0, period.shape[1], scale)
-    both = sum(np.float32(tap) * down[:, (columns + place) % period.shape[1]] for place, tap in zip(places, taps))
-    return np.asarray(both)
+    height, width, _ = period.shape
+    rows = np.arange(0, height, scale)
+    columns = np.arange(0, width, scale)
+    down: np.ndarray = np.zeros(1, dtype=np.float32)
+    for place, tap in zip(places, taps):
+        seen = (rows + place) % height
+        down = down + np.float32(tap) * period[seen]
+    both: np.ndarray = np.zeros(1, dtype=np.float32)
+    for place, tap in zip(places, taps):
+        seen = (columns + place) % width
+        both = both + np.float32(tap) * down[:, seen]
+    return both
 
 
 def msi_of(period: np.ndarray, bands: int) -> np.ndarray:
-    """MSI bands of a picture: smooth responses spread over its range."""
+    """MSI bands of a picture: smooth responses spread over its range, the longest waves first."""
     depth = period.shape[2]
-    centres = (np.arange(bands)[::-1] + 0.5) / bands * (depth - 1)
-    srf = np.exp(-0.5 * ((np.arange(depth) - centres[:, None]) / (0.12 * depth)) ** 2)
+    shares = (np.arange(bands) + 0.5) / bands
+    centres = shares[::-1] * (depth - 1)
+    from_centre = np.arange(depth) - centres[:, None]
+    srf = np.exp(-0.5 * (from_centre / (RESPONSE_SIGMA * depth)) ** 2)
     srf /= srf.sum(axis=1, keepdims=True)
     return np.asarray(period @ srf.T.astype(np.float32))
 
@@ -93,30 +121,71 @@ def write_repeated(
     seed: int,
 ) -> None:
     """Write a picture of so many rows and columns, with noise, a few rows at a time."""
-    rng = np.random.default_rng(seed)
-    columns = np.arange(size) % period.shape[1]
-    depth = period.shape[2]
+    strips = noisy_strips(period, size, seed)
+    if path.suffix == ".npy":
+        _write_npy(path, strips, (size, size, period.shape[2]))
+    else:
+        _write_tiff(path, strips, (size, size, period.shape[2]))
 
-    def rows_from(top: int) -> np.ndarray:
-        rows = np.arange(top, min(top + ROWS_AT_ONCE, size)) % period.shape[0]
+
+def noisy_strips(
+    period: np.ndarray,
+    size: int,
+    seed: int,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Rows of the repeated picture, from the first one down: (number of the first, (n, size, C))."""
+    rng = np.random.default_rng(seed)
+    height, width, _ = period.shape
+    columns = np.arange(size) % width
+    for top in range(0, size, ROWS_AT_ONCE):
+        bottom = min(top + ROWS_AT_ONCE, size)
+        rows = np.arange(top, bottom) % height
         part = period[rows][:, columns]
         noise = rng.standard_normal(part.shape, dtype=np.float32)
-        return np.asarray(part + np.float32(NOISE) * noise)
+        yield top, np.asarray(part + np.float32(NOISE) * noise)
 
-    if path.suffix == ".npy":
-        file = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(size, size, depth))
-        for top in range(0, size, ROWS_AT_ONCE):
-            file[top : top + ROWS_AT_ONCE] = rows_from(top)
-        file.flush()
-        return
-    import warnings
 
+def _write_npy(
+    path: Path,
+    strips: Iterator[tuple[int, np.ndarray]],
+    shape: tuple[int, int, int],
+) -> None:
+    file = np.lib.format.open_memmap(
+        path,
+        mode="w+",
+        dtype=np.float32,
+        shape=shape,
+    )
+    for top, strip in strips:
+        bottom = top + len(strip)
+        file[top:bottom] = strip
+    file.flush()
+
+
+def _write_tiff(
+    path: Path,
+    strips: Iterator[tuple[int, np.ndarray]],
+    shape: tuple[int, int, int],
+) -> None:
     import rasterio
 
     warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-    facts = {"driver": "GTiff", "dtype": "uint16", "count": depth, "height": size, "width": size, "tiled": True}
-    with rasterio.open(path, "w", **facts, blockxsize=256, blockysize=ROWS_AT_ONCE) as target:
-        for top in range(0, size, ROWS_AT_ONCE):
-            part = np.clip(np.rint(rows_from(top) * 10000), 0, 65535).astype(np.uint16)
-            window = rasterio.windows.Window(0, top, size, len(part))
-            target.write(np.moveaxis(part, 2, 0), window=window)
+    height, width, count = shape
+    target = rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        dtype="uint16",
+        count=count,
+        height=height,
+        width=width,
+        tiled=True,
+        blockxsize=TILE_WIDTH,
+        blockysize=ROWS_AT_ONCE,
+    )
+    with target:
+        for top, strip in strips:
+            numbers = np.rint(strip * TIFF_WHITE)
+            stored = np.clip(numbers, 0, TIFF_LARGEST).astype(np.uint16)
+            window = rasterio.windows.Window(0, top, width, len(strip))
+            target.write(np.moveaxis(stored, 2, 0), window=window)

@@ -24,7 +24,7 @@ from paddle_umsft.config.run import Config
 from paddle_umsft.data.listing import list_scenes
 from paddle_umsft.data.reading import read_scene
 from paddle_umsft.data.scene import Case
-from paddle_umsft.methods.networks.tile_grid import Axis
+from paddle_umsft.methods.networks.tile_grid import Axis, TileGrid
 from paddle_umsft.methods.table import input_of, run_method, tiles_for
 from paddle_umsft.metrics import evaluate
 
@@ -34,16 +34,15 @@ FIGURES = ("PSNR", "SAM", "ERGAS")
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of this program's options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--scene", required=True, help="file or folder of a scene")
-    parser.add_argument("--method", default="umsft", choices=("umsft", "uhntc"))
-    parser.add_argument("--scale", type=int, default=8)
-    parser.add_argument("--tile", type=int, required=True, help="HR pixels of a tile's side")
-    parser.add_argument("--steps", type=int, required=True, help="of the fusion, in either way")
-    parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="more settings")
-    parser.add_argument(
-        "--only", choices=("whole", "tiles"), help="one of the two, and no comparison unless both exist"
-    )
-    parser.add_argument("--out", type=Path, required=True)
+    add = parser.add_argument
+    add("--scene", required=True, help="file or folder of a scene")
+    add("--method", default="umsft", choices=("umsft", "uhntc"))
+    add("--scale", type=int, default=8)
+    add("--tile", type=int, required=True, help="HR pixels of a tile's side")
+    add("--steps", type=int, required=True, help="of the fusion, in either way")
+    add("--set", nargs="*", default=[], metavar="key=value", help="more settings")
+    add("--only", choices=("whole", "tiles"), help="one of the two, and no comparison unless both exist")
+    add("--out", type=Path, required=True)
     return parser
 
 
@@ -63,7 +62,12 @@ def config_of(args: argparse.Namespace, tile: str) -> Config:
     return load_config(name, overrides)
 
 
-def fused_by(way: str, case: Case, config: Config, out: Path) -> np.ndarray:
+def fused_by(
+    way: str,
+    case: Case,
+    config: Config,
+    out: Path,
+) -> np.ndarray:
     """The cube of one way, made unless it is there."""
     file = out / f"{way}.npy"
     if file.is_file():
@@ -72,10 +76,13 @@ def fused_by(way: str, case: Case, config: Config, out: Path) -> np.ndarray:
     started = time.perf_counter()
     used = time.process_time()
     result = run_method(case.observation, config)
+    seconds = time.perf_counter() - started
+    processor_seconds = time.process_time() - used
+    last_record = result.history[-1]
     facts = {
-        "seconds": round(time.perf_counter() - started, 1),
-        "seconds of processor time": round(time.process_time() - used, 1),
-        "loss": result.history[-1]["loss"],
+        "seconds": round(seconds, 1),
+        "seconds of processor time": round(processor_seconds, 1),
+        "loss": last_record["loss"],
     }
     np.save(file, result.fused)
     (out / f"{way}.json").write_text(json.dumps(facts))
@@ -88,7 +95,8 @@ def ends_of(axis: Axis) -> np.ndarray:
     guard = axis.guard
     starts = [start + guard for start in axis.starts[1:]]
     stops = [start + axis.size - guard for start in axis.starts[:-1]]
-    return np.unique(np.array(starts + stops)) * axis.scale
+    lines = np.array(starts + stops)
+    return np.unique(lines) * axis.scale
 
 
 def blended_lines(axis: Axis) -> np.ndarray:
@@ -96,56 +104,98 @@ def blended_lines(axis: Axis) -> np.ndarray:
     several = np.zeros(axis.length * axis.scale, dtype=int)
     for start, weight in zip(axis.starts, axis.weights):
         first = start * axis.scale
-        several[first : first + len(weight)] += weight > 0
+        end = first + len(weight)
+        several[first:end] += weight > 0
     return several > 1
 
 
-def steps_across(error: np.ndarray, lines: np.ndarray, axis: int) -> tuple[float, float]:
-    """Root mean square of what an error changes by, from one line to the next: at these lines, and at all others."""
+def root_mean(squares: np.ndarray) -> float:
+    """Root of the mean of squares."""
+    return float(np.sqrt(squares.mean()))
+
+
+def steps_across(
+    error: np.ndarray,
+    lines: np.ndarray,
+    axis: int,
+) -> tuple[float, float]:
+    """Root mean square of what an error changes by, from one line to the next: at these lines, and at all others.
+
+    Args:
+        error: (H, W, C).
+        lines: Numbers of lines that begin something.
+        axis: Which way.
+    """
     steps = np.diff(error, axis=axis) ** 2
-    energy = steps.mean(axis=tuple(other for other in range(3) if other != axis))
+    others = tuple(other for other in range(3) if other != axis)
+    energy = steps.mean(axis=others)
     at_ends = np.zeros(len(energy), dtype=bool)
     at_ends[lines - 1] = True
-    return float(np.sqrt(energy[at_ends].mean())), float(np.sqrt(energy[~at_ends].mean()))
+    return root_mean(energy[at_ends]), root_mean(energy[~at_ends])
 
 
-def compare(case: Case, whole: np.ndarray, tiled: np.ndarray, config: Config) -> dict[str, Any]:
+def compare(
+    case: Case,
+    whole: np.ndarray,
+    tiled: np.ndarray,
+    config: Config,
+) -> dict[str, Any]:
     """All figures."""
     truth = case.reference
     assert truth is not None
-    plan = tiles_for(input_of(case.observation, config).observation, config)
+    prepared = input_of(case.observation, config)
+    plan = tiles_for(prepared.observation, config)
     assert plan is not None
+    cubes = {"whole": whole, "tiles": tiled}
     figures: dict[str, Any] = {"tiles": plan.count}
-    for way, cube in (("whole", whole), ("tiles", tiled)):
+    for way, cube in cubes.items():
         values = evaluate(truth, cube, scale=case.observation.scale)
         figures[way] = {name: round(values[name], 3) for name in FIGURES}
     span = float(np.ptp(truth))
-    figures["rms between both / range"] = float(np.sqrt(np.mean((tiled - whole) ** 2))) / span
-    down, across = plan.grid.down, plan.grid.across
-    is_blended = blended_lines(down)[:, None] | blended_lines(across)[None, :]
-    for way, cube in (("whole", whole), ("tiles", tiled)):
+    apart = (tiled - whole) ** 2
+    figures["rms between both / range"] = root_mean(apart) / span
+    for way, cube in cubes.items():
         error = (cube - truth).astype(np.float64)
-        squares = np.mean(error**2, axis=2)
-        figures[f"rmse of {way} where tiles are blended"] = float(np.sqrt(squares[is_blended].mean()))
-        figures[f"rmse of {way} elsewhere"] = float(np.sqrt(squares[~is_blended].mean()))
-        figures[f"{way}: step of the error down, at ends of tiles and elsewhere"] = steps_across(
-            error, ends_of(down), 0
-        )
-        figures[f"{way}: step of the error across, the same"] = steps_across(error, ends_of(across), 1)
+        figures.update(errors_of(way, error, plan.grid))
     return figures
+
+
+def errors_of(
+    way: str,
+    error: np.ndarray,
+    grid: TileGrid,
+) -> dict[str, Any]:
+    """Figures of one way's error where tiles meet, and elsewhere."""
+    rows = blended_lines(grid.down)
+    columns = blended_lines(grid.across)
+    is_blended = rows[:, None] | columns[None, :]
+    squares = np.mean(error**2, axis=2)
+    down = steps_across(error, ends_of(grid.down), axis=0)
+    across = steps_across(error, ends_of(grid.across), axis=1)
+    return {
+        f"rmse of {way} where tiles are blended": root_mean(squares[is_blended]),
+        f"rmse of {way} elsewhere": root_mean(squares[~is_blended]),
+        f"{way}: step of the error down, at ends of tiles and elsewhere": down,
+        f"{way}: step of the error across, the same": across,
+    }
 
 
 def main(argv: Optional[list[str]] = None) -> int:
     """Run; return 0."""
     args = build_parser().parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
-    config = config_of(args, str(args.tile))
+    tiles = str(args.tile)
+    config = config_of(args, tiles)
     (entry,) = list_scenes(config.data)
-    case = simulate(read_scene(entry.settings, entry.name), config.observe, config.seed)
+    scene = read_scene(entry.settings, entry.name)
+    case = simulate(scene, config.observe, config.seed)
     cubes = {}
-    for way, tile in (("whole", "none"), ("tiles", str(args.tile))):
-        if args.only in (None, way) or (args.out / f"{way}.npy").is_file():
-            cubes[way] = fused_by(way, case, config_of(args, tile), args.out)
+    for way, tile in (("whole", "none"), ("tiles", tiles)):
+        is_wanted = args.only in (None, way)
+        is_there = (args.out / f"{way}.npy").is_file()
+        if is_wanted or is_there:
+            own_config = config_of(args, tile)
+            cubes[way] = fused_by(way, case, own_config, args.out)
     if len(cubes) == 2:
         figures = compare(case, cubes["whole"], cubes["tiles"], config)
         text = json.dumps(figures, indent=1)

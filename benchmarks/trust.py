@@ -28,7 +28,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.realism import append_row, configuration, observation_of, read_rows
-from benchmarks.realism_effects import EFFECTS, Bench, pair_of
+from benchmarks.realism_effects import EFFECTS, pair_of
+from benchmarks.realism_optics import Bench
 from benchmarks.realism_scenes import CROPS, Crop, RealPair, load_scene, load_srf
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.errors import UmsftError

@@ -9,11 +9,11 @@ import numpy as np
 from scipy import sparse
 from scipy.ndimage import map_coordinates
 
+from paddle_umsft.cameras.between import linear_along, linear_between
 from paddle_umsft.cameras.border import Border
-from paddle_umsft.cameras.cells import cell_means, within
+from paddle_umsft.cameras.cells import ON_PIXEL, cell_means, within
+from paddle_umsft.cameras.taps import rows_then_columns
 
-# Places closer to a whole pixel than this are on it.
-ON_PIXEL = 1e-6
 # Splines between pixels: cubic ones keep what a PSF lets through.
 CUBIC = 3
 # What border rules are called by scipy.
@@ -30,8 +30,10 @@ def _no_turn() -> np.ndarray:
 
 def _grid(shape: tuple[int, int]) -> np.ndarray:
     """(H, W, 2) row and column of every pixel."""
-    rows, columns = np.mgrid[: shape[0], : shape[1]]
-    return np.stack([rows, columns], axis=2).astype(np.float64)
+    height, width = shape
+    rows, columns = np.mgrid[:height, :width]
+    places = np.stack([rows, columns], axis=2)
+    return places.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,12 @@ class Placement:
             return 0, length
         return self.frame[axis]
 
-    def edges(self, axis: int, cells: np.ndarray, length: int) -> np.ndarray:
+    def edges(
+        self,
+        axis: int,
+        cells: np.ndarray,
+        length: int,
+    ) -> np.ndarray:
         """Where the outer edges of HR pixels of the HSI's ground lie along an axis of the MSI, if it is straight.
 
         Args:
@@ -72,12 +79,21 @@ class Placement:
             (n,) places, MSI pixel k from k to k + 1.
         """
         half = length / 2
-        return np.asarray(half + self.matrix[axis, axis] * (cells - half) + self.shift[axis])
+        pitch = self.matrix[axis, axis]
+        shift = self.shift[axis]
+        edges = half + pitch * (cells - half) + shift
+        return np.asarray(edges)
 
     def relative_to(self, start: Placement) -> Placement:
         """What has to be done after another placement of the same grids to come to this one."""
-        matrix = self.matrix @ np.linalg.inv(start.matrix)
-        return Placement(self.scale, self.shift - matrix @ start.shift, matrix)
+        undone = np.linalg.inv(start.matrix)
+        matrix = self.matrix @ undone
+        shift = self.shift - matrix @ start.shift
+        return Placement(
+            scale=self.scale,
+            shift=shift,
+            matrix=matrix,
+        )
 
     def told_of(
         self,
@@ -95,11 +111,16 @@ class Placement:
             on_ground: (2,) where the part begins on the HSI's ground of the whole, HR pixels.
             on_msi: (2,) where its MSI begins on that of the whole.
         """
-        there = self.middle(part)
+        part_middle = self.middle(part)
         middle = self.middle(whole)
         # The place of the whole's middle, as the part tells it.
-        place = on_msi + there + self.matrix @ (middle - on_ground - there) + self.shift
-        return replace(self, shift=place - middle, frame=None)
+        from_part_middle = middle - on_ground - part_middle
+        place = on_msi + part_middle + self.matrix @ from_part_middle + self.shift
+        return replace(
+            self,
+            shift=place - middle,
+            frame=None,
+        )
 
     def places(self, lr_shape: tuple[int, int]) -> np.ndarray:
         """(h, w, 2) middles of the LR pixels on the MSI."""
@@ -108,26 +129,61 @@ class Placement:
 
     def own_places(self, lr_shape: tuple[int, int]) -> np.ndarray:
         """(h, w, 2) middles of the LR pixels if nothing had moved."""
-        return _grid(lr_shape) * self.scale + (self.scale - 1) / 2
+        first_pixels = _grid(lr_shape) * self.scale
+        return first_pixels + self._to_middle
 
     def origins(self, shape: tuple[int, int]) -> np.ndarray:
         """(H, W, 2) places of the HSI's ground that the MSI's pixels show: the inverse map."""
-        middle = self.middle((shape[0] // self.scale, shape[1] // self.scale))
+        lr_shape = self._lr_shape(shape)
+        middle = self.middle(lr_shape)
+        from_middle = _grid(shape) - middle - self.shift
         inverse = np.linalg.inv(self.matrix)
-        return np.asarray((_grid(shape) - middle - self.shift) @ inverse.T + middle)
+        origins = from_middle @ inverse.T + middle
+        return np.asarray(origins)
 
-    def origins_along(self, axis: int, pixels: np.ndarray, length: int) -> np.ndarray:
+    def origins_along(
+        self,
+        axis: int,
+        pixels: np.ndarray,
+        length: int,
+    ) -> np.ndarray:
         """(n,) the same along one axis of that length, for some of its pixels, if it is straight."""
         middle = (length - 1) / 2
-        return np.asarray((pixels - middle - self.shift[axis]) / self.matrix[axis, axis] + middle)
+        pitch = self.matrix[axis, axis]
+        from_middle = pixels - middle - self.shift[axis]
+        origins = from_middle / pitch + middle
+        return np.asarray(origins)
 
     def middle(self, lr_shape: tuple[int, int]) -> np.ndarray:
         """(2,) middle of the image."""
-        return (np.array(lr_shape) * self.scale - 1) / 2
+        shape = np.array(lr_shape) * self.scale
+        return (shape - 1) / 2
 
-    def _mapped(self, places: np.ndarray, lr_shape: tuple[int, int]) -> np.ndarray:
+    @property
+    def _to_middle(self) -> float:
+        """From the first HR pixel of an LR pixel to its middle."""
+        return (self.scale - 1) / 2
+
+    def _lr_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """(h, w) of an (H, W) MSI."""
+        height, width = shape
+        return height // self.scale, width // self.scale
+
+    def _in_lr_pixels(self, origins: np.ndarray) -> np.ndarray:
+        """Places of the HSI's ground, counted in LR pixels: whole numbers are the middles of these."""
+        from_first_middle = origins - self._to_middle
+        return np.asarray(from_first_middle / self.scale)
+
+    def _mapped(
+        self,
+        places: np.ndarray,
+        lr_shape: tuple[int, int],
+    ) -> np.ndarray:
+        """(..., 2) places of the HSI's ground, as they lie on the MSI."""
         middle = self.middle(lr_shape)
-        return np.asarray(middle + (places - middle) @ self.matrix.T + self.shift)
+        from_middle = places - middle
+        mapped = middle + from_middle @ self.matrix.T + self.shift
+        return np.asarray(mapped)
 
     def on_the_hsi(
         self,
@@ -148,30 +204,69 @@ class Placement:
         Returns:
             (H, W, M) float64; exact for shifts by whole pixels, by splines else.
         """
-        height, width, bands = image.shape
         if self.is_stretched:
-            maps = []
-            for axis, length in enumerate((height, width)):
-                edges = self.edges(axis, np.arange(length + 1), length)
-                maps.append(cell_means(edges, length, self.span(axis, length), border))
-            rows_done = (maps[0] @ image.reshape(height, -1).astype(np.float64)).reshape(height, width, bands)
-            columns_done = maps[1] @ rows_done.transpose(1, 0, 2).reshape(width, -1)
-            return np.ascontiguousarray(columns_done.reshape(width, height, bands).transpose(1, 0, 2))
-        places = self._mapped(_grid((height, width)), (height // self.scale, width // self.scale))  # (H, W, 2)
+            return self._means_on_the_hsi(image, border)
+        height, width, bands = image.shape
+        shape = (height, width)
+        lr_shape = self._lr_shape(shape)
+        places = self._mapped(_grid(shape), lr_shape)  # (H, W, 2)
         whole = np.round(places)
-        if np.max(np.abs(places - whole)) < ON_PIXEL:
-            whole_places = whole.astype(int)
-            rows = within(whole_places[..., 0], self.span(0, height), border)
-            columns = within(whole_places[..., 1], self.span(1, width), border)
-            return np.asarray(image[rows, columns], dtype=np.float64)
+        farthest = np.max(np.abs(places - whole))
+        if farthest < ON_PIXEL:
+            return self._pixels_at(whole.astype(int), image, border)
         if rows is None:
             rows = np.arange(height)
-        index = np.moveaxis(places[rows], 2, 0)  # (2, rows, W)
+        wanted = places[rows]
+        index = np.moveaxis(wanted, 2, 0)  # (2, rows, W)
+        mode = SCIPY_MODES[border]
         moved = np.zeros((height, width, bands))
         for band in range(bands):
             values = image[..., band].astype(np.float64)
-            moved[rows, :, band] = map_coordinates(values, index, order=order, mode=SCIPY_MODES[border])
+            moved[rows, :, band] = map_coordinates(
+                values,
+                index,
+                order=order,
+                mode=mode,
+            )
         return moved
+
+    def _means_on_the_hsi(
+        self,
+        image: np.ndarray,
+        border: Border,
+    ) -> np.ndarray:
+        """(H, W, M): means of the MSI over the pixels of the HSI's ground, if they are not as long as its own."""
+        height, width, _ = image.shape
+        down = self._cell_means_along(0, height, border)
+        across = self._cell_means_along(1, width, border)
+        return rows_then_columns(image, down, across)
+
+    def _cell_means_along(
+        self,
+        axis: int,
+        length: int,
+        border: Border,
+    ) -> sparse.csr_matrix:
+        """(length, length) means of an MSI over all pixels of the HSI's ground along an axis."""
+        all_cells = np.arange(length + 1)
+        edges = self.edges(axis, all_cells, length)
+        span = self.span(axis, length)
+        return cell_means(edges, length, span, border)
+
+    def _pixels_at(
+        self,
+        places: np.ndarray,
+        image: np.ndarray,
+        border: Border,
+    ) -> np.ndarray:
+        """(H, W, M) float64 pixels of an MSI at (H, W, 2) whole places, on the picture or not."""
+        height, width, _ = image.shape
+        recorded_rows = self.span(0, height)
+        recorded_columns = self.span(1, width)
+        rows = within(places[..., 0], recorded_rows, border)
+        columns = within(places[..., 1], recorded_columns, border)
+        pixels = image[rows, columns]
+        return np.asarray(pixels, dtype=np.float64)
 
     def enlarged(self, values: np.ndarray) -> np.ndarray:
         """Interpolate linearly, each value at its LR pixel's place; beyond the last one it goes on.
@@ -182,29 +277,44 @@ class Placement:
         Returns:
             (h * s, w * s, D).
         """
-        height, width, depth = values.shape
-        shape = (height * self.scale, width * self.scale)
+        h, w, depth = values.shape
+        height = h * self.scale
+        width = w * self.scale
         if self.is_straight:
-            return self.enlarged_rows(values, np.arange(shape[0]))
-        origins = self.origins(shape)  # (H, W, 2)
-        index = (origins - (self.scale - 1) / 2) / self.scale
-        between = _linear_between(index.reshape(-1, 2), (height, width), values.dtype)
-        return np.asarray(between @ values.reshape(-1, depth)).reshape(*shape, depth)
+            all_rows = np.arange(height)
+            return self.enlarged_rows(values, all_rows)
+        origins = self.origins((height, width))  # (H, W, 2)
+        index = self._in_lr_pixels(origins)
+        between = linear_between(
+            index.reshape(-1, 2),
+            shape=(h, w),
+            dtype=values.dtype,
+        )
+        pixels = values.reshape(-1, depth)
+        large = between @ pixels  # (H * W, D)
+        return np.asarray(large).reshape(height, width, depth)
 
-    def enlarged_rows(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def enlarged_rows(
+        self,
+        values: np.ndarray,
+        rows: np.ndarray,
+    ) -> np.ndarray:
         """The same for some HR rows only, if it is straight: (h, w, D), or what gives its rows, to (rows, w * s, D)."""
-        columns = np.arange(values.shape[1] * self.scale)
-        out = values
-        for axis, pixels in enumerate((rows, columns)):
-            origins = self.origins_along(axis, pixels, values.shape[axis] * self.scale)
-            index = (origins - (self.scale - 1) / 2) / self.scale
-            out = _linear_along(out, index, axis)
-        return out
+        h, w, _ = values.shape
+        height = h * self.scale
+        width = w * self.scale
+        down = self.origins_along(0, rows, height)
+        rows_done = linear_along(values, self._in_lr_pixels(down), axis=0)
+        columns = np.arange(width)
+        across = self.origins_along(1, columns, width)
+        return linear_along(rows_done, self._in_lr_pixels(across), axis=1)
 
     @property
     def is_straight(self) -> bool:
         """Whether rows stay rows and columns columns."""
-        return bool(self.matrix[0, 1] == 0 and self.matrix[1, 0] == 0)
+        row_from_column = self.matrix[0, 1]
+        column_from_row = self.matrix[1, 0]
+        return bool(row_from_column == 0 and column_from_row == 0)
 
     @property
     def is_stretched(self) -> bool:
@@ -214,83 +324,20 @@ class Placement:
     @property
     def is_bent(self) -> bool:
         """Whether it is more than a shift."""
-        return not np.array_equal(self.matrix, np.eye(2))
+        unchanged = np.eye(2)
+        return not np.array_equal(self.matrix, unchanged)
 
     @property
     def angle_deg(self) -> float:
         """The rotation in the matrix, degrees; positive from the rows' direction towards the columns'."""
+        # A rotation has twice its sine and its cosine here, whatever its size.
         sine = self.matrix[1, 0] - self.matrix[0, 1]
-        return float(np.rad2deg(np.arctan2(sine, np.trace(self.matrix))))
+        cosine = np.trace(self.matrix)
+        angle = np.arctan2(sine, cosine)
+        return float(np.rad2deg(angle))
 
     @property
     def zoom(self) -> float:
         """The size of an LR pixel on the MSI over what it should be."""
-        return float(np.sqrt(abs(np.linalg.det(self.matrix))))
-
-
-def _linear_between(
-    index: np.ndarray,
-    shape: tuple[int, int],
-    dtype: np.dtype,
-) -> sparse.csr_matrix:
-    """Linear interpolation of an (h, w) picture as a matrix, the same for every band.
-
-    Args:
-        index: (n, 2) places; those beyond the picture are at its border.
-        shape: (h, w).
-        dtype: Of the weights.
-
-    Returns:
-        (n, h * w), four weights in every row.
-    """
-    count = len(index)
-    lows = []
-    shares = []
-    for axis, length in enumerate(shape):
-        along = np.clip(index[:, axis], 0, length - 1)
-        low = np.minimum(along.astype(np.int32), max(length - 2, 0))
-        lows.append(low)
-        shares.append((along - low).astype(dtype))
-    width = shape[1]
-    # The next row and column; a picture of one line has none, and its weight is zero.
-    next_row = width * min(shape[0] - 1, 1)
-    next_column = min(width - 1, 1)
-    first = lows[0] * width + lows[1]
-    places = np.empty((count, 4), dtype=np.int32)
-    places[:, 0] = first
-    places[:, 1] = first + next_column
-    places[:, 2] = first + next_row
-    places[:, 3] = first + next_row + next_column
-    down, across = shares
-    both = down * across
-    weights = np.empty((count, 4), dtype=dtype)
-    weights[:, 0] = 1 - down - across + both
-    weights[:, 1] = across - both
-    weights[:, 2] = down - both
-    weights[:, 3] = both
-    begins = np.arange(0, 4 * count + 1, 4)
-    return sparse.csr_matrix((weights.ravel(), places.ravel(), begins), shape=(count, shape[0] * width))
-
-
-def _linear_along(
-    values: np.ndarray,
-    index: np.ndarray,
-    axis: int,
-) -> np.ndarray:
-    """Values at fractional indices of one axis."""
-    last = values.shape[axis] - 1
-    index = np.clip(index, 0, last)
-    low = np.minimum(index.astype(int), max(last - 1, 0))
-    high = np.minimum(low + 1, last)
-    if axis == 0:
-        # The image may lie in a file: no more rows of it are asked for than are seen.
-        reached = np.unique([low, high])
-        values = values[reached]
-        low_places, high_places = np.searchsorted(reached, [low, high])
-    else:
-        low_places, high_places = low, high
-    others = tuple(other for other in range(values.ndim) if other != axis)
-    share = np.expand_dims(index - low, others).astype(values.dtype)
-    below = np.take(values, low_places, axis=axis)
-    above = np.take(values, high_places, axis=axis)
-    return np.asarray(below * (1 - share) + above * share)
+        area = abs(np.linalg.det(self.matrix))
+        return float(np.sqrt(area))

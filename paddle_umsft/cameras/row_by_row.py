@@ -81,19 +81,23 @@ def _dense(
     step: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Columns from `first` to `last` of all matrices: the (n,) rows that hold anything, (matrices, n, step) values."""
-    entries = []
+    rows = []
+    stored = []
     for matrix in matrices:
-        begin, end = matrix.indptr[first], matrix.indptr[last]
-        entries.append(slice(begin, end))
-    rows = [matrix.indices[some] for matrix, some in zip(matrices, entries)]
+        begin = matrix.indptr[first]
+        end = matrix.indptr[last]
+        rows.append(matrix.indices[begin:end])
+        stored.append(matrix.data[begin:end])
     lines = np.unique(np.concatenate(rows))
     values = np.zeros((len(matrices), len(lines), step))
     pixels = np.arange(last - first)
     for number, matrix in enumerate(matrices):
         place = np.searchsorted(lines, rows[number])
-        counts = np.diff(matrix.indptr[first : last + 1])
+        # How many entries every column has.
+        begins = matrix.indptr[first : last + 1]
+        counts = np.diff(begins)
         pixel = np.repeat(pixels, counts)
-        values[number, place, pixel] = matrix.data[entries[number]]
+        values[number, place, pixel] = stored[number]
     return lines, values
 
 
@@ -105,18 +109,34 @@ def _shapes(parts: list[_Part], least: float) -> np.ndarray:
         flat = part.taps.reshape(-1, step)
         gram += flat.T @ flat
     energies, vectors = np.linalg.eigh(gram)
-    kept = energies > least**2 * energies[-1]
-    return np.asarray(vectors[:, kept].T)
+    # Squares of strengths, the strongest comes last.
+    largest = energies[-1]
+    kept = energies > least**2 * largest
+    shapes = vectors[:, kept]
+    return np.asarray(shapes.T)
 
 
-def _place(rows: np.ndarray, columns: np.ndarray) -> tuple[Union[slice, np.ndarray], ...]:
-    """Index of some rows and columns of an image; slices where they follow each other, which are a view."""
-    stretches = []
-    for lines in (rows, columns):
-        if lines[-1] - lines[0] + 1 != len(lines):
-            return np.ix_(rows, columns)
-        stretches.append(slice(int(lines[0]), int(lines[-1]) + 1))
-    return tuple(stretches)
+def as_stretch(lines: np.ndarray) -> Union[slice, np.ndarray]:
+    """Lines by a slice where they follow each other: what it cuts out is no copy."""
+    if not lines.size:
+        return lines
+    first = int(lines[0])
+    end = int(lines[-1]) + 1
+    if end - first != len(lines):
+        return lines
+    return slice(first, end)
+
+
+def _place(
+    rows: np.ndarray,
+    columns: np.ndarray,
+) -> tuple[Union[slice, np.ndarray], ...]:
+    """Index of some rows and columns of an image."""
+    down = as_stretch(rows)
+    across = as_stretch(columns)
+    if isinstance(down, slice) and isinstance(across, slice):
+        return down, across
+    return np.ix_(rows, columns)
 
 
 class RowByRow:
@@ -147,7 +167,9 @@ class RowByRow:
     def forward(self, make_rows: MakeRows, bands: int) -> np.ndarray:
         """(h, w, C) float32 of the cube whose rows are made."""
         lr = np.zeros((self.h, self.w, bands), np.float32)
-        narrow = np.zeros((len(self.chunks), self.step, len(self.shapes), bands), np.float32)
+        chunks = len(self.chunks)
+        shapes = len(self.shapes)
+        narrow = np.zeros((chunks, self.step, shapes, bands), np.float32)
         # Most strips are of one kind, and lie side by side.
         gathers: dict[int, np.ndarray] = {}
         kind = -1

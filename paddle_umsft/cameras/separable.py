@@ -15,7 +15,7 @@ from typing import Union
 import numpy as np
 from scipy import sparse
 
-from paddle_umsft.cameras.row_by_row import MakeRows, RowByRow
+from paddle_umsft.cameras.row_by_row import MakeRows, RowByRow, as_stretch
 
 # LR rows of a dense block: fewer make small products, more hold more zeros.
 BLOCK = 8
@@ -61,9 +61,21 @@ def _as_lines(image: np.ndarray) -> np.ndarray:
 
 def _turned(lines: np.ndarray, bands: int) -> np.ndarray:
     """(n, m * C) -> (m, n * C): the next product runs along the other axis, so that one comes first."""
-    image = lines.reshape(len(lines), -1, bands)  # (n, m, C)
+    count = len(lines)
+    image = lines.reshape(count, -1, bands)  # (n, m, C)
     turned = image.transpose(1, 0, 2)  # (m, n, C)
-    return np.asarray(turned.reshape(len(turned), -1))
+    return np.asarray(turned.reshape(-1, count * bands))
+
+
+def _spread(
+    back: Pair,
+    lines: np.ndarray,
+    bands: int,
+) -> np.ndarray:
+    """(w, h * C) to (H, W * C) by one transposed pair."""
+    half = back.columns @ lines  # (W, h * C)
+    whole = back.rows @ _turned(half, bands)
+    return np.asarray(whole)
 
 
 def _row_by_row(pairs: Sequence[Pair]) -> RowByRow:
@@ -85,7 +97,13 @@ class SparsePairs:
         self.h, self.height = pairs[0].rows.shape
         self.w, self.width = pairs[0].columns.shape
         # Transposes by rows, too: each line of what they make then is written once.
-        self.back = [Pair(rows=pair.rows.T.tocsr(), columns=pair.columns.T.tocsr()) for pair in pairs]
+        self.back = []
+        for pair in pairs:
+            back = Pair(
+                rows=pair.rows.T.tocsr(),
+                columns=pair.columns.T.tocsr(),
+            )
+            self.back.append(back)
 
     def cut(self, lr_rows: np.ndarray, hr_rows: np.ndarray) -> SparsePairs:
         """The same between some rows only: indices of LR and of HR rows."""
@@ -108,11 +126,11 @@ class SparsePairs:
         """(h, w, C) -> (H, W, C), the transpose of `forward`."""
         bands = lr.shape[2]
         lines = _turned(_as_lines(lr), bands)  # (w, h * C)
-        parts = (back.rows @ _turned(back.columns @ lines, bands) for back in self.back)  # (H, W * C) each
-        hr = next(parts)
-        for part in parts:
-            hr += part
-        return np.asarray(hr).reshape(self.height, self.width, bands)
+        first, *others = self.back
+        hr = _spread(first, lines, bands)  # (H, W * C)
+        for back in others:
+            hr += _spread(back, lines, bands)
+        return hr.reshape(self.height, self.width, bands)
 
     @cached_property
     def row_by_row(self) -> RowByRow:
@@ -151,12 +169,9 @@ def _blocks(maps: np.ndarray) -> list[_Block]:
         part = maps[:, lines]  # (pairs, lines, N)
         is_seen = np.any(part != 0, axis=(0, 1))
         places = np.flatnonzero(is_seen)
-        seen: Union[slice, np.ndarray] = places
-        if places.size and places[-1] - places[0] + 1 == places.size:
-            seen = slice(int(places[0]), int(places[-1]) + 1)
         block = _Block(
             lines=lines,
-            seen=seen,
+            seen=as_stretch(places),
             taps=np.ascontiguousarray(part[:, :, places]),
         )
         blocks.append(block)
@@ -212,7 +227,8 @@ class DensePairs:
             lines = _turned(_as_lines(lr[rows.lines]), bands)  # (w, n * C)
             half = np.zeros((self.count, self.width, lines.shape[1]), lr.dtype)
             for columns in self.column_blocks:
-                half[:, columns.seen] += columns.taps.swapaxes(1, 2) @ lines[columns.lines]
+                back = columns.taps.swapaxes(1, 2)  # (pairs, k, lines)
+                half[:, columns.seen] += back @ lines[columns.lines]
             half = half.reshape(self.count, self.width, -1, bands)
             # The second product runs along the rows: they come first.
             half = half.transpose(0, 2, 1, 3)  # (pairs, n, W, C)
@@ -240,7 +256,9 @@ Pairs = Union[SparsePairs, DensePairs]
 
 def as_pairs(made: list[Pair]) -> Pairs:
     """Return the kernels in the form that is faster for so many of them."""
-    longest = max(made[0].rows.shape[1], made[0].columns.shape[1])
-    if len(made) > 1 and longest <= LONGEST_DENSE:
+    height = made[0].rows.shape[1]
+    width = made[0].columns.shape[1]
+    is_short = max(height, width) <= LONGEST_DENSE
+    if len(made) > 1 and is_short:
         return DensePairs(made)
     return SparsePairs(made)

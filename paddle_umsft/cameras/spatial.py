@@ -16,6 +16,7 @@ from scipy import sparse
 from paddle_umsft.cameras.border import Border, continued
 from paddle_umsft.cameras.resize import bicubic_upsample
 from paddle_umsft.cameras.separable import Pair, Pairs, as_pairs
+from paddle_umsft.cameras.taps import taps_matrix
 from paddle_umsft.data.checks import check_axes, check_psf, check_scale, check_tiling
 
 # Singular values of a PSF below this share of the largest are left out. In float64, which simulations use: what the
@@ -308,18 +309,14 @@ class SpatialDegradation:
 
     def _strided(self, taps: np.ndarray, length: int) -> sparse.csr_matrix:
         """(length / s, length) matrix that applies k taps to every window; where a window meets itself they add up."""
-        size = taps.size
-        columns = seen_positions(
-            size,
+        seen = seen_positions(
+            taps.size,
             scale=self.scale,
             length=length,
             border=self.border,
         )  # (length / s, k)
-        count = len(columns)
-        rows = np.repeat(np.arange(count), size)
-        values = np.tile(taps, count)
-        places = (rows, columns.ravel())
-        return sparse.csr_matrix((values, places), shape=(count, length))
+        every_window = np.broadcast_to(taps, seen.shape)
+        return taps_matrix(seen, every_window, length)
 
 
 def _as_float(cube: np.ndarray, name: str) -> np.ndarray:

@@ -44,9 +44,9 @@ class HsiGrid:
     def __post_init__(self) -> None:
         matrix = np.asarray(self.matrix, dtype=np.float64)
         origin = np.asarray(self.origin, dtype=np.float64)
-        is_usable = matrix.shape == (2, 2) and origin.shape == (2,)
-        is_usable = is_usable and bool(np.all(np.isfinite(matrix)) and np.all(np.isfinite(origin)))
-        if not is_usable or np.linalg.det(matrix) == 0:
+        has_shape = matrix.shape == (2, 2) and origin.shape == (2,)
+        is_finite = np.isfinite(matrix).all() and np.isfinite(origin).all()
+        if not has_shape or not is_finite or np.linalg.det(matrix) == 0:
             raise DataError(
                 "the HSI's grid",
                 where="grid",
@@ -64,8 +64,12 @@ class HsiGrid:
         origin: Sequence[float] = (0.0, 0.0),
     ) -> HsiGrid:
         """The grid of HSI pixels that are `ratio` MSI pixels long (rows and columns may differ)."""
-        sides = np.broadcast_to(np.asarray(ratio, dtype=np.float64), (2,))
-        return cls(matrix=np.diag(sides), origin=np.asarray(origin, dtype=np.float64))
+        given = np.asarray(ratio, dtype=np.float64)
+        sides = np.broadcast_to(given, (2,))
+        return cls(
+            matrix=np.diag(sides),
+            origin=np.asarray(origin, dtype=np.float64),
+        )
 
     @classmethod
     def of_geotransforms(
@@ -86,7 +90,12 @@ class HsiGrid:
         hsi_matrix, hsi_corner = _ground_of(hsi)
         msi_matrix, msi_corner = _ground_of(msi)
         if np.linalg.det(msi_matrix) == 0:
-            raise DataError("geotransform", where="msi", expected="pixels with an area", got=list(msi))
+            raise DataError(
+                "geotransform",
+                where="msi",
+                expected="pixels with an area",
+                got=list(msi),
+            )
         to_msi = np.linalg.inv(msi_matrix)
         return cls(
             matrix=to_msi @ hsi_matrix,
@@ -96,13 +105,22 @@ class HsiGrid:
     @property
     def ratios(self) -> np.ndarray:
         """(2,) length of an HSI pixel along its rows' and its columns' direction, MSI pixels."""
-        return np.asarray(np.linalg.norm(self.matrix, axis=0))
+        lengths = np.linalg.norm(self.matrix, axis=0)
+        return np.asarray(lengths)
+
+    def corners(self, lr_shape: tuple[int, int]) -> np.ndarray:
+        """(4, 2) where the outer corners of an HSI of (h, w) pixels lie on the MSI, in geotransforms' coordinates."""
+        h, w = lr_shape
+        own = np.array([[0, 0], [h, 0], [0, w], [h, w]])
+        return np.asarray(own @ self.matrix.T + self.origin)
 
     def middles(self, lr_shape: tuple[int, int]) -> np.ndarray:
         """(h, w, 2) middles of the HSI's pixels on the MSI, in indices: whole numbers are its pixels' middles."""
-        rows, columns = np.mgrid[: lr_shape[0], : lr_shape[1]]
+        h, w = lr_shape
+        rows, columns = np.mgrid[:h, :w]
         own = np.stack([rows, columns], axis=2) + HALF
-        return np.asarray(own @ self.matrix.T + self.origin - HALF)
+        middles = own @ self.matrix.T + self.origin - HALF
+        return np.asarray(middles)
 
 
 def _ground_of(transform: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:

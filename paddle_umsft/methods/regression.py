@@ -18,27 +18,52 @@ RANK_TOLERANCE = 1e-6
 
 def with_constant(image: np.ndarray) -> np.ndarray:
     """Return the pixels as rows, a column of ones added: (h, w, M) to (h * w, M + 1), float64."""
-    pixels = image.reshape(-1, image.shape[2]).astype(np.float64)
+    pixels = _pixels_of(image)
     ones = np.ones((len(pixels), 1))
     return np.concatenate([pixels, ones], axis=1)
 
 
-def regress(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return least squares weights from (h, w, A) plus a constant to (h, w, B): (A + 1, B)."""
-    bands = targets.shape[2]
-    wanted = targets.reshape(-1, bands).astype(np.float64)
+def _pixels_of(image: np.ndarray) -> np.ndarray:
+    """(h, w, B) to (h * w, B) float64."""
+    bands = image.shape[2]
+    pixels = image.reshape(-1, bands)
+    return pixels.astype(np.float64)
+
+
+def regress(
+    inputs: np.ndarray,
+    targets: np.ndarray,
+) -> np.ndarray:
+    """Least squares of one image's bands, and a constant, to the bands of another.
+
+    Args:
+        inputs: (h, w, A).
+        targets: (h, w, B).
+
+    Returns:
+        (A + 1, B) weights, those of the constant last.
+    """
     # Beside a column of ones the units of the inputs would decide what counts as rounding: about 1, they do not.
-    level = float(np.sqrt(np.mean(np.square(inputs, dtype=np.float64)))) + TINY
+    squares = np.square(inputs, dtype=np.float64)
+    level = float(np.sqrt(np.mean(squares))) + TINY
     design = with_constant(inputs / level)
-    weights, *_ = np.linalg.lstsq(design, wanted, rcond=RANK_TOLERANCE)
+    weights, *_ = np.linalg.lstsq(
+        design,
+        _pixels_of(targets),
+        rcond=RANK_TOLERANCE,
+    )
     weights[:-1] /= level
     return np.asarray(weights)
 
 
-def mix(inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def mix(
+    inputs: np.ndarray,
+    weights: np.ndarray,
+) -> np.ndarray:
     """Apply the weights of `regress`: (H, W, A) to (H, W, B), float32."""
-    slopes = weights[:-1].astype(np.float32)
-    constants = weights[-1].astype(np.float32)
+    single = weights.astype(np.float32)
+    slopes = single[:-1]
+    constants = single[-1]
     mixed = inputs.astype(np.float32) @ slopes
     mixed = mixed + constants
     return np.asarray(mixed)

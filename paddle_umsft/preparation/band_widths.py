@@ -21,7 +21,8 @@ import numpy as np
 from paddle_umsft.cameras.psf_families import ROUND, Family, trimmed
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.data.scene import Observation
-from paddle_umsft.preparation.border_equations import BorderEquations, variance_ratio
+from paddle_umsft.preparation.border_doubt import variance_ratio
+from paddle_umsft.preparation.border_equations import BorderEquations
 from paddle_umsft.preparation.descent import descend, differences
 from paddle_umsft.preparation.srf_fit import fit_srf
 from paddle_umsft.preparation.wide_fit import Verdict, WideFit

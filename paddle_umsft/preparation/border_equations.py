@@ -17,12 +17,14 @@ not, the size alone would ask for kernels without end.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Optional
 
 import numpy as np
 
 from paddle_umsft.cameras.border import Border
 from paddle_umsft.cameras.psf_families import Family, trimmed
+from paddle_umsft.preparation.border_doubt import criterion, doubts_to_try, left_under, variance_ratio
 from paddle_umsft.preparation.descent import descend, differences
 from paddle_umsft.preparation.projection import ProjectedOut, unit_penalty
 from paddle_umsft.preparation.seen_through import Kernels, SeenThrough
@@ -30,10 +32,6 @@ from paddle_umsft.preparation.wide_fit import Known, Verdict, WideFit
 
 # Rounding of inputs stored as float32, relative to their level: a few half units in the last place.
 STORAGE = 2e-7
-# How much worse than the noise the continued picture may be.
-DOUBTS = (0.0, *np.logspace(0.0, 4.0, 9))
-# An LR pixel with no more than this share outside sees nothing of it: rounding of the sums.
-WHOLE = 1e-9
 # LR pixels in use: evenly spread rows of a larger picture, the first and the last among them; four rows at least, as
 # fewer tell nothing of the blur along the columns.
 MOST_PIXELS = 1024
@@ -44,24 +42,15 @@ NO_CONTRAST = 1e-12
 TINY = 1e-30
 
 
-def variance_ratio(inside: np.ndarray, doubt: float) -> np.ndarray:
-    """v / noise^2 of LR pixels that lie partly outside the picture."""
-    outside = 1.0 - inside
-    error = doubt * outside
-    return np.asarray(1.0 + error**2)
-
-
-def _triangle(rows: list[np.ndarray]) -> np.ndarray:
-    """R of the QR decomposition of rows one below the other: it has the same norms and angles between columns."""
-    matrix = np.concatenate(rows)
-    triangle = np.linalg.qr(matrix, mode="r")
-    return np.asarray(triangle)
-
-
 def _root_mean_square(squares: float, count: int) -> float:
     """Of as many residuals, whose squares' sum is given."""
     mean = squares / count
     return float(np.sqrt(mean))
+
+
+def _criterion_of(verdict: Verdict) -> float:
+    """The key to compare verdicts by."""
+    return verdict.criterion
 
 
 def _rows_in_use(height: int, width: int) -> np.ndarray:
@@ -153,7 +142,11 @@ class BorderEquations:
             pixels = np.column_stack([pixels, ones])
         return np.asarray(pixels)
 
-    def _penalty(self, support: tuple[int, int], roots: np.ndarray) -> np.ndarray:
+    def _penalty(
+        self,
+        support: tuple[int, int],
+        roots: np.ndarray,
+    ) -> np.ndarray:
         """Rows below those of `_design` that keep a response smooth, for (n,) factors on the residuals."""
         low, high = support
         bands = high - low
@@ -232,93 +225,71 @@ class BorderEquations:
         return misfit, rests[1:] - by_contrast
 
     def judge(self, kernels: Kernels, freedom: float) -> Verdict:
-        """Criterion, likeliest doubt and residual of (1, k, k) kernels; leaves the equations weighted accordingly."""
+        """What the equations say of a kernel, at the doubt that is likeliest; they are weighted by that afterwards.
+
+        Args:
+            kernels: (1, k, k), or a list of these for every MSI band.
+            freedom: Parameters of the kernel.
+        """
         seen = self.seen(kernels)
         inside = self._through.inside(kernels)
         contrast, _ = self._contrast(seen)
-        doubts = DOUBTS
-        if np.all(inside > 1.0 - WHOLE):
-            doubts = DOUBTS[:1]
-        rounding = STORAGE * self.level
-        floor = self.count * rounding**2
+        doubts = doubts_to_try(inside)
         energies = self._energies(seen[0], inside, doubts)
-        best: Optional[Verdict] = None
-        for doubt, left in zip(doubts, energies):
-            energy = left + floor
+        # Rounding of the inputs is left of the best kernel, too.
+        rounding = STORAGE * self.level
+        energies = energies + self.count * rounding**2
+        verdicts = []
+        for doubt, energy in zip(doubts, energies):
+            variance = variance_ratio(inside, doubt)
+            # The doubt is one more parameter, unless there is none.
+            parameters = freedom + (doubt > 0)
+            badness = criterion(
+                energy,
+                contrast=contrast,
+                variance=variance[self.trusted],
+                bands=len(self.supports),
+                parameters=parameters,
+            )
             verdict = Verdict(
-                criterion=self._criterion(energy, contrast, inside, doubt, freedom),
+                criterion=badness,
                 doubt=doubt,
                 residual=_root_mean_square(energy, self.count),
             )
-            if best is None or verdict.criterion < best.criterion:
-                best = verdict
-        assert best is not None
+            verdicts.append(verdict)
+        best = min(verdicts, key=_criterion_of)
         variance = variance_ratio(inside, best.doubt)
         self._weigh(1.0 / np.sqrt(variance))
         return best
-
-    def _criterion(
-        self,
-        energy: float,
-        contrast: float,
-        inside: np.ndarray,
-        doubt: float,
-        freedom: float,
-    ) -> float:
-        """Bayesian information criterion.
-
-        Args:
-            energy: Sum of the residuals' squares, each over its v / noise^2.
-            contrast: What residuals are parts of.
-            inside: (n,) how much of each LR pixel's PSF lies on the picture.
-            doubt: Of what lies outside; one more parameter unless it is none.
-            freedom: Parameters of the kernel.
-        """
-        mean = energy / self.count
-        badness = self.count * np.log(mean / contrast**2)
-        variance = variance_ratio(inside, doubt)
-        log_variance = np.log(variance[self.trusted])
-        bands = len(self.supports)
-        volume = bands * float(np.sum(log_variance))
-        parameters = freedom + (doubt > 0)
-        complexity = parameters * np.log(self.count)
-        return float(badness + volume + complexity)
 
     def _energies(
         self,
         seen: np.ndarray,
         inside: np.ndarray,
         doubts: Sequence[float],
-    ) -> list[float]:
-        """Sum of squares that is left of (n, M) blurred MSI pixels under every doubt.
-
-        The triangle of a QR decomposition has it at its lower end. LR pixels that see nothing beyond the picture weigh
-        the same whatever the doubt: they are brought to a triangle once.
-        """
-        sees_no_outside = inside > 1.0 - WHOLE
-        is_whole = self.trusted & sees_no_outside
-        is_edge = self.trusted & ~is_whole
+    ) -> np.ndarray:
+        """Sum of squares that is left of (n, M) blurred MSI pixels under every doubt."""
         energies = np.zeros(len(doubts))
         for support in set(self.supports):
             bands = self._bands_on(support)
-            columns = self._columns(support, seen, bands)
-            # The bands' own columns come last.
-            explaining = columns.shape[1] - len(bands)
-            whole = _triangle([columns[is_whole]])
-            edge = columns[is_edge]
-            for number, doubt in enumerate(doubts):
-                roots = 1.0 / np.sqrt(variance_ratio(inside, doubt))
-                edge_roots = roots[is_edge]
-                parts = [whole, edge * edge_roots[:, None]]
-                if self.srf is None:
-                    penalty = self._penalty(support, self.trusted * roots)
-                    # It asks nothing of the bands.
-                    padding = ((0, 0), (0, len(bands)))
-                    parts.append(np.pad(penalty, padding))
-                triangle = _triangle(parts)
-                left = triangle[explaining:, explaining:]
-                energies[number] += np.sum(left**2)
-        return [float(energy) for energy in energies]
+            wanted = seen[:, bands]
+            penalty = None
+            if self.srf is not None:
+                # Nothing is fitted: what the SRF leaves is left.
+                wanted = wanted - self.pixels @ self.srf[bands].T
+                explaining = wanted[:, :0]
+            else:
+                explaining = self._design(support)
+                penalty = partial(self._penalty, support)
+            energies += left_under(
+                doubts,
+                explaining,
+                wanted,
+                inside=inside,
+                trusted=self.trusted,
+                penalty=penalty,
+            )
+        return energies
 
     def _bands_on(self, support: tuple[int, int]) -> list[int]:
         """The MSI bands that can see this range of HSI bands."""
@@ -327,20 +298,6 @@ class BorderEquations:
             if own == support:
                 bands.append(band)
         return bands
-
-    def _columns(
-        self,
-        support: tuple[int, int],
-        seen: np.ndarray,
-        bands: list[int],
-    ) -> np.ndarray:
-        """(n, b + q): what explains q MSI bands, then these; with a known SRF only what it leaves of these."""
-        wanted = seen[:, bands]
-        if self.srf is not None:
-            explained = self.pixels @ self.srf[bands].T
-            return np.asarray(wanted - explained)
-        design = self._design(support)
-        return np.concatenate([design, wanted], axis=1)
 
     def stand(self, known: Known) -> WideFit:
         """A known kernel on these equations."""

@@ -64,12 +64,14 @@ class _Correlations:
         rows = slice(0, height * self.scale, self.scale)
         columns = slice(0, width * self.scale, self.scale)
         spread[rows, columns] = factors.reshape(self.lr_shape)
-        return np.asarray(np.conj(fft.rfft2(spread)))
+        spectrum = fft.rfft2(spread)
+        return np.asarray(np.conj(spectrum))
 
     def sums(self, probe: np.ndarray, image: np.ndarray) -> np.ndarray:
         """(2R+1, 2R+1) sums for a probe and the spectrum of an image."""
         everywhere = fft.irfft2(probe * image, s=self.shape)
-        return np.asarray(everywhere[: self.size, : self.size], dtype=np.float64)
+        in_reach = everywhere[: self.size, : self.size]
+        return np.asarray(in_reach, dtype=np.float64)
 
 
 def _as_seen(
@@ -77,22 +79,45 @@ def _as_seen(
     step: int,
     reach: int,
 ) -> np.ndarray:
-    """(H', W', M) mean of the LR pixel that begins at every coarse pixel, the picture padded by the reach."""
+    """(H', W', M) mean of the LR pixel that begins at every coarse pixel, the picture padded by the reach.
+
+    Args:
+        view: The pair.
+        step: HR pixels along a side of a coarse one.
+        reach: Coarse pixels of padding, at least.
+    """
     view = view.on_its_ground()
-    height, width, bands = view.hr_msi.shape
-    scale = view.scale // step
-    calm = median_filter(view.hr_msi.astype(np.float32), size=(CALM, CALM, 1), mode="nearest")
+    calm = median_filter(
+        view.hr_msi.astype(np.float32),
+        size=(CALM, CALM, 1),
+        mode="nearest",
+    )
+    height, width, bands = calm.shape
     cells = calm.reshape(height // step, step, width // step, step, bands)
     coarse = cells.mean(axis=(1, 3))
-    margins = []
-    for side in coarse.shape[:2]:
-        # Lengths that the Fourier transform is fast on.
-        length = fft.next_fast_len(side + 2 * reach, real=True)
-        margins.append((reach, length - side - reach))
-    margins.append((0, 0))
+    coarse_height, coarse_width, _ = coarse.shape
+    margins = (
+        _margins(coarse_height, reach),
+        _margins(coarse_width, reach),
+        (0, 0),
+    )
     padded = np.pad(coarse, margins, mode="edge")
+    # Of the LR pixel that begins here, not of that around it.
+    scale = view.scale // step
     begin = -(scale // 2)
-    return np.asarray(uniform_filter(padded, size=(scale, scale, 1), mode="nearest", origin=(begin, begin, 0)))
+    means = uniform_filter(
+        padded,
+        size=(scale, scale, 1),
+        mode="nearest",
+        origin=(begin, begin, 0),
+    )
+    return np.asarray(means)
+
+
+def _margins(length: int, reach: int) -> tuple[int, int]:
+    """Padding before and behind a side, to a length that the Fourier transform is fast on."""
+    padded = fft.next_fast_len(length + 2 * reach, real=True)
+    return reach, padded - length - reach
 
 
 def explained(view: View) -> tuple[np.ndarray, np.ndarray]:
@@ -106,31 +131,70 @@ def explained(view: View) -> tuple[np.ndarray, np.ndarray]:
     """
     step = coarse_step(view.scale)
     scale = view.scale // step
-    shorter = min(view.hr_msi.shape[:2]) // step
+    height, width, bands = view.hr_msi.shape
+    shorter = min(height, width) // step
     reach = max(scale, int(FARTHEST * shorter))
     seen = _as_seen(view, step, reach)
-    correlations = _Correlations(view.lr_shape, scale, (seen.shape[0], seen.shape[1]), reach)
-
-    trusted = view.trusted.ravel()
-    spectra = spectral_directions(view.lr_hsi, view.trusted)[:, :DIRECTIONS]
-    constant = np.ones((len(spectra), 1))
-    design = np.concatenate([constant, spectra], axis=1) * trusted[:, None]
-    orthogonal, _ = np.linalg.qr(design)  # the constant comes first
+    correlations = _Correlations(
+        view.lr_shape,
+        scale,
+        shape=(seen.shape[0], seen.shape[1]),
+        reach=reach,
+    )
+    orthogonal = _orthogonal_directions(view)
     probes = [correlations.probe(column) for column in orthogonal.T]
+    trusted = view.trusted.ravel()
     everywhere = correlations.probe(trusted.astype(np.float32))
-
-    size = correlations.size
-    table = np.zeros((size, size))
-    for band in range(seen.shape[2]):
+    table = np.zeros((correlations.size, correlations.size))
+    for band in range(bands):
         image = seen[..., band] - seen[..., band].mean()
-        spectrum = fft.rfft2(image)
-        energy = correlations.sums(everywhere, fft.rfft2(image**2))
-        parts = [correlations.sums(probe, spectrum) ** 2 for probe in probes]
-        variance = energy - parts[0]
-        variance = np.maximum(variance, LEAST_VARIANCE * energy.max() + TINY)
-        left = 1.0 - sum(parts[1:]) / variance
-        table += np.log(np.maximum(left, LEAST_LEFT))
-    return table, step * np.arange(-reach, reach + 1)
+        left = _left_of(image, correlations, probes, everywhere)
+        table += np.log(left)
+    shifts = step * np.arange(-reach, reach + 1)
+    return table, shifts
+
+
+def _orthogonal_directions(view: View) -> np.ndarray:
+    """(h*w, q) orthonormal columns of the spectra's leading directions, a constant first; 0 where not trusted."""
+    directions = spectral_directions(view.lr_hsi, view.trusted)
+    few = directions[:, :DIRECTIONS]
+    constant = np.ones((len(few), 1))
+    design = np.concatenate([constant, few], axis=1)
+    trusted = view.trusted.ravel()
+    orthogonal, _ = np.linalg.qr(design * trusted[:, None])
+    return np.asarray(orthogonal)
+
+
+def _left_of(
+    image: np.ndarray,
+    correlations: _Correlations,
+    probes: list[np.ndarray],
+    everywhere: np.ndarray,
+) -> np.ndarray:
+    """1 - R² of one band for every shift.
+
+    Args:
+        image: (H', W') what LR pixels would see, mean 0.
+        correlations: Sums for all shifts at once.
+        probes: Of the orthonormal columns, that of the constant first.
+        everywhere: Probe of the trusted LR pixels.
+
+    Returns:
+        (2R+1, 2R+1).
+    """
+    spectrum = fft.rfft2(image)
+    spectrum_of_squares = fft.rfft2(image**2)
+    energy = correlations.sums(everywhere, spectrum_of_squares)
+    parts = []
+    for probe in probes:
+        sums = correlations.sums(probe, spectrum)
+        parts.append(sums**2)
+    # What the constant explains is the mean: no variance.
+    by_mean, *by_spectra = parts
+    variance = energy - by_mean
+    least = LEAST_VARIANCE * energy.max() + TINY
+    share = sum(by_spectra) / np.maximum(variance, least)
+    return np.asarray(np.maximum(1.0 - share, LEAST_LEFT))
 
 
 def whole_shift(view: View) -> tuple[np.ndarray, float]:
@@ -139,7 +203,9 @@ def whole_shift(view: View) -> tuple[np.ndarray, float]:
     Where the view has a placement, the shift is one of the HSI's ground under it.
     """
     table, shifts = explained(view)
-    row, column = np.unravel_index(int(table.argmin()), table.shape)
-    left = np.exp(table.min() / view.hr_msi.shape[2])
+    best = int(table.argmin())
+    row, column = np.unravel_index(best, table.shape)
     shift = np.array([shifts[row], shifts[column]], dtype=np.float64)
+    bands = view.hr_msi.shape[2]
+    left = np.exp(table.min() / bands)
     return shift, 1.0 - float(left)

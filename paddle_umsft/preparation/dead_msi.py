@@ -49,18 +49,23 @@ def _sorted_neighbours(image: np.ndarray) -> list[np.ndarray]:
     References:
         D. Knuth: The art of computer programming, volume 3, section 5.3.4 (sorting networks).
     """
-    height, width = image.shape[:2]
+    height, width, _ = image.shape
     padded = np.pad(image, ((1, 1), (1, 1), (0, 0)), mode="edge")
     around = []
     for row in range(3):
         for column in range(3):
-            if (row, column) != (1, 1):
-                around.append(padded[row : row + height, column : column + width])
+            if (row, column) == (1, 1):
+                # The pixel itself.
+                continue
+            rows = slice(row, row + height)
+            columns = slice(column, column + width)
+            around.append(padded[rows, columns])
     for comparisons in SORTING:
         for low, high in comparisons:
             smaller = np.minimum(around[low], around[high])
-            around[high] = np.maximum(around[low], around[high])
+            larger = np.maximum(around[low], around[high])
             around[low] = smaller
+            around[high] = larger
     return around
 
 
@@ -79,12 +84,20 @@ def suspects(hr_msi: np.ndarray) -> np.ndarray:
     above = image - around[LARGE]
     below = around[SMALL] - image
     jump = np.maximum(above, below)
-    middle = 0.5 * (around[MIDDLE[0]] + around[MIDDLE[1]])
-    usual = np.minimum(np.abs(image - middle), LEAST_JUMP * span)
-    usual = uniform_filter(usual, size=(AROUND, AROUND, 1), mode="nearest")
+    before_middle, behind_middle = MIDDLE
+    middle = 0.5 * (around[before_middle] + around[behind_middle])
+    # What is far off itself says nothing of what is usual.
+    off = np.abs(image - middle)
+    usual = np.minimum(off, LEAST_JUMP * span)
+    window = (AROUND, AROUND, 1)
+    usual = uniform_filter(usual, size=window, mode="nearest")
     found = jump > TIMES_USUAL * usual + LEAST_JUMP * span
     for band in range(hr_msi.shape[2]):
-        found[..., band] = _stuck_or_all(hr_msi[..., band], found[..., band], float(span[band]))
+        found[..., band] = _stuck_or_all(
+            hr_msi[..., band],
+            found[..., band],
+            span=float(span[band]),
+        )
     return np.asarray(found)
 
 
@@ -105,17 +118,25 @@ def _stuck_or_all(
     if not suspected.size:
         return found
     values, counts = np.unique(suspected, return_counts=True)
-    stuck = values[counts >= max(COMMON * suspected.size, LEAST_PIXELS)]
-    if np.isin(suspected, stuck).mean() < STUCK_SHARE:
+    enough = max(COMMON * suspected.size, LEAST_PIXELS)
+    stuck = values[counts >= enough]
+    share = np.isin(suspected, stuck).mean()
+    if share < STUCK_SHARE:
         return found
     # Dead neighbours hide each other: every small heap of a stuck value is meant, and nothing else.
-    heaps, _ = label(np.isin(rounded, stuck), structure=CORNERS)
-    is_small = np.bincount(heaps.ravel()) <= LARGEST_HEAP
+    is_stuck = np.isin(rounded, stuck)
+    heaps, _ = label(is_stuck, structure=CORNERS)
+    sizes = np.bincount(heaps.ravel())
+    is_small = sizes <= LARGEST_HEAP
+    # What is in no heap.
     is_small[0] = False
     return np.asarray(is_small[heaps])
 
 
-def filled(hr_msi: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+def filled(
+    hr_msi: np.ndarray,
+    unknown: np.ndarray,
+) -> np.ndarray:
     """Unknown pixels replaced by the smoothest surface through their neighbours (Laplace's equation)."""
     out: np.ndarray = hr_msi.copy()
     for band in range(hr_msi.shape[2]):
@@ -125,46 +146,76 @@ def filled(hr_msi: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     return out
 
 
-def _filled_band(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """One band with its holes filled."""
+def _filled_band(
+    image: np.ndarray,
+    hole: np.ndarray,
+) -> np.ndarray:
+    """(H, W) one band with its holes filled."""
     image = np.where(hole, 0.0, image)
-    known = ~hole
+    pixels = image.ravel()
     # Only what lies in the holes and around them is looked at: there are few.
     places = np.flatnonzero(hole)
     around, weights = _neighbours_of(hole)
-    pixels, is_known = image.ravel(), known.ravel()
-    # From the rim inwards a first guess ...
+    is_known = ~hole
+    _guess_inwards(pixels, is_known.ravel(), places, around, weights)
+    for _ in range(FILLING):
+        sums = pixels[around] @ weights
+        pixels[places] = sums / weights.sum()
+    return pixels.reshape(image.shape)
+
+
+def _guess_inwards(
+    pixels: np.ndarray,
+    is_known: np.ndarray,
+    places: np.ndarray,
+    around: np.ndarray,
+    weights: np.ndarray,
+) -> None:
+    """Fill holes by the means of known neighbours, from the rim inwards.
+
+    Args:
+        pixels: (p,) of a band; changed where they are not known.
+        is_known: (p,) changed with them.
+        places: (n,) pixels of the holes.
+        around: (n, k) their neighbours.
+        weights: (k,) of these.
+    """
     unknown = np.arange(len(places))
     while unknown.size:
-        support = weights * is_known[around[unknown]]  # (n, k)
+        neighbours = around[unknown]
+        support = weights * is_known[neighbours]  # (n, k)
         total = support.sum(axis=1)
         is_fresh = total > 0
         if not is_fresh.any():
             break
-        guess = np.sum(support * pixels[around[unknown]], axis=1) / np.maximum(total, TINY)
+        sums = np.sum(support * pixels[neighbours], axis=1)
+        guess = sums / np.maximum(total, TINY)
         fresh = places[unknown[is_fresh]]
         pixels[fresh] = guess[is_fresh]
         is_known[fresh] = True
         unknown = unknown[~is_fresh]
-    # ... then the surface.
-    for _ in range(FILLING):
-        pixels[places] = pixels[around] @ weights / weights.sum()
-    return pixels.reshape(image.shape)
 
 
 def _neighbours_of(hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n, k) flat indices of the neighbours of the pixels of a hole, the edge repeated outwards, and (k,) weights."""
-    steps = np.argwhere(NEIGHBOURS > 0) - 1  # (k, 2)
-    around = np.argwhere(hole)[:, None, :] + steps  # (n, k, 2)
-    last = np.array(hole.shape) - 1
-    rows, columns = np.moveaxis(np.clip(around, 0, last), 2, 0)
-    return rows * hole.shape[1] + columns, NEIGHBOURS[NEIGHBOURS > 0]
+    counts = NEIGHBOURS > 0
+    # From the pixel in the middle.
+    steps = np.argwhere(counts) - 1  # (k, 2)
+    own = np.argwhere(hole)
+    around = own[:, None, :] + steps  # (n, k, 2)
+    height, width = hole.shape
+    last = np.array([height - 1, width - 1])
+    inside = np.clip(around, 0, last)
+    rows = inside[..., 0]
+    columns = inside[..., 1]
+    return rows * width + columns, NEIGHBOURS[counts]
 
 
 def without_dead_msi(view: View) -> tuple[Undone, np.ndarray]:
     """The MSI with suspects filled, and the (H, W, M) mask of them."""
     unknown = suspects(view.hr_msi)
-    share = float(np.any(unknown, axis=2).mean())
+    in_any_band = np.any(unknown, axis=2)
+    share = float(in_any_band.mean())
     undone = Undone(
         view=view.but(hr_msi=filled(view.hr_msi, unknown)),
         note=f"{100 * share:.2g} % of the MSI's pixels are dead or stuck, filled from their neighbours",

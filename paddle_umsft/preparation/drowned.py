@@ -36,30 +36,43 @@ def unexplained(pixels: np.ndarray) -> np.ndarray:
     count, bands = pixels.shape
     centred = pixels - pixels.mean(axis=0)
     spread = centred.std(axis=0)
+    # A band that is the same everywhere stays zero.
     spread[spread == 0] = 1.0
     standard = centred / spread
     correlation = standard.T @ standard / count  # (C, C)
-    inverse = np.linalg.inv(correlation + ROUNDING * np.eye(bands))
+    # Bands that copy each other can be inverted.
+    ridge = ROUNDING * np.eye(bands)
+    inverse = np.linalg.inv(correlation + ridge)
     # What a regression on all others leaves of a standardised band is 1 over the diagonal of the inverse.
     left = 1.0 / np.diag(inverse)
-    freedom = max(1.0 - (bands - 1) / count, LEAST_FREEDOM)
-    return np.asarray(np.minimum(left / freedom, 1.0))
+    others = bands - 1
+    freedom = max(1.0 - others / count, LEAST_FREEDOM)
+    share = left / freedom
+    return np.asarray(np.minimum(share, 1.0))
 
 
 def drowned_bands(lr_hsi: np.ndarray) -> np.ndarray:
-    """Numbers of the bands that are mostly noise; none where all are, or where there are too few pixels to tell."""
+    """Numbers of the bands that are mostly noise; none where all are, or where there are too few pixels to tell.
+
+    Args:
+        lr_hsi: (h, w, C).
+    """
     bands = lr_hsi.shape[2]
     pixels = lr_hsi.reshape(-1, bands)
     none = np.zeros(0, dtype=int)
     if bands < LEAST_BANDS or len(pixels) < PIXELS_PER_BAND * bands:
         return none
     share = unexplained(pixels)
-    if np.median(share) > TYPICAL:
+    typical = np.median(share)
+    if typical > TYPICAL:
         return none
     return np.flatnonzero(share > DROWNED)
 
 
-def _nearest(clean: np.ndarray, band: int) -> tuple[list[int], np.ndarray]:
+def _nearest(
+    clean: np.ndarray,
+    band: int,
+) -> tuple[list[int], np.ndarray]:
     """The clean bands next to a drowned one, and their weights in a first guess of it."""
     before = clean[clean < band]
     after = clean[clean > band]
@@ -68,7 +81,8 @@ def _nearest(clean: np.ndarray, band: int) -> tuple[list[int], np.ndarray]:
         near.append(int(before[-1]))
     if after.size:
         near.append(int(after[0]))
-    closeness = np.array([1.0 / abs(band - other) for other in near])
+    distances = np.abs(band - np.array(near))
+    closeness = 1.0 / distances
     return near, closeness / closeness.sum()
 
 

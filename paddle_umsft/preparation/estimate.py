@@ -15,7 +15,7 @@ from paddle_umsft.data.checks import check_psf, check_srf, check_supports
 from paddle_umsft.data.scene import Observation, Supports
 from paddle_umsft.errors import ConfigError
 from paddle_umsft.preparation.band_widths import separate_widths
-from paddle_umsft.preparation.border_equations import variance_ratio
+from paddle_umsft.preparation.border_doubt import variance_ratio
 from paddle_umsft.preparation.noise import noise_before_psf
 from paddle_umsft.preparation.offset import constant_of
 from paddle_umsft.preparation.prepared import Prepared, untouched
@@ -47,7 +47,7 @@ class Degradations:
         agreement: Share of the variance of PSF(msi) that SRF(lr_hsi) explains, 1 at best.
         noise_bound: Noise of the MSI that would explain what changes from one LR pixel to the next in that difference.
         border: What lies beyond the picture.
-        doubt: How much less is known of what lies beyond than of the picture, see `border_equations.py`.
+        doubt: How much less is known of what lies beyond than of the picture, see `border_doubt.py`.
         band_psfs: (C,) PSFs of the HSI bands, where each has its own; `psf` is what they have in common.
         offset: (M,) constant still to be taken off the MSI, where one was found.
         rough: Whether the PSF is the best round Gaussian only, as no other would explain the pair either.

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from paddle_umsft.cameras.cells import within
 from paddle_umsft.cameras.placement import Placement
+from paddle_umsft.cameras.taps import rows_then_columns, taps_matrix
 from paddle_umsft.preparation.profiles import Profile, Weights
 
 # HR pixels to either side of a place between which the derivative is taken.
@@ -57,10 +58,7 @@ class _Axis:
 
     def matrix(self, weights: np.ndarray) -> sparse.csr_matrix:
         """(n, length) sparse matrix of weights."""
-        count, width = self.index.shape
-        rows = np.repeat(np.arange(count), width)
-        places = (rows, self.index.ravel())
-        return sparse.csr_matrix((weights.ravel(), places), shape=(count, self.length))
+        return taps_matrix(self.index, weights, self.length)
 
 
 def _axis(
@@ -244,8 +242,5 @@ def _through(
     column_map: sparse.csr_matrix,
 ) -> np.ndarray:
     """(h*w, M): rows and columns one after the other."""
-    height, width, bands = hr_msi.shape
-    half = row_map @ hr_msi.reshape(height, width * bands)
-    half = half.reshape(-1, width, bands).transpose(1, 0, 2).reshape(width, -1)
-    seen = (column_map @ half).reshape(column_map.shape[0], row_map.shape[0], bands)
-    return np.asarray(seen.transpose(1, 0, 2).reshape(-1, bands))
+    seen = rows_then_columns(hr_msi, row_map, column_map)
+    return seen.reshape(-1, hr_msi.shape[2])

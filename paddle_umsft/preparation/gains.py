@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from paddle_umsft.cameras.taps import taps_matrix
 from paddle_umsft.preparation.geometry import refine
 from paddle_umsft.preparation.robust import BOUND, RANK_TOLERANCE, TINY_NORM, robust_scale
 from paddle_umsft.preparation.view import INSIDE, ROUNDING, View, border_weights, fit
@@ -49,7 +50,11 @@ class Undone:
     size: float
 
 
-def common_gain(view: View, fields: sparse.csr_matrix, contrasts: np.ndarray) -> np.ndarray:
+def common_gain(
+    view: View,
+    fields: sparse.csr_matrix,
+    contrasts: np.ndarray,
+) -> np.ndarray:
     """Factors c of a gain g = 1 + fields c with PSF(MSI) = g SRF(HSI), the same for all MSI bands, by Gauss-Newton.
 
     The residual is taken where the MSI is: asked the other way round, a gain of nought would explain everything.
@@ -66,26 +71,42 @@ def common_gain(view: View, fields: sparse.csr_matrix, contrasts: np.ndarray) ->
     found = fit(view, seen=seen)
     shared = view.directions(found.counted)  # (n, q)
     # All alike at first: where every line has a gain of its own, no pixel is an outlier.
-    prior = border_weights(view, seen, seen.inside > INSIDE) * found.counted
+    is_inside = seen.inside > INSIDE
+    prior = border_weights(view, seen, is_inside) * found.counted
     is_whole = prior == prior.max()
     weights = prior
     scale = found.scale
-    least = ROUNDING * float(np.abs(seen.values).max())
+    largest = float(np.abs(seen.values).max())
+    least = ROUNDING * largest
     factors = np.zeros(fields.shape[1])
     for _ in range(ROUNDS):
-        gain = np.maximum(1.0 + fields @ factors, LEAST_GAIN)[:, None]  # (n, 1)
+        gain = np.maximum(1.0 + fields @ factors, LEAST_GAIN)
+        gain = gain[:, None]  # (n, 1)
         root = np.sqrt(weights)[:, None]
         energy = np.sum((shared * gain * root) ** 2, axis=0)
-        columns = shared / (np.sqrt(energy) + TINY_NORM)
+        norms = np.sqrt(energy) + TINY_NORM
+        columns = shared / norms
         design = columns * gain * root
-        mix, *_ = np.linalg.lstsq(design, seen.values * root, rcond=RANK_TOLERANCE)
+        mix, *_ = np.linalg.lstsq(
+            design,
+            seen.values * root,
+            rcond=RANK_TOLERANCE,
+        )
         plain = columns @ mix  # (n, M): SRF(HSI)
         rest = seen.values - gain * plain
-        step = _gain_step(design, rest * root, plain * root, fields, contrasts, scale + least)
+        step = _gain_step(
+            design,
+            rest * root,
+            plain * root,
+            fields,
+            contrasts,
+            scale=scale + least,
+        )
         factors = factors + contrasts @ step
         scale = robust_scale(rest[is_whole])
         # Huber's weights: harsher ones would let a line that is still far off pass for an outlier, and stay so.
-        far = np.max(np.abs(rest) / (BOUND * scale + least), axis=1)
+        bound = BOUND * scale + least
+        far = np.max(np.abs(rest) / bound, axis=1)
         weights = prior / np.maximum(far, 1.0)
     return np.asarray(factors)
 
@@ -113,18 +134,23 @@ def _gain_step(
     gram = np.zeros((count, count))
     slope = np.zeros(count)
     for band in range(rest.shape[1]):
-        light = plain[:, band] / scale[band]  # (n,), what the fields multiply
-        target = rest[:, band] / scale[band]
-        target = target - orthogonal @ (orthogonal.T @ target)
+        size = scale[band]
+        light = plain[:, band] / size  # (n,), what the fields multiply
+        target = rest[:, band] / size
+        by_srf = orthogonal @ (orthogonal.T @ target)
+        target = target - by_srf
         # Products with the fields, which are next to nothing where each is one line's.
         inside = fields.T @ (light[:, None] * orthogonal)  # (e, q)
-        squares = fields.T @ sparse.diags(light**2) @ fields  # (e, e)
+        energy = sparse.diags(light**2)
+        squares = fields.T @ energy @ fields  # (e, e)
         gram += squares.toarray() - inside @ inside.T
         slope += fields.T @ (light * target)
     gram = contrasts.T @ gram @ contrasts
     depth = len(gram)
-    gram += RIDGE * np.trace(gram) / depth * np.eye(depth)
-    return np.asarray(np.linalg.solve(gram, contrasts.T @ slope))
+    ridge = RIDGE * np.trace(gram) / depth
+    gram += ridge * np.eye(depth)
+    step = np.linalg.solve(gram, contrasts.T @ slope)
+    return np.asarray(step)
 
 
 def polynomials(
@@ -139,9 +165,11 @@ def polynomials(
         shape: (H, W), which they run over.
         degree: 1 or 2.
     """
+    # A picture of one line has no length.
     last = np.maximum(np.array(shape) - 1, 1)
     position = 2.0 * places / last - 1.0  # -1 ... 1
-    rows, columns = position[..., 0], position[..., 1]
+    rows = position[..., 0]
+    columns = position[..., 1]
     terms = [rows, columns]
     if degree > 1:
         terms.append(rows**2 - MEAN_SQUARE)
@@ -156,15 +184,22 @@ def without_shading(
     passes: int = PASSES,
 ) -> Undone:
     """The MSI divided by a smooth gain field, its mean 1."""
-    shape = (view.hr_msi.shape[0], view.hr_msi.shape[1])
-    rows, columns = np.mgrid[: shape[0], : shape[1]]
-    smooth = polynomials(np.stack([rows, columns], axis=2), shape, degree)  # (H, W, e)
-    places = view.placement.places(view.lr_shape).reshape(-1, 2)
-    at_lr = polynomials(places, shape, degree)  # (n, e)
+    height, width, _ = view.hr_msi.shape
+    shape = (height, width)
+    rows, columns = np.mgrid[:height, :width]
+    pixels = np.stack([rows, columns], axis=2)
+    smooth = polynomials(pixels, shape, degree)  # (H, W, e)
+    places = view.placement.places(view.lr_shape)
+    at_lr = polynomials(places.reshape(-1, 2), shape, degree)  # (n, e)
+    fields = sparse.csr_matrix(at_lr)
+    terms = at_lr.shape[1]
+    # Every term has a factor of its own.
+    contrasts = np.eye(terms)
     gain = np.ones(shape)
     current = view
     for number in range(1, passes + 1):
-        more = 1.0 + smooth @ common_gain(current, sparse.csr_matrix(at_lr), np.eye(at_lr.shape[1]))
+        factors = common_gain(current, fields, contrasts)
+        more = 1.0 + smooth @ factors
         gain = gain * np.maximum(more, LEAST_GAIN)
         gain /= gain.mean()
         current = current.but(hr_msi=view.hr_msi / gain[..., None])
@@ -174,7 +209,7 @@ def without_shading(
     return Undone(
         view=current,
         note=f"{SHADED} its gain runs smoothly from {gain.min():.2f} to {gain.max():.2f}, undone",
-        freedom=at_lr.shape[1],
+        freedom=terms,
         size=float(gain.max() / gain.min() - 1.0) / 2,
     )
 
@@ -214,11 +249,17 @@ class Lines:
     def __init__(self, axis: int, lr_shape: tuple[int, int]) -> None:
         self.axis = axis
         self.count = lr_shape[axis]
-        line_of = np.indices(lr_shape)[axis].ravel()  # (n,)
-        pixels = np.arange(len(line_of))
-        self._lines = sparse.csr_matrix((np.ones(len(line_of)), (pixels, line_of)))  # (n, count)
+        indices = np.indices(lr_shape)
+        line_of = indices[axis].ravel()  # (n,)
+        self._lines = taps_matrix(
+            line_of[:, None],
+            np.ones((len(line_of), 1)),
+            length=self.count,
+        )  # (n, count)
         # One factor a line, their sum zero: a common factor belongs to the SRF.
-        self._contrasts = np.concatenate([np.eye(self.count - 1), -np.ones((1, self.count - 1))])
+        free = np.eye(self.count - 1)
+        last = -np.ones((1, self.count - 1))
+        self._contrasts = np.concatenate([free, last])
 
     def bettered(self, gains: np.ndarray, view: View) -> np.ndarray:
         """(count,) gains, their mean 1, after one more look at what is left of them.

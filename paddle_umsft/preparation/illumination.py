@@ -27,7 +27,8 @@ PASSES = 8
 
 def gain_of(view: View, strangers: Strangers) -> np.ndarray:
     """(n, M) logarithm of PSF(MSI) over SRF(HSI), the SRF from all other pixels."""
-    found = fit(view.but(trusted=view.trusted & ~strangers.mask))
+    others = view.trusted & ~strangers.mask
+    found = fit(view.but(trusted=others))
     seen = found.seen.values
     return logarithm_of(seen, seen - found.rest)
 
@@ -83,13 +84,16 @@ def _is_light_alone(
     core = binary_erosion(part)
     if core.sum() < LEAST_CORE:
         core = part
-    is_bright = brightness[core] >= np.median(brightness[core])
+    of_core = brightness[core]
+    is_bright = of_core >= np.median(of_core)
     values = logarithms[core][is_bright]  # (k, M)
     means = values.mean(axis=1)
-    between_bands = np.median(np.abs(values - means[:, None]))
+    off_means = np.abs(values - means[:, None])
     gain = np.median(means)
-    between_pixels = np.median(np.abs(means - gain))
-    return bool(between_bands < ALIKE and between_pixels < EVEN and abs(gain) > LEAST_GAIN)
+    off_gain = np.abs(means - gain)
+    is_of_no_colour = np.median(off_means) < ALIKE
+    is_even = np.median(off_gain) < EVEN
+    return bool(is_of_no_colour and is_even and abs(gain) > LEAST_GAIN)
 
 
 def relit(
@@ -109,12 +113,15 @@ def relit(
     """
     around = binary_dilation(lit, iterations=HALF_LIGHT)
     current = view
-    gain = np.zeros(view.hr_msi.shape[:2])
+    height, width, _ = view.hr_msi.shape
+    gain = np.zeros((height, width))
     for _ in range(PASSES):
-        logarithms = gain_of(current, strangers).mean(axis=1).reshape(view.lr_shape)
+        means = gain_of(current, strangers).mean(axis=1)
+        logarithms = means.reshape(view.lr_shape)
         wrong = np.where(around, logarithms, 0.0)
         change = view.placement.enlarged(wrong[..., None])  # (H, W, 1)
-        current = current.but(hr_msi=current.hr_msi * np.exp(-change))
+        light = np.exp(-change)
+        current = current.but(hr_msi=current.hr_msi * light)
         gain += change[:, :, 0]
     return current.hr_msi, gain
 
@@ -132,4 +139,5 @@ def unsure_part(gain: np.ndarray, scale: int) -> np.ndarray:
     mean = uniform_filter(gain, scale, mode="nearest")
     mean_square = uniform_filter(gain**2, scale, mode="nearest")
     variance = np.maximum(mean_square - mean**2, 0.0)
-    return np.asarray(PART_OF_SPREAD * np.sqrt(variance), dtype=np.float32)
+    unsure = PART_OF_SPREAD * np.sqrt(variance)
+    return np.asarray(unsure, dtype=np.float32)

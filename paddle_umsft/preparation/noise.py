@@ -11,6 +11,8 @@ import numpy as np
 
 # The median of |x| is this many standard deviations of a Gaussian x.
 MEDIAN_DEVIATION = 0.6745
+# Differences of four independent pixels, halved, have the variance of one.
+HALVED = 2.0
 # Pixels whose differences are looked at, at most.
 MOST_PIXELS = 2**21
 # Spectra whose products are summed up at a time.
@@ -24,20 +26,38 @@ TINY = 1e-30
 TINY_DIAGONAL = 1e-300
 
 
-def pixel_noise(image: np.ndarray) -> float:
-    """Robust noise level of (H, W, M), mean over bands: from the finest diagonal differences."""
-    height, width = image.shape[:2]
-    # Of a very large image every n-th pair of rows: a median needs no more.
-    step = max(1, -(-height * width // MOST_PIXELS))
+def diagonal_differences(image: np.ndarray, step: int) -> np.ndarray:
+    """What is left of white noise alone, with its standard deviation: an edge along rows or columns leaves nothing.
+
+    Args:
+        image: (H, W, M).
+        step: Of every so many pairs of rows one is taken.
+
+    Returns:
+        (n, W - 1, M).
+    """
     above = image[:-1:step]
     below = image[1::step]
-    # Four pixels of independent noise, divided by 2, have the variance of one.
-    diagonal = (below[:, 1:] - below[:, :-1] - above[:, 1:] + above[:, :-1]) / 2.0
+    upper_left = above[:, :-1]
+    upper_right = above[:, 1:]
+    lower_left = below[:, :-1]
+    lower_right = below[:, 1:]
+    return np.asarray((lower_right - lower_left - upper_right + upper_left) / HALVED)
+
+
+def pixel_noise(image: np.ndarray) -> float:
+    """Robust noise level of (H, W, M), mean over bands: from the finest diagonal differences."""
+    height, width, _ = image.shape
+    # Of a very large image every n-th pair of rows: a median needs no more.
+    times_too_many = -(-height * width // MOST_PIXELS)
+    step = max(1, times_too_many)
+    diagonal = diagonal_differences(image, step)
     if not diagonal.size:
         return 0.0
     median = np.median(np.abs(diagonal), axis=(0, 1))  # (M,)
-    variance = (median / MEDIAN_DEVIATION) ** 2
-    return float(np.sqrt(np.mean(variance)))
+    deviation = median / MEDIAN_DEVIATION
+    mean = np.mean(deviation**2)
+    return float(np.sqrt(mean))
 
 
 def noise_before_psf(
@@ -57,13 +77,17 @@ def noise_before_psf(
     """
     # The difference of four neighbouring LR pixels, as `pixel_noise` takes it, is one kernel over the HR pixels.
     size = len(psf)
-    kernel = np.zeros((size + scale, size + scale))
-    half = psf / 2.0
-    kernel[:size, :size] += half
-    kernel[:size, scale:] -= half
-    kernel[scale:, :size] -= half
-    kernel[scale:, scale:] += half
-    norm = float(np.sqrt(np.sum(kernel**2)))
+    side = size + scale
+    kernel = np.zeros((side, side))
+    first = slice(None, size)
+    following = slice(scale, None)
+    half = psf / HALVED
+    kernel[first, first] += half
+    kernel[first, following] -= half
+    kernel[following, first] -= half
+    kernel[following, following] += half
+    squares = np.sum(kernel**2)
+    norm = float(np.sqrt(squares))
     return pixel_noise(misfit) / norm
 
 
@@ -80,16 +104,26 @@ def band_noise(pixels: np.ndarray) -> np.ndarray:
         J. Bioucas-Dias, J. Nascimento: Hyperspectral subspace identification. IEEE TGRS 46(8), 2008.
     """
     count, bands = pixels.shape
-    gram: np.ndarray = np.zeros((bands, bands))
-    # A few at a time: in float64 all would be twice as large.
-    for first in range(0, count, AT_ONCE):
-        values = pixels[first : first + AT_ONCE].astype(np.float64)
-        gram += values.T @ values
+    gram = _gram(pixels)
     ridge = GRAM_RIDGE * np.trace(gram) / bands + TINY
     inverse = np.linalg.inv(gram + ridge * np.eye(bands))
     # Residual energy of band b regressed on the rest is 1 / inverse[b, b].
-    energy = 1.0 / np.maximum(np.diag(inverse), TINY_DIAGONAL)
+    diagonal = np.diag(inverse)
+    energy = 1.0 / np.maximum(diagonal, TINY_DIAGONAL)
     few = max(count // LEAST_FREEDOM, 1)
     freedom = max(count - bands, few)
-    variance = np.maximum(energy - ridge, 0.0) / freedom
+    without_ridge = np.maximum(energy - ridge, 0.0)
+    variance = without_ridge / freedom
     return np.asarray(np.sqrt(variance))
+
+
+def _gram(pixels: np.ndarray) -> np.ndarray:
+    """(C, C) float64 sums of products of the bands of (n, C)."""
+    count, bands = pixels.shape
+    gram: np.ndarray = np.zeros((bands, bands))
+    # A few at a time: in float64 all would be twice as large.
+    for first in range(0, count, AT_ONCE):
+        end = first + AT_ONCE
+        values = pixels[first:end].astype(np.float64)
+        gram += values.T @ values
+    return gram

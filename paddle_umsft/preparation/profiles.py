@@ -39,7 +39,7 @@ class Profile:
 
     Attributes:
         border: What it sees beyond the picture.
-        doubt: How much less is known of that than of the picture, see `border_equations.py`.
+        doubt: How much less is known of that than of the picture, see `border_doubt.py`.
     """
 
     border: Border = "reflect"

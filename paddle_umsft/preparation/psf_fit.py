@@ -69,7 +69,7 @@ class PsfFit:
         parameters: Parameters of the family.
         freedom: Degrees of freedom that the criterion charges for.
         border: What lies beyond the picture.
-        doubt: How much less is known of what lies beyond, see `border_equations.py`.
+        doubt: How much less is known of what lies beyond, see `border_doubt.py`.
         widths: Where every MSI band has a width of its own.
         rough: Whether no more than round Gaussians were tried.
     """

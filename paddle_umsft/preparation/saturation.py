@@ -40,41 +40,60 @@ SATURATED = "% of the MSI's pixels are saturated; what they lack is taken from t
 
 def plateaus(hr_msi: np.ndarray) -> np.ndarray:
     """(H, W, M) pixels at the largest value of their band, in bands where that is a plateau."""
+    height, width, _ = hr_msi.shape
     top = hr_msi.max(axis=(0, 1))
-    span = top - hr_msi.min(axis=(0, 1))
+    bottom = hr_msi.min(axis=(0, 1))
+    span = top - bottom
     at_top = hr_msi >= top - LEVEL * span
-    pixels = hr_msi.shape[0] * hr_msi.shape[1]
-    enough = max(LEAST_PIXELS, LEAST_SHARE * pixels)
-    is_plateau = at_top.sum(axis=(0, 1)) >= enough  # (M,)
+    enough = max(LEAST_PIXELS, LEAST_SHARE * (height * width))
+    counts = at_top.sum(axis=(0, 1))  # (M,)
+    is_plateau = counts >= enough
     return np.asarray(at_top & is_plateau)
+
+
+def _looked_at(view: View, image: np.ndarray) -> np.ndarray:
+    """(n, M) what LR pixels see of (H, W, M)."""
+    seen = look(
+        image,
+        view.placement,
+        view.lr_shape,
+        view.profile,
+    )
+    return seen.values
 
 
 def touched(view: View, censored: np.ndarray) -> np.ndarray:
     """(h, w, M) share of each LR pixel's footprint that is censored."""
-    seen = look(censored.astype(np.float64), view.placement, view.lr_shape, view.profile)
-    return np.asarray(seen.values.reshape(*view.lr_shape, -1))
+    share = _looked_at(view, censored.astype(np.float64))
+    return share.reshape(*view.lr_shape, -1)
 
 
 def untouched_pixels(view: View, censored: np.ndarray) -> np.ndarray:
     """(h, w) LR pixels that see no plateau in any band."""
     share = touched(view, censored)
-    return np.asarray(~np.any(share > TOUCHED, axis=2))
+    sees_any = np.any(share > TOUCHED, axis=2)
+    return np.asarray(~sees_any)
 
 
 def asked_for(view: View, censored: np.ndarray) -> bool:
     """Whether the HSI shows more light than the plateaus do."""
     clean = view.trusted & untouched_pixels(view, censored)
-    if clean.sum() < CLEAN_PER_BAND * view.hr_msi.shape[2] + LEAST_CLEAN:
+    msi_bands = view.hr_msi.shape[2]
+    least = CLEAN_PER_BAND * msi_bands + LEAST_CLEAN
+    if clean.sum() < least:
         return False
     other = view.but(trusted=clean)
     seen = other.seen()
-    found = fit(other, seen=seen, start=majority(other, seen))
+    start = majority(other, seen)
+    found = fit(other, seen=seen, start=start)
     share = touched(view, censored).reshape(found.rest.shape)
     inner = share > INNER_SHARE
     if not inner.any():
         return False
-    missing = -found.rest / np.maximum(found.scale, TINY)
-    return bool(np.median(missing[inner]) > TIMES_USUAL)
+    scale = np.maximum(found.scale, TINY)
+    missing = -found.rest / scale
+    usual = np.median(missing[inner])
+    return bool(usual > TIMES_USUAL)
 
 
 def domes(censored: np.ndarray, scale: int) -> np.ndarray:
@@ -86,12 +105,15 @@ def domes(censored: np.ndarray, scale: int) -> np.ndarray:
     """
     heights = np.zeros(censored.shape)
     for band in range(censored.shape[2]):
-        if not censored[..., band].any():
+        plateau = censored[..., band]
+        if not plateau.any():
             continue
         # The border of the picture is no rim.
-        wider = np.pad(censored[..., band], 1, mode="edge")
-        depth = distance_transform_edt(wider)[1:-1, 1:-1]
-        heights[..., band] = np.minimum(depth, scale) ** POWER_OF_DEPTH
+        wider = np.pad(plateau, 1, mode="edge")
+        from_rim = distance_transform_edt(wider)
+        depth = from_rim[1:-1, 1:-1]
+        height = np.minimum(depth, scale)
+        heights[..., band] = height**POWER_OF_DEPTH
     return heights
 
 
@@ -114,19 +136,25 @@ def desaturated(
     wanted = found.seen.values - found.rest  # (n, M): SRF(HSI) everywhere
     share = touched(view, censored).reshape(wanted.shape)
     weight = np.where(share > TOUCHED, share, 0.0)
-    on_grid = (*view.lr_shape, -1)
-    # Interpolated between LR pixels, each as sure as its share of the plateau.
-    sure = view.placement.enlarged(weight.reshape(on_grid))  # (H, W, M)
+
+    def enlarged(values: np.ndarray) -> np.ndarray:
+        """Interpolate (n, M) between LR pixels: (H, W, M)."""
+        on_grid = values.reshape(*view.lr_shape, -1)
+        return view.placement.enlarged(on_grid)
+
+    # Each LR pixel is as sure as its share of the plateau.
+    sure = enlarged(weight)
     sure = np.maximum(sure, LEAST_SURE)
     shape = domes(censored, view.scale)
     # Domes of all sizes weigh alike: over what an LR pixel sees of them in the mean.
-    looked = look(shape, view.placement, view.lr_shape, view.profile).values / np.maximum(share, TINY)
-    mean = view.placement.enlarged((looked * weight).reshape(on_grid)) / sure
+    height = _looked_at(view, shape) / np.maximum(share, TINY)
+    mean = enlarged(height * weight) / sure
     shape /= np.maximum(mean, LEAST_DOME)
     excess = np.zeros_like(view.hr_msi)
     for _ in range(PASSES):
-        seen = look(view.hr_msi + excess, view.placement, view.lr_shape, view.profile)
-        lack = (wanted - seen.values) / np.maximum(share, LEAST_PART)
-        over = view.placement.enlarged((lack * weight).reshape(on_grid))
-        excess = np.maximum(excess + shape * over / sure, 0.0)
+        seen = _looked_at(view, view.hr_msi + excess)
+        lack = (wanted - seen) / np.maximum(share, LEAST_PART)
+        over = enlarged(lack * weight)
+        more = shape * over / sure
+        excess = np.maximum(excess + more, 0.0)
     return np.asarray(view.hr_msi + excess)

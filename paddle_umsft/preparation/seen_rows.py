@@ -24,6 +24,9 @@ TINY = 1e-300
 def common_terms(kernels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Row taps that several kernels share, and the column taps that each of them has to these.
 
+    Kernels side by side are one (k, q * k) matrix. Its left singular vectors are the row taps that all of them are made
+    of, and what each has of a row tap is a row of column taps.
+
     Args:
         kernels: (q, k, k), each counting alike, however large it is.
 
@@ -111,32 +114,29 @@ class SeenRows:
         Returns:
             (q, n * w, M), or one band.
         """
-        count = len(kernels)
-        size = kernels.shape[2]
-        # By so much a kernel begins later than the widest one would.
-        begin = first_tap(size, self.scale)
-        widest_begin = first_tap(self.widest, self.scale)
-        inset = begin - widest_begin
+        count, size, _ = kernels.shape
+        inset = self._inset(size)
         row_taps, column_taps = common_terms(kernels)
-        narrow = self._narrowed(row_taps, inset, band)  # (r, n * M, columns of the picture)
+        narrow = self._narrowed(row_taps, inset, band)  # (r, n, M, columns of the picture)
         maps = self._column_maps(column_taps)  # (r, reach, TOGETHER * q)
-        reach = maps.shape[1]
-        rows = len(self.starts)
-        bands = narrow.shape[1] // rows
+        _, rows, bands, _ = narrow.shape
         # The last block may make columns that there are not.
         columns = self.blocks * TOGETHER
         seen = np.empty((count, rows, columns, bands))
-        for block in range(self.blocks):
-            column = block * TOGETHER
-            left = inset + column * self.scale
-            right = left + reach
-            by_term = narrow[:, :, left:right] @ maps
-            together = np.sum(by_term, axis=0)
-            apart = together.reshape(rows, bands, TOGETHER, count)
-            end = column + TOGETHER
-            seen[:, :, column:end] = apart.transpose(3, 0, 2, 1)
+        for first in range(0, columns, TOGETHER):
+            end = first + TOGETHER
+            # Where the first of these columns begins to look.
+            left = inset + first * self.scale
+            block = _columns_from(left, narrow, maps)
+            seen[:, :, first:end] = block
         on_picture = seen[:, :, : self.columns]
         return on_picture.reshape(count, -1, bands)
+
+    def _inset(self, size: int) -> int:
+        """By how many HR pixels a kernel of so many taps begins later than the widest one would."""
+        begin = first_tap(size, self.scale)
+        widest_begin = first_tap(self.widest, self.scale)
+        return begin - widest_begin
 
     def _narrowed(
         self,
@@ -144,10 +144,11 @@ class SeenRows:
         inset: int,
         band: Optional[int],
     ) -> np.ndarray:
-        """(r, n * M, columns of the picture): the HR rows under every LR row through (r, k) taps."""
+        """(r, n, M, columns of the picture): the HR rows under every LR row through (r, k) taps."""
         picture = self.picture
         if band is not None:
-            picture = picture[:, band : band + 1]
+            only = slice(band, band + 1)
+            picture = picture[:, only]
         _, bands, columns = picture.shape
         terms, size = row_taps.shape
         # All bands' columns side by side: one product serves them.
@@ -159,7 +160,7 @@ class SeenRows:
             end = first + size
             strip = picture[first:end].reshape(size, line)
             narrow[:, row] = row_taps @ strip
-        return narrow.reshape(terms, rows * bands, columns)
+        return narrow.reshape(terms, rows, bands, columns)
 
     def _column_maps(self, column_taps: np.ndarray) -> np.ndarray:
         """(r, reach, TOGETHER * q): the taps of neighbouring LR columns on all HR columns that these see."""
@@ -173,3 +174,32 @@ class SeenRows:
             right = left + size
             maps[:, left:right, column] = taps
         return maps.reshape(terms, reach, -1)
+
+
+def _columns_from(
+    left: int,
+    narrow: np.ndarray,
+    maps: np.ndarray,
+) -> np.ndarray:
+    """TOGETHER neighbouring LR columns of all LR rows, behind every kernel.
+
+    Args:
+        left: Column of the picture that the first of them begins to look at.
+        narrow: (r, n, M, columns of the picture).
+        maps: (r, reach, TOGETHER * q).
+
+    Returns:
+        (q, n, TOGETHER, M).
+    """
+    terms, rows, bands, _ = narrow.shape
+    _, reach, made = maps.shape
+    right = left + reach
+    under = narrow[..., left:right]
+    # All rows and bands one below the other: one product a term serves them.
+    lines = under.reshape(terms, rows * bands, reach)
+    by_term = lines @ maps
+    together = np.sum(by_term, axis=0)
+    kernels = made // TOGETHER
+    apart = together.reshape(rows, bands, TOGETHER, kernels)
+    kernels_first = apart.transpose(3, 0, 2, 1)
+    return np.asarray(kernels_first)

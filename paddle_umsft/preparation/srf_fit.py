@@ -31,7 +31,10 @@ STEPS_PER_BAND = 30
 TINY = 1e-30
 
 
-def curvature(bands: int, positions: Optional[np.ndarray] = None) -> np.ndarray:
+def curvature(
+    bands: int,
+    positions: Optional[np.ndarray] = None,
+) -> np.ndarray:
     """(bands - 2, bands) second differences; zero rows where fewer than three bands or a gap in the wavelengths.
 
     Args:
@@ -48,20 +51,30 @@ def curvature(bands: int, positions: Optional[np.ndarray] = None) -> np.ndarray:
     if positions is not None:
         centres = np.asarray(positions, dtype=np.float64)
         steps = np.abs(np.diff(centres))
-        wide = steps > GAP * np.median(steps)
+        usual = np.median(steps)
+        wide = steps > GAP * usual
+        # Either of the two steps that a second difference is of.
         crosses = wide[:-1] | wide[1:]
         second[crosses] = 0.0
     return second
 
 
-def _non_negative(gram: np.ndarray, cross: np.ndarray) -> np.ndarray:
+def _non_negative(
+    gram: np.ndarray,
+    cross: np.ndarray,
+) -> np.ndarray:
     """Minimiser of x'gram x - 2 cross'x over x >= 0, through the Cholesky factor: |L'x - L^-1 cross|^2."""
-    rounding = ROUNDING * np.trace(gram) / len(gram)
-    system = gram + rounding * np.eye(len(gram))
+    bands = len(gram)
+    rounding = ROUNDING * np.trace(gram) / bands
+    system = gram + rounding * np.eye(bands)
     factor = np.linalg.cholesky(system)
     target = np.linalg.solve(factor, cross)
     try:
-        solution, _ = nnls(factor.T, target, maxiter=STEPS_PER_BAND * len(system))
+        solution, _ = nnls(
+            factor.T,
+            target,
+            maxiter=STEPS_PER_BAND * bands,
+        )
     except RuntimeError:  # the active set circles: take what the unconstrained problem says, cut at zero
         free = np.linalg.solve(factor.T, target)
         solution = np.clip(free, 0.0, None)
@@ -85,10 +98,13 @@ def _smooth_response(
     Returns:
         (b,) non-negative.
     """
-    if np.trace(gram) <= 0:
-        return np.zeros(len(gram))
-    level = np.trace(gram) / len(gram)
-    penalty = level * strength * (roughness + RIDGE * np.eye(len(gram)))
+    bands = len(gram)
+    energy = np.trace(gram)
+    if energy <= 0:
+        return np.zeros(bands)
+    level = energy / bands
+    tie = roughness + RIDGE * np.eye(bands)
+    penalty = level * strength * tie
     return _non_negative(gram + penalty, cross)
 
 
@@ -106,9 +122,11 @@ class ResponseFit:
         # Runs of pixels, each held out once; of very few pixels some are empty.
         self.folds = []
         for fold in range(FOLDS):
-            run = slice(-(-fold * count // FOLDS), -(-(fold + 1) * count // FOLDS))
-            if run.start < run.stop:
-                self.folds.append(run)
+            # Shares of all pixels, rounded up.
+            first = -(-fold * count // FOLDS)
+            end = -(-(fold + 1) * count // FOLDS)
+            if first < end:
+                self.folds.append(slice(first, end))
         self.parts = [design[run] for run in self.folds]
         self.grams = [part.T @ part for part in self.parts]  # (b, b) of each fold
         self.bands = design.shape[1]
@@ -127,8 +145,12 @@ class ResponseFit:
         Returns:
             (b,) non-negative.
         """
-        targets = [target[run] for run in self.folds]
-        crosses = [part.T @ own for part, own in zip(self.parts, targets)]  # (b,) of each fold
+        targets = []
+        crosses = []
+        for run, part in zip(self.folds, self.parts):
+            own = target[run]
+            targets.append(own)
+            crosses.append(part.T @ own)  # (b,)
         if strength is None:
             strength = self._cross_validated(targets, crosses)
         gram, cross = self._without(None, crosses)
@@ -154,15 +176,25 @@ class ResponseFit:
         crosses: list[np.ndarray],
     ) -> float:
         """The largest strength whose held-out error is as good as the best one's."""
+        if len(self.folds) < 2:
+            # Nothing is held out: all are as good.
+            return max(STRENGTHS)
         errors = np.zeros(len(STRENGTHS))
-        if len(self.folds) > 1:
-            for fold, part in enumerate(self.parts):
-                gram, cross = self._without(fold, crosses)
-                responses = [_smooth_response(gram, cross, self.roughness, strength) for strength in STRENGTHS]
-                misfit = targets[fold][:, None] - part @ np.stack(responses, axis=1)  # (m, strengths)
-                errors += np.sum(misfit**2, axis=0)
-        good = errors <= errors.min() * TOLERATED + TINY
-        return max(strength for strength, is_good in zip(STRENGTHS, good) if is_good)
+        for fold, part in enumerate(self.parts):
+            gram, cross = self._without(fold, crosses)
+            responses = []
+            for strength in STRENGTHS:
+                response = _smooth_response(gram, cross, self.roughness, strength)
+                responses.append(response)
+            predicted = part @ np.stack(responses, axis=1)  # (m, strengths)
+            misfit = targets[fold][:, None] - predicted
+            errors += np.sum(misfit**2, axis=0)
+        most = errors.min() * TOLERATED + TINY
+        good = []
+        for strength, error in zip(STRENGTHS, errors):
+            if error <= most:
+                good.append(strength)
+        return max(good)
 
 
 def fit_srf(
@@ -187,7 +219,8 @@ def fit_srf(
     Returns:
         (M, C) non-negative SRF, zero outside the supports.
     """
-    bands, msi_bands = lr_hsi.shape[2], lr_msi.shape[2]
+    bands = lr_hsi.shape[2]
+    msi_bands = lr_msi.shape[2]
     pixels = lr_hsi.reshape(-1, bands).astype(np.float64)
     targets = lr_msi.reshape(-1, msi_bands).astype(np.float64)
     if trust is not None:
@@ -200,6 +233,10 @@ def fit_srf(
             centres = None
             if wavelengths_nm is not None:
                 centres = np.asarray(wavelengths_nm)[low:high]
-            fits[low, high] = ResponseFit(pixels[:, low:high], curvature(high - low, centres))
-        srf[band, low:high] = fits[low, high].response_to(targets[:, band], strength)
+            second = curvature(high - low, centres)
+            visible = pixels[:, low:high]
+            fits[low, high] = ResponseFit(visible, second)
+        target = targets[:, band]
+        response = fits[low, high].response_to(target, strength)
+        srf[band, low:high] = response
     return srf

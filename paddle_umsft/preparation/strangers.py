@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import find_objects, label
 
-from paddle_umsft.preparation.border_equations import variance_ratio
+from paddle_umsft.preparation.border_doubt import variance_ratio
 from paddle_umsft.preparation.view import INSIDE, Fit, View, fit, majority
 
 # Off by more than so many robust scales, and by a share of the MSI's contrast that a wrong PSF does not explain.

@@ -43,20 +43,24 @@ class RisingSpline:
 
     def __init__(self, steps: np.ndarray) -> None:
         total = float(steps.sum())
-        heights = np.concatenate([[0.0], np.cumsum(steps) / total])
+        risen = np.cumsum(steps) / total
+        heights = np.concatenate([[0.0], risen])
         self.spline = BSpline(_knots(), heights, DEGREE, extrapolate=True)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Light of any values; beyond white it goes on straight."""
         inner = np.clip(values, 0.0, 1.0)
         slope = float(self.spline(1.0, 1))
-        return np.asarray(self.spline(inner) + slope * (values - inner))
+        beyond = values - inner
+        return np.asarray(self.spline(inner) + slope * beyond)
 
 
 def _knots() -> np.ndarray:
     """Knots of the splines on 0 ... 1, the outermost as often as it takes."""
+    first = np.zeros(DEGREE)
+    last = np.ones(DEGREE)
     inner = np.linspace(0.0, 1.0, STRETCHES + 1)
-    return np.concatenate([np.zeros(DEGREE), inner, np.ones(DEGREE)])
+    return np.concatenate([first, inner, last])
 
 
 def _rising_functions() -> list[BSpline]:
@@ -65,8 +69,10 @@ def _rising_functions() -> list[BSpline]:
     count = len(knots) - DEGREE - 1
     functions = []
     for first in range(1, count):
-        heights = (np.arange(count) >= first).astype(np.float64)
-        functions.append(BSpline(knots, heights, DEGREE))
+        heights = np.zeros(count)
+        heights[first:] = 1.0
+        function = BSpline(knots, heights, DEGREE)
+        functions.append(function)
     return functions
 
 
@@ -76,48 +82,75 @@ def fitted_spline(view: View) -> RisingSpline:
     Args:
         view: The pair, its MSI as it was recorded.
     """
-    values = np.clip(view.hr_msi / white_level(view.hr_msi), 0.0, 1.0)
     # Curves are looked up: a table of so many levels is as good as any camera's.
     levels = np.linspace(0.0, 1.0, LEVELS)
+    values = np.clip(view.hr_msi / white_level(view.hr_msi), 0.0, 1.0)
     level = np.round(values * (LEVELS - 1)).astype(np.int32)  # (H, W, M)
     seen = []
     for function in _rising_functions():
-        seen.append(view.but(hr_msi=function(levels)[level]).seen().values)  # (n, M)
+        curved = view.but(hr_msi=function(levels)[level])
+        seen.append(curved.seen().values)  # (n, M)
     basis = np.stack(seen, axis=2)  # (n, M, k)
-    bands, depth = basis.shape[1:]
+    depth = basis.shape[2]
     found = fit(view)
     shared = view.directions(found.counted)
     weights = found.weights
     # Begin with no curve at all.
     steps = np.full(depth, 1.0 / depth)
-    differences = np.diff(np.eye(depth), axis=0)
     for _ in range(ROUNDS):
-        root = np.sqrt(weights)[:, None]
-        orthogonal, _ = np.linalg.qr(shared * root)
-        rows = []
-        contrast = np.zeros(depth)
-        for band in range(bands):
-            weighted = basis[:, band] * root  # (n, k)
-            left = weighted - orthogonal @ (orthogonal.T @ weighted)
-            centred = basis[:, band] - np.average(basis[:, band], axis=0, weights=weights)
-            light = centred @ steps
-            spread = float(np.sqrt(np.average(light**2, weights=weights))) + TINY
-            # Every band in units of its own contrast as it is now.
-            rows.append(left / spread)
-            contrast += (weights * light) @ centred / spread**2
-        stacked = np.concatenate(rows)
-        _, triangle = np.linalg.qr(stacked)  # the same sums of squares in k rows
-        size = float(np.linalg.norm(triangle))
-        tie = SMOOTH * size * differences
-        hold = HOLD * size * contrast / (contrast @ steps)
-        system = np.concatenate([triangle, tie, hold[None]])
-        target = np.zeros(len(system))
-        target[-1] = HOLD * size
-        solved, _ = nnls(system, target)
-        steps = solved / max(solved.sum(), TINY)
-        current = view.but(hr_msi=RisingSpline(steps)(levels)[level])
+        steps = _better_steps(steps, basis, shared, weights)
+        curve = RisingSpline(steps)
+        current = view.but(hr_msi=curve(levels)[level])
         weights = fit(current).weights
     return RisingSpline(steps)
+
+
+def _better_steps(
+    steps: np.ndarray,
+    basis: np.ndarray,
+    shared: np.ndarray,
+    weights: np.ndarray,
+) -> np.ndarray:
+    """The steps that leave least, at the contrast that others have.
+
+    Args:
+        steps: (k,) the others.
+        basis: (n, M, k) what LR pixels see of the MSI through each of the rising functions.
+        shared: (n, q) spectral directions of the HSI.
+        weights: (n,) of LR pixels.
+
+    Returns:
+        (k,) not negative, sum 1.
+    """
+    bands, depth = basis.shape[1:]
+    root = np.sqrt(weights)[:, None]
+    orthogonal, _ = np.linalg.qr(shared * root)
+    rows = []
+    contrast = np.zeros(depth)
+    for band in range(bands):
+        own = basis[:, band]  # (n, k)
+        weighted = own * root
+        explained = orthogonal @ (orthogonal.T @ weighted)
+        left = weighted - explained
+        mean = np.average(own, axis=0, weights=weights)
+        centred = own - mean
+        light = centred @ steps
+        variance = np.average(light**2, weights=weights)
+        spread = float(np.sqrt(variance)) + TINY
+        # Every band in units of its own contrast as it is now.
+        rows.append(left / spread)
+        contrast += (weights * light) @ centred / spread**2
+    stacked = np.concatenate(rows)
+    _, triangle = np.linalg.qr(stacked)  # the same sums of squares in k rows
+    size = float(np.linalg.norm(triangle))
+    differences = np.diff(np.eye(depth), axis=0)
+    tie = SMOOTH * size * differences
+    hold = HOLD * size * contrast / (contrast @ steps)
+    system = np.concatenate([triangle, tie, hold[None]])
+    target = np.zeros(len(system))
+    target[-1] = HOLD * size
+    solved, _ = nnls(system, target)
+    return np.asarray(solved / max(solved.sum(), TINY))
 
 
 def without_spline(view: View, curve: RisingSpline) -> Undone:

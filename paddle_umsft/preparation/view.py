@@ -13,7 +13,7 @@ import numpy as np
 
 from paddle_umsft.cameras.border import Border, continued
 from paddle_umsft.cameras.placement import CUBIC, Placement
-from paddle_umsft.preparation.border_equations import variance_ratio
+from paddle_umsft.preparation.border_doubt import variance_ratio
 from paddle_umsft.preparation.footprint import Seen, covered, look, look_askew
 from paddle_umsft.preparation.profiles import Profile, first_profile
 from paddle_umsft.preparation.robust import BOUND, TINY, majority_of, robust_scale, weighted_fit

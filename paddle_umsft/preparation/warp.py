@@ -55,26 +55,31 @@ class Warp:
     @property
     def size(self) -> float:
         """Root mean square, HR pixels."""
-        return float(np.sqrt(np.mean(np.sum(self.shifts**2, axis=1))))
+        squares = np.sum(self.shifts**2, axis=1)
+        return float(np.sqrt(np.mean(squares)))
 
     @property
     def largest(self) -> float:
         """What all but the largest few stay below, HR pixels."""
-        return float(np.quantile(np.linalg.norm(self.shifts, axis=1), TOLD_QUANTILE))
+        lengths = np.linalg.norm(self.shifts, axis=1)
+        return float(np.quantile(lengths, TOLD_QUANTILE))
 
     @property
     def is_there(self) -> bool:
         """Whether it is more than the solvers bear, and more than chance."""
         if len(self.shifts) < LEAST_PLACES:
             return False
-        by_chance = float(np.sqrt(np.mean(self.deviations**2)))
+        variance = np.mean(self.deviations**2)
+        by_chance = float(np.sqrt(variance))
         return self.size > max(LEAST_SHIFT, SURE * by_chance)
 
 
 def _around(values: np.ndarray, lr_shape: tuple[int, int]) -> np.ndarray:
-    """(h, w) sums of (n,) values over neighbourhoods."""
+    """(h, w) sums of (n, M) values over bands and neighbourhoods."""
+    image = np.sum(values, axis=1).reshape(lr_shape)
+    means = gaussian_filter(image, NEIGHBOURHOOD, mode="constant")
     area = 4 * np.pi * NEIGHBOURHOOD**2
-    return np.asarray(area * gaussian_filter(values.reshape(lr_shape), NEIGHBOURHOOD, mode="constant"))
+    return np.asarray(area * means)
 
 
 def _one_step(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -84,24 +89,30 @@ def _one_step(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     assert seen.down is not None
     assert seen.right is not None
     # Bands in units of their own residual; what does not belong counts little.
-    unit = np.sqrt(found.weights)[:, None] / np.maximum(found.scale, TINY)
+    roots = np.sqrt(found.weights)
+    unit = roots[:, None] / np.maximum(found.scale, TINY)
     down = seen.down * unit
     right = seen.right * unit
     rest = found.rest * unit
-    down_down = _around(np.sum(down**2, axis=1), view.lr_shape)
-    right_right = _around(np.sum(right**2, axis=1), view.lr_shape)
-    both = _around(np.sum(down * right, axis=1), view.lr_shape)
-    of_down = _around(np.sum(down * rest, axis=1), view.lr_shape)
-    of_right = _around(np.sum(right * rest, axis=1), view.lr_shape)
+    # The normal equations of each neighbourhood's shift.
+    down_down = _around(down**2, view.lr_shape)
+    right_right = _around(right**2, view.lr_shape)
+    both = _around(down * right, view.lr_shape)
+    of_down = _around(down * rest, view.lr_shape)
+    of_right = _around(right * rest, view.lr_shape)
     # Where nothing has edges, nothing says where it lies: a small ridge keeps the shift there near zero.
     ridge = RIDGE * float(np.mean(down_down + right_right)) + TINY
     down_down = down_down + ridge
     right_right = right_right + ridge
     determinant = down_down * right_right - both**2
-    rows = -(right_right * of_down - both * of_right) / determinant
-    columns = -(down_down * of_right - both * of_down) / determinant
-    deviations = np.sqrt((down_down + right_right) / determinant)
-    return np.stack([rows, columns], axis=2), deviations, found.counted.reshape(view.lr_shape)
+    by_down = right_right * of_down - both * of_right
+    by_right = down_down * of_right - both * of_down
+    rows = -by_down / determinant
+    columns = -by_right / determinant
+    shifts = np.stack([rows, columns], axis=2)
+    variances = (down_down + right_right) / determinant
+    counted = found.counted.reshape(view.lr_shape)
+    return shifts, np.sqrt(variances), counted
 
 
 def local_shifts(view: View) -> Warp:
@@ -110,25 +121,47 @@ def local_shifts(view: View) -> Warp:
     Args:
         view: The pair with everything undone that was found.
     """
-    height, width, bands = view.hr_msi.shape
-    own = np.indices((height, width), dtype=np.float64)  # (2, H, W)
     shifts = np.zeros((*view.lr_shape, 2))
+    limit = LONGEST_STEP * view.scale
     current = view
     for _ in range(STEPS):
         more, deviations, counted = _one_step(current)
-        limit = LONGEST_STEP * view.scale
         shifts = shifts + np.clip(more, -limit, limit)
-        if float(np.sqrt(np.mean(more[counted] ** 2))) < STILL:
+        squares = more[counted] ** 2
+        size = float(np.sqrt(np.mean(squares)))
+        if size < STILL:
             break
         # Only to measure on: the MSI as it would be without them.
-        places = own + np.moveaxis(view.placement.enlarged(shifts), 2, 0)
-        moved = [map_coordinates(view.hr_msi[..., band], places, order=1, mode="nearest") for band in range(bands)]
-        current = view.but(hr_msi=np.stack(moved, axis=2))
+        moved = _moved_msi(view, shifts)
+        current = view.but(hr_msi=moved)
     deviations = np.maximum(deviations[counted], LEAST_DEVIATION)
+    beyond = _beyond_affine(
+        shifts[counted],
+        deviations,
+        places=np.argwhere(counted),
+    )
     return Warp(
-        shifts=_beyond_affine(shifts[counted], deviations, np.argwhere(counted)),
+        shifts=beyond,
         deviations=deviations,
     )
+
+
+def _moved_msi(view: View, shifts: np.ndarray) -> np.ndarray:
+    """(H, W, M) the MSI without (h, w, 2) shifts of LR pixels, linear between pixels."""
+    height, width, bands = view.hr_msi.shape
+    own = np.indices((height, width), dtype=np.float64)  # (2, H, W)
+    enlarged = view.placement.enlarged(shifts)  # (H, W, 2)
+    places = own + np.moveaxis(enlarged, 2, 0)
+    moved = []
+    for band in range(bands):
+        values = map_coordinates(
+            view.hr_msi[..., band],
+            places,
+            order=1,
+            mode="nearest",
+        )
+        moved.append(values)
+    return np.stack(moved, axis=2)
 
 
 def _beyond_affine(
@@ -137,10 +170,16 @@ def _beyond_affine(
     places: np.ndarray,
 ) -> np.ndarray:
     """(n, 2) shifts without what an affine map of the (n, 2) places explains of them."""
-    design = np.column_stack([places, np.ones(len(places))])
+    ones = np.ones(len(places))
+    design = np.column_stack([places, ones])  # (n, 3)
     weights = 1.0 / deviations[:, None]
-    factors, *_ = np.linalg.lstsq(design * weights, shifts * weights, rcond=None)
-    return np.asarray(shifts - design @ factors)
+    factors, *_ = np.linalg.lstsq(
+        design * weights,
+        shifts * weights,
+        rcond=None,
+    )
+    explained = design @ factors
+    return np.asarray(shifts - explained)
 
 
 def warp_note(warp: Warp) -> str:

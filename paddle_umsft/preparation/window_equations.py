@@ -47,41 +47,41 @@ class WindowEquations:
         rows: np.ndarray,
         constant: bool = False,
     ) -> None:
-        seen = patches(hr_msi, size, scale, pixels=rows).astype(np.float64)  # (M, n, k*k)
-        pixels = lr_hsi.reshape(-1, lr_hsi.shape[2])[rows].astype(np.float64)  # (n, C)
+        seen = patches(hr_msi, size, scale, pixels=rows)
+        seen = seen.astype(np.float64)  # (M, n, k*k)
+        bands = lr_hsi.shape[2]
+        pixels = lr_hsi.reshape(-1, bands)[rows]
+        pixels = pixels.astype(np.float64)  # (n, C)
         self.size = size
         self.count = len(rows) * len(supports)
-        blocks, targets = [], []
-        projections: dict[tuple[int, int], ProjectedOut] = {}
-        for band, (low, high) in enumerate(supports):
-            if srf is not None:
-                block = seen[band]
-                target = pixels @ srf[band]
-            else:
-                # The least residual over all smooth SRF rows; mostly all bands can see the whole range.
-                if (low, high) not in projections:
-                    projections[low, high] = ProjectedOut(pixels[:, low:high], constant=constant)
-                block = projections[low, high].left_of(seen[band])
-                target = np.zeros(len(block))
-            blocks.append(block)
-            targets.append(target)
-        self.matrix = np.concatenate(blocks)
-        self.target = np.concatenate(targets)
+        if srf is not None:
+            targets = [pixels @ response for response in srf]
+            self.matrix = seen.reshape(-1, size * size)
+            self.target = np.concatenate(targets)
+        else:
+            self.matrix = _without_smooth(seen, pixels, supports, constant)
+            self.target = np.zeros(len(self.matrix))
         self.lost = 0.0
-        if len(self.matrix) > ROWS_PER_TAP * self.matrix.shape[1]:
+        equations, taps = self.matrix.shape
+        if equations > ROWS_PER_TAP * taps:
             self._reduce()
         # Floor of the residual: what float32 storage of the inputs leaves.
-        self.level = float(np.sqrt(np.mean(pixels**2)))
-        self.floor = self.count * (STORAGE * self.level) ** 2
+        mean_square = np.mean(pixels**2)
+        self.level = float(np.sqrt(mean_square))
+        rounding = STORAGE * self.level
+        self.floor = self.count * rounding**2
 
     def _reduce(self) -> None:
         """Turn to as many rows as columns: the same residual norms up to a constant, which is kept in `lost`."""
         # By the eigenvectors of the normal equations, several times as fast as a QR decomposition of that many rows.
-        values, vectors = np.linalg.eigh(self.matrix.T @ self.matrix)
+        gram = self.matrix.T @ self.matrix
+        values, vectors = np.linalg.eigh(gram)
+        # The largest comes last.
         kept = values > ROUNDING * values[-1]
         roots = np.sqrt(values[kept])
         vectors = vectors[:, kept]
-        target = (vectors.T @ (self.matrix.T @ self.target)) / roots
+        wanted = self.matrix.T @ self.target
+        target = (vectors.T @ wanted) / roots
         lost = float(self.target @ self.target - target @ target)
         self.lost = max(lost, 0.0)
         self.matrix = roots[:, None] * vectors.T
@@ -89,7 +89,8 @@ class WindowEquations:
 
     def misfit(self, psf: np.ndarray) -> np.ndarray:
         """Residual vector of a kernel."""
-        return np.asarray(self.matrix @ psf.ravel() - self.target)
+        seen = self.matrix @ psf.ravel()
+        return np.asarray(seen - self.target)
 
     def around(self, kernels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Residuals of a kernel, and how they change with its parameters.
@@ -100,8 +101,9 @@ class WindowEquations:
         Returns:
             (N,) and (p, N).
         """
-        rests = kernels.reshape(len(kernels), -1) @ self.matrix.T
-        return rests[0] - self.target, rests[1:]
+        taps = kernels.reshape(len(kernels), -1)  # (1 + p, k * k)
+        seen = taps @ self.matrix.T
+        return seen[0] - self.target, seen[1:]
 
     def energy(self, psf: np.ndarray) -> float:
         """Sum of squares that a kernel leaves."""
@@ -110,11 +112,42 @@ class WindowEquations:
 
     def residual(self, psf: np.ndarray) -> float:
         """Root mean square per equation."""
-        return float(np.sqrt(self.energy(psf) / self.count))
+        mean = self.energy(psf) / self.count
+        return float(np.sqrt(mean))
 
     def criterion(self, psf: np.ndarray, freedom: float) -> float:
         """Bayesian information criterion: n log(mean square) + parameters log n."""
         count = self.count
-        badness = count * np.log(self.energy(psf) / count)
+        mean = self.energy(psf) / count
+        badness = count * np.log(mean)
         complexity = freedom * np.log(count)
         return float(badness + complexity)
+
+
+def _without_smooth(
+    seen: np.ndarray,
+    pixels: np.ndarray,
+    supports: Sequence[tuple[int, int]],
+    constant: bool,
+) -> np.ndarray:
+    """What no smooth SRF explains of what taps see, band below band.
+
+    Args:
+        seen: (M, n, k*k) HR pixels under the taps.
+        pixels: (n, C) of the LR-HSI.
+        supports: Per MSI band the half-open range of HSI bands it can see.
+        constant: Whether a constant is projected out as well.
+
+    Returns:
+        (N, k*k).
+    """
+    # Mostly all bands can see the whole range: one projection serves them.
+    projections: dict[tuple[int, int], ProjectedOut] = {}
+    blocks = []
+    for band, (low, high) in enumerate(supports):
+        if (low, high) not in projections:
+            visible = pixels[:, low:high]
+            projections[low, high] = ProjectedOut(visible, constant=constant)
+        block = projections[low, high].left_of(seen[band])
+        blocks.append(block)
+    return np.concatenate(blocks)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Optional
+from typing import Optional
 
 import numpy as np
 
@@ -26,6 +26,17 @@ from paddle_umsft.trust.expected import Levels
 # over pixels of another length see as few as this.
 SPLINE_REACH = 12
 MEANS_REACH = 4
+
+
+def _rows_of(
+    mask: Optional[np.ndarray],
+    first: int,
+    end: int,
+) -> Optional[np.ndarray]:
+    """Some rows of a mask, if there is one."""
+    if mask is None:
+        return None
+    return mask[first:end]
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,9 @@ class Apart:
 
     def rows_under(self, first: int, end: int) -> tuple[int, int]:
         """Half-open range of the result's rows under some LR rows; all of them together are all."""
-        return self._row_at(first), self._row_at(end)
+        top = self._row_at(first)
+        bottom = self._row_at(end)
+        return top, bottom
 
     def _row_at(self, edge: int) -> int:
         """The result's row where an LR row begins."""
@@ -82,11 +95,8 @@ class Apart:
         grid = pair.grid
         assert grid is not None
         top, bottom = self.rows_under(first, end)
-        masks: dict[str, Any] = {}
-        if pair.mask_hsi is not None:
-            masks["mask_hsi"] = pair.mask_hsi[first:end]
-        if pair.mask_msi is not None:
-            masks["mask_msi"] = pair.mask_msi[top:bottom]
+        mask_hsi = _rows_of(pair.mask_hsi, first, end)
+        mask_msi = _rows_of(pair.mask_msi, top, bottom)
         # Where the first of these LR rows begins, from the first of the result's rows under them.
         down = grid.matrix[:, 0]
         begin = grid.origin + first * down
@@ -97,20 +107,31 @@ class Apart:
             lr_hsi=lr_hsi,
             hr_msi=hr_msi,
             grid=own_grid,
-            **masks,
+            mask_hsi=mask_hsi,
+            mask_msi=mask_msi,
         )
 
-    def degrade_on(self, first: int, end: int) -> Callable[[np.ndarray], np.ndarray]:
+    def degrade_on(
+        self,
+        first: int,
+        end: int,
+    ) -> Callable[[np.ndarray], np.ndarray]:
         """Return what LR rows see of the result's rows under them, continued where these end; arguments as above."""
-        top, bottom = self.rows_under(first, end)
-        window = window_below(self.operator, self.shape, (first, end))
+        window = window_below(
+            self.operator,
+            self.shape,
+            lr_rows=(first, end),
+        )
         below = WindowedDegradation(self.operator, window)
-        begin_row, begin_column = self.corner
+        top, bottom = self.rows_under(first, end)
+        height = bottom - top
         _, width = self.pair.shape
+        _, laid_out_width = self.shape
         # Places as the pair is laid out, told from where the rows under these begin.
+        begin_row, begin_column = self.corner
         down = window.hr_rows - begin_row - top
-        rows = continued(down, bottom - top, "reflect")
-        across = np.arange(self.shape[1]) - begin_column
+        across = np.arange(laid_out_width) - begin_column
+        rows = continued(down, height, "reflect")
         columns = continued(across, width, "reflect")
         seen = np.ix_(rows, columns)
 
@@ -125,7 +146,7 @@ class Apart:
         laid_out, _ = self.shape
         height, _ = self.pair.shape
         # Rows of the result that are not under these LR rows, as the pair is laid out.
-        begin = self.corner[0]
+        begin, _ = self.corner
         own_begin = begin + top
         own_end = begin + bottom
         end_of_all = begin + height
@@ -179,11 +200,12 @@ class ErrorRowsApart(ErrorRows):
 
     def of(self, first: int, end: int) -> np.ndarray:
         """The expected error of the result's rows under some LR rows, see `ErrorRows.of`."""
+        last = len(self.used)
         above = max(first - self.halo, 0)
-        below = min(end + self.halo, len(self.used))
+        below = min(end + self.halo, last)
+        lr_rows = np.arange(above, below)
         top, bottom = self.apart.rows_under(above, below)
         rows = np.arange(top, bottom)
-        lr_rows = np.arange(above, below)
         fused = self.scene.fused(rows)
         pair = self.apart.pair_on(
             above,
@@ -192,7 +214,12 @@ class ErrorRowsApart(ErrorRows):
             hr_msi=self.scene.hr_msi(rows),
         )
         ground = Ground(pair)
-        evidence = self._evidence_on(ground, pair, fused, (above, below))
+        evidence = self._evidence_on(
+            ground,
+            pair,
+            fused,
+            lr_rows=(above, below),
+        )
         expected = self.levels.elsewhere(evidence)
         # What was looked at beside the rows that were asked for is left out.
         own_top, own_bottom = self.apart.rows_under(first, end)

@@ -7,10 +7,9 @@ from typing import Optional
 
 import numpy as np
 
+from paddle_umsft.preparation.noise import diagonal_differences
 from paddle_umsft.trust.linear import MEDIAN_DEVIATION, LinearView
 
-# Differences of four independent pixels, halved, have the variance of one.
-HALVED = 2.0
 # A median is as good from so many of them: whole rows are left out beyond.
 MOST_DIFFERENCES = 65_536
 
@@ -71,43 +70,54 @@ class Evidence:
         return self.linear.left_out
 
 
-def fine_differences(image: np.ndarray, most: int = MOST_DIFFERENCES) -> np.ndarray:
+def fine_differences(
+    image: np.ndarray,
+    most: int = MOST_DIFFERENCES,
+) -> np.ndarray:
     """(M,) robust size of the finest diagonal differences: noise and texture, no edges.
 
     Args:
         image: (H, W, M).
         most: Of so many differences, about, or fewer.
     """
-    bands = image.shape[2]
-    height, width = image.shape[:2]
+    height, width, bands = image.shape
     if height < 2 or width < 2:
         return np.zeros(bands)
     step = max(1, height * width // most)
-    upper = image[:-1:step]
-    lower = image[1::step]
-    diagonal = (lower[:, 1:] - lower[:, :-1] - upper[:, 1:] + upper[:, :-1]) / HALVED
-    flat = diagonal.reshape(-1, bands)
+    differences = diagonal_differences(image, step)
+    flat = differences.reshape(-1, bands)
     middle = np.median(np.abs(flat), axis=0)
-    return np.asarray(middle.astype(np.float64) / MEDIAN_DEVIATION)
+    deviation = middle.astype(np.float64) / MEDIAN_DEVIATION
+    return np.asarray(deviation)
 
 
 def moments_of(image: np.ndarray) -> np.ndarray:
     """(M, M) float64 mean products of the bands of (H, W, M)."""
-    flat = image.reshape(-1, image.shape[2])
-    products = (flat.T @ flat) / len(flat)
-    return np.asarray(products.astype(np.float64))
+    bands = image.shape[2]
+    flat = image.reshape(-1, bands)
+    products = flat.T @ flat
+    means = products / len(flat)
+    return np.asarray(means.astype(np.float64))
 
 
-def squares_of_mixes(weights: np.ndarray, moments: np.ndarray) -> np.ndarray:
+def squares_of_mixes(
+    weights: np.ndarray,
+    moments: np.ndarray,
+) -> np.ndarray:
     """(C,) mean squares of an image's mixes.
 
     Args:
         weights: (M, C).
         moments: (M, M) the image's, see `moments_of`.
     """
-    return np.asarray(np.sum(weights * (moments @ weights), axis=0))
+    squares = weights * (moments @ weights)
+    return np.asarray(np.sum(squares, axis=0))
 
 
-def noise_of_mixes(weights: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+def noise_of_mixes(
+    weights: np.ndarray,
+    deviations: np.ndarray,
+) -> np.ndarray:
     """(C,) variance of the mixes of independent bands with these (M,) deviations."""
-    return np.asarray(np.square(deviations) @ np.square(weights))
+    variances = np.square(deviations)
+    return np.asarray(variances @ np.square(weights))

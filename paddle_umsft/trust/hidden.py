@@ -52,25 +52,38 @@ COVARIANCE_RIDGE = 1e-6
 TINY = 1e-30
 
 
-def without_noise(squares: np.ndarray, noise: np.ndarray) -> np.ndarray:
+def without_noise(
+    squares: np.ndarray,
+    noise: np.ndarray,
+) -> np.ndarray:
     """Mean squares less the noise's, a little of them always left."""
-    return np.asarray(np.maximum(squares - noise, LEAST_SIGNAL**2 * squares))
+    least = LEAST_SIGNAL**2 * squares
+    return np.asarray(np.maximum(squares - noise, least))
 
 
-def texture(hr_msi: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def texture(
+    hr_msi: np.ndarray,
+    weights: np.ndarray,
+) -> np.ndarray:
     """(H, W) energy of the finest detail around a pixel, as all of the HSI's bands together mix the MSI's.
 
     Args:
         hr_msi: (H, W, M).
         weights: (M, C).
     """
-    finest = hr_msi - uniform_filter(hr_msi, (FINEST, FINEST, 1), mode="nearest")
+    finest = hr_msi - _smooth(hr_msi)
     # The sum of squares of all mixes is one square form in the MSI's bands.
     form = weights @ weights.T  # (M, M)
     turned = finest @ form.astype(np.float32)
     energy = np.sum(turned * finest, axis=2)
     smooth = uniform_filter(energy, FINEST, mode="nearest")
     return np.asarray(np.maximum(smooth, 0.0))
+
+
+def _smooth(image: np.ndarray) -> np.ndarray:
+    """(H, W, M) means of the neighbourhood of every pixel."""
+    window = (FINEST, FINEST, 1)
+    return np.asarray(uniform_filter(image, window, mode="nearest"))
 
 
 def trial(seen: Evidence, detail: np.ndarray) -> float:
@@ -85,14 +98,17 @@ def trial(seen: Evidence, detail: np.ndarray) -> float:
     """
     own = own_mixes(seen.lr_msi[seen.used])
     noise = noise_of_mixes(own, seen.msi_noise)
-    within = without_noise(squares_of_mixes(own, detail), noise)
-    at_lr = np.where(seen.used[:, :, None], seen.lr_msi @ own, np.nan)
+    squares = squares_of_mixes(own, detail)
+    within = without_noise(squares, noise)
+    is_used = seen.used[:, :, None]
+    at_lr = np.where(is_used, seen.lr_msi @ own, np.nan)
     noise_at_lr = ROUGHNESS_OF_NOISE * seen.white**2 * noise
     between = without_noise(roughness(at_lr) ** 2, noise_at_lr)
     tells = (within > 0) & (between > 0)
     if not tells.any():
         return 1.0
     ratios = within[tells] / between[tells]
+    # The geometric mean, of sizes instead of squares.
     mean = np.mean(np.log(ratios))
     return float(np.exp(0.5 * mean))
 
@@ -104,17 +120,23 @@ def own_mixes(pixels: np.ndarray) -> np.ndarray:
         pixels: (n, M).
     """
     bands = pixels.shape[1]
-    centred = pixels.astype(np.float64) - pixels.mean(axis=0, dtype=np.float64)
+    mean = pixels.mean(axis=0, dtype=np.float64)
+    centred = pixels.astype(np.float64) - mean
     covariance = centred.T @ centred / len(centred)
     variance = np.trace(covariance) / bands
     if variance <= 0:
         return np.eye(bands)
     ridge = COVARIANCE_RIDGE * variance * np.eye(bands)
     inverse = np.linalg.inv(covariance + ridge)
-    return np.asarray(inverse / np.diag(inverse))
+    diagonal = np.diag(inverse)
+    return np.asarray(inverse / diagonal)
 
 
-def hidden_error(seen: Evidence, detail: np.ndarray, shown: float) -> np.ndarray:
+def hidden_error(
+    seen: Evidence,
+    detail: np.ndarray,
+    shown: float,
+) -> np.ndarray:
     """(C,) root mean square of the detail that the MSI does not tell.
 
     Args:
@@ -127,31 +149,65 @@ def hidden_error(seen: Evidence, detail: np.ndarray, shown: float) -> np.ndarray
     by_linear = without_noise(roughness(seen.linear.left_out) ** 2, noise)
     if not own.any() or not by_linear.any():
         return np.zeros(len(own))
-    in_pixels = np.mean(differences(seen.missed) ** 2, axis=1)
-    # Half of the pixels are smooth: what the few on edges miss says little of them.
-    usual = max(np.median(in_pixels), LEAST_USUAL**2 * np.mean(in_pixels))
-    usual = without_noise(np.asarray(usual), noise.mean())
-    noise_in_texture = OFF_THE_MEAN * np.mean(noise_of_mixes(seen.linear.weights, seen.msi_noise))
-    finest = without_noise(np.asarray(shown), noise_in_texture)
-    light = np.mean(np.square(seen.lr_hsi[seen.used], dtype=np.float64))
     within = trial(seen, detail)
-    # What they no longer tell, the linear mix's residuals do: with few weights it cannot follow every LR pixel.
-    of_usual = POWER_OF_USUAL * min(_passed(seen) / SEES_ENOUGH, 1.0)
+    # What residuals of a map no longer tell, those of the linear mix do: with few weights it cannot follow every LR
+    # pixel.
+    enough = min(_passed(seen) / SEES_ENOUGH, 1.0)
+    of_usual = POWER_OF_USUAL * enough
     of_linear = POWER_OF_LINEAR + POWER_OF_USUAL - of_usual
     level = (
         GAIN
         * within**POWER_OF_TRIAL
-        * np.sqrt(finest) ** POWER_OF_TEXTURE
+        * np.sqrt(_finest(seen, shown)) ** POWER_OF_TEXTURE
         * np.sqrt(by_linear.mean()) ** of_linear
-        * np.sqrt(usual) ** of_usual
-        * np.sqrt(light) ** POWER_OF_LIGHT
+        * np.sqrt(_usual(seen, noise.mean())) ** of_usual
+        * np.sqrt(_light(seen)) ** POWER_OF_LIGHT
         * seen.scale**POWER_OF_SCALE
     )
     if seen.is_refined:
         level *= REFINED
-    level = min(level, _largest_by_trace(seen, within, float(np.sqrt(own.mean()))))
-    profile = (own / own.mean() + LEAST_BAND**2) ** (0.5 * POWER_OF_BAND)
-    return np.asarray(level * profile / np.sqrt(np.mean(profile**2)))
+    missed = float(np.sqrt(own.mean()))
+    largest = _largest_by_trace(seen, within, missed)
+    level = min(level, largest)
+    profile = _profile(own)
+    size = np.sqrt(np.mean(profile**2))
+    return np.asarray(level * profile / size)
+
+
+def _finest(seen: Evidence, shown: float) -> np.ndarray:
+    """Mean square of the MSI's finest detail, `shown` less what noise has of it."""
+    in_mixes = noise_of_mixes(seen.linear.weights, seen.msi_noise)
+    noise = OFF_THE_MEAN * np.mean(in_mixes)
+    return without_noise(np.asarray(shown), noise)
+
+
+def _usual(seen: Evidence, noise: np.ndarray) -> np.ndarray:
+    """Mean square of what the usual LR pixel misses, from one to the next.
+
+    Args:
+        seen: See `Evidence`.
+        noise: Mean square of what noise has of it.
+    """
+    squares = differences(seen.missed) ** 2
+    in_pixels = np.mean(squares, axis=1)  # (n,)
+    # Half of the pixels are smooth: what the few on edges miss says little of them.
+    least = LEAST_USUAL**2 * np.mean(in_pixels)
+    usual = max(np.median(in_pixels), least)
+    return without_noise(np.asarray(usual), noise)
+
+
+def _light(seen: Evidence) -> float:
+    """Mean square of the HSI."""
+    pixels = seen.lr_hsi[seen.used]
+    squares = np.square(pixels, dtype=np.float64)
+    return float(np.mean(squares))
+
+
+def _profile(own: np.ndarray) -> np.ndarray:
+    """(C,) how the error is spread over bands, of (C,) mean squares that are missed of these."""
+    relative = own / own.mean()
+    squares = relative + LEAST_BAND**2
+    return np.asarray(squares ** (0.5 * POWER_OF_BAND))
 
 
 def _passed(seen: Evidence) -> float:
@@ -159,7 +215,11 @@ def _passed(seen: Evidence) -> float:
     return min((seen.scale * seen.white) ** 2, 1.0)
 
 
-def _largest_by_trace(seen: Evidence, within: float, missed: float) -> float:
+def _largest_by_trace(
+    seen: Evidence,
+    within: float,
+    missed: float,
+) -> float:
     """Largest level of hidden detail that agrees with what is missed at LR pixels left out.
 
     Scenes that hide nothing are found to the last digit there; what their light and texture are like says nothing then.

@@ -41,7 +41,11 @@ class LinearFit:
     whitening: np.ndarray
     constant: float
 
-    def left_out(self, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    def left_out(
+        self,
+        inputs: np.ndarray,
+        targets: np.ndarray,
+    ) -> np.ndarray:
         """(n, C) what the fit misses of pixels, had they been left out of it.
 
         Args:
@@ -50,10 +54,10 @@ class LinearFit:
         """
         design = np.full((len(targets), 1), self.constant)
         if len(self.weights) > 1:
-            design = np.concatenate([inputs.astype(np.float64), design], axis=1)
-        leverage = np.sum((design @ self.whitening) ** 2, axis=1)
-        freedom = np.maximum(1.0 - leverage, LEAST_FREEDOM)
-        return np.asarray((targets - design @ self.weights) / freedom[:, None])
+            pixels = inputs.astype(np.float64)
+            design = np.concatenate([pixels, design], axis=1)
+        residuals = targets - design @ self.weights
+        return _without_own_pull(residuals, design @ self.whitening)
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,14 @@ class LinearView:
         used: np.ndarray,
     ) -> LinearView:
         """The same mix of other LR pixels of the scene; arguments as of `linear_view`."""
+        targets = lr_hsi[used].astype(np.float64)
         left_out = np.full(lr_hsi.shape, np.nan)
-        left_out[used] = self.fit.left_out(lr_msi[used], lr_hsi[used].astype(np.float64))
-        return LinearView(weights=self.weights, left_out=left_out, fit=self.fit)
+        left_out[used] = self.fit.left_out(lr_msi[used], targets)
+        return LinearView(
+            weights=self.weights,
+            left_out=left_out,
+            fit=self.fit,
+        )
 
 
 def left_out_residuals(
@@ -109,20 +118,35 @@ def _least_squares(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(D, C) weights, (D, r) what makes the design's columns orthonormal, (n, C) leave-one-out residuals."""
     left, values, right = np.linalg.svd(design, full_matrices=False)
-    used = values > RANK_TOLERANCE * values[0]
+    largest = values[0]
+    used = values > RANK_TOLERANCE * largest
     left = left[:, used]  # (n, r)
     inside = left.T @ targets  # (r, C)
     whitening = right[used].T / values[used]
     weights = whitening @ inside  # (D, C)
     residuals = targets - left @ inside
-    leverage = np.sum(left**2, axis=1)  # (n,)
+    return weights, whitening, _without_own_pull(residuals, left)
+
+
+def _without_own_pull(
+    residuals: np.ndarray,
+    orthonormal: np.ndarray,
+) -> np.ndarray:
+    """Residuals of every row, had it been left out of the fit.
+
+    Args:
+        residuals: (n, C) as they are.
+        orthonormal: (n, r) columns that span the design.
+    """
+    leverage = np.sum(orthonormal**2, axis=1)  # (n,)
     freedom = np.maximum(1.0 - leverage, LEAST_FREEDOM)
-    return weights, whitening, residuals / freedom[:, None]
+    return np.asarray(residuals / freedom[:, None])
 
 
 def with_constant(pixels: np.ndarray) -> np.ndarray:
     """(n, D + 1) a constant column added, as large as the pixels are, so that no unit makes it look like rounding."""
-    level = np.sqrt(np.mean(np.square(pixels)))
+    mean_square = np.mean(np.square(pixels))
+    level = np.sqrt(mean_square)
     if not level > 0:
         level = 1.0
     constant = np.full((len(pixels), 1), level)
@@ -163,7 +187,8 @@ def linear_view(
     targets = lr_hsi[used].astype(np.float64)  # (n, C)
     inputs = lr_msi[used].astype(np.float64)  # (n, M)
     count, msi_bands = inputs.shape
-    weights = np.zeros((msi_bands, targets.shape[1]))
+    bands = targets.shape[1]
+    weights = np.zeros((msi_bands, bands))
     if count < PIXELS_PER_WEIGHT * (msi_bands + 1):
         # A constant alone: the weights stay zero.
         design = np.ones((count, 1))
@@ -173,8 +198,16 @@ def linear_view(
     weights[: len(fitted) - 1] = fitted[:-1]
     left_out = np.full(lr_hsi.shape, np.nan)
     left_out[used] = residuals
-    fit = LinearFit(weights=fitted, whitening=whitening, constant=float(design[0, -1]))
-    return LinearView(weights=weights, left_out=left_out, fit=fit)
+    fit = LinearFit(
+        weights=fitted,
+        whitening=whitening,
+        constant=float(design[0, -1]),
+    )
+    return LinearView(
+        weights=weights,
+        left_out=left_out,
+        fit=fit,
+    )
 
 
 def common_share(
@@ -209,15 +242,17 @@ def common_share(
     design = with_constant(components)
     _, missed = left_out_residuals(design, targets)
     residuals[used] = missed
-    in_quarters = left_out_by_parts(design, targets, quarters(used.shape)[used])
+    part = quarters(used.shape)[used]  # (n,)
+    in_quarters = left_out_by_parts(design, targets, part)
     return explained_share(targets, in_quarters), residuals
 
 
 def quarters(shape: tuple[int, ...]) -> np.ndarray:
     """(h, w) number of the quarter that a pixel lies in."""
-    rows = np.arange(shape[0]) >= shape[0] / 2
-    columns = np.arange(shape[1]) >= shape[1] / 2
-    return np.asarray(2 * rows[:, None] + columns[None, :])
+    height, width = shape
+    is_below = np.arange(height) >= height / 2
+    is_right = np.arange(width) >= width / 2
+    return np.asarray(2 * is_below[:, None] + is_right[None, :])
 
 
 def left_out_by_parts(
@@ -235,8 +270,14 @@ def left_out_by_parts(
     residuals = np.empty(targets.shape)
     for number in np.unique(part):
         is_here = part == number
-        fitted, *_ = np.linalg.lstsq(design[~is_here], targets[~is_here], rcond=RANK_TOLERANCE)
-        residuals[is_here] = targets[is_here] - design[is_here] @ fitted
+        is_elsewhere = ~is_here
+        fitted, *_ = np.linalg.lstsq(
+            design[is_elsewhere],
+            targets[is_elsewhere],
+            rcond=RANK_TOLERANCE,
+        )
+        predicted = design[is_here] @ fitted
+        residuals[is_here] = targets[is_here] - predicted
     return residuals
 
 
@@ -257,12 +298,13 @@ def differences(image: np.ndarray) -> np.ndarray:
     Args:
         image: (h, w, C); NaN where a pixel is not in use.
     """
+    height, width, bands = image.shape
     inner = image
-    if min(image.shape[:2]) >= LEAST_LINES:
+    if min(height, width) >= LEAST_LINES:
         inner = without_neighbours(image)
     if not np.isfinite(inner).any():
         inner = image
-    pixels = inner.reshape(-1, image.shape[2])
+    pixels = inner.reshape(-1, bands)
     is_whole = np.isfinite(pixels).all(axis=1)
     return np.asarray(pixels[is_whole])
 
@@ -282,4 +324,5 @@ def noise_behind(image: np.ndarray) -> np.ndarray:
     if not len(found):
         return np.zeros(image.shape[2])
     middle = np.median(np.abs(found), axis=0)
-    return np.asarray(middle / MEDIAN_DEVIATION / np.sqrt(ROUGHNESS_OF_NOISE))
+    deviation = middle / MEDIAN_DEVIATION
+    return np.asarray(deviation / np.sqrt(ROUGHNESS_OF_NOISE))

@@ -13,6 +13,7 @@ import numpy as np
 from paddle_umsft.trust.evidence import Evidence, fine_differences, noise_of_mixes
 from paddle_umsft.trust.hidden import own_mixes
 
+# Keeps what is divided by from being zero.
 TINY = 1e-30
 
 
@@ -22,16 +23,23 @@ def white_detail(seen: Evidence) -> np.ndarray:
     Args:
         seen: See `Evidence`.
     """
-    if seen.hr_msi.shape[2] < 2:
+    bands = seen.lr_hsi.shape[2]
+    msi_bands = seen.hr_msi.shape[2]
+    if msi_bands < 2:
         # Nothing tells the noise of a single band from what it shows of the scene.
-        return np.zeros(seen.lr_hsi.shape[2])
+        return np.zeros(bands)
     own = own_mixes(seen.lr_msi[seen.used])  # (M, M)
-    found = fine_differences(seen.hr_msi @ own.astype(np.float32)) ** 2
-    found = np.maximum(found - noise_of_mixes(own, seen.msi_noise), 0.0)
+    mixes = seen.hr_msi @ own.astype(np.float32)
+    shown = fine_differences(mixes) ** 2  # (M,)
+    found = shown - noise_of_mixes(own, seen.msi_noise)
+    found = np.maximum(found, 0.0)
     # A band of the MSI that weighs HSI bands by w, their sum 1, shows |w| of noise that is 1 in each of them.
-    total = np.maximum(np.abs(seen.srf).sum(axis=1), TINY)
-    left = np.linalg.norm(seen.srf, axis=1) / total  # (M,)
-    left_in_mixes = np.maximum(noise_of_mixes(own, left), TINY)
+    sums = np.abs(seen.srf).sum(axis=1)
+    sizes = np.linalg.norm(seen.srf, axis=1)
+    left = sizes / np.maximum(sums, TINY)  # (M,)
+    left_in_mixes = noise_of_mixes(own, left)
+    left_in_mixes = np.maximum(left_in_mixes, TINY)
     # Texture that the bands do not share is taken for noise: the band with the least of it tells.
-    largest = np.sqrt(np.min(found / left_in_mixes))
-    return np.asarray(np.minimum(largest, seen.hsi_noise / seen.white))
+    least = np.min(found / left_in_mixes)
+    by_lr_pixels = seen.hsi_noise / seen.white  # (C,)
+    return np.asarray(np.minimum(np.sqrt(least), by_lr_pixels))

@@ -37,12 +37,16 @@ def common_area(
     A turned grid reaches them within the rectangle around it.
     """
     h, w = lr_shape[:2]
-    corners = np.array([[0, 0], [h, 0], [0, w], [h, w]]) @ grid.matrix.T + grid.origin  # (4, 2)
+    corners = grid.corners((h, w))
+    first = np.maximum(corners.min(axis=0), 0)
+    last = np.minimum(corners.max(axis=0), hr_shape[:2])
     # A pixel belongs to the area if its middle does.
-    first = np.round(np.maximum(corners.min(axis=0), 0)).astype(int)
-    last = np.round(np.minimum(corners.max(axis=0), hr_shape[:2])).astype(int)
-    size = np.maximum(last - first, 0)
-    return int(first[0]), int(first[1]), int(size[0]), int(size[1])
+    first_pixel = np.round(first).astype(int)
+    last_pixel = np.round(last).astype(int)
+    size = np.maximum(last_pixel - first_pixel, 0)
+    top, left = first_pixel.tolist()
+    height, width = size.tolist()
+    return top, left, height, width
 
 
 def check_grids(
@@ -69,26 +73,61 @@ def check_grids(
         DataError: Sizes that do not agree with a whole ratio, a ratio no larger than 1, or no common area.
     """
     if grid is None:
-        if scale is None or is_whole(scale):
-            whole = None if scale is None else round(scale)
-            return check_pair(lr_shape, hr_shape, whole, minimum=minimum), None
+        if scale is None:
+            return check_pair(lr_shape, hr_shape, None, minimum=minimum), None
+        if is_whole(scale):
+            return check_pair(lr_shape, hr_shape, round(scale), minimum=minimum), None
         grid = HsiGrid.of_ratio(scale)
     sizes = f"LR-HSI {lr_shape[0]}x{lr_shape[1]} against HR-MSI {hr_shape[0]}x{hr_shape[1]}"
     largest = float(grid.ratios.max())
     if largest <= 1:
-        raise DataError("ratio of the pixels", where="pair", expected="above 1", got=f"{largest:.4g}: {sizes}")
-    # An observation with a grid holds the next whole number.
-    is_told = scale is None or scale == next_whole(largest)
-    if not is_told and np.max(np.abs(grid.ratios / scale - 1)) > ALIKE:
-        raise DataError("scale", where="pair", expected=f"{largest:.4g}, as the grid says", got=f"{scale:g}")
-    if min(lr_shape[:2]) < 1 or min(common_area(grid, lr_shape, hr_shape)[2:]) < largest:
+        raise DataError(
+            "ratio of the pixels",
+            where="pair",
+            expected="above 1",
+            got=f"{largest:.4g}: {sizes}",
+        )
+    if scale is not None and not _agree(scale, grid):
+        raise DataError(
+            "scale",
+            where="pair",
+            expected=f"{largest:.4g}, as the grid says",
+            got=f"{scale:g}",
+        )
+    _, _, height, width = common_area(grid, lr_shape, hr_shape)
+    is_empty = min(lr_shape[:2]) < 1
+    if is_empty or min(height, width) < largest:
+        top, left = grid.origin
         raise DataError(
             "the images share no ground",
             where="pair",
             expected="an LR pixel at least",
-            got=f"{sizes}, the HSI's corner at ({grid.origin[0]:.4g}, {grid.origin[1]:.4g}) of the MSI",
+            got=f"{sizes}, the HSI's corner at ({top:.4g}, {left:.4g}) of the MSI",
         )
-    is_plain = bool(np.array_equal(grid.matrix, round(largest) * np.eye(2))) and not grid.origin.any()
-    if is_plain and tuple(hr_shape[:2]) == (round(largest) * lr_shape[0], round(largest) * lr_shape[1]):
+    if _tiles(grid, lr_shape, hr_shape):
         return round(largest), None
     return next_whole(largest), grid
+
+
+def _agree(scale: float, grid: HsiGrid) -> bool:
+    """Whether a ratio is that of a grid, more or less."""
+    # An observation with a grid holds the next whole number.
+    largest = float(grid.ratios.max())
+    if scale == next_whole(largest):
+        return True
+    off = np.abs(grid.ratios / scale - 1)
+    return not np.max(off) > ALIKE
+
+
+def _tiles(
+    grid: HsiGrid,
+    lr_shape: tuple[int, ...],
+    hr_shape: tuple[int, ...],
+) -> bool:
+    """Whether a grid's pixels are whole numbers of MSI pixels, and cover the MSI exactly."""
+    ratio = round(float(grid.ratios.max()))
+    is_upright = np.array_equal(grid.matrix, ratio * np.eye(2))
+    if not is_upright or grid.origin.any():
+        return False
+    h, w = lr_shape[:2]
+    return tuple(hr_shape[:2]) == (ratio * h, ratio * w)

@@ -17,9 +17,13 @@ def spectral_subspace(lr_hsi: np.ndarray, rank: int) -> tuple[np.ndarray, np.nda
     """
     bands = lr_hsi.shape[0]
     unfolded = lr_hsi.reshape(bands, -1)  # (C, h·w)
-    vectors, values, rows = np.linalg.svd(unfolded, full_matrices=False)
+    vectors, values, rows = np.linalg.svd(
+        unfolded,
+        full_matrices=False,
+    )
     # A cube of few bands or pixels has fewer directions than were asked for.
-    kept = slice(min(rank, len(values)))
+    most = len(values)
+    kept = slice(min(rank, most))
     basis = vectors[:, kept] * values[kept]  # (C, K)
     coeffs = rows[kept]  # (K, h·w)
     return basis, coeffs

@@ -18,7 +18,7 @@ from paddle_umsft.methods.subspace.rank import choose_rank, spectra_svd
 from paddle_umsft.preparation.band_widths import BandOperators, linearly_alike
 from paddle_umsft.preparation.below_zero import least_of, lifted
 from paddle_umsft.preparation.block import examine_block
-from paddle_umsft.preparation.border_equations import variance_ratio
+from paddle_umsft.preparation.border_doubt import variance_ratio
 from paddle_umsft.preparation.estimate import Degradations, operator_of
 from paddle_umsft.preparation.noise import pixel_noise
 from paddle_umsft.preparation.outside import without_outside
