@@ -17,7 +17,7 @@ def linear_along(
     """Values at places along one axis.
 
     Args:
-        values: Any shape, n along the axis.
+        values: Any shape, n along the axis; along the first one, anything that gives rows of it.
         index: (m,) places, counted in pixels; those beyond the first and the last are at these.
         axis: Which one.
 
@@ -28,6 +28,12 @@ def linear_along(
     low, share = _lines_around(index, length)
     # A single line has none that follows it, and the share of that is zero.
     high = np.minimum(low + 1, length - 1)
+    if axis == 0:
+        # The image may lie in a file: no more rows of it are asked for than are seen.
+        reached = np.unique([low, high])
+        values = values[reached]
+        low = np.searchsorted(reached, low)
+        high = np.searchsorted(reached, high)
     # (m,) as it multiplies values: the other axes have length 1.
     others = [other for other in range(values.ndim) if other != axis]
     share = np.expand_dims(share, tuple(others))

@@ -133,8 +133,9 @@ def pair(
         "simulated": False,
     }
     observation = Observation(
-        lr_hsi=lr_hsi.astype(np.float32),
-        hr_msi=hr_msi.astype(np.float32),
+        # What is float32 already is not there twice.
+        lr_hsi=lr_hsi.astype(np.float32, copy=False),
+        hr_msi=hr_msi.astype(np.float32, copy=False),
         scale=scale,
         name=name,
         supports=supports,

@@ -179,7 +179,8 @@ class PlacedDegradation(SpatialDegradation):
     def forward_enlarged(self, lr: np.ndarray) -> np.ndarray:
         """`forward` of what `enlarge` makes of an image; where that is turned, it is made as a whole."""
         if not self.placement.is_straight:
-            return self.forward(self.enlarge(lr))
+            # All of it: the image may be one of which only rows are made.
+            return self.forward(self.enlarge(lr[:]))
         return super().forward_enlarged(lr)
 
     def inside(self, lr_shape: tuple[int, int]) -> np.ndarray:

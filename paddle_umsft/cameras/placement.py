@@ -299,7 +299,7 @@ class Placement:
         values: np.ndarray,
         rows: np.ndarray,
     ) -> np.ndarray:
-        """The same for some HR rows only, if it is straight: (h, w, D) to (rows, w * s, D)."""
+        """The same for some HR rows only, if it is straight: (h, w, D), or what gives its rows, to (rows, w * s, D)."""
         h, w, _ = values.shape
         height = h * self.scale
         width = w * self.scale

@@ -60,7 +60,7 @@ def bicubic_upsample(
     """Return the bicubic interpolation by a whole factor, as PyTorch's `interpolate` with align_corners false.
 
     Args:
-        lr_hsi: (h, w, C).
+        lr_hsi: (h, w, C), or where only some rows are wanted, anything that gives rows of it.
         scale: Whole factor s.
         a: Parameter of the kernel.
         rows: HR rows that are wanted; None: all.
@@ -71,13 +71,20 @@ def bicubic_upsample(
     References:
         R. Keys, "Cubic convolution interpolation for digital image processing", IEEE TASSP 29(6), 1981.
     """
-    image = np.asarray(lr_hsi)
-    if image.dtype != np.float32:
-        image = image.astype(np.float64)
-    height, width, bands = image.shape
-    down = _taps(height, scale, a, rows).astype(image.dtype)
-    across = _taps(width, scale, a).astype(image.dtype)
-    narrow = down @ np.ascontiguousarray(image).reshape(height, -1)  # (H, w * C)
+    height, width, bands = lr_hsi.shape
+    dtype = lr_hsi.dtype
+    if dtype != np.float32:
+        dtype = np.dtype(np.float64)
+    down = _taps(height, scale, a, rows).astype(dtype)
+    across = _taps(width, scale, a).astype(dtype)
+    seen = lr_hsi
+    if rows is not None:
+        # The image may lie in a file: no more of it is asked for than the rows see.
+        reached = np.unique(down.indices)
+        down = down[:, reached]
+        seen = lr_hsi[reached]
+    image = np.ascontiguousarray(seen, dtype=dtype)
+    narrow = down @ image.reshape(len(image), -1)  # (H, w * C)
     enlarged = np.empty((len(narrow), width * scale, bands), dtype=np.float32)
     # Row by row: nothing has to be turned.
     for number, row in enumerate(narrow):

@@ -227,7 +227,7 @@ class SpatialDegradation:
         """`forward` of what `enlarge` makes of a float32 image, which is never there as a whole.
 
         Args:
-            lr: (h, w, C) float32.
+            lr: (h, w, C) float32, or what gives its rows.
 
         Returns:
             (h, w, C) float32.

@@ -130,6 +130,7 @@ def _fuse_one(
     from paddle_umsft.machine.failures import in_one_line
     from paddle_umsft.methods.table import run_method
     from paddle_umsft.runs.folder import made_by
+    from paddle_umsft.runs.handed import Handed
     from paddle_umsft.runs.large_run import fuse_to_file, work_beside
     from paddle_umsft.runs.plan_ahead import plan_ahead
     from paddle_umsft.runs.scene import case_lines, make_case
@@ -155,9 +156,11 @@ def _fuse_one(
             settled, _ = settled_format(format, case.observation)
             if target is None:
                 target = folder / f"{entry.name}{FORMATS[settled].suffix}"
+            handed = Handed(case.observation)
+            del case
             fuse_to_file(
                 entry,
-                case.observation,
+                handed,
                 config,
                 target,
                 settled,

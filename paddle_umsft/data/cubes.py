@@ -13,6 +13,7 @@ from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.layout import guess_note, to_hwc
 from paddle_umsft.data.readers.base import RawArray, Request, Window
 from paddle_umsft.data.readers.windows import within
+from paddle_umsft.data.scaled import Scaling
 from paddle_umsft.data.wavelengths import in_nm
 
 # Rows, columns, bands.
@@ -38,6 +39,9 @@ class Cube:
         is_photograph: A camera's picture: zeros along its edge are black, and data.
         window: The reader read this part alone; None: all of the image.
         size: Rows and columns of the whole image, where a part was read.
+        stored: The type that the file has, where `values` are its numbers in float32 and may be written to; None: they
+            have the file's type.
+        scaling: What is still to be made of `values`; None: nothing.
     """
 
     values: np.ndarray
@@ -50,6 +54,8 @@ class Cube:
     is_photograph: bool = False
     window: Optional[Window] = None
     size: Optional[tuple[int, int]] = None
+    stored: Optional[np.dtype] = None
+    scaling: Optional[Scaling] = None
 
     @property
     def whole_size(self) -> tuple[int, int]:
@@ -174,6 +180,8 @@ def upright(
         notes += converted
     # A reader that scaled or unpacked the numbers knows the type they had.
     dtype = found.facts.dtype or values.dtype.name
+    if not found.facts.dtype and found.stored is not None:
+        dtype = found.stored.name
     wavelengths = None
     # An MSI's own are carried, but not used.
     if role.is_spectral:
@@ -192,6 +200,7 @@ def upright(
         is_photograph=found.is_photograph,
         window=found.window,
         size=found.size,
+        stored=found.stored,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional, Union
 
@@ -188,6 +189,7 @@ def divisor_of(
     cube: np.ndarray,
     normalise: Union[str, float],
     where: str,
+    stored: Optional[np.dtype] = None,
 ) -> float:
     """Return the number that a cube's values are to be divided by.
 
@@ -196,6 +198,7 @@ def divisor_of(
         normalise: "max": the largest value; "dtype": the largest number of the integer type (255, 65535 ...);
             "none": 1; or the divisor itself.
         where: What the cube is called in a message.
+        stored: Their type in the file, where they are held in another one.
 
     Raises:
         DataError: "dtype" for floating point values, or "max" where no value is above zero.
@@ -205,15 +208,18 @@ def divisor_of(
     if normalise == "none":
         return 1.0
     if normalise == "dtype":
-        if cube.dtype.kind not in "iu":
+        dtype = cube.dtype
+        if stored is not None:
+            dtype = stored
+        if dtype.kind not in "iu":
             raise DataError(
                 "normalise",
                 where=where,
                 expected="integers for dtype",
-                got=cube.dtype,
+                got=dtype,
                 hint="use max, none or a number",
             )
-        return float(np.iinfo(cube.dtype).max)
+        return float(np.iinfo(dtype).max)
     largest = float(cube.max())
     if largest <= 0:
         raise DataError(
@@ -301,12 +307,45 @@ class SortedBands:
     notes: tuple[str, ...] = ()
 
 
-def sort_bands(cube: np.ndarray, wavelengths_nm: Optional[np.ndarray]) -> SortedBands:
+def bands_of(
+    cube: np.ndarray,
+    places: Sequence[int],
+    *,
+    in_place: bool = False,
+) -> np.ndarray:
+    """Take bands of a cube.
+
+    Args:
+        cube: (H, W, C).
+        places: Of the n bands that are wanted, none twice.
+        in_place: The cube's own memory may be used for them, so that they are not there twice; what was in it is gone.
+
+    Returns:
+        (H, W, n).
+    """
+    if not in_place or not cube.flags.c_contiguous:
+        return cube[:, :, list(places)]
+    height, width, _ = cube.shape
+    flat = cube.reshape(-1)
+    whole = flat[: height * width * len(places)].reshape(height, width, len(places))
+    # From top to bottom: rows are no longer than they were, and come to lie where rows have been taken from.
+    for row in range(height):
+        whole[row] = cube[row][:, list(places)]
+    return whole
+
+
+def sort_bands(
+    cube: np.ndarray,
+    wavelengths_nm: Optional[np.ndarray],
+    *,
+    in_place: bool = False,
+) -> SortedBands:
     """Put the bands in ascending order of wavelength.
 
     Args:
         cube: (H, W, C).
         wavelengths_nm: (C,) in the cube's order, or None.
+        in_place: See `bands_of`.
     """
     if wavelengths_nm is None:
         return SortedBands(cube=cube)
@@ -320,7 +359,7 @@ def sort_bands(cube: np.ndarray, wavelengths_nm: Optional[np.ndarray]) -> Sorted
     if count > 1:
         places = f"{count} places"
     return SortedBands(
-        cube=np.ascontiguousarray(cube[:, :, order]),
+        cube=np.ascontiguousarray(bands_of(cube, order.tolist(), in_place=in_place)),
         wavelengths_nm=wavelengths_nm[order],
         order=tuple(order.tolist()),
         notes=(f"bands sorted by wavelength: they were out of order at {places}",),

@@ -27,6 +27,10 @@ IMAGE_AXES = 3
 TINY = 1e-30
 # Pixels whose places on another grid are looked up at a time.
 PLACES_AT_ONCE = 2**20
+# Values that are filled at a time: some hundred megabytes while that is done.
+FILLED_AT_ONCE = 2**22
+# Rows that are looked through at a time.
+ROWS_AT_ONCE = 64
 
 
 def check_mask(
@@ -81,6 +85,7 @@ def filled(
     image: np.ndarray,
     valid: np.ndarray,
     where: str,
+    stored: Optional[np.dtype] = None,
 ) -> np.ndarray:
     """An image with what is masked replaced by a smooth surface through the valid pixels.
 
@@ -88,6 +93,8 @@ def filled(
         image: (H, W, B), any real type; anything at all where it is masked.
         valid: (H, W) bool.
         where: What the image is called in a message.
+        stored: The image is of float32 and holds numbers of this type, as which holes are filled; it is filled itself,
+            and not there twice. None: the image stays as it is.
 
     Returns:
         (H, W, B) of the same type, the very image where nothing is masked; nowhere outside the range of the valid
@@ -98,13 +105,37 @@ def filled(
     """
     if valid.all():
         return image
-    kept = np.where(valid[..., None], image, np.zeros((), dtype=image.dtype))
-    check_finite(kept, where)
-    surface = _surface(kept.astype(np.float64), valid.astype(np.float64))
-    if image.dtype.kind in "iu":
-        surface = np.rint(surface)
-    whole = np.where(valid[..., None], kept, surface.astype(image.dtype))
-    return np.asarray(whole)
+    _check_valid(image, valid, where)
+    dtype = image.dtype
+    whole = image
+    if stored is None:
+        whole = np.empty_like(image, order="C")
+    else:
+        dtype = stored
+    weight = valid.astype(np.float64)
+    height, width, bands = image.shape
+    # A surface takes many times the memory of its image: a few bands at a time.
+    step = max(1, FILLED_AT_ONCE // (height * width))
+    for first in range(0, bands, step):
+        some = slice(first, first + step)
+        kept = np.where(valid[..., None], image[..., some], np.zeros((), dtype=image.dtype))
+        surface = _surface(kept.astype(np.float64), weight)
+        if dtype.kind in "iu":
+            surface = np.rint(surface)
+        surface = surface.astype(dtype)
+        whole[..., some] = np.where(valid[..., None], kept, surface.astype(image.dtype))
+    return whole
+
+
+def _check_valid(image: np.ndarray, valid: np.ndarray, where: str) -> None:
+    """Refuse an image with NaN or infinity at valid pixels."""
+    if image.dtype.kind != "f":
+        return
+    for top in range(0, len(image), ROWS_AT_ONCE):
+        rows = slice(top, top + ROWS_AT_ONCE)
+        if not np.isfinite(image[rows][valid[rows]]).all():
+            # Counted over the whole image.
+            check_finite(np.where(valid[..., None], image, np.zeros((), dtype=image.dtype)), where)
 
 
 def _cells(image: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from paddle_umsft.data.placing import grid_of_files
 from paddle_umsft.data.readers.base import Request, Window
 from paddle_umsft.data.readers.many import image_name, read_image
 from paddle_umsft.data.readers.table import read_array
+from paddle_umsft.data.scaled import divided_in_place
 from paddle_umsft.data.scene import Scene
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.data.used import used_bands, used_values
@@ -29,8 +30,8 @@ from paddle_umsft.errors import ConfigError, DataError
 
 # Of a folder of scenes taken for one, a message names this many.
 SHOWN_SCENES = 8
-# Values that are divided at a time: 64 MB of float64.
-DIVIDED_AT_ONCE = 2**23
+# Values that are divided at a time: 16 MB of float64.
+DIVIDED_AT_ONCE = 2**21
 
 
 @dataclass(frozen=True)
@@ -172,17 +173,14 @@ def read_pair(settings: DataConfig) -> ImagePair:
     high = used_values(high, settings, f"{name}: HR-MSI")
     mask_hsi = _both_masks(low.mask, given_hsi)
     mask_msi = _both_masks(high.mask, given_msi)
-    # Before the divisor is looked for: what is masked has no say in it either.
-    low_values = _without_masked(low.values, mask_hsi, f"{name}: LR-HSI")
-    high_values = _without_masked(high.values, mask_msi, f"{name}: HR-MSI")
     lr_normalise = settings.normalise
     if settings.lr_normalise is not None:
         lr_normalise = settings.lr_normalise
     hr_normalise = settings.normalise
     if settings.hr_normalise is not None:
         hr_normalise = settings.hr_normalise
-    lr_hsi, lr_divisor = _normalise(low_values, lr_normalise, f"{name}: LR-HSI")
-    hr_msi, hr_divisor = _normalise(high_values, hr_normalise, f"{name}: HR-MSI")
+    lr_hsi, lr_divisor = _divided_cube(low, mask_hsi, lr_normalise, f"{name}: LR-HSI")
+    hr_msi, hr_divisor = _divided_cube(high, mask_msi, hr_normalise, f"{name}: HR-MSI")
     grid: Optional[HsiGrid] = None
     placed: tuple[str, ...] = ()
     if settings.coordinates == "auto":
@@ -261,11 +259,12 @@ def _without_masked(
     cube: np.ndarray,
     mask: Optional[np.ndarray],
     where: str,
+    stored: Optional[np.dtype] = None,
 ) -> np.ndarray:
-    """Return a cube with what its mask hides filled; as it came without a mask."""
+    """Return a cube with what its mask hides filled (`stored`: see `filled`); as it came without a mask."""
     if mask is None:
         return cube
-    return filled(cube, mask, where)
+    return filled(cube, mask, where, stored)
 
 
 def _read_source(settings: DataConfig) -> Cube:
@@ -306,18 +305,61 @@ def _crop_note(window: Window, size: tuple[int, int]) -> str:
     return f"cropped to rows {top}...{top + height - 1}, columns {left}...{left + width - 1} of {rows}x{columns}"
 
 
+def _divided_cube(
+    cube: Cube,
+    mask: Optional[np.ndarray],
+    normalise: Union[str, float],
+    where: str,
+) -> tuple[np.ndarray, float]:
+    """Fill what is masked, check and divide.
+
+    Args:
+        cube: Of `used_values`; its values may be changed where they were read as float32.
+        mask: (H, W) bool, True where there is data; None: everywhere.
+        normalise: See `divisor_of`.
+        where: What the cube is called in a message.
+
+    Returns:
+        (H, W, C) float32 in one block of memory, and the divisor.
+    """
+    values = cube.values
+    stored = cube.stored
+    if cube.scaling is not None:
+        divisor = divided_in_place(values, cube.scaling, mask, normalise, where)
+        if divisor is not None:
+            return to_float32(values, where), divisor
+        # What is wrong is said of the whole image, in float64.
+        stored = None
+        values = cube.scaling.of(values, slice(None))
+    # Before the divisor is looked for: what is masked has no say in it either.
+    return _normalise(_without_masked(values, mask, where, stored), normalise, where, stored)
+
+
 def _normalise(
     cube: np.ndarray,
     normalise: Union[str, float],
     where: str,
+    stored: Optional[np.dtype] = None,
 ) -> tuple[np.ndarray, float]:
-    """Check and divide: (H, W, C) float32 in one block of memory, and the divisor."""
-    check_cube(cube, where)
-    divisor = divisor_of(cube, normalise, where)
-    if cube.size <= DIVIDED_AT_ONCE:
+    """Check and divide.
+
+    Args:
+        cube: (H, W, C).
+        normalise: See `divisor_of`.
+        where: What the cube is called in a message.
+        stored: The cube is of float32 and holds numbers of this type; it is divided itself, and not there twice.
+
+    Returns:
+        (H, W, C) float32 in one block of memory, and the divisor.
+    """
+    check_cube(cube, where, stored)
+    divisor = divisor_of(cube, normalise, where, stored)
+    if stored is None and cube.size <= DIVIDED_AT_ONCE:
         return to_float32(_divided(cube, divisor), where), divisor
     # A large scene a few rows at a time: it is never there in float64.
-    single = np.empty(cube.shape, dtype=np.float32)
+    single = cube
+    if stored is None or not cube.flags.c_contiguous:
+        single = np.empty(cube.shape, dtype=np.float32)
     step = max(1, DIVIDED_AT_ONCE * len(cube) // cube.size)
     with np.errstate(over="ignore", under="ignore"):
         for top in range(0, len(cube), step):

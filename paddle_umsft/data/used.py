@@ -11,7 +11,8 @@ from paddle_umsft.config.data import DataConfig
 from paddle_umsft.data.bad_bands import keep_bands
 from paddle_umsft.data.cubes import Cube
 from paddle_umsft.data.facts import FileFacts
-from paddle_umsft.data.layout import sort_bands, wavelengths_for
+from paddle_umsft.data.layout import bands_of, sort_bands, wavelengths_for
+from paddle_umsft.data.scaled import Scaling
 from paddle_umsft.data.validity import valid_pixels
 
 
@@ -58,11 +59,13 @@ def used_bands(
         unplaced=unplaced,
     )
     values = cube.values
+    # What was read for this alone is not kept beside.
+    is_own = cube.stored is not None
     if kept.places is not None:
-        values = values[:, :, list(kept.places)]
+        values = bands_of(values, kept.places, in_place=is_own)
         if wavelengths is not None:
             wavelengths = wavelengths[list(kept.places)]
-    sorted_bands = sort_bands(values, wavelengths)
+    sorted_bands = sort_bands(values, wavelengths, in_place=is_own)
     places = kept.places or tuple(range(count))
     order = sorted_bands.order
     # Of each band its place in the file: what sorting says is among the bands that stayed.
@@ -102,6 +105,8 @@ def used_values(
 ) -> Cube:
     """Find the pixels that hold data, and bring the numbers to one scale where each band has its own.
 
+    Numbers that were read as float32 stay as they are, with what is to be made of them (`Cube.scaling`).
+
     Args:
         cube: With the bands that are used.
         settings: Section `data`: `no_data`.
@@ -118,22 +123,25 @@ def used_values(
     # No data was looked for in the stored numbers: what it means is said of those.
     values = cube.values
     facts = cube.facts
-    scale, offset = _scaling(facts)
-    if scale is not None and offset is not None:
-        values = values * scale + offset
+    scaling = _scaling(facts)
+    if scaling is not None:
         facts = replace(facts, is_scaled=True)
         notes += (f"{name}: stored numbers times scale plus offset, as its file says",)
+    if scaling is not None and cube.stored is None:
+        values = scaling.of(values, slice(None))
+        scaling = None
     return replace(
         cube,
         values=values,
         mask=mask,
         facts=facts,
+        scaling=scaling,
         notes=cube.notes + notes,
     )
 
 
-def _scaling(facts: FileFacts) -> tuple[Optional[np.ndarray], Optional[np.ndarray]]:
-    """Return (C,) scale and offset of the bands that are used, or None twice where stored numbers serve as well.
+def _scaling(facts: FileFacts) -> Optional[Scaling]:
+    """Return scale and offset of the bands that are used, or None where stored numbers serve as well.
 
     One factor for all bands changes nothing that a normalisation does not undo, and numbers stay those of the file.
     """
@@ -148,5 +156,5 @@ def _scaling(facts: FileFacts) -> tuple[Optional[np.ndarray], Optional[np.ndarra
         scale = scale[list(facts.order)]
         offset = offset[list(facts.order)]
     if np.all(scale == scale[0]) and not offset.any():
-        return None, None
-    return scale, offset
+        return None
+    return Scaling(scale=scale, offset=offset)

@@ -12,18 +12,25 @@ from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
+from paddle_umsft.preparation.block_gains import without_gains
 from paddle_umsft.preparation.block_placed import PLACED, Block, place_whole
-from paddle_umsft.preparation.block_undone import GRID, only_in_small_ones, undone_in_all
+from paddle_umsft.preparation.block_saturation import NAME as SATURATION
+from paddle_umsft.preparation.block_saturation import without_saturation
+from paddle_umsft.preparation.block_strangers import leave_out_strangers
+from paddle_umsft.preparation.block_undone import only_in_small_ones, undone_in_all
 from paddle_umsft.preparation.estimate import Degradations
 from paddle_umsft.preparation.examine import examine
 from paddle_umsft.preparation.layout import is_turned, sizes_laid_out, upright_pair
-from paddle_umsft.preparation.prepared import Prepared, untouched
+from paddle_umsft.preparation.orientation import turned_back
+from paddle_umsft.preparation.prepared import Prepared
 
 # HR pixels of a pair that is examined as a whole: estimates take some 150 bytes a pixel, and more pixels make none of
 # them better.
 MOST_EXAMINED = 2**22
 # LR pixels of the MSI around a block: as far as PSFs and what is left of a shift reach.
 MARGIN = 4
+# What images that are mirrored or turned are called in findings.
+TURNED = "orientation"
 
 
 def block_of(lr_shape: tuple[int, ...], scale: int) -> tuple[slice, slice]:
@@ -71,20 +78,56 @@ def examine_block(
         return examine(observation, settings, preparation)
     part = _cut(observation, block)
     prepared, degradations = examine(part.pair, settings, preparation)
-    if not set(prepared.found) - {GRID}:
-        return untouched(observation), degradations
+    if TURNED in prepared.found:
+        note = str(prepared.found[TURNED])
+        turned = turned_back(observation, note)
+        if turned is not None:
+            return _examine_turned(turned, note, settings, preparation)
     undone = undone_in_all(observation, part.pair, prepared)
     if undone is None:
-        raise DataError(
-            "something was found in a very large pair that can be undone in smaller ones only",
-            where="preparation",
-            got=", ".join(only_in_small_ones(prepared)),
-            hint="cut the files, or leave it as it is: preparation.geometry=none preparation.radiometry=false "
-            "preparation.outliers=false preparation.orientation=false",
-        )
+        raise _refused(only_in_small_ones(prepared))
     if set(prepared.found) & PLACED:
         place_whole(undone, part, prepared, degradations)
+    unexplained = without_gains(undone, part, prepared, degradations)
+    if unexplained:
+        raise _refused(unexplained)
+    if not without_saturation(undone, part, prepared, degradations):
+        raise _refused([SATURATION])
+    if preparation.outliers:
+        leave_out_strangers(undone, degradations)
     return undone, degradations
+
+
+def _refused(names: list[str]) -> DataError:
+    """What was found in the block and cannot be undone in the whole."""
+    return DataError(
+        "something was found in a very large pair that can be undone in smaller ones only",
+        where="preparation",
+        got=", ".join(names),
+        hint="cut the files, or leave it as it is: preparation.geometry=none preparation.radiometry=false "
+        "preparation.outliers=false preparation.orientation=false",
+    )
+
+
+def _examine_turned(
+    turned: Observation,
+    note: str,
+    settings: SubspaceSettings,
+    preparation: PreparationSettings,
+) -> tuple[Prepared, Degradations]:
+    """`examine_block` once more, of a pair whose HSI was turned back: the block in its middle is another one.
+
+    Args:
+        turned: The pair.
+        note: What a user is told of that.
+        settings: How degradations are estimated.
+        preparation: What may be looked for.
+    """
+    upright = preparation.model_copy(update={"orientation": False})
+    prepared, degradations = examine_block(turned, settings, upright)
+    prepared.notes.insert(0, note)
+    prepared.found = {TURNED: note, **prepared.found}
+    return prepared, degradations
 
 
 def _cut(observation: Observation, block: tuple[slice, slice]) -> Block:

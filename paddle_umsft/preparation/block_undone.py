@@ -11,16 +11,29 @@ from dataclasses import dataclass, replace
 from typing import Optional
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 
+from paddle_umsft.cameras.placement import Placement
 from paddle_umsft.data.scene import Observation
+from paddle_umsft.preparation.block_gains import NAMES as GAINS
+from paddle_umsft.preparation.block_gains import SHADING
+from paddle_umsft.preparation.block_saturation import NAME as SATURATION
 from paddle_umsft.preparation.dead_msi import filled, suspects
+from paddle_umsft.preparation.drowned import without_drowned_in_large
+from paddle_umsft.preparation.illumination import HALF_LIGHT
 from paddle_umsft.preparation.prepared import FILLED_TRUST, Prepared, untouched
+from paddle_umsft.preparation.told_strangers import NAMES as STRANGERS
+from paddle_umsft.preparation.told_strangers import is_on_strangers
 
 DEAD = "dead MSI pixels"
 GRID = "grid"
+DROWNED = "drowned bands"
 POINTWISE = {"offset", "tone curve"}
-# All that a whole can follow a block in; what is placed elsewhere is told by `block_placed.py`.
-UNDONE = POINTWISE | {DEAD, GRID, "shift", "affine"}
+# What a user is told of and nothing is done about.
+TOLD = {"warp"}
+# All that a whole can follow a block in; what is placed elsewhere is told by `block_placed.py`, gains, saturation and
+# strangers are found in all of it, by `block_gains.py`, `block_saturation.py` and `block_strangers.py`.
+UNDONE = POINTWISE | TOLD | GAINS | STRANGERS | {SATURATION, DEAD, DROWNED, GRID, "shift", "affine"}
 # Knots of a curve that was read off a block: so dense that straight lines between them are as good as the curve.
 KNOTS = 4096
 # Beyond what the block holds the curve goes on as it does over this part of its knots.
@@ -103,6 +116,8 @@ def undone_in_all(
     found = set(prepared.found)
     if not found <= UNDONE:
         return None
+    if not found - {GRID}:
+        return untouched(observation)
     hr_msi = observation.hr_msi
     unsure = np.zeros(hr_msi.shape[:2], dtype=bool)
     if DEAD in found:
@@ -113,22 +128,25 @@ def undone_in_all(
         if curves is None:
             return None
         hr_msi = _through(hr_msi, curves)
-    changed = replace(observation, hr_msi=hr_msi)
-    whole = untouched(changed)
+    lr_hsi = observation.lr_hsi
+    if DROWNED in found:
+        bands = np.array(prepared.found[DROWNED])
+        lr_hsi = without_drowned_in_large(lr_hsi, bands)
+    whole = untouched(replace(observation, lr_hsi=lr_hsi, hr_msi=hr_msi))
     if whole.layout is not None:
         unsure = whole.layout.laid_out(unsure)
     # What is masked besides stays at nought.
     trust = whole.msi_trust[unsure]
     whole.msi_trust[unsure] = np.minimum(trust, FILLED_TRUST)
     whole.offset = prepared.offset
-    if part.grid is not None:
-        # What the block says of its own area is not true of the whole.
-        own = untouched(part).notes
-        whole.notes += [note for note in prepared.notes if note not in own]
-        whole.found = {**prepared.found, **whole.found}
-        return whole
-    whole.notes = list(prepared.notes)
-    whole.found = prepared.found
+    # What the block says of its own area is not true of the whole, nor where its strangers are.
+    own = untouched(part).notes
+    for note in prepared.notes:
+        if note not in own and not is_on_strangers(note):
+            whole.notes.append(note)
+    for name in prepared.found:
+        if name != GRID and name not in STRANGERS:
+            whole.found[name] = prepared.found[name]
     return whole
 
 
@@ -137,12 +155,13 @@ def only_in_small_ones(prepared: Prepared) -> list[str]:
     others = [name for name in prepared.found if name not in UNDONE]
     if others:
         return others
-    return [name for name in prepared.found if name in POINTWISE]
+    # What became of a value is told by no curve where it depends on the place.
+    return [name for name in prepared.found if name in POINTWISE | {SHADING}]
 
 
 def _curves(part: Observation, prepared: Prepared) -> Optional[list[_Curve]]:
     """What became of each band's values in a block; None: they became nothing of the kind."""
-    as_it_is = prepared.msi_trust == 1
+    as_it_is = (prepared.msi_trust == 1) & ~_relit(prepared)
     curves = []
     for band in range(part.msi_bands):
         before = part.hr_msi[as_it_is, band]
@@ -152,6 +171,18 @@ def _curves(part: Observation, prepared: Prepared) -> Optional[list[_Curve]]:
             return None
         curves.append(curve)
     return curves
+
+
+def _relit(prepared: Prepared) -> np.ndarray:
+    """(H, W) pixels of a block whose light may have been changed."""
+    scale = prepared.observation.scale
+    if prepared.unsure_light is None:
+        return np.zeros(prepared.msi_trust.shape, dtype=bool)
+    lit = prepared.own_trust & ~prepared.fit_trust
+    around = binary_dilation(lit, iterations=HALF_LIGHT + 1)
+    placement = prepared.placement or Placement(scale)
+    reached = placement.enlarged(around[:, :, None].astype(np.float32))
+    return np.asarray(reached[:, :, 0] > 0)
 
 
 def _through(hr_msi: np.ndarray, curves: list[_Curve]) -> np.ndarray:

@@ -16,7 +16,7 @@ from paddle_umsft.preparation.gains import DEGREES, PASSES, Undone, without_shad
 from paddle_umsft.preparation.geometry import END, NEAR, Placed, refine
 from paddle_umsft.preparation.offset import without_offset
 from paddle_umsft.preparation.profiles import Profile
-from paddle_umsft.preparation.saturation import asked_for, plateaus, untouched_pixels
+from paddle_umsft.preparation.saturation import SATURATED, asked_for, plateaus, untouched_pixels
 from paddle_umsft.preparation.strangers import find_strangers
 from paddle_umsft.preparation.tone import curves, without_curve
 from paddle_umsft.preparation.tone_spline import fitted_spline, without_spline
@@ -218,7 +218,7 @@ def _saturation(state: State) -> list[Candidate]:
     share = 100 * float(np.any(censored, axis=2).mean())
     undone = Undone(
         view=placed.view,
-        note=f"{share:.2g} % of the MSI's pixels are saturated; what they lack is taken from the HSI",
+        note=f"{share:.2g} {SATURATED}",
         freedom=censored.shape[2],
         size=share,
     )

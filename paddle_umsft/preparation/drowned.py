@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 # Share of a band's variance that the other bands do not explain from which on it is called drowned ...
@@ -20,6 +22,9 @@ ROUNDING = 1e-6
 # The correction for the number of bands stops where there are hardly more pixels.
 LEAST_FREEDOM = 0.1
 TINY = 1e-300
+# Of a very large cube: spectra that tell all of this, and values that are made anew at a time.
+MOST_SPECTRA = 2**17
+AT_ONCE = 2**23
 
 
 def unexplained(pixels: np.ndarray) -> np.ndarray:
@@ -81,57 +86,128 @@ def _nearest(
     return near, closeness / closeness.sum()
 
 
-def without_drowned(lr_hsi: np.ndarray, bands: np.ndarray) -> np.ndarray:
-    """Drowned bands rebuilt from their clean neighbours in the spectrum and the leading directions of all clean ones.
+@dataclass(frozen=True)
+class _Directions:
+    """The leading directions of the clean bands.
+
+    Attributes:
+        clean: (c,) numbers of these bands.
+        mean: (c,).
+        leading: (c, 4).
+        deviations: (4,) of the pixels along them.
+    """
+
+    clean: np.ndarray
+    mean: np.ndarray
+    leading: np.ndarray
+    deviations: np.ndarray
+
+    @classmethod
+    def of(cls, pixels: np.ndarray, clean: np.ndarray) -> _Directions:
+        """Those of (n, C) spectra."""
+        own = pixels[:, clean]
+        mean = own.mean(axis=0)
+        centred = own - mean
+        # By the bands' Gram matrix: pixels are many, and the leading directions far above its rounding.
+        gram = centred.T @ centred
+        energies, vectors = np.linalg.eigh(gram)
+        # The largest come last.
+        largest = energies[::-1][:DIRECTIONS]
+        leading = vectors[:, ::-1][:, :DIRECTIONS]
+        variances = np.maximum(largest, TINY) / len(pixels)
+        return cls(
+            clean=clean,
+            mean=mean,
+            leading=leading,
+            deviations=np.sqrt(variances),
+        )
+
+    def scores(self, pixels: np.ndarray) -> np.ndarray:
+        """(n, 4) of (n, C) spectra along them, each of variance 1."""
+        centred = pixels[:, self.clean] - self.mean
+        return np.asarray(centred @ self.leading / self.deviations)
+
+
+@dataclass(frozen=True)
+class _Rebuilt:
+    """How one band is made of others.
+
+    Attributes:
+        band: Its number.
+        near: The clean bands next to it.
+        weights: Theirs.
+        level: What it lies above these.
+        slopes: (4,) what the directions add.
+    """
+
+    band: int
+    near: list[int]
+    weights: np.ndarray
+    level: float
+    slopes: np.ndarray
+
+
+class Rebuilding:
+    """How drowned bands are made of their clean neighbours and the leading directions of all clean ones.
 
     The neighbours' mean is the first guess; what the directions add to it comes from the noisy band by ridge
     regression, so that little is believed where the noise is strong.
 
     Args:
-        lr_hsi: (h, w, C).
+        pixels: (n, C) spectra, of which it is learned.
         bands: Numbers of the drowned bands.
-
-    Returns:
-        (h, w, C) with these bands replaced.
     """
-    height, width, depth = lr_hsi.shape
-    pixels = lr_hsi.reshape(-1, depth)
-    clean = np.setdiff1d(np.arange(depth), bands)
-    clean_pixels = pixels[:, clean]
-    scores = _leading_scores(clean_pixels)
-    # What two clean bands next to each other differ by is what the first guess may err by.
-    steps = np.diff(clean_pixels, axis=1)
-    variances = np.var(steps, axis=0)
-    apart = float(np.mean(variances))
-    out: np.ndarray = lr_hsi.copy()
-    for band in bands:
-        near, weights = _nearest(clean, int(band))
-        guess = pixels[:, near] @ weights
-        rest = pixels[:, band] - guess
-        level, slopes = _told_by(rest, scores, apart)
-        rebuilt = guess + level + scores @ slopes
-        out[..., band] = rebuilt.reshape(height, width)
-    return out
+
+    def __init__(self, pixels: np.ndarray, bands: np.ndarray) -> None:
+        clean = np.setdiff1d(np.arange(pixels.shape[1]), bands)
+        self._directions = _Directions.of(pixels, clean)
+        scores = self._directions.scores(pixels)
+        # What two clean bands next to each other differ by is what the first guess may err by.
+        steps = np.diff(pixels[:, clean], axis=1)
+        variances = np.var(steps, axis=0)
+        apart = float(np.mean(variances))
+        self._bands = []
+        for band in bands:
+            own = _rebuilt(pixels, scores, clean, int(band), apart)
+            self._bands.append(own)
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """(n, C) spectra with these bands made anew."""
+        out: np.ndarray = pixels.copy()
+        scores = self._directions.scores(pixels)
+        for own in self._bands:
+            guess = pixels[:, own.near] @ own.weights
+            out[:, own.band] = guess + own.level + scores @ own.slopes
+        return out
 
 
-def _leading_scores(pixels: np.ndarray) -> np.ndarray:
-    """How much of the leading directions is in each pixel, in standard deviations.
+def _rebuilt(
+    pixels: np.ndarray,
+    scores: np.ndarray,
+    clean: np.ndarray,
+    band: int,
+    apart: float,
+) -> _Rebuilt:
+    """How a band is made.
 
     Args:
-        pixels: (n, b) of the clean bands.
-
-    Returns:
-        (n, 4), each of variance 1.
+        pixels: (n, C) spectra.
+        scores: (n, 4) theirs.
+        clean: (c,) numbers of the clean bands.
+        band: Number of the band.
+        apart: Variance of what two clean bands next to each other differ by.
     """
-    centred = pixels - pixels.mean(axis=0)
-    # By the bands' Gram matrix: pixels are many, and the leading directions far above its rounding.
-    gram = centred.T @ centred
-    energies, vectors = np.linalg.eigh(gram)
-    # The largest come last.
-    leading = vectors[:, ::-1][:, :DIRECTIONS]  # (b, 4)
-    largest = energies[::-1][:DIRECTIONS]
-    variances = np.maximum(largest, TINY) / len(pixels)
-    return np.asarray(centred @ leading / np.sqrt(variances))
+    near, weights = _nearest(clean, band)
+    guess = pixels[:, near] @ weights
+    rest = pixels[:, band] - guess
+    level, slopes = _told_by(rest, scores, apart)
+    return _Rebuilt(
+        band=band,
+        near=near,
+        weights=weights,
+        level=level,
+        slopes=slopes,
+    )
 
 
 def _told_by(
@@ -143,7 +219,7 @@ def _told_by(
 
     Args:
         rest: (n,) the band less the guess: noise, mostly.
-        scores: (n, 4) see `_leading_scores`.
+        scores: (n, 4) of the pixels along the leading directions.
         apart: Variance that the guess may err by.
 
     Returns:
@@ -162,3 +238,43 @@ def _told_by(
     if abs(level) <= ERRORS * error:
         level = 0.0
     return level, slopes
+
+
+def without_drowned(lr_hsi: np.ndarray, bands: np.ndarray) -> np.ndarray:
+    """Drowned bands rebuilt from the others.
+
+    Args:
+        lr_hsi: (h, w, C).
+        bands: Numbers of the drowned bands.
+
+    Returns:
+        (h, w, C) with these bands replaced.
+    """
+    pixels = lr_hsi.reshape(-1, lr_hsi.shape[2])
+    rebuilding = Rebuilding(pixels, bands)
+    return rebuilding(pixels).reshape(lr_hsi.shape)
+
+
+def without_drowned_in_large(lr_hsi: np.ndarray, bands: np.ndarray) -> np.ndarray:
+    """The same for a cube that is too large to be held in float64: learned of some spectra, made a few rows at a time.
+
+    Args:
+        lr_hsi: (h, w, C).
+        bands: Numbers of the drowned bands.
+
+    Returns:
+        (h, w, C) float32.
+    """
+    height, width, depth = lr_hsi.shape
+    step = -(-height * width // MOST_SPECTRA)
+    some = np.arange(0, height * width, step)
+    rows, columns = np.unravel_index(some, (height, width))
+    spectra = lr_hsi[rows, columns]
+    rebuilding = Rebuilding(spectra.astype(np.float64), bands)
+    out: np.ndarray = np.empty(lr_hsi.shape, dtype=np.float32)
+    at_once = max(1, AT_ONCE // (width * depth))
+    for top in range(0, height, at_once):
+        part = lr_hsi[top : top + at_once]
+        pixels = part.reshape(-1, depth).astype(np.float64)
+        out[top : top + at_once] = rebuilding(pixels).reshape(part.shape)
+    return out

@@ -12,7 +12,8 @@ from paddle_umsft.preparation.candidates import State
 from paddle_umsft.preparation.illumination import lit_otherwise, relit, unsure_part
 from paddle_umsft.preparation.prepared import FILLED_TRUST, USABLE, Prepared
 from paddle_umsft.preparation.saturation import desaturated, untouched_pixels
-from paddle_umsft.preparation.strangers import Strangers, find_strangers
+from paddle_umsft.preparation.strangers import find_strangers, those_within
+from paddle_umsft.preparation.told_strangers import name_strangers
 from paddle_umsft.preparation.view import INSIDE, View
 from paddle_umsft.preparation.warp import local_shifts, warp_note
 
@@ -74,7 +75,7 @@ def _sort_strangers(prepared: Prepared, state: State) -> View:
     view = view.but(trusted=trusted)
     strangers = find_strangers(view, whole_only=is_moved(view.placement))
     if state.censored.any():
-        strangers.mask &= view.trusted
+        strangers = those_within(strangers, view.trusted)
     if not strangers.mask.any():
         return view
     lit = lit_otherwise(view, strangers)
@@ -85,30 +86,8 @@ def _sort_strangers(prepared: Prepared, state: State) -> View:
         hr_msi, gain = relit(view, strangers, lit)
         view = view.but(hr_msi=hr_msi)
         prepared.unsure_light = unsure_part(gain, view.scale)
-    _name_strangers(prepared, strangers, view.scale, bool(lit.any()))
-    return view.but(trusted=prepared.fit_trust.copy())
-
-
-def _name_strangers(
-    prepared: Prepared,
-    strangers: Strangers,
-    scale: int,
-    lit: bool,
-) -> None:
-    """Notes and findings on what does not belong."""
-    places = []
-    for top, left, bottom, right in strangers.groups:
-        places.append(f"rows {top * scale}-{bottom * scale}, columns {left * scale}-{right * scale}")
-    listed = "; ".join(places)
-    if lit:
-        prepared.notes.append(f"the light differs between the images at {listed}: corrected by the HSI")
-        prepared.found["light"] = places
-    elif places:
-        prepared.notes.append(f"the images do not show the same at {listed}: only the MSI is used there")
-        prepared.found["moved"] = places
-    if strangers.singles:
-        prepared.notes.append(f"{strangers.singles} LR pixels of the HSI do not fit the MSI (dead?), left out")
-        prepared.found["dead HSI pixels"] = strangers.singles
+    name_strangers(prepared, strangers, lit)
+    return view.but(trusted=view.trusted & prepared.fit_trust)
 
 
 def _pair_of_numbers(values: np.ndarray) -> str:

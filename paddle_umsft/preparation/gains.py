@@ -26,6 +26,9 @@ FEW_ROUNDS = 3
 # The first pass has to find as much as this, or there is nothing to go on with.
 WORTH_ANOTHER = 0.002
 DEGREES = (1, 2)
+# What a user is told of a shading, and of gains of the HSI's rows and of its columns; how large they are follows.
+SHADED = "the MSI is shaded:"
+STRIPED = ("the HSI's rows have gains of their own", "the HSI's columns have gains of their own")
 # Mean of x² over -1 ... 1: taken off, so that a curvature is no constant gain.
 MEAN_SQUARE = 1 / 3
 
@@ -150,7 +153,7 @@ def _gain_step(
     return np.asarray(step)
 
 
-def _polynomials(
+def polynomials(
     places: np.ndarray,
     shape: tuple[int, int],
     degree: int,
@@ -185,9 +188,9 @@ def without_shading(
     shape = (height, width)
     rows, columns = np.mgrid[:height, :width]
     pixels = np.stack([rows, columns], axis=2)
-    smooth = _polynomials(pixels, shape, degree)  # (H, W, e)
+    smooth = polynomials(pixels, shape, degree)  # (H, W, e)
     places = view.placement.places(view.lr_shape)
-    at_lr = _polynomials(places.reshape(-1, 2), shape, degree)  # (n, e)
+    at_lr = polynomials(places.reshape(-1, 2), shape, degree)  # (n, e)
     fields = sparse.csr_matrix(at_lr)
     terms = at_lr.shape[1]
     # Every term has a factor of its own.
@@ -205,7 +208,7 @@ def without_shading(
         current = refine(current, rounds=FEW_ROUNDS).view
     return Undone(
         view=current,
-        note=f"the MSI is shaded: its gain runs smoothly from {gain.min():.2f} to {gain.max():.2f}, undone",
+        note=f"{SHADED} its gain runs smoothly from {gain.min():.2f} to {gain.max():.2f}, undone",
         freedom=terms,
         size=float(gain.max() / gain.min() - 1.0) / 2,
     )
@@ -217,37 +220,61 @@ def without_stripes(
     passes: int = PASSES,
 ) -> Undone:
     """The HSI with its columns (axis 1) or rows (axis 0) divided by a gain of their own, mean 1."""
-    count = view.lr_shape[axis]
-    indices = np.indices(view.lr_shape)
-    line_of = indices[axis].ravel()  # (n,)
-    lines = taps_matrix(
-        line_of[:, None],
-        np.ones((len(line_of), 1)),
-        length=count,
-    )  # (n, count)
-    # One factor a line, their sum zero: a common factor belongs to the SRF.
-    free = np.eye(count - 1)
-    last = -np.ones((1, count - 1))
-    contrasts = np.concatenate([free, last])
-    across = 1 - axis
-    gains = np.ones(count)
+    lines = Lines(axis, view.lr_shape)
+    gains = np.ones(lines.count)
     current = view
     for number in range(1, passes + 1):
-        factors = common_gain(current, lines, contrasts)
-        more = np.maximum(1.0 + factors, LEAST_GAIN)
-        gains = gains / more
-        gains /= gains.mean()
-        along = np.expand_dims(gains, (across, 2))
-        current = current.but(lr_hsi=view.lr_hsi / along)
+        gains = lines.bettered(gains, current)
+        current = current.but(lr_hsi=view.lr_hsi / lines.along(gains))
         if number == passes or np.ptp(gains) < WORTH_ANOTHER:
             break
         current = refine(current, rounds=FEW_ROUNDS).view
-    what = ("rows", "columns")[axis]
     variance = np.mean((gains - 1) ** 2)
     spread = float(np.sqrt(variance))
     return Undone(
         view=current,
-        note=f"the HSI's {what} have gains of their own (± {100 * spread:.1f} %), undone",
-        freedom=count - 1,
+        note=f"{STRIPED[axis]} (± {100 * spread:.1f} %), undone",
+        freedom=lines.count - 1,
         size=spread,
     )
+
+
+class Lines:
+    """Rows (axis 0) or columns (axis 1) of the HSI, a gain each.
+
+    Args:
+        axis: Which.
+        lr_shape: (h, w).
+    """
+
+    def __init__(self, axis: int, lr_shape: tuple[int, int]) -> None:
+        self.axis = axis
+        self.count = lr_shape[axis]
+        indices = np.indices(lr_shape)
+        line_of = indices[axis].ravel()  # (n,)
+        self._lines = taps_matrix(
+            line_of[:, None],
+            np.ones((len(line_of), 1)),
+            length=self.count,
+        )  # (n, count)
+        # One factor a line, their sum zero: a common factor belongs to the SRF.
+        free = np.eye(self.count - 1)
+        last = -np.ones((1, self.count - 1))
+        self._contrasts = np.concatenate([free, last])
+
+    def bettered(self, gains: np.ndarray, view: View) -> np.ndarray:
+        """(count,) gains, their mean 1, after one more look at what is left of them.
+
+        Args:
+            gains: (count,) found so far.
+            view: The pair, its HSI divided by them.
+        """
+        factors = common_gain(view, self._lines, self._contrasts)
+        more = np.maximum(1.0 + factors, LEAST_GAIN)
+        gains = gains / more
+        return np.asarray(gains / gains.mean())
+
+    def along(self, gains: np.ndarray) -> np.ndarray:
+        """The gains as an image can be divided by them."""
+        across = 1 - self.axis
+        return np.expand_dims(gains, (across, 2))

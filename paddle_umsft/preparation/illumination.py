@@ -30,8 +30,18 @@ def gain_of(view: View, strangers: Strangers) -> np.ndarray:
     others = view.trusted & ~strangers.mask
     found = fit(view.but(trusted=others))
     seen = found.seen.values
-    wanted = seen - found.rest
-    largest = np.abs(seen).max(axis=0)
+    return logarithm_of(seen, seen - found.rest)
+
+
+def logarithm_of(seen: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """(..., M) logarithm of what is seen over what should be, where it is dark that of 1.
+
+    Args:
+        seen: (..., M) PSF(MSI).
+        wanted: (..., M) SRF(HSI).
+    """
+    others = tuple(range(seen.ndim - 1))
+    largest = np.abs(seen).max(axis=others)
     dark = DARK * largest
     ratio = np.maximum(seen, dark) / np.maximum(wanted, dark)
     return np.asarray(np.log(ratio))
@@ -42,13 +52,27 @@ def lit_otherwise(view: View, strangers: Strangers) -> np.ndarray:
     logarithms = gain_of(view, strangers).reshape(*view.lr_shape, -1)  # (h, w, M)
     means = view.seen().values.mean(axis=1)
     brightness = means.reshape(view.lr_shape)
-    chosen = np.zeros(view.lr_shape, dtype=bool)
+    return lit_groups(strangers, logarithms, brightness)
+
+
+def lit_groups(
+    strangers: Strangers,
+    logarithms: np.ndarray,
+    brightness: np.ndarray,
+) -> np.ndarray:
+    """The same, by what is known at LR pixels.
+
+    Args:
+        strangers: All of them.
+        logarithms: (h, w, M) of the gains.
+        brightness: (h, w).
+    """
+    chosen = np.zeros(strangers.mask.shape, dtype=bool)
     for top, left, bottom, right in strangers.groups:
-        window = (slice(top, bottom), slice(left, right))
-        part = np.zeros(view.lr_shape, dtype=bool)
-        part[window] = strangers.mask[window]
-        if _is_light_alone(part, logarithms, brightness):
-            chosen |= part
+        own = np.s_[top:bottom, left:right]
+        part = strangers.mask[own]
+        if _is_light_alone(part, logarithms[own], brightness[own]):
+            chosen[own] |= part
     return chosen
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Optional
 
 import numpy as np
 
+from paddle_umsft.data.scene import Observation
 from paddle_umsft.preparation.coarse_shift import whole_shift
+from paddle_umsft.preparation.layout import upright_pair
 from paddle_umsft.preparation.view import View
 
 # Two images that share this much as they lie are not turned any other way.
@@ -52,5 +56,32 @@ def upright(view: View, share: float) -> tuple[View, str]:
         left = 1.0 - whole_shift(other)[1]
         if left < CLEARLY_LESS * (1.0 - share) and left < least:
             best, least = other, left
-            note = f"the HSI is {what} against the MSI; it was turned back"
+            note = _note(what)
     return best, note
+
+
+def _note(what: str) -> str:
+    """What a user is told of an HSI that is turned in this way."""
+    return f"the HSI is {what} against the MSI; it was turned back"
+
+
+def turned_back(observation: Observation, note: str) -> Optional[Observation]:
+    """A whole pair with its HSI turned as that of a block of it was.
+
+    Args:
+        observation: The pair.
+        note: What was told of the block.
+
+    Returns:
+        The pair; None: what is turned so is not as high as it is wide, or under a mask.
+    """
+    if observation.grid is not None:
+        observation = upright_pair(observation)
+    if observation.mask_hsi is not None:
+        # A sample of the result is judged by the mask as it was given.
+        return None
+    lr_hsi = observation.lr_hsi
+    for what, turn in turns(lr_hsi.shape[0] == lr_hsi.shape[1]).items():
+        if note == _note(what):
+            return replace(observation, lr_hsi=np.ascontiguousarray(turn(lr_hsi)))
+    return None

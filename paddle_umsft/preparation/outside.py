@@ -20,6 +20,8 @@ def without_outside(
     srf: np.ndarray,
     lift: np.ndarray,
     inside: np.ndarray,
+    *,
+    in_place: bool = False,
 ) -> np.ndarray:
     """LR-HSI as if the mirrored picture were what lies outside.
 
@@ -29,6 +31,7 @@ def without_outside(
         srf: (M, C).
         lift: (C, M) linear estimate of a spectrum from its MSI pixel.
         inside: (h, w) share of the PSF on the picture.
+        in_place: The LR-HSI itself is changed, and not there twice.
 
     Returns:
         (h, w, C), of the type given; changed only where a pixel sees beyond the picture.
@@ -36,6 +39,8 @@ def without_outside(
     seen_beyond = inside <= 1.0 - WHOLE  # (h, w)
     pixels = lr_hsi[seen_beyond]  # (n, C)
     seen_more = pixels @ srf.T - lr_msi[seen_beyond]  # (n, M)
-    changed = lr_hsi.copy()
+    changed = lr_hsi
+    if not in_place:
+        changed = lr_hsi.copy()
     changed[seen_beyond] = pixels - seen_more @ lift.T
     return np.asarray(changed)

@@ -34,6 +34,8 @@ POWER_OF_DEPTH = 0.7
 # A plateau may lie where an LR pixel hardly looks: there its domes are not blown up further.
 LEAST_DOME = 0.3
 TINY = 1e-30
+# What a user is told of saturated pixels, after how many they are.
+SATURATED = "% of the MSI's pixels are saturated; what they lack is taken from the HSI"
 
 
 def plateaus(hr_msi: np.ndarray) -> np.ndarray:

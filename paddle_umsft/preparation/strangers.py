@@ -12,7 +12,7 @@ import numpy as np
 from scipy.ndimage import find_objects, label
 
 from paddle_umsft.preparation.border_doubt import variance_ratio
-from paddle_umsft.preparation.view import INSIDE, View, fit, majority
+from paddle_umsft.preparation.view import INSIDE, Fit, View, fit, majority
 
 # Off by more than so many robust scales, and by a share of the MSI's contrast that a wrong PSF does not explain.
 TIMES_USUAL = 8.0
@@ -55,19 +55,71 @@ def find_strangers(view: View, *, whole_only: bool = False) -> Strangers:
     """
     seen = view.seen()
     found = fit(view, seen=seen, start=majority(view, seen))
-    doubt = np.sqrt(variance_ratio(seen.inside, view.profile.doubt))  # (n,)
-    is_border = seen.inside <= INSIDE
+    off, is_wild = far_off(
+        np.abs(found.rest),
+        found,
+        seen.inside,
+        view.profile.doubt,
+        whole_only=whole_only,
+    )
+    off &= view.has_data.ravel()
+    return strangers_of(off.reshape(view.lr_shape), is_wild.reshape(view.lr_shape))
+
+
+def far_off(
+    distance: np.ndarray,
+    found: Fit,
+    inside: np.ndarray,
+    doubt: float,
+    *,
+    whole_only: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which LR pixels are off by more than chance and a wrong PSF explain.
+
+    Args:
+        distance: (n, M) how far they are off what the others agree on.
+        found: How far the others are off, and their contrast.
+        inside: (n,) share of their footprints that lies on the MSI.
+        doubt: How much less is known of what lies beyond.
+        whole_only: See `find_strangers`.
+
+    Returns:
+        (n,) those that are, and (n,) those of them that are off by much.
+    """
+    unsure = np.sqrt(variance_ratio(inside, doubt))  # (n,)
+    is_border = inside <= INSIDE
     share = np.where(is_border, BORDER_SHARE, LEAST_SHARE)
-    distance = np.abs(found.rest)  # (n, M)
-    is_unusual = distance > TIMES_USUAL * found.scale * doubt[:, None]
+    is_unusual = distance > TIMES_USUAL * found.scale * unsure[:, None]
     is_much = distance > share[:, None] * found.spread
-    off = np.any(is_unusual & is_much, axis=1) & view.has_data.ravel()
+    off = np.any(is_unusual & is_much, axis=1)
     if whole_only:
         off &= ~is_border
     is_wild = np.any(distance > SINGLE_SHARE * found.spread, axis=1)
-    mask = _without_tame_singles(off.reshape(view.lr_shape), is_wild.reshape(view.lr_shape))
+    return off, is_wild
+
+
+def strangers_of(off: np.ndarray, is_wild: np.ndarray) -> Strangers:
+    """Sort what is far off into groups and single pixels; none where it is too many to tell.
+
+    Args:
+        off: (h, w).
+        is_wild: (h, w) pixels that are off by so much that a single one counts.
+    """
+    mask = _without_tame_singles(off, is_wild)
     if mask.mean() > MOST:
         mask = np.zeros_like(mask)
+    found = Strangers(mask=mask, groups=[], singles=0)
+    return those_within(found, mask)
+
+
+def those_within(strangers: Strangers, allowed: np.ndarray) -> Strangers:
+    """Those of them that are allowed, grouped anew.
+
+    Args:
+        strangers: What was found.
+        allowed: (h, w).
+    """
+    mask = strangers.mask & allowed
     groups, grouped = _groups(mask)
     return Strangers(
         mask=mask,

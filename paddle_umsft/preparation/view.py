@@ -198,6 +198,16 @@ def first_view(
 def spectral_directions(lr_hsi: np.ndarray, trusted: np.ndarray) -> np.ndarray:
     """(h*w, q) coefficients of the spectra in their leading directions (not centred)."""
     pixels = lr_hsi.reshape(-1, lr_hsi.shape[2])
+    return np.asarray(pixels @ leading_directions(pixels, trusted))
+
+
+def leading_directions(pixels: np.ndarray, trusted: np.ndarray) -> np.ndarray:
+    """(C, q) the directions.
+
+    Args:
+        pixels: (n, C) spectra.
+        trusted: (n,) those that tell.
+    """
     places = np.flatnonzero(trusted)
     count = min(DIRECTIONS, pixels.shape[1], len(places) // PIXELS_PER_DIRECTION)
     count = max(count, 1)
@@ -205,8 +215,7 @@ def spectral_directions(lr_hsi: np.ndarray, trusted: np.ndarray) -> np.ndarray:
     step = max(1, -(-len(places) // MOST_SPECTRA))
     kept = pixels[places[::step]]
     _, vectors = np.linalg.eigh(kept.T @ kept)
-    leading = vectors[:, ::-1][:, :count]  # the largest first
-    return np.asarray(pixels @ leading)
+    return np.asarray(vectors[:, ::-1][:, :count])  # the largest first
 
 
 @dataclass
@@ -219,7 +228,7 @@ class Fit:
         spread: (M,) standard deviation of PSF(msi) over these.
         counted: (n,) LR pixels in the fit.
         weights: (n,) robust weights, 0 for those not counted.
-        freedom: Parameters per MSI band.
+        factors: (q, M) the mix, of the HSI's leading directions.
         seen: What was fitted.
     """
 
@@ -228,8 +237,13 @@ class Fit:
     spread: np.ndarray
     counted: np.ndarray
     weights: np.ndarray
-    freedom: int
+    factors: np.ndarray
     seen: Seen
+
+    @property
+    def freedom(self) -> int:
+        """Parameters per MSI band."""
+        return len(self.factors)
 
     @property
     def relative(self) -> np.ndarray:
@@ -312,6 +326,7 @@ def fit(
         weights = start * prior
     rest = np.zeros_like(seen.values)
     scale = np.zeros(seen.values.shape[1])
+    factors = np.zeros((shared.shape[1], seen.values.shape[1]))
     for _ in range(REWEIGHTINGS):
         factors = weighted_fit(shared[counted], seen.values[counted], weights[counted])
         rest = seen.values - shared @ factors
@@ -325,6 +340,6 @@ def fit(
         spread=seen.values[told].std(axis=0),
         counted=counted,
         weights=weights,
-        freedom=shared.shape[1],
+        factors=factors,
         seen=seen,
     )

@@ -14,6 +14,7 @@ from paddle_umsft.errors import DataError
 from paddle_umsft.machine.memory import peak_bytes
 from paddle_umsft.runs.assess import assess
 from paddle_umsft.runs.folder import OUTPUT_HINT, made_by, read_metrics, save_array, write_history, write_metrics
+from paddle_umsft.runs.handed import Handed
 from paddle_umsft.runs.inputs import Facts, input_facts
 from paddle_umsft.runs.large_errors import error_output, write_errors
 from paddle_umsft.runs.large_rows import Output
@@ -45,7 +46,7 @@ def check_given(case: Case) -> None:
 
 
 def fuse_and_write_large(
-    observation: Observation,
+    handed: Handed,
     config: Config,
     folder: Path,
     facts: Facts,
@@ -55,7 +56,7 @@ def fuse_and_write_large(
     """Fuse a scene piece by piece into its folder.
 
     Args:
-        observation: The pair.
+        handed: The pair.
         config: All settings.
         folder: The scene's.
         facts: Of the files that it was read from.
@@ -68,6 +69,7 @@ def fuse_and_write_large(
     Raises:
         DataError: It cannot be fused or written.
     """
+    observation = handed.sizes
     format, note = settled_format(config.output.format, observation)
     if note is not None:
         log.warning("note       %s", note)
@@ -101,7 +103,7 @@ def fuse_and_write_large(
         # Finished by another process while this one read the data.
         return None
     return fuse(
-        observation,
+        handed,
         config,
         folder / WORK,
         outputs,
@@ -141,7 +143,7 @@ def work_beside(target: Path) -> Path:
 
 def fuse_to_file(
     entry: SceneEntry,
-    observation: Observation,
+    handed: Handed,
     config: Config,
     target: Path,
     format: str,
@@ -154,7 +156,7 @@ def fuse_to_file(
 
     Args:
         entry: The pair.
-        observation: What was read of it.
+        handed: What was read of it.
         config: All settings.
         target: The result's file; beside it lies a folder for what is on the way, until it is done.
         format: Of the result.
@@ -166,6 +168,7 @@ def fuse_to_file(
         DataError: It cannot be fused or written.
     """
     work = work_beside(target)
+    observation = handed.sizes
     say = _say
     if quiet:
         say = _say_nothing
@@ -183,7 +186,7 @@ def fuse_to_file(
         return made, files
 
     finished = fuse_large(
-        observation,
+        handed,
         config,
         work,
         [output],

@@ -11,14 +11,16 @@ from typing import Any, Callable, Optional, TypeVar
 import numpy as np
 
 from paddle_umsft import __version__
+from paddle_umsft.cameras.row_blocks import hr_rows_on
 from paddle_umsft.cameras.spatial import SpatialDegradation
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.masks import valid_pixels
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.errors import DataError
-from paddle_umsft.machine.memory import in_words, peak_bytes
+from paddle_umsft.machine.memory import give_back, in_words, peak_bytes
 from paddle_umsft.methods.table import Input, find_method, input_of
 from paddle_umsft.preparation.layout import covered_part
+from paddle_umsft.runs.handed import Handed, sizes_of
 from paddle_umsft.runs.large_rows import Output, Rows, write_rows
 from paddle_umsft.runs.overview import Overview
 from paddle_umsft.runs.row_plan import lines_of, plan_pieces, solving_of
@@ -47,7 +49,7 @@ class LargeResult:
     Attributes:
         sample: The result on a sample of the scene, judged; its notes and extras are those of the whole.
         pair: The pair on the sample.
-        whole: The pair as the result covers it.
+        whole: The pair as the result covers it, its images by their sizes.
         valid: (H, W), False where the cube means nothing; None: it means something everywhere.
         overview: Every n-th pixel of the scene and of its result.
         seconds: What it took, this process's share.
@@ -66,7 +68,7 @@ class LargeResult:
 
 
 def fuse_large(
-    observation: Observation,
+    handed: Handed,
     config: Config,
     work: Path,
     outputs: Sequence[Output],
@@ -81,7 +83,7 @@ def fuse_large(
     """Fuse a scene strip by strip and write it.
 
     Args:
-        observation: The pair.
+        handed: The pair; its images are let go of once what is learned of them is on the disk.
         config: All settings.
         work: Folder of its own for what is on the way; what a killed run left there is gone on with.
         outputs: What is asked for.
@@ -101,6 +103,7 @@ def fuse_large(
     started = time.perf_counter()
     for output in outputs:
         check_by_rows(output.format)
+    observation = handed.sizes
     plan = plan_pieces(observation, config)
     check_disk(work, plan)
     if not plan.has_pieces_of(said):
@@ -113,7 +116,11 @@ def fuse_large(
     asked = {**facts, "config": config.digest(), "version": __version__}
     try:
         plan = _settled(strips, plan, asked)
-        given = _learned(observation, config, strips, solving, settings, say)
+        given = _learned(handed, config, strips, solving, settings, say)
+        covered, overview = _seen_of(handed.pair)
+        # From here on rows of the files count that were written when all was learned.
+        handed.let_go()
+        give_back()
         solver = solving.taken_up(work, settings)
         shape = (*solver.shape, solver.rank)
         stages = [Coefficients(work, shape, f"{name}_") for name in solver.stages]
@@ -138,17 +145,17 @@ def fuse_large(
                 say=say,
             )
             before = stage
+        give_back()
         # Another process writes: should it die before it is done, this one takes over.
         while strips.is_there():
             with strips.claimed(FINISH) as is_mine:
                 if is_mine and strips.is_there():
-                    covered = covered_part(observation)
                     valid = valid_pixels(covered)
-                    overview = Overview(covered)
                     rows = Rows(solver, coefficients.read, plan.memory, overview, clip=given.clip)
                     again = max(1, AGAIN_VALUES // (width * solver.bands * solver.scale))
                     solver.know_leftover(coefficients.read, again)
                     write_rows(rows, covered, outputs, valid, history)
+                    give_back()
                     sample = solving.sample_of(solver, work, coefficients.read, observation, plan.memory)
                     seconds = time.perf_counter() - started
                     result, levels = judged_sample(sample, rows, given, ("strips", plan.count), seconds)
@@ -172,6 +179,12 @@ def fuse_large(
     finally:
         for stage in (*stages, coefficients):
             stage.close()
+
+
+def _seen_of(pair: Observation) -> tuple[Observation, Overview]:
+    """What its result covers of a pair, by its size, and every n-th pixel of that."""
+    covered = covered_part(pair)
+    return sizes_of(covered), Overview(covered)
 
 
 def _by_stage(
@@ -245,6 +258,8 @@ def as_examined(scene: SceneRows, given: Input) -> SceneRows:
         scene = replace(scene, trusted=scene.trusted & examined.trusted)
     if examined.doubted is not None:
         scene = replace(scene, doubted=examined.doubted)
+    if examined.unsure_light is not None:
+        scene = replace(scene, unsure_light=examined.unsure_light)
     return scene
 
 
@@ -257,11 +272,19 @@ def _examined(given: Input, sample: Any) -> Optional[Examined]:
     trusted = examined.trusted
     if trusted is not None:
         trusted = trusted[sample.lr_rows]
+    hr_rows = hr_rows_on(sample.lr_rows, scale)
     doubted = examined.doubted
     if doubted is not None:
-        hr_rows = sample.lr_rows[:, None] * scale + np.arange(scale)
-        doubted = doubted[hr_rows.ravel()]
-    return replace(examined, trusted=trusted, doubted=doubted)
+        doubted = doubted[hr_rows]
+    unsure_light = examined.unsure_light
+    if unsure_light is not None:
+        unsure_light = unsure_light[hr_rows]
+    return replace(
+        examined,
+        trusted=trusted,
+        doubted=doubted,
+        unsure_light=unsure_light,
+    )
 
 
 def _settled(
@@ -283,19 +306,19 @@ def _settled(
 
 
 def _learned(
-    observation: Observation,
+    handed: Handed,
     config: Config,
     strips: StripFolder,
     solving: Any,
     settings: Any,
     say: Say,
 ) -> Input:
-    """Learn what is learned once, unless it is there; return the pair that the method is given."""
-    given = input_of(observation, config)
+    """Learn what is learned once, unless it is there; return what the method is given, its images by their sizes."""
+    given = input_of(handed.pair, config)
     if given.back is not None:
         raise DataError(
             "its images lie askew, and that cannot be undone strip by strip",
-            where=observation.name,
+            where=handed.sizes.name,
             hint="method=subspace (fast.yml), a larger runtime.memory, or preparation.for_all=false",
         )
     while not solving.is_kept(strips.folder):
@@ -309,4 +332,4 @@ def _learned(
             break
         if not is_mine:
             time.sleep(PAUSE_SECONDS)
-    return given
+    return replace(given, observation=sizes_of(given.observation))

@@ -18,6 +18,7 @@ from paddle_umsft.methods.baselines.by_rows import ByRows, Learned, RowSolver
 from paddle_umsft.methods.networks.blend_tiles import blended_rows
 from paddle_umsft.methods.networks.tile_plan import TilePlan
 from paddle_umsft.methods.table import Input
+from paddle_umsft.runs.handed import Handed
 from paddle_umsft.runs.large_rows import Output, Rows, write_rows
 from paddle_umsft.runs.large_scene import LargeResult, as_examined, judged_sample
 from paddle_umsft.runs.overview import Overview
@@ -31,7 +32,7 @@ Finished = TypeVar("Finished")
 def fuse_large_by_tiles(
     given: Input,
     plan: TilePlan,
-    observation: Observation,
+    handed: Handed,
     config: Config,
     work: Path,
     outputs: Sequence[Output],
@@ -47,7 +48,7 @@ def fuse_large_by_tiles(
     Args:
         given: The pair that the method is given.
         plan: The tiles.
-        observation: The pair as it came. This and all that follows is what `fuse_large` takes.
+        handed: The pair as it came. This and all that follows is what `fuse_large` takes.
         config: All settings.
         work: Folder of its own for what is on the way.
         outputs: What is asked for.
@@ -64,6 +65,7 @@ def fuse_large_by_tiles(
         DataError: It cannot be fused, or its images lie askew.
     """
     started = time.perf_counter()
+    observation = handed.pair
     for output in outputs:
         check_by_rows(output.format)
     if given.back is not None:

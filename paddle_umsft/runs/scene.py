@@ -31,6 +31,7 @@ from paddle_umsft.runs.folder import (
     write_history,
     write_metrics,
 )
+from paddle_umsft.runs.handed import Handed
 from paddle_umsft.runs.inputs import Facts, check_same_input, input_facts, keep_input, kept_input
 from paddle_umsft.runs.large_run import WORK, check_given, fuse_and_write_large
 from paddle_umsft.runs.large_scene import fuse_large
@@ -176,7 +177,9 @@ def fuse_scene(
             log.info("%s", line)
         if by_strips:
             fuse = partial(fuse_large, said=said)
-            made = fuse_and_write_large(case.observation, config, folder, seen, log, fuse)
+            handed = Handed(case.observation)
+            del case
+            made = fuse_and_write_large(handed, config, folder, seen, log, fuse)
         else:
             made = _fuse_and_write(case, config, folder, seen, log, quiet)
         if made is None:
@@ -261,7 +264,7 @@ def _fuse_and_write(
             if plan.by_rows:
                 check_given(case)
                 fuse = partial(fuse_large_by_tiles, given, plan)
-                return fuse_and_write_large(case.observation, config, folder, seen, log, fuse)
+                return fuse_and_write_large(Handed(case.observation), config, folder, seen, log, fuse)
             rank, size = share_of_work()
             return fuse_by_tiles(
                 given,

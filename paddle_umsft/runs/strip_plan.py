@@ -35,21 +35,24 @@ LEARNED = 10
 EXAMINED = 2**22
 EXAMINED_MSI = 150
 EXAMINED_LR = 24
-# Of all images, what is there while a pair is examined.
-HELD_THEN = 1.5
 # LR pixels that a map is fitted on at most, and bytes of each of their features.
 FITTED = 2**16
 FEATURE = 12
 # LR pixels that a trial one step coarser looks at, and cubes of so many pixels that are there then.
 TRIED = 2**18
 TRIED_CUBES = 5
-# Images of the MSI, and of the LR-HSI, that are held whole all along: as they were read, and as they are understood; of
-# the LR-HSI besides as it was recorded, or what plain hypersharpening leaves. Of each HR pixel how far it is trusted.
-HELD_MSI = 2
-HELD_LR = 3
-HELD_TRUST = 1
+# Images of the MSI, and of the LR-HSI, that are held while a pair is learned of: as they were read, as they are
+# understood, and where masks were filled without what these hide. Afterwards strips read rows of what was kept of them.
+LEARNED_OF = 2
+UNMASKED = 1
 # Where the grids do not tile each other, the MSI as it is laid out besides.
 LAID_OUT_MSI = 1
+# Of each HR pixel how far it is trusted.
+HELD_TRUST = 1
+# While the cube is written, images of the LR-HSI: what is left of it. Before that, what plain hypersharpening misses of
+# it, and if need be that is fitted.
+LEFT_LR = 1
+MISSED_LR = 2
 # While the cube is written, part of the memory that its rows take in two forms; and cubes of so many values, of which
 # LR pixels are made again.
 WRITTEN = 0.2
@@ -159,17 +162,23 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
             hint="resample the MSI to the HSI's ground, cut the files, or runtime.memory=..., a machine with more",
         )
     values = results_of(observation, config)
+    learned_msi = LEARNED_OF
+    learned_lr = LEARNED_OF
+    if observation.mask_msi is not None:
+        learned_msi += UNMASKED
+    if observation.mask_hsi is not None:
+        learned_lr += UNMASKED
     size = "x".join(map(str, observation.shape))  # as it was given
-    held_msi = HELD_MSI
     if observation.grid is not None:
-        held_msi += LAID_OUT_MSI
+        learned_msi += LAID_OUT_MSI
         observation = sizes_laid_out(observation)
     height, width = observation.shape
     lr_height, lr_width = observation.lr_hsi.shape[:2]
     scale = observation.scale
     lr_image = FLOAT * observation.bands * lr_height * lr_width
-    held = PROGRAM + FLOAT * (held_msi * observation.msi_bands + HELD_TRUST) * height * width
-    held += HELD_LR * lr_image
+    msi_image = FLOAT * observation.msi_bands * height * width
+    held = PROGRAM + FLOAT * HELD_TRUST * height * width
+    held_learning = held + learned_msi * msi_image + learned_lr * lr_image
     facts = find_method(config.method).strip_facts(config)
     rank = min(observation.bands, max(LARGEST_RANK, facts.max_rank))
     images = STRIP_SUBSPACE
@@ -179,11 +188,11 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
     row = FLOAT * numbers * width * scale  # bytes of an LR row of a strip
     rows = int((memory - held) / row) - 2 * USUAL_HALO
     sample = (images - STRIP_SUBSPACE + LEARNED) * rank + STRIP_MSI * observation.msi_bands
-    learning = _bytes_of_learning(observation, facts, held, sample)
-    # What is left of the LR-HSI is one more image of it.
+    learning = _bytes_of_learning(observation, facts, held_learning, sample)
     cube = observation.bands * height * width
-    writing = held + lr_image + min(max(FLOAT * AGAIN, WRITTEN * memory), FLOAT * cube)
-    learning = max(learning, writing)
+    writing = held + LEFT_LR * lr_image + min(max(FLOAT * AGAIN, WRITTEN * memory), FLOAT * cube)
+    before_writing = held + MISSED_LR * lr_image + msi_image
+    learning = max(learning, before_writing, writing)
     if rows < min(LEAST_ROWS, lr_height) or memory < learning:
         least = max(learning, held + row * (LEAST_ROWS + 2 * USUAL_HALO))
         raise DataError(
@@ -226,7 +235,7 @@ def _bytes_of_learning(
     Args:
         observation: The pair.
         facts: Of the method.
-        held: Bytes that are there all along.
+        held: Bytes that are there all the while.
         sample: Numbers of a pixel of the sample that the solver's steps are found on.
     """
     height, width = observation.shape
@@ -236,8 +245,9 @@ def _bytes_of_learning(
     fit = FEATURE * facts.features * min(lr_pixels, FITTED)
     trial = FLOAT * TRIED_CUBES * observation.bands * min(lr_pixels, TRIED)
     examined = min(pixels, EXAMINED)
-    images = observation.msi_bands * pixels + observation.bands * lr_pixels
-    look = PROGRAM + FLOAT * HELD_THEN * images + EXAMINED_MSI * examined
+    # The pair is not understood yet.
+    images = FLOAT * (observation.msi_bands * pixels + observation.bands * lr_pixels)
+    look = held - images + EXAMINED_MSI * examined
     look += EXAMINED_LR * observation.bands * examined // observation.scale**2
     return max(held + max(steps, fit, trial), look)
 

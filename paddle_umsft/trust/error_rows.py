@@ -40,6 +40,7 @@ class SceneRows:
             none at all.
         trusted: (h, w) LR pixels that show the scene.
         doubted: (H, W) how little the MSI's pixels are trusted; None: all are.
+        unsure_light: (H, W) part of a pixel's values by which its light is unsure; None: no light was undone.
     """
 
     operator: SpatialDegradation
@@ -50,6 +51,7 @@ class SceneRows:
     held_out: Optional[Read]
     trusted: np.ndarray
     doubted: Optional[np.ndarray] = None
+    unsure_light: Optional[np.ndarray] = None
 
 
 def cube_of_runs(make: Read, rows: np.ndarray, *, clip: bool) -> np.ndarray:
@@ -124,6 +126,9 @@ class ErrorRows:
         doubted = scene.doubted
         if doubted is not None:
             doubted = doubted[own]
+        unsure_light = scene.unsure_light
+        if unsure_light is not None:
+            unsure_light = unsure_light[own]
         # How much noise there is was asked when levels were found.
         no_noise = np.zeros(0)
         return Evidence(
@@ -141,6 +146,7 @@ class ErrorRows:
             held_out=self._held_out(lr_rows),
             lost=self.lost[lr_rows],
             doubted=doubted,
+            unsure_light=unsure_light,
         )
 
     def _held_out(self, lr_rows: np.ndarray) -> Optional[np.ndarray]:

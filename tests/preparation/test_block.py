@@ -15,7 +15,6 @@ from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.scene import Observation
-from paddle_umsft.errors import DataError
 from paddle_umsft.preparation import block, block_undone
 from paddle_umsft.preparation.block import block_of, examine_block
 from paddle_umsft.preparation.block_undone import undone_in_all
@@ -46,14 +45,6 @@ def test_what_a_block_says_is_said_of_the_whole_pair(monkeypatch: pytest.MonkeyP
     assert prepared.msi_trust[0, 0] == 0
     np.testing.assert_allclose(np.sum(part.psf**2), np.sum(whole.psf**2), rtol=0.05)
     assert np.abs(part.srf - whole.srf).max() < 0.05
-
-
-def test_what_can_only_be_undone_as_a_whole_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(block, "MOST_EXAMINED", HEIGHT * WIDTH * 2 // 3)
-    pair = observation(shift=(3.0, -2.0))
-    pair.lr_hsi[9, 12] = 0.0
-    with pytest.raises(DataError, match=r"got dead HSI pixels.*preparation\.geometry=none"):
-        examine_block(pair, SubspaceSettings(), PreparationSettings())
 
 
 # A turn is about the middle, and the block's is not the pair's: the block has an odd number of lines less.

@@ -6,18 +6,22 @@ import json
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from large_runs import SMALL, plan_small_strips, run, small_pair, whole
+from made_up_pairs import made_pair, response
 from train_calls import one_line_error, train
 
 from paddle_umsft.command.main import main
-from paddle_umsft.data.scene import Observation
+from paddle_umsft.data.scene import Case, Observation
 from paddle_umsft.data.synthetic import dead_leaves_scene
 from paddle_umsft.methods.baselines import by_rows
-from paddle_umsft.runs import overview
+from paddle_umsft.preparation import block
+from paddle_umsft.runs import large_scene, overview, scene
 from paddle_umsft.runs.results import FILES
 
 
@@ -66,6 +70,30 @@ def test_a_run_by_strips_leaves_what_a_run_leaves(pair: list[str], tmp_path: Pat
     # Finished: nothing is done again.
     assert train("--resume", str(tmp_path / "out" / "run")) == 0
     assert "finished before" in capsys.readouterr().out
+
+
+def test_neither_image_is_held_while_strips_are_solved(
+    pair: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    images: list[weakref.ref[np.ndarray]] = []
+    held: list[bool] = []
+    make_case = scene.make_case
+
+    def made(*asked: Any) -> Case:
+        case = make_case(*asked)
+        images.extend(weakref.ref(image) for image in (case.observation.lr_hsi, case.observation.hr_msi))
+        return case
+
+    def look(*asked: Any, **more: Any) -> None:
+        held.extend(image() is not None for image in images)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scene, "make_case", made)
+    monkeypatch.setattr(large_scene, "solve_strips", look)
+    assert run(tmp_path / "out", pair) == 130
+    assert held == [False, False]
 
 
 @pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
@@ -196,6 +224,7 @@ def test_what_cannot_fit_is_refused_with_the_setting_that_would(
 PEAK_AT_THE_END = """
 import sys
 from pathlib import Path
+from typing import Any
 from paddle_umsft.command.main import main
 code = main(sys.argv[1:])
 status = Path("/proc/self/status").read_text()
@@ -241,3 +270,61 @@ def test_the_peak_stays_below_what_was_allowed(size: int, megabytes: int, settin
     assert int(done.stdout.split("PEAK")[-1]) * 1024 < memory
     fused = np.load(tmp_path / "fused.npy", mmap_mode="r")
     assert np.sqrt(np.mean((fused[::7] - truth[::7]) ** 2)) < 0.03
+
+
+def test_strangers_beside_the_block_that_is_examined_reach_the_strips(
+    pair: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(block, "MOST_EXAMINED", 80 * 112 // 2)
+    made = made_pair()
+    dead = (1, 25)
+    lr_hsi, hr_msi = made.lr_hsi.copy(), made.hr_msi.copy()
+    lr_hsi[dead] = 0.0
+    # Something of another colour stands there in the MSI alone.
+    thing = np.s_[56:72, 4:16]
+    hr_msi[thing] = hr_msi.max(axis=(0, 1)) * np.array([1.0, 0.2, 0.6])
+    np.save(tmp_path / "lr.npy", lr_hsi)
+    np.save(tmp_path / "hr.npy", hr_msi)
+    assert run(tmp_path / "out", pair) == 0
+    folder = tmp_path / "out" / "run" / "lr"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["extras"]["strips"] == 5
+    # With the LR pixels beside it, which see a part of it.
+    assert metrics["extras"]["found"] == {"moved": ["rows 52-76, columns 4-20"], "dead HSI pixels": 1}
+    assert any("rows 52-76, columns 4-20: only the MSI is used there" in note for note in metrics["extras"]["notes"])
+    fused = np.load(folder / "fused.npy")
+    # The dead pixel is no hole: what the MSI tells of it is near the truth.
+    hole = np.s_[4:8, 100:104]
+    assert np.abs(fused - made.truth)[hole].mean() < 0.05 * made.truth[hole].mean()
+    # Where the thing stands the result shows it, and nothing of it beside it.
+    red = (fused @ response().T)[thing]
+    assert np.abs(red - hr_msi[thing]).mean() < 0.05 * hr_msi.max()
+    expected = whole(pair, tmp_path)
+    assert np.abs(fused - expected).max() < 1e-5 * np.ptp(expected)
+
+
+@pytest.mark.slow
+def test_how_unsure_the_light_of_a_shadow_is_reaches_the_strips(
+    pair: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    # Half of the pair is looked at, and the shadow lies beside that.
+    monkeypatch.setattr(block, "MOST_EXAMINED", 80 * 112 // 2)
+    made = made_pair()
+    hr_msi = made.hr_msi.copy()
+    hr_msi[40:72, 92:] *= 0.5
+    np.save(tmp_path / "hr.npy", hr_msi)
+    assert run(tmp_path / "out", pair) == 0
+    folder = tmp_path / "out" / "run" / "lr"
+    assert list(json.loads((folder / "metrics.json").read_text())["extras"]["found"]) == ["light"]
+    expected = whole(pair, tmp_path)
+    fused = np.load(folder / "fused.npy")
+    assert np.abs(fused - expected).max() < 1e-5 * np.ptp(expected)
+    assert np.abs(fused - made.truth)[48:64, 100:].mean() < 0.05 * made.truth.mean()
+    check_errors(folder, tmp_path / "whole" / "run" / "lr", 0.35)
+    errors = np.load(folder / "expected_error.npy")
+    # At the rim the light may be that of either side.
+    assert errors[48:64, 88:96].mean() > 1.3 * errors[48:64, 60:68].mean()

@@ -34,6 +34,8 @@ class Request:
         bands: Number of bands, if known beforehand; tells the order of the axes too.
         is_head: Nothing but what stands before the values is wanted: `values` may be a `stand_in`, and a reader that
             would have to read them raises `ValuesNeeded`. Asked only of formats that have such a head.
+        is_single: Values may be float32 as soon as they are read, where that loses nothing (`RawArray.stored`); a
+            reader that cannot do so reads them in the file's own type.
     """
 
     key: Optional[str] = None
@@ -43,6 +45,7 @@ class Request:
     layout: str = "auto"
     bands: Optional[int] = None
     is_head: bool = False
+    is_single: bool = False
 
 
 class ValuesNeeded(DataError):
@@ -51,7 +54,7 @@ class ValuesNeeded(DataError):
 
 @dataclass(frozen=True)
 class RawArray:
-    """An array as a file holds it: unscaled, in the file's own type.
+    """An array as a file holds it: unscaled, in the file's own type unless float32 was asked for.
 
     Attributes:
         values: Any shape, any type.
@@ -67,6 +70,8 @@ class RawArray:
         notes: How something in the file was taken, a line each.
         window: `values` are this part of the image, upright; None: they are all of it.
         size: Rows and columns of the whole image, where a part was read.
+        stored: The type that the file has, where `values` are its numbers in float32, in an array of their own that may
+            be written to; None: they have the file's type.
     """
 
     values: np.ndarray
@@ -81,6 +86,7 @@ class RawArray:
     notes: tuple[str, ...] = ()
     window: Optional[Window] = None
     size: Optional[tuple[int, int]] = None
+    stored: Optional[np.dtype] = None
 
 
 # Of a file that exists, the array that was asked for.

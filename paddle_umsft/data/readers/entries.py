@@ -22,6 +22,7 @@ class Entry:
         kind: Its type as the format names it, for messages.
         load: Loads it.
         load_part: Loads a part of it by one slice an axis; None: it can only be loaded whole.
+        chunk: Lengths of the blocks that it is stored in; None: it is stored as a whole.
         dims: Names of its axes, where the format has any.
         is_numeric: Integers or real numbers; text, structs and the like cannot be an image.
         facts: What the format says of this array beside its numbers.
@@ -31,6 +32,7 @@ class Entry:
     kind: str
     load: Callable[[], np.ndarray]
     load_part: Optional[Callable[[tuple[slice, ...]], np.ndarray]] = None
+    chunk: Optional[tuple[int, ...]] = None
     dims: tuple[str, ...] = ()
     is_numeric: bool = True
     facts: FileFacts = field(default_factory=FileFacts)

@@ -10,10 +10,11 @@ from typing import Optional
 
 import numpy as np
 
-from paddle_umsft.data.readers.base import RawArray, Request, ValuesNeeded, Window, guarded
+from paddle_umsft.data.readers.base import GLANCE, RawArray, Request, ValuesNeeded, Window, guarded
 from paddle_umsft.data.readers.envi_header import HEADER_SUFFIX, facts_of, find_data, find_header, parse_header
 from paddle_umsft.data.readers.gdal import if_gdal_knows
 from paddle_umsft.data.readers.room import check_room
+from paddle_umsft.data.readers.single import FileBlock, is_exact, read_single
 from paddle_umsft.data.readers.windows import as_part, within
 from paddle_umsft.errors import DataError
 from paddle_umsft.machine.numbers import whole_number
@@ -122,16 +123,20 @@ def read_envi(file: Path, request: Request) -> RawArray:
         layout.bands,
         layout.dtype,
     )
+    stored: Optional[np.dtype] = None
+    if request.is_single and request.window != GLANCE and is_exact(layout.dtype) and not layout.is_packed:
+        stored = layout.dtype.newbyteorder("=")
     values = guarded(
         data,
         "ENVI image",
-        lambda: _load(data, layout, request.window),
+        lambda: _load(data, layout, request.window, is_single=stored is not None),
     )
     found = RawArray(
         values=values,
         is_upright=True,
         facts=facts,
         notes=notes + told,
+        stored=stored,
     )
     return as_part(found, request.window, (layout.lines, layout.samples))
 
@@ -264,6 +269,8 @@ def _load(
     data: Path,
     layout: _Layout,
     window: Optional[Window],
+    *,
+    is_single: bool = False,
 ) -> np.ndarray:
     """Read the numbers as (H, W, C) in the machine's own byte order.
 
@@ -271,6 +278,7 @@ def _load(
         data: The file of numbers.
         layout: How they lie in it.
         window: The part that is wanted; None: all of it.
+        is_single: As float32, a few rows at a time; not of packed ones.
 
     Raises:
         DataError: The file holds less than the header promises.
@@ -294,6 +302,8 @@ def _load(
             got=f"{max(found, 0)} bytes",
             hint="copy the data file again, or mend lines, samples, bands, data type or header offset in the header",
         )
+    if is_single:
+        return _load_single(data, layout, window or (0, 0, layout.lines, layout.samples))
     count = layout.lines * layout.samples * layout.bands
     if layout.is_packed:
         stored = np.frombuffer(
@@ -325,3 +335,20 @@ def _load(
         upright = np.array(upright[rows, columns])
     # In one block, bands last, in the machine's own byte order.
     return np.ascontiguousarray(upright, dtype=layout.dtype.newbyteorder("="))
+
+
+def _load_single(data: Path, layout: _Layout, window: Window) -> np.ndarray:
+    """Read a part of the image, whose file is long enough, as (H, W, C) float32."""
+    rows, columns = within(window, (layout.lines, layout.samples), data)
+    shape = (window[2], window[3], layout.bands)
+    check_room(data, shape, np.float32)
+    count = layout.lines * layout.samples * layout.bands
+
+    def read(some: slice, bands: slice) -> np.ndarray:
+        # Mapped anew each time: what was touched counts as this process's memory as long as it is mapped.
+        stored = np.memmap(data, layout.dtype, mode="r", offset=layout.offset, shape=(count,))
+        wanted = slice(rows.start + some.start, rows.start + some.stop)
+        return layout.upright(stored)[wanted, columns, bands]
+
+    # Whatever its interleave, a few rows of all bands are a few pieces of the file.
+    return read_single(shape, FileBlock(rows=1, bands=layout.bands), read)

@@ -13,9 +13,10 @@ import numpy as np
 from paddle_umsft.data.facts import BandFacts, FileFacts
 from paddle_umsft.data.ground import Georeference
 from paddle_umsft.data.readers.band_metadata import SENSOR_ITEM, TIME_ITEMS, BandItems, band_facts
-from paddle_umsft.data.readers.base import GLANCE, RawArray, Request, Window, guarded
+from paddle_umsft.data.readers.base import GLANCE, RawArray, Request, guarded
 from paddle_umsft.data.readers.gdal_drivers import opened
 from paddle_umsft.data.readers.room import check_room
+from paddle_umsft.data.readers.single import EXACT_TYPES, FileBlock, read_single
 from paddle_umsft.data.readers.windows import OutsideImage, as_part, within
 from paddle_umsft.errors import DataError
 
@@ -23,6 +24,9 @@ from paddle_umsft.errors import DataError
 ALPHA = "alpha"
 # rasterio looks through all bands for each of them: of tens of thousands it takes hours to tell.
 MOST_BANDS = 10_000
+# What GDAL may keep of blocks that it has unpacked, bytes: each is asked for once. By default it is a twentieth of the
+# machine, and holds an image in the file's own type.
+GDAL_CACHE = 2**25
 
 
 def has_rasterio() -> bool:
@@ -61,29 +65,30 @@ def read_with_gdal(file: Path, request: Request) -> RawArray:
     found = guarded(
         file,
         "GDAL raster",
-        lambda: _read(file, request.window),
+        lambda: _read(file, request),
     )
     assert isinstance(found, RawArray)
     return found
 
 
-def _read(file: Path, window: Optional[Window]) -> RawArray:
+def _read(file: Path, request: Request) -> RawArray:
     """Read the file by rasterio."""
     import rasterio
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE):
         # A picture without a place is an ordinary thing here.
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with opened(file) as source:
-            return _all_of(source, file, window)
+            return _all_of(source, file, request)
 
 
 def _all_of(
     source: Any,
     file: Path,
-    window: Optional[Window],
+    request: Request,
 ) -> RawArray:
     """Read values, mask and facts of an open file, or of a part of it."""
+    window = request.window
     if source.count == 0:
         raise DataError(
             "holds several images, each under a name of its own",
@@ -106,22 +111,15 @@ def _all_of(
     part = None
     if window is not None:
         part = _ranges(within(window, (source.height, source.width), file))
-    # GDAL counts bands from 1, and has them first.
-    if window == GLANCE:
-        stack = np.empty((len(numbers), 0, 0), source.dtypes[0])
+    stored: Optional[np.dtype] = None
+    if request.is_single and window != GLANCE and _is_exact(source, numbers):
+        stored = np.dtype(source.dtypes[0])
+        values = _single_of(source, numbers, part, file)
     else:
-        size = [source.height, source.width]
-        if part is not None:
-            size = [stop - start for start, stop in part]
-        check_room(file, (len(numbers), *size), source.dtypes[0])
-        stack = source.read(numbers, window=part)  # (C, H, W)
-    values = np.ascontiguousarray(
-        np.moveaxis(
-            stack,
-            0,
-            -1,
-        )
-    )  # (H, W, C)
+        values = _values_of(source, numbers, part, file)
+    dtype = values.dtype
+    if stored is not None:
+        dtype = stored
     mask = None
     if window != GLANCE:
         mask = _own_mask(source, kinds, part)
@@ -153,7 +151,7 @@ def _all_of(
         ),
         no_data=_no_data_of(source.nodatavals[places[0]]),
         units=next((unit for unit in source.units if unit), ""),
-        dtype=str(values.dtype),
+        dtype=str(dtype),
         acquired=time,
         sensor=items.get(SENSOR_ITEM, ""),
     )
@@ -163,8 +161,71 @@ def _all_of(
         facts=facts,
         mask=mask,
         notes=notes,
+        stored=stored,
     )
     return as_part(found, window, (source.height, source.width))
+
+
+def _values_of(
+    source: Any,
+    numbers: list[int],
+    part: Optional[tuple[tuple[int, int], ...]],
+    file: Path,
+) -> np.ndarray:
+    """Read (H, W, C) in the file's own type.
+
+    Args:
+        source: The open file.
+        numbers: Of the bands, counted from 1 as GDAL does.
+        part: Rows from and to, columns from and to; None: all.
+        file: For messages.
+    """
+    height, width = _size_of(source, part)
+    if height * width == 0:
+        return np.empty((0, 0, len(numbers)), source.dtypes[0])
+    check_room(file, (len(numbers), height, width), source.dtypes[0])
+    stack = source.read(numbers, window=part)  # (C, H, W)
+    return np.ascontiguousarray(np.moveaxis(stack, 0, -1))  # (H, W, C)
+
+
+def _is_exact(source: Any, numbers: list[int]) -> bool:
+    """Whether all bands are of one type, whose numbers float32 holds."""
+    types = {source.dtypes[number - 1] for number in numbers}
+    # GDAL has types that NumPy knows nothing of: their names are compared.
+    return len(types) == 1 and types <= set(EXACT_TYPES)
+
+
+def _single_of(
+    source: Any,
+    numbers: list[int],
+    part: Optional[tuple[tuple[int, int], ...]],
+    file: Path,
+) -> np.ndarray:
+    """Read (H, W, C) float32; arguments as those of `_values_of`."""
+    height, width = _size_of(source, part)
+    shape = (height, width, len(numbers))
+    check_room(file, shape, np.float32)
+    top, left = 0, 0
+    if part is not None:
+        (top, _), (left, _) = part
+    block = FileBlock(rows=source.block_shapes[0][0], bands=len(numbers))
+    if source.tags(ns="IMAGE_STRUCTURE").get("INTERLEAVE") == "BAND":
+        block = FileBlock(rows=block.rows, bands=1)
+
+    def read(rows: slice, bands: slice) -> np.ndarray:
+        window = ((top + rows.start, top + rows.stop), (left, left + width))
+        stack = source.read(numbers[bands], window=window)  # (m, n, W)
+        return np.moveaxis(stack, 0, -1)
+
+    return read_single(shape, block, read)
+
+
+def _size_of(source: Any, part: Optional[tuple[tuple[int, int], ...]]) -> tuple[int, int]:
+    """Return rows and columns of a part of an open file."""
+    if part is None:
+        return source.height, source.width
+    rows, columns = (stop - start for start, stop in part)
+    return rows, columns
 
 
 def _ranges(part: tuple[slice, slice]) -> tuple[tuple[int, int], ...]:

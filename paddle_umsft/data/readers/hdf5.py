@@ -164,6 +164,7 @@ def hdf5_entries(file: Path) -> dict[str, Entry]:
             kind=str(item.dtype),
             load=hdf5_loader(file, name),
             load_part=hdf5_part_loader(file, name),
+            chunk=item.chunks,
             dims=_axis_names(item),
             is_numeric=item.dtype.kind in "iuf",
             facts=_facts_of(dict(item.attrs), item.dtype),

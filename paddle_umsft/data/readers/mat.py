@@ -184,16 +184,20 @@ def _hdf5_entries(file: Path) -> dict[str, Entry]:
             dims = entry.dims
             load = entry.load
             load_part = entry.load_part
+            chunk = entry.chunk
             if is_reversed:
                 shape = shape[::-1]
                 dims = dims[::-1]
                 load = _reversed_loader(file, name)
                 load_part = _reversed_part_loader(file, name)
+                if chunk is not None:
+                    chunk = chunk[::-1]
             entries[name] = replace(
                 entry,
                 shape=shape,
                 load=load,
                 load_part=load_part,
+                chunk=chunk,
                 dims=dims,
                 is_numeric=_is_numeric_dataset(item),
             )

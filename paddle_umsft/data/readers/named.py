@@ -14,6 +14,8 @@ from paddle_umsft.data.layout import UNCLEAR, guess_layout, guess_note
 from paddle_umsft.data.readers.base import RawArray, Request, Window, guarded, stand_in
 from paddle_umsft.data.readers.entries import IMAGE_AXES, Entry
 from paddle_umsft.data.readers.lists_beside import WAVELENGTH_KEYS, known_beside
+from paddle_umsft.data.readers.room import check_room
+from paddle_umsft.data.readers.single import FileBlock, is_exact, read_stored, stored_order
 from paddle_umsft.data.readers.windows import as_part, within
 from paddle_umsft.errors import DataError
 
@@ -80,6 +82,9 @@ def read_named(
         replace(request, bands=known),
     )
     found = replace(found, notes=(*found.notes, *told))
+    if request.is_single and _can_be_single(entry):
+        entry = _as_single(file, entry, order or stored_order(entry.shape, request.layout, known))
+        found = replace(found, stored=np.dtype(entries[key].kind).newbyteorder("="))
     if order is not None:
         return _upright(
             file,
@@ -123,6 +128,45 @@ def _axis_order(
     if layout == UNCLEAR:
         return None, ()
     return ORDERS[layout], notes
+
+
+def _can_be_single(entry: Entry) -> bool:
+    """Whether an array can be read part by part, and its numbers are those of float32."""
+    is_image = len(entry.shape) == IMAGE_AXES and 0 not in entry.shape
+    return entry.is_numeric and is_image and entry.load_part is not None and is_exact(entry.kind)
+
+
+def _as_single(file: Path, entry: Entry, order: tuple[int, ...]) -> Entry:
+    """Return an array that is loaded into float32, along the blocks that it is stored in.
+
+    Args:
+        file: The file, for messages.
+        entry: One that `_can_be_single`.
+        order: Of rows, columns and bands their places in it.
+    """
+    load_stored = entry.load_part
+    assert load_stored is not None
+    rows, columns, bands = order
+    block = FileBlock(rows=1, bands=entry.shape[bands])
+    if entry.chunk is not None:
+        block = FileBlock(rows=entry.chunk[rows], bands=entry.chunk[bands])
+
+    def load_part(part: tuple[slice, ...]) -> np.ndarray:
+        wanted = [range(*cut.indices(length)) for cut, length in zip(part, entry.shape)]
+        shape = tuple(len(places) for places in wanted)
+        check_room(file, shape, np.float32)
+
+        def load_block(cut: tuple[slice, ...]) -> np.ndarray:
+            # Places within the part are places of the whole, counted from its first.
+            within_whole = [places[some] for places, some in zip(wanted, cut)]
+            return load_stored(tuple(slice(places.start, places.stop) for places in within_whole))
+
+        return read_stored(shape, (rows, columns, bands), block, load_block)
+
+    def load() -> np.ndarray:
+        return load_part((slice(None),) * IMAGE_AXES)
+
+    return replace(entry, load=load, load_part=load_part)
 
 
 def _upright(

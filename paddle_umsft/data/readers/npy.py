@@ -14,6 +14,7 @@ import numpy as np
 from paddle_umsft.data.readers.base import GLANCE, RawArray, Request, guarded, stand_in
 from paddle_umsft.data.readers.envi_header import HEADER_SUFFIX, facts_of, is_envi, parse_header
 from paddle_umsft.data.readers.room import check_room
+from paddle_umsft.data.readers.single import IMAGE_AXES, FileBlock, is_exact, read_stored, stored_order
 from paddle_umsft.errors import DataError
 
 # Larger arrays stay on the disk after a glance.
@@ -34,13 +35,18 @@ def read_npy(file: Path, request: Request) -> RawArray:
     if is_part or is_large:
         mode = "r"
     shape, dtype = _head_without_objects(file)
+    stored: Optional[np.dtype] = None
     if request.is_head:
         values = stand_in(shape, dtype)
+    elif request.is_single and request.window is None and len(shape) == IMAGE_AXES and is_exact(dtype):
+        stored = dtype
+        check_room(file, shape, np.float32)
+        values = guarded(file, ".npy file", lambda: _single(file, shape, request))
     else:
         if mode is None:
             check_room(file, shape, dtype)
         values = guarded(file, ".npy file", lambda: np.load(file, mmap_mode=mode, allow_pickle=False))
-    found = RawArray(values=values)
+    found = RawArray(values=values, stored=stored)
     header = file.with_name(file.name + HEADER_SUFFIX)
     if not header.is_file() or not is_envi(header):
         return found
@@ -76,6 +82,22 @@ def npy_head(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
     return shape, dtype
 
 
+def _single(file: Path, shape: tuple[int, ...], request: Request) -> np.ndarray:
+    """Read an array of three axes into float32, in the order rows, columns, bands where that can be told."""
+    order = stored_order(shape, request.layout, request.bands)
+    block = FileBlock(rows=1, bands=shape[order[2]])
+    if np.load(file, mmap_mode="r", allow_pickle=False).flags.f_contiguous:
+        # Its last axis is the slowest one.
+        block = FileBlock(rows=shape[order[0]], bands=1)
+
+    def load(part: tuple[slice, ...]) -> np.ndarray:
+        # Mapped anew each time: what was touched counts as this process's memory as long as it is mapped.
+        whole = np.load(file, mmap_mode="r", allow_pickle=False)
+        return np.asarray(whole[part])
+
+    return read_stored(shape, order, block, load)
+
+
 def _described(found: RawArray, header: Path) -> RawArray:
     """Add what a header says, if it is of an image of this size: rows, columns, bands."""
     fields = parse_header(header)
@@ -84,11 +106,14 @@ def _described(found: RawArray, header: Path) -> RawArray:
     if told != held:
         note = f"{header.name} is not used: it is of {' x '.join(told)} numbers, the array of {' x '.join(held)}"
         return replace(found, notes=(note,))
+    dtype = found.values.dtype
+    if found.stored is not None:
+        dtype = found.stored
     facts, notes = facts_of(
         fields,
         header,
         found.values.shape[2],
-        found.values.dtype,
+        dtype,
     )
     return replace(
         found,

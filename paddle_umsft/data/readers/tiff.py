@@ -79,6 +79,9 @@ def read_tiff(file: Path, request: Request) -> RawArray:
     # What is turned afterwards is read whole: its window means the upright image.
     if head.orientation != 1:
         request = replace(request, window=None)
+    # Places in a palette are looked up, and are whole numbers for that.
+    if head.photometric == PALETTE:
+        request = replace(request, is_single=False)
     found = None
     if head.pages == 1 and has_rasterio():
         # GDAL does not know every kind of numbers; tifffile may.

@@ -12,10 +12,11 @@ from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
 from paddle_umsft.data.checks import check_cube, check_grids
 from paddle_umsft.data.scene import Observation
+from paddle_umsft.machine.memory import give_back
 from paddle_umsft.methods.subspace.map_features import PixelInputs
 from paddle_umsft.methods.subspace.rank import choose_rank, spectra_svd
 from paddle_umsft.preparation.band_widths import BandOperators, linearly_alike
-from paddle_umsft.preparation.below_zero import is_light, lifted
+from paddle_umsft.preparation.below_zero import least_of, lifted
 from paddle_umsft.preparation.block import examine_block
 from paddle_umsft.preparation.border_doubt import variance_ratio
 from paddle_umsft.preparation.estimate import Degradations, operator_of
@@ -58,7 +59,8 @@ class Ground:
             that it stands for, relative to `level`.
         lift: (C, M) linear estimate of a spectrum from its MSI pixel.
         inputs: Prepared MSI.
-        recorded: (h, w, C) LR-HSI as it was recorded, divided by `level`.
+        recorded: (h, w, C) LR-HSI as it was recorded, divided by `level`; none of its rows where a scene goes by
+            strips: what is asked for there is made of `prepared.observation`.
         inside: (h, w) share of each LR pixel's PSF that lies on the picture.
         prepared: What was found in the pair, and which pixels are trusted.
         band_operators: Every HSI band's own PSF, where they differ.
@@ -106,10 +108,7 @@ class Ground:
     @property
     def floor(self) -> float:
         """Smallest value of the result: what light leaves at least, but nothing that the LR-HSI holds is cut off."""
-        recorded = self.recorded[self.kept]
-        if is_light(recorded):
-            return min(0.0, float(recorded.min()))
-        return -np.inf
+        return least_of(self.recorded, self.kept)
 
 
 def check_observation(observation: Observation) -> None:
@@ -179,7 +178,7 @@ def _level(lr_hsi: np.ndarray, kept: np.ndarray) -> float:
     return float(np.sqrt(total / (kept.sum() * lr_hsi.shape[2])))
 
 
-def _over(image: np.ndarray, level: float) -> np.ndarray:
+def over_level(image: np.ndarray, level: float) -> np.ndarray:
     """An image divided by a number, float32."""
     return np.asarray(image / level, dtype=np.float32)
 
@@ -197,7 +196,8 @@ def lay_ground(
         observation: The image pair.
         settings: See `SubspaceSettings`.
         preparation: What may be found in the pair and undone.
-        in_windows: Whether the inputs of the map are to be made window by window: here they are left out.
+        in_windows: Whether the inputs of the map are to be made window by window: here they are left out. Nor is the
+            LR-HSI as it was recorded held beside what is made of it.
 
     Returns:
         What both methods build on.
@@ -207,11 +207,14 @@ def lay_ground(
     """
     check_observation(observation)
     prepared, degradations = examine_block(observation, settings, preparation)
+    if in_windows:
+        # What was let go of in the meantime stays with the allocator otherwise, four times as much as the LR-HSI takes.
+        give_back()
     observation = prepared.observation
     kept = prepared.use_trust
     level = _level(observation.lr_hsi, kept)
-    recorded = _over(observation.lr_hsi, level)
-    hr_msi = _over(observation.hr_msi, level)
+    recorded = over_level(observation.lr_hsi, level)
+    hr_msi = over_level(observation.hr_msi, level)
     operator = operator_of(degradations.psf, prepared, degradations.border)
     height, width = recorded.shape[:2]
     inside = operator.inside((height, width))
@@ -250,8 +253,9 @@ def lay_ground(
     clash = float(np.sqrt(np.sum(spectra**2) / (len(spectra) * rank)))
     del apart, spectra
     if degradations.border == "reflect":
-        lr_hsi = without_outside(lr_hsi, lr_msi, degradations.srf, lift, inside)
+        lr_hsi = without_outside(lr_hsi, lr_msi, degradations.srf, lift, inside, in_place=in_windows)
     if in_windows:
+        recorded = np.empty((0, width, bands), dtype=np.float32)
         inputs = PixelInputs.none_of(hr_msi.shape)
     else:
         inputs = PixelInputs.of(lifted(hr_msi))

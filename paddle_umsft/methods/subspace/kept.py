@@ -6,6 +6,7 @@ together to the last bit, today or after a kill.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -18,9 +19,10 @@ from paddle_umsft.config.subspace import SubspaceInput
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.machine.files import write_sealed
 from paddle_umsft.machine.plain_files import digest_of, open_plain, read_sealed
+from paddle_umsft.machine.stored_rows import StoredRows
 from paddle_umsft.methods.subspace.blend import Blend
 from paddle_umsft.methods.subspace.fitting import SpectralMap
-from paddle_umsft.methods.subspace.ground import Ground
+from paddle_umsft.methods.subspace.ground import Ground, over_level
 from paddle_umsft.methods.subspace.map_features import Features, Kernel, PixelInputs, Spread
 from paddle_umsft.methods.subspace.outcome import notes_on, plain_notes
 from paddle_umsft.methods.subspace.stack import Plain
@@ -33,6 +35,10 @@ from paddle_umsft.preparation.prepared import Prepared
 
 SMALL = "learned.npz"
 FACTS = "learned.json"
+# Images that are written some rows after the others.
+RECORDED = "recorded.npy"
+LEFT = "left.npy"
+ROWS_AT_ONCE = 32
 NUMBERS = ("level", "msi_noise", "clash")
 OF_DEGRADATIONS = ("psf_family", "supports", "residual", "agreement", "noise_bound", "border", "doubt")
 
@@ -52,7 +58,6 @@ def keep(solver: StripSolver, folder: Path) -> None:
     images = {
         "hr_msi": ground.hr_msi,
         "lr_hsi": ground.lr_hsi,
-        "recorded": ground.recorded,
     }
     arrays: dict[str, Any] = {
         "psf": ground.degradations.psf,
@@ -70,6 +75,8 @@ def keep(solver: StripSolver, folder: Path) -> None:
     }
     if not np.all(ground.prepared.msi_trust == 1):
         arrays["msi_trust"] = ground.prepared.msi_trust
+    if ground.prepared.unsure_light is not None:
+        arrays["unsure_light"] = ground.prepared.unsure_light
     for number, spectral in enumerate(solver.maps):
         arrays[f"map{number}_weights"] = spectral.weights
         for place, features in enumerate(spectral.features):
@@ -88,9 +95,14 @@ def keep(solver: StripSolver, folder: Path) -> None:
     if solver.plain is not None:
         arrays["plain_slopes"] = solver.plain.slopes
         arrays["plain_constants"] = solver.plain.constants
-        images["left"] = solver.plain.left
+    names = [SMALL, RECORDED, *(f"{name}.npy" for name in images)]
     for name, image in images.items():
         np.save(folder / f"{name}.npy", image)
+    as_read = ground.prepared.observation.lr_hsi
+    _save_by_rows(folder / RECORDED, as_read.shape, lambda rows: over_level(as_read[rows], ground.level))
+    if solver.plain is not None:
+        names.append(LEFT)
+        _save_by_rows(folder / LEFT, solver.plain.left.shape, solver.plain.left.__getitem__)
     np.savez(folder / SMALL, **arrays)
     facts: dict[str, Any] = {
         "scale": ground.operator.scale,
@@ -114,9 +126,27 @@ def keep(solver: StripSolver, folder: Path) -> None:
     }
     # Doubles survive JSON to the last bit; infinity and the like do not, and no fact here is one but the two above.
     facts["degradations"]["noise_bound"] = repr(float(ground.degradations.noise_bound))
-    names = [SMALL, *(f"{name}.npy" for name in images)]
     facts["sha256"] = {name: digest_of(folder / name) for name in names}
     write_sealed(folder / FACTS, facts)
+
+
+def _save_by_rows(
+    path: Path,
+    shape: tuple[int, ...],
+    rows_of: Callable[[slice], np.ndarray],
+) -> None:
+    """Write a .npy of float32, some rows after the others: all of them are not held at once.
+
+    Args:
+        path: The file.
+        shape: (h, w, C).
+        rows_of: Makes some rows.
+    """
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for top in range(0, shape[0], ROWS_AT_ONCE):
+            rows = rows_of(slice(top, min(top + ROWS_AT_ONCE, shape[0])))
+            file.write(rows.astype("<f4").tobytes())
 
 
 def _of_placement(placement: Optional[Placement]) -> dict[str, np.ndarray]:
@@ -173,11 +203,6 @@ def is_kept(folder: Path) -> bool:
         return False
 
 
-def _array(path: Path) -> np.ndarray:
-    with open_plain(path) as file:
-        return np.asarray(np.load(file, allow_pickle=False))
-
-
 def taken_up(folder: Path, settings: Union[SubspaceInput, EnsembleInput]) -> StripSolver:
     """Read what `keep` wrote.
 
@@ -192,8 +217,9 @@ def taken_up(folder: Path, settings: Union[SubspaceInput, EnsembleInput]) -> Str
     facts = read_sealed(folder / FACTS)
     with open_plain(folder / SMALL) as file, np.load(file, allow_pickle=False) as content:
         small = {name: content[name] for name in content.files}
-    hr_msi = _array(folder / "hr_msi.npy")
-    lr_hsi = _array(folder / "lr_hsi.npy")
+    # Strips ask for rows of them: both images stay in their files.
+    hr_msi: Any = StoredRows(folder / "hr_msi.npy")
+    lr_hsi: Any = StoredRows(folder / "lr_hsi.npy")
     told = dict(facts["degradations"])
     told["noise_bound"] = float(told["noise_bound"])
     degradations = Degradations(psf=small["psf"], srf=small["srf"], **told)
@@ -209,6 +235,7 @@ def taken_up(folder: Path, settings: Union[SubspaceInput, EnsembleInput]) -> Str
         use_trust=trusted,
         own_trust=trusted,
         msi_trust=msi_trust,
+        unsure_light=small.get("unsure_light"),
     )
     ground = Ground(
         lr_hsi=lr_hsi,
@@ -250,8 +277,11 @@ def taken_up(folder: Path, settings: Union[SubspaceInput, EnsembleInput]) -> Str
 
 def recorded_rows(folder: Path, rows: np.ndarray) -> np.ndarray:
     """(n, w, C) some rows of the LR-HSI as it was recorded, over its level."""
-    whole = np.load(folder / "recorded.npy", mmap_mode="r", allow_pickle=False)
-    return np.array(whole[rows])
+    whole = StoredRows(folder / RECORDED)
+    try:
+        return whole[rows]
+    finally:
+        whole.close()
 
 
 def _placement(small: dict[str, np.ndarray], scale: int) -> Optional[Placement]:
@@ -329,8 +359,9 @@ def _blend(small: dict[str, np.ndarray]) -> Optional[Blend]:
 def _plain(small: dict[str, np.ndarray], folder: Path) -> Optional[Plain]:
     if "plain_slopes" not in small:
         return None
+    left: Any = StoredRows(folder / LEFT)
     return Plain(
         slopes=small["plain_slopes"],
         constants=small["plain_constants"],
-        left=_array(folder / "left.npy"),
+        left=left,
     )

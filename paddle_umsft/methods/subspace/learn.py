@@ -9,6 +9,7 @@ import numpy as np
 from paddle_umsft.config.subspace import SubspaceInput, SubspaceSettings
 from paddle_umsft.data.records import OnRecord
 from paddle_umsft.data.scene import Observation
+from paddle_umsft.machine.memory import give_back
 from paddle_umsft.methods.subspace.fitting import SINGLE_GAMMA, FittedOn, SpectralMap, fit_on
 from paddle_umsft.methods.subspace.ground import Ground
 from paddle_umsft.methods.subspace.learn_parts import FitSample, empty_solver, find_rounds, find_shares
@@ -66,6 +67,7 @@ def learn(
         history=history,
     )
     del seen
+    give_back()
     _, curve = find_rounds(solver, misfit, SAMPLED)
     last = 0.0
     if curve:

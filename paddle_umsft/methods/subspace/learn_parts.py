@@ -9,6 +9,7 @@ import numpy as np
 
 from paddle_umsft.cameras.row_blocks import spread_blocks
 from paddle_umsft.cameras.windows import Window, window_around, window_below
+from paddle_umsft.machine.memory import give_back
 from paddle_umsft.machine.side_by_side import allowed_threads, side_by_side
 from paddle_umsft.methods.subspace.blend import find_blend
 from paddle_umsft.methods.subspace.fitting import (
@@ -289,6 +290,8 @@ def find_shares(
         )
     if solver.settings.stack:
         solver.share = own_shares(ground, trial, half_believed)
+        # The trial's cubes.
+        give_back()
     plain_share = 1.0 - solver.share
     if np.any(plain_share):
         solver.plain = plain_of(ground, solver.fitted)

@@ -27,7 +27,7 @@ def notes_on(ground: Ground) -> tuple[str, ...]:
     """What a user should know before trusting the result, else what was found that no simulator does; a line each."""
     degradations = ground.degradations
     notes = list(ground.prepared.notes)
-    notes += note_below_zero("lr_hsi", ground.lr_hsi[ground.kept])
+    notes += note_below_zero("lr_hsi", ground.lr_hsi, ground.kept)
     notes += note_below_zero("hr_msi", ground.hr_msi)
     if degradations.agreement < AGREEMENT:
         percent = 100 * max(degradations.agreement, 0.0)
@@ -84,6 +84,7 @@ def held_out_image(
     ground: Ground,
     left_out: np.ndarray,
     fitted: np.ndarray,
+    rows: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """(h, w, C) leave-one-out residuals in the units of the input, NaN at LR pixels left out or partly off the picture.
 
@@ -91,10 +92,18 @@ def held_out_image(
         ground: See `Ground`.
         left_out: (n, K) residuals at the n LR pixels that were fitted.
         fitted: (h, w) these.
+        rows: (m,) LR rows that are wanted; None: all.
     """
-    image = np.full(ground.lr_hsi.shape, np.nan, dtype=np.float32)
-    image[fitted] = ground.level * (left_out @ ground.basis.T)
-    image[ground.inside < MOSTLY_INSIDE] = np.nan
+    height, width, bands = ground.lr_hsi.shape
+    if rows is None:
+        rows = np.arange(height)
+    residuals = ground.level * (left_out @ ground.basis.T)
+    # Where among the n residuals those of each LR pixel are.
+    places = np.cumsum(fitted.ravel()).reshape(fitted.shape) - 1
+    wanted = fitted[rows]
+    image = np.full((len(rows), width, bands), np.nan, dtype=np.float32)
+    image[wanted] = residuals[places[rows][wanted]]
+    image[ground.inside[rows] < MOSTLY_INSIDE] = np.nan
     return image
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Optional
@@ -85,8 +86,8 @@ def sample_of(
         top, bottom = int(window.hr_rows[0]), int(window.hr_rows[-1]) + 1
         cubes.append(solver.cube(read(window.hr_rows), top, bottom))
 
-    held_out = held_out_image(ground, solver.left_out, solver.fitted)
-    held_out[lr_rows[sees_beyond(ground.operator, windows)]] = np.nan
+    held_out = held_out_image(ground, solver.left_out, solver.fitted, lr_rows)
+    held_out[sees_beyond(ground.operator, windows)] = np.nan
 
     # The whole picture is its own sample, with the border that it has.
     sees: Optional[Callable[[np.ndarray], np.ndarray]] = None
@@ -107,8 +108,13 @@ def sample_of(
         np.concatenate(cubes),
         ground.degradations.psf,
         degrade=sees,
-        held_out=held_out[lr_rows],
+        held_out=held_out,
     )
+    prepared = ground.prepared
+    if prepared.doubted is not None:
+        result = replace(result, doubted=prepared.doubted[hr_rows])
+    if prepared.unsure_light is not None:
+        result = replace(result, unsure_light=prepared.unsure_light[hr_rows])
     return Sample(
         pair=pair,
         result=result,
@@ -182,4 +188,5 @@ def scene_rows(
         held_out=held_out,
         trusted=trusted,
         doubted=doubted,
+        unsure_light=ground.prepared.unsure_light,
     )

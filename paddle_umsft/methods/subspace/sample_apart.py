@@ -140,8 +140,7 @@ def sample_apart(
         lr_hsi=recorded_rows(folder, lr_rows) * np.float32(ground.level),
         hr_msi=msi_rows(solver, rows),
     )
-    held_out = held_out_image(ground, solver.left_out, solver.fitted)
-    held_out = held_out[lr_rows]
+    held_out = held_out_image(ground, solver.left_out, solver.fitted, lr_rows)
     held_out[apart.sees_beyond(first, end)] = np.nan
     psf = ground.degradations.psf
     if ground.prepared.placement is not None:

@@ -16,7 +16,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
@@ -140,12 +140,12 @@ class Plain:
     Attributes:
         slopes: (M, C) float32.
         constants: (C,) float32.
-        left: (h, w, C) float32 what the linear mix leaves of the LR-HSI.
+        left: (h, w, C) float32 what the linear mix leaves of the LR-HSI; anything that gives rows of it.
     """
 
     slopes: np.ndarray
     constants: np.ndarray
-    left: np.ndarray
+    left: Any
 
     def missed(self, operator: SpatialDegradation) -> np.ndarray:
         """(h, w) mean square over bands of what the plain cube misses of the LR-HSI, over `level` squared.
@@ -157,8 +157,9 @@ class Plain:
         """
         seen = operator.forward_enlarged(self.left)  # (h, w, C)
         missed = np.empty(seen.shape[:2])
-        for row, own in enumerate(self.left):
-            rest = own - seen[row]  # (w, C)
+        for row in range(len(seen)):
+            own = self.left[row : row + 1]
+            rest = own[0] - seen[row]  # (w, C)
             missed[row] = np.mean(rest**2, axis=1)
         return missed
 
@@ -176,7 +177,7 @@ class Plain:
             rows: Which; None: all.
         """
         if rows is None:
-            cube = operator.enlarge(self.left)
+            cube = operator.enlarge(self.left[:])
         else:
             cube = operator.enlarge_rows(self.left, rows)
         cube += hr_msi.astype(np.float32) @ self.slopes
@@ -184,28 +185,61 @@ class Plain:
         return np.asarray(cube)
 
 
+class LinearRest:
+    """What a linear mix leaves of the LR-HSI, made of the rows that are asked for: all of it is as large as that.
+
+    Args:
+        lr_hsi: (h, w, C).
+        seen: (h, w, M) MSI as LR pixels see it.
+        slopes: (M, C) float32.
+        constants: (C,) float32.
+        kept: (h, w) LR pixels that count; of the others nothing is left.
+    """
+
+    def __init__(
+        self,
+        lr_hsi: np.ndarray,
+        seen: np.ndarray,
+        slopes: np.ndarray,
+        constants: np.ndarray,
+        kept: np.ndarray,
+    ) -> None:
+        self._lr_hsi = lr_hsi
+        self._seen = seen
+        self._slopes = slopes
+        self._constants = constants
+        self._kept = kept
+        self.shape = lr_hsi.shape
+        self.dtype = np.result_type(seen, slopes)
+
+    def __getitem__(self, rows: Union[slice, np.ndarray]) -> np.ndarray:
+        """(n, w, C) of some rows."""
+        left = self._seen[rows] @ self._slopes
+        left += self._constants
+        np.subtract(self._lr_hsi[rows], left, out=left)
+        left[~self._kept[rows]] = 0.0
+        return np.asarray(left)
+
+
 def plain_of(ground: Ground, fitted: Optional[np.ndarray] = None) -> Plain:
     """Fit plain hypersharpening.
 
     Args:
-        ground: See `Ground`.
+        ground: See `Ground`; its images may lie in files.
         fitted: (h, w) LR pixels that the linear mix is fitted on; None: all that are kept.
     """
     kept = ground.kept
     if fitted is None:
         fitted = kept
     trust = np.sqrt(fit_weights(ground)[fitted]).reshape(-1, 1)
-    weights, constants = linear_bands(ground.lr_hsi, ground.hr_msi, ground.operator, trust, fitted)
+    hr_msi = ground.hr_msi[:]
+    weights, constants = linear_bands(ground.lr_hsi[:], hr_msi, ground.operator, trust, fitted)
     slopes = weights.astype(np.float32)
-    seen = ground.operator.forward(ground.hr_msi)
-    left = seen @ slopes  # (h, w, C)
-    left += constants.astype(np.float32)
-    np.subtract(ground.lr_hsi, left, out=left)
-    left[~kept] = 0.0
+    constants = constants.astype(np.float32)
     return Plain(
         slopes=slopes,
-        constants=constants.astype(np.float32),
-        left=left,
+        constants=constants,
+        left=LinearRest(ground.lr_hsi, ground.operator.forward(hr_msi), slopes, constants, kept),
     )
 
 

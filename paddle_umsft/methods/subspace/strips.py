@@ -238,7 +238,7 @@ class StripSolver:
         if not self.settings.leftover:
             return
         operator = self.ground.operator
-        leftover = np.empty_like(self.ground.lr_hsi)
+        leftover = np.empty(self.ground.lr_hsi.shape, dtype=np.float32)
         for first in range(0, len(leftover), step):
             end = min(first + step, len(leftover))
             window = window_below(operator, self.shape, (first, end))

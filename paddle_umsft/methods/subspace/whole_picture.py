@@ -16,7 +16,7 @@ from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.methods.subspace.ground import Ground, lay_ground
 from paddle_umsft.methods.subspace.map_features import Kernel, PixelInputs, Spread, looks, spreads_of
-from paddle_umsft.preparation.below_zero import is_light
+from paddle_umsft.preparation.below_zero import is_light, least_of
 
 # Pictures of so many HR pixels are looked at as a whole, and their statistics come out to the last bit as those of a
 # picture that is not cut into strips. Larger ones are summed up row by row, in float64.
@@ -107,7 +107,8 @@ def statistics_of(ground: Ground) -> Statistics:
         lowest=lowest,
         level=level,
         magnitude=magnitude,
-        floor=ground.floor,
+        # As it was recorded, it is only there in its own units.
+        floor=least_of(ground.prepared.observation.lr_hsi, ground.kept, ground.level),
     )
 
 

@@ -132,7 +132,7 @@ def test_an_ensemble_that_was_thrown_away_goes_by_strips_as_a_single_map():
     assert np.abs(by_strips(solver, 24) - whole.fused).max() < ALIKE * np.ptp(whole.fused)
 
 
-def test_what_went_astray_is_told_by_strips_as_by_the_whole_picture(monkeypatch: pytest.MonkeyPatch):
+def test_what_went_astray_is_told_by_strips_as_by_the_whole_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     allowed = Ground.lr_error.fget
     monkeypatch.setattr(Ground, "lr_error", property(lambda ground: 1e-2 * allowed(ground)))
     observation = pair(4, (24, 28))
@@ -142,6 +142,11 @@ def test_what_went_astray_is_told_by_strips_as_by_the_whole_picture(monkeypatch:
     assert solver.places is not None
     assert 0.0 < solver.places.min() < 0.5 < solver.places.max()
     check_seams(fused, whole, 9 * observation.scale)
+    # With rows of files instead of images, too; whether or not plain hypersharpening was there before.
+    for plain in (solver.plain, None):
+        solver.plain = plain
+        keep(solver, tmp_path)
+        assert np.array_equal(by_strips(taken_up(tmp_path, SETTINGS), 9), fused)
 
 
 def test_one_strip_is_the_whole_picture_but_for_rounding():
