@@ -17,7 +17,7 @@ def linear_along(
     """Values at places along one axis.
 
     Args:
-        values: Any shape, n along the axis; along the first one, anything that gives rows will do.
+        values: Any shape, n along the axis; along the first one, anything that gives rows of it.
         index: (m,) places, counted in pixels; those beyond the first and the last are at these.
         axis: Which one.
 
@@ -32,7 +32,8 @@ def linear_along(
         # The image may lie in a file: no more rows of it are asked for than are seen.
         reached = np.unique([low, high])
         values = values[reached]
-        low, high = np.searchsorted(reached, [low, high])
+        low = np.searchsorted(reached, low)
+        high = np.searchsorted(reached, high)
     # (m,) as it multiplies values: the other axes have length 1.
     others = [other for other in range(values.ndim) if other != axis]
     share = np.expand_dims(share, tuple(others))

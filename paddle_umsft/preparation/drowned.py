@@ -105,16 +105,21 @@ class _Directions:
     @classmethod
     def of(cls, pixels: np.ndarray, clean: np.ndarray) -> _Directions:
         """Those of (n, C) spectra."""
-        mean = pixels[:, clean].mean(axis=0)
-        centred = pixels[:, clean] - mean
+        own = pixels[:, clean]
+        mean = own.mean(axis=0)
+        centred = own - mean
         # By the bands' Gram matrix: pixels are many, and the leading directions far above its rounding.
-        energies, vectors = np.linalg.eigh(centred.T @ centred)
-        leading_energies = np.maximum(energies[::-1][:DIRECTIONS], TINY)  # the largest first
+        gram = centred.T @ centred
+        energies, vectors = np.linalg.eigh(gram)
+        # The largest come last.
+        largest = energies[::-1][:DIRECTIONS]
+        leading = vectors[:, ::-1][:, :DIRECTIONS]
+        variances = np.maximum(largest, TINY) / len(pixels)
         return cls(
             clean=clean,
             mean=mean,
-            leading=vectors[:, ::-1][:, :DIRECTIONS],
-            deviations=np.sqrt(leading_energies / len(pixels)),
+            leading=leading,
+            deviations=np.sqrt(variances),
         )
 
     def scores(self, pixels: np.ndarray) -> np.ndarray:
@@ -159,8 +164,12 @@ class Rebuilding:
         scores = self._directions.scores(pixels)
         # What two clean bands next to each other differ by is what the first guess may err by.
         steps = np.diff(pixels[:, clean], axis=1)
-        apart = float(np.mean(np.var(steps, axis=0)))
-        self._bands = [_rebuilt(pixels, scores, clean, int(band), apart) for band in bands]
+        variances = np.var(steps, axis=0)
+        apart = float(np.mean(variances))
+        self._bands = []
+        for band in bands:
+            own = _rebuilt(pixels, scores, clean, int(band), apart)
+            self._bands.append(own)
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """(n, C) spectra with these bands made anew."""
@@ -188,17 +197,10 @@ def _rebuilt(
         band: Number of the band.
         apart: Variance of what two clean bands next to each other differ by.
     """
-    count = len(pixels)
     near, weights = _nearest(clean, band)
-    rest = pixels[:, band] - pixels[:, near] @ weights
-    noise = float(np.var(rest))
-    error = np.sqrt(noise / count)
-    shrink = apart / (apart + DIRECTIONS * noise / count + TINY)
-    slopes = shrink * (scores.T @ (rest - rest.mean())) / count
-    slopes[np.abs(slopes) <= ERRORS * error] = 0.0
-    level = float(rest.mean())
-    if abs(level) <= ERRORS * error:
-        level = 0.0
+    guess = pixels[:, near] @ weights
+    rest = pixels[:, band] - guess
+    level, slopes = _told_by(rest, scores, apart)
     return _Rebuilt(
         band=band,
         near=near,
@@ -206,6 +208,36 @@ def _rebuilt(
         level=level,
         slopes=slopes,
     )
+
+
+def _told_by(
+    rest: np.ndarray,
+    scores: np.ndarray,
+    apart: float,
+) -> tuple[float, np.ndarray]:
+    """What a noisy band tells of itself beyond a first guess.
+
+    Args:
+        rest: (n,) the band less the guess: noise, mostly.
+        scores: (n, 4) of the pixels along the leading directions.
+        apart: Variance that the guess may err by.
+
+    Returns:
+        The mean of what is told, and its (4,) slopes along the directions; zero what is within its error.
+    """
+    count = len(rest)
+    noise = float(np.var(rest))
+    error = np.sqrt(noise / count)
+    # Ridge regression: the less, the more of the slopes is noise.
+    noise_of_slopes = DIRECTIONS * noise / count
+    shrink = apart / (apart + noise_of_slopes + TINY)
+    centred = rest - rest.mean()
+    slopes = shrink * (scores.T @ centred) / count
+    slopes[np.abs(slopes) <= ERRORS * error] = 0.0
+    level = float(rest.mean())
+    if abs(level) <= ERRORS * error:
+        level = 0.0
+    return level, slopes
 
 
 def without_drowned(lr_hsi: np.ndarray, bands: np.ndarray) -> np.ndarray:

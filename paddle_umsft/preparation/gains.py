@@ -229,7 +229,8 @@ def without_stripes(
         if number == passes or np.ptp(gains) < WORTH_ANOTHER:
             break
         current = refine(current, rounds=FEW_ROUNDS).view
-    spread = float(np.sqrt(np.mean((gains - 1) ** 2)))
+    variance = np.mean((gains - 1) ** 2)
+    spread = float(np.sqrt(variance))
     return Undone(
         view=current,
         note=f"{STRIPED[axis]} (± {100 * spread:.1f} %), undone",
@@ -269,7 +270,8 @@ class Lines:
             view: The pair, its HSI divided by them.
         """
         factors = common_gain(view, self._lines, self._contrasts)
-        gains = gains / np.maximum(1.0 + factors, LEAST_GAIN)
+        more = np.maximum(1.0 + factors, LEAST_GAIN)
+        gains = gains / more
         return np.asarray(gains / gains.mean())
 
     def along(self, gains: np.ndarray) -> np.ndarray:

@@ -41,7 +41,8 @@ def logarithm_of(seen: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         wanted: (..., M) SRF(HSI).
     """
     others = tuple(range(seen.ndim - 1))
-    dark = DARK * np.abs(seen).max(axis=others)
+    largest = np.abs(seen).max(axis=others)
+    dark = DARK * largest
     ratio = np.maximum(seen, dark) / np.maximum(wanted, dark)
     return np.asarray(np.log(ratio))
 
@@ -49,7 +50,8 @@ def logarithm_of(seen: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 def lit_otherwise(view: View, strangers: Strangers) -> np.ndarray:
     """(h, w) strangers of those groups that differ by the light alone."""
     logarithms = gain_of(view, strangers).reshape(*view.lr_shape, -1)  # (h, w, M)
-    brightness = view.seen().values.mean(axis=1).reshape(view.lr_shape)
+    means = view.seen().values.mean(axis=1)
+    brightness = means.reshape(view.lr_shape)
     return lit_groups(strangers, logarithms, brightness)
 
 

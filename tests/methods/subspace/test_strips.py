@@ -67,10 +67,20 @@ def pair(
     return Observation(lr_hsi.astype(np.float32), hr_msi.astype(np.float32), scale, **mask)
 
 
-def check_seams(fused: np.ndarray, whole: np.ndarray, rows: int) -> None:
+# Behind a wide PSF a map goes astray at the rim, and what is done about it by what it misses there multiplies what
+# strips differ by: shares of plain hypersharpening differ by 3e-4.
+ALIKE_ASTRAY = 3e-5
+
+
+def check_seams(
+    fused: np.ndarray,
+    whole: np.ndarray,
+    rows: int,
+    alike: float = ALIKE,
+) -> None:
     """The cube by strips is the whole's, and what differs from row to row differs no more where strips meet."""
     apart = np.abs(fused - whole)
-    assert apart.max() < ALIKE * np.ptp(whole)
+    assert apart.max() < alike * np.ptp(whole)
     height = len(apart)
     seams = np.zeros(height, dtype=bool)
     for top in range(rows, height, rows):
@@ -101,7 +111,10 @@ def test_strips_make_the_cube_of_the_whole_picture(name: str):
     whole = fuse_subspace(observation, SETTINGS, seed=1).fused
     fused = by_strips(learn(observation, SETTINGS, seed=1), 9)
     assert fused.shape == whole.shape
-    check_seams(fused, whole, 9 * observation.scale)
+    alike = ALIKE
+    if name == "wide PSF":
+        alike = ALIKE_ASTRAY
+    check_seams(fused, whole, 9 * observation.scale, alike)
 
 
 @pytest.mark.parametrize(
