@@ -30,8 +30,10 @@ from paddle_umsft.trust.support import is_seen, support_classes
 
 # LR pixels that see less of the picture than this, beyond its border, tell of the border and not of the method.
 WHOLE = 0.95
-# Unless hardly any are left.
+# Unless hardly any of those that hold data are left.
 LEAST_USED = 0.25
+# LR pixels of whose MSI less than this holds data say nothing of whether the images belong together.
+LEAST_OF_MSI = 0.75
 
 
 @dataclass(frozen=True)
@@ -148,24 +150,31 @@ def _evidence(
         used = operator.inside((height, width)) > WHOLE
     lr_msi = degrade(pair.hr_msi.astype(np.float32))
     again = degrade(result.fused)
+    shows_msi = np.ones(lr_msi.shape[:2], dtype=bool)
+    if pair.mask_msi is not None:
+        seen_of_msi = degrade(pair.mask_msi[:, :, None].astype(np.float32))  # (h, w, 1)
+        shows_msi = seen_of_msi[:, :, 0] > LEAST_OF_MSI
     if ground is not None:
         pair, result = ground.brought(pair, result)
         used = np.ones(pair.lr_hsi.shape[:2], dtype=bool)
     inside = used.copy()
+    known = np.ones_like(used)
     if pair.mask_hsi is not None:
-        used &= pair.mask_hsi
+        known = pair.mask_hsi
+        used &= known
     if examined.trusted is not None:
         used &= examined.trusted
     if result.held_out is not None:
         used &= np.isfinite(result.held_out).all(axis=2)
     lost = inside & ~used
-    if used.sum() < LEAST_USED * used.size:
-        used[:] = True
+    if used.sum() < LEAST_USED * known.sum():
+        # Not what was filled under a mask: it has nothing in common with the other image.
+        used = known.copy()
     srf = examined.srf
     if srf is None:
         whole = ((0, pair.bands),) * pair.msi_bands
         srf = fit_srf(pair.lr_hsi, lr_msi, pair.supports or whole, wavelengths_nm=pair.wavelengths_nm)
-    share, missed = common_share(pair.lr_hsi, lr_msi, used)
+    share, missed = common_share(pair.lr_hsi, lr_msi, used & shows_msi)
     # Noise of the MSI is what its finest differences hold at most, and what nothing explains behind the PSF.
     white = float(np.sqrt(np.sum(np.square(psf))))
     behind = noise_behind(missed) / white

@@ -15,6 +15,7 @@ from train_calls import bicubic_run, train
 
 from paddle_umsft.api import fuse
 from paddle_umsft.config.load import load_config
+from paddle_umsft.data.masks import without_masked
 from paddle_umsft.data.scene import FusionResult, Observation
 from paddle_umsft.data.trust import Reason, Verdict
 from paddle_umsft.methods.table import METHODS, run_method
@@ -182,3 +183,29 @@ def test_beside_a_product_lies_the_expected_error_of_it(pair: Pair, tmp_path: Pa
 
 def test_a_result_that_nobody_judged_has_no_verdict() -> None:
     assert FusionResult(np.zeros((2, 2, 1), np.float32)).verdict is None
+
+
+@pytest.mark.parametrize("image", ["hsi", "msi"])
+def test_what_was_filled_under_a_mask_says_nothing_of_whether_images_belong_together(image: str, pair: Pair) -> None:
+    lr_hsi, hr_msi = pair.lr_hsi.astype(np.float32), pair.hr_msi.astype(np.float32)
+    rows = len(lr_hsi) * 3 // 4
+    mask_hsi, mask_msi = np.ones(lr_hsi.shape[:2], dtype=bool), np.ones(hr_msi.shape[:2], dtype=bool)
+    if image == "hsi":
+        mask_hsi[:rows] = False
+    else:
+        mask_msi[: rows * SCALE] = False
+    seen = without_masked(Observation(lr_hsi, hr_msi, SCALE, mask_hsi=mask_hsi, mask_msi=mask_msi))
+    # Of a result by strips, hardly any LR pixel is left where blocks of its sample end.
+    held_out = np.full(lr_hsi.shape, np.nan, dtype=np.float32)
+    held_out[-4] = 0.01
+    result = FusionResult(
+        fused=pair.truth.astype(np.float32),
+        psf=None,
+        srf=None,
+        history=[],
+        method="strips",
+        held_out=held_out,
+    )
+    verdict = judged(result, seen).verdict
+    assert verdict is not None
+    assert "the images agree" in verdict.line or "the images share" in verdict.line
