@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -29,26 +29,79 @@ from paddle_umsft.preparation.prepared import Prepared
 MOST_EXAMINED = 2**22
 # LR pixels of the MSI around a block: as far as PSFs and what is left of a shift reach.
 MARGIN = 4
+# A block in the middle of which less than this holds data is moved, to one of so many places along either axis.
+LEAST_DATA = 0.5
+PLACES = 9
 # What images that are mirrored or turned are called in findings.
 TURNED = "orientation"
 
 
-def block_of(lr_shape: tuple[int, ...], scale: int) -> tuple[slice, slice]:
+def block_of(
+    lr_shape: tuple[int, ...],
+    scale: int,
+    has_data: Optional[np.ndarray] = None,
+) -> tuple[slice, slice]:
     """Rows and columns of the LR pixels that are examined: all, or a block in the middle of the same proportions.
 
     Args:
         lr_shape: (h, w).
         scale: s.
+        has_data: (h, w) LR pixels of which both images hold data; where the middle has hardly any, the block lies where
+            there are most. None: all do.
     """
     height, width = lr_shape[:2]
     pixels = height * width * scale**2
     shrink = min(1.0, (MOST_EXAMINED / pixels) ** 0.5)
-    block = []
+    size = []
+    middle = []
     for length in (height, width):
         wanted = max(1, int(length * shrink))
-        first = (length - wanted) // 2
-        block.append(slice(first, first + wanted))
-    return block[0], block[1]
+        size.append(wanted)
+        middle.append((length - wanted) // 2)
+    best = _block_at(middle, size)
+    if has_data is None or has_data[best].mean() >= LEAST_DATA:
+        return best
+    for top in _places_along(height, size[0]):
+        for left in _places_along(width, size[1]):
+            other = _block_at([top, left], size)
+            if has_data[other].sum() > has_data[best].sum():
+                best = other
+    return best
+
+
+def _block_at(first: list[int], size: list[int]) -> tuple[slice, slice]:
+    """Rows and columns of a block."""
+    top, left = first
+    height, width = size
+    return slice(top, top + height), slice(left, left + width)
+
+
+def _places_along(length: int, wanted: int) -> list[int]:
+    """Where a block may begin along an axis."""
+    spread = np.linspace(0, length - wanted, PLACES)
+    return [int(place) for place in spread]
+
+
+def _data_at_lr_pixels(observation: Observation) -> Optional[np.ndarray]:
+    """(h, w) LR pixels of which both images hold data, as the pair is laid out; None: all do.
+
+    Where the grids do not tile each other, the HSI's mask alone counts.
+    """
+    if observation.grid is not None:
+        if observation.mask_hsi is None:
+            return None
+        # One band stands for all: images are turned by a copy.
+        thin = replace(observation, lr_hsi=observation.lr_hsi[:, :, :1])
+        return upright_pair(thin).mask_hsi
+    if observation.mask_msi is None:
+        return observation.mask_hsi
+    height, width = observation.lr_hsi.shape[:2]
+    scale = observation.scale
+    cells = observation.mask_msi.reshape(height, scale, width, scale)
+    has_data = cells.mean(axis=(1, 3)) >= LEAST_DATA
+    if observation.mask_hsi is not None:
+        has_data &= observation.mask_hsi
+    return np.asarray(has_data)
 
 
 def examine_block(
@@ -71,7 +124,7 @@ def examine_block(
     """
     laid_out = sizes_laid_out(observation)
     lr_shape = laid_out.lr_hsi.shape
-    block = block_of(lr_shape, laid_out.scale)
+    block = block_of(lr_shape, laid_out.scale, _data_at_lr_pixels(observation))
     is_small = laid_out.lr_hsi[block].shape == lr_shape
     # What a turned grid shows of a block is no block.
     if is_small or is_turned(observation.grid):

@@ -15,6 +15,7 @@ from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.preparation import block, block_gains, block_parts, block_strangers, drowned
 from paddle_umsft.preparation.block import block_of, examine_block
+from paddle_umsft.preparation.examine import examine
 from paddle_umsft.preparation.prepared import Prepared, untouched
 from paddle_umsft.preparation.strangers import Strangers
 from paddle_umsft.preparation.told_strangers import name_strangers
@@ -87,6 +88,29 @@ def test_strangers_are_found_in_all_of_a_very_large_pair(monkeypatch: pytest.Mon
     assert prepared.notes == [note for note in whole.notes if "dead?" in note or "do not show the same" in note]
     # The object and what LR pixels beside it see of it.
     assert prepared.found["moved"] == whole.found["moved"] == ["rows 20-44, columns 88-108"]
+
+
+@pytest.mark.parametrize("image", ["hsi", "msi"])
+def test_where_the_middle_holds_no_data_the_block_lies_where_there_is_some(
+    image: str,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    pair = observation()
+    has_data = np.ones(LR_SHAPE, dtype=bool)
+    # Between two swaths.
+    has_data[:, 5:20] = False
+    if image == "hsi":
+        pair = replace(pair, mask_hsi=has_data)
+    else:
+        pair = replace(pair, mask_msi=np.kron(has_data, np.ones((SCALE, SCALE), dtype=bool)))
+    monkeypatch.setattr(block, "MOST_EXAMINED", 0.1 * HEIGHT * WIDTH)
+    assert not has_data[block_of(LR_SHAPE, SCALE)].any()
+    assert has_data[block_of(LR_SHAPE, SCALE, has_data)].all()
+    prepared, degradations = examine_block(pair, SubspaceSettings(), PreparationSettings())
+    assert not prepared.found
+    _, whole = examine(pair, SubspaceSettings(), PreparationSettings())
+    assert degradations.agreement > 0.9
+    np.testing.assert_allclose(np.sum(degradations.psf**2), np.sum(whole.psf**2), rtol=0.2)
 
 
 def test_of_many_places_the_largest_are_told():
