@@ -84,6 +84,9 @@ def divided_in_place(
     # The largest value stands for all of them.
     largest = np.array([highest])
     divisor = divisor_of(largest, normalise, where)
+    # What float32 cannot hold is told by its size, which is lost once it is stored.
+    if max(-lowest, highest) / divisor > np.finfo(np.float32).max:
+        return None
     with np.errstate(over="ignore", under="ignore"):
         for some in parts:
             values[:, :, some] = made(some) / divisor

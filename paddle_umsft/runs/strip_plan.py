@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from paddle_umsft.config.run import Config
 from paddle_umsft.data.scene import Observation
-from paddle_umsft.errors import DataError
+from paddle_umsft.errors import ConfigError, DataError
 from paddle_umsft.machine.memory import available_bytes, bytes_of, in_words, peak_bytes
 from paddle_umsft.methods.table import find_method
 from paddle_umsft.methods.told import StripFacts
@@ -149,8 +149,19 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
     """Cut a scene into strips that fit into memory.
 
     Raises:
+        ConfigError: The method has no map, which strips begin with.
         DataError: Not even the smallest strips fit, or one grid is turned against the other.
     """
+    facts = find_method(config.method).strip_facts(config)
+    if facts.features == 0:
+        # With a map where none is wanted, the result would be another one than that of the whole.
+        raise ConfigError(
+            "strips begin with a map from MSI to spectra",
+            where="subspace.map_features",
+            expected="1 or more, for a scene that does not fit into memory as a whole",
+            got="0",
+            hint="leave it out, or a larger runtime.memory",
+        )
     memory = memory_of(config)
     assert memory is not None
     if is_turned(observation.grid):
@@ -179,7 +190,6 @@ def plan_strips(observation: Observation, config: Config) -> StripPlan:
     msi_image = FLOAT * observation.msi_bands * height * width
     held = PROGRAM + FLOAT * HELD_TRUST * height * width
     held_learning = held + learned_msi * msi_image + learned_lr * lr_image
-    facts = find_method(config.method).strip_facts(config)
     rank = min(observation.bands, max(LARGEST_RANK, facts.max_rank))
     images = STRIP_SUBSPACE
     if facts.is_refined:

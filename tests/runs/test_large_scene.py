@@ -217,6 +217,9 @@ def test_what_cannot_fit_is_refused_with_the_setting_that_would(
     assert "fast.yml" in one_line_error(capsys)
     assert run(tmp_path / "out", pair, "output.format=mat") == 2
     assert "strip by strip" in one_line_error(capsys)
+    # A whole scene would begin without a map then.
+    assert run(tmp_path / "out", pair, "subspace.map_features=0") == 2
+    assert "subspace.map_features" in one_line_error(capsys)
     assert run(tmp_path / "out", pair, "runtime.memory=lots") == 2
     assert "runtime.memory" in one_line_error(capsys)
 

@@ -20,6 +20,7 @@ from paddle_umsft.data.masks import filled
 from paddle_umsft.data.readers import single
 from paddle_umsft.data.readers.single import FileBlock, in_stored_order, read_single, stored_order
 from paddle_umsft.data.reading import ImagePair, read_pair
+from paddle_umsft.data.scaled import Scaling, divided_in_place
 from paddle_umsft.errors import DataError
 
 H, W, BANDS, MSI_BANDS, SCALE = 18, 27, 7, 3, 4
@@ -200,6 +201,17 @@ def test_lines_of_errors_stay(value: int, tmp_path: Path, monkeypatch: pytest.Mo
         told.append(str(error.value))
         monkeypatch.setattr(both, "tells_alike", lambda no_data: False)
     assert told[0] == told[1]
+
+
+def test_what_float32_cannot_hold_is_told_by_its_size() -> None:
+    image = np.arange(24.0, dtype=np.float32).reshape(3, 4, 2)
+    kept = image.copy()
+    scaling = Scaling(scale=np.array([1.0, -1e300]), offset=np.zeros(2))
+    assert divided_in_place(image, scaling, None, "none", "image") is None
+    np.testing.assert_array_equal(image, kept)
+    # Divided it fits.
+    assert divided_in_place(image, scaling, None, 1e300, "image") == 1e300
+    assert image[2, 3, 1] == -23
 
 
 def test_no_block_of_a_file_is_read_twice() -> None:
