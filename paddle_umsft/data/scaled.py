@@ -15,6 +15,8 @@ from paddle_umsft.data.masks import filled
 
 # Values that are worked on at a time: 32 MB of float64.
 VALUES_AT_ONCE = 2**22
+# Of float32.
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def divided_in_place(
     largest = np.array([highest])
     divisor = divisor_of(largest, normalise, where)
     # What float32 cannot hold is told by its size, which is lost once it is stored.
-    if max(-lowest, highest) / divisor > np.finfo(np.float32).max:
+    if max(-lowest, highest) / divisor > LARGEST:
         return None
     with np.errstate(over="ignore", under="ignore"):
         for some in parts:
