@@ -168,8 +168,9 @@ def _evidence(
         used &= np.isfinite(result.held_out).all(axis=2)
     lost = inside & ~used
     if used.sum() < LEAST_USED * known.sum():
-        # Not what was filled under a mask: it has nothing in common with the other image.
-        used = known.copy()
+        # Not what was filled under a mask: it has nothing in common with the other image. Of a baseline's rows so few
+        # may be judged that all of them see others.
+        used = known | ~known.any()
     srf = examined.srf
     if srf is None:
         whole = ((0, pair.bands),) * pair.msi_bands

@@ -209,3 +209,13 @@ def test_what_was_filled_under_a_mask_says_nothing_of_whether_images_belong_toge
     verdict = judged(result, seen).verdict
     assert verdict is not None
     assert "the images agree" in verdict.line or "the images share" in verdict.line
+
+
+def test_of_so_few_rows_that_all_see_others_the_verdict_is_told_of_all(pair: Pair) -> None:
+    lr_hsi, hr_msi = pair.lr_hsi[:5].astype(np.float32), pair.hr_msi[: 5 * SCALE].astype(np.float32)
+    seen = Observation(lr_hsi, hr_msi, SCALE, mask_hsi=np.zeros(lr_hsi.shape[:2], dtype=bool))
+    fused = pair.truth[: 5 * SCALE].astype(np.float32)
+    result = FusionResult(fused=fused, psf=None, srf=None, history=[], method="gsa")
+    verdict = judged(result, seen).verdict
+    assert verdict is not None
+    assert verdict.kind != "bad"
