@@ -167,10 +167,12 @@ def _evidence(
     if result.held_out is not None:
         used &= np.isfinite(result.held_out).all(axis=2)
     lost = inside & ~used
+    if not known.any():
+        # Of a baseline's rows so few may be judged that all of them see others.
+        known = np.ones_like(used)
     if used.sum() < LEAST_USED * known.sum():
-        # Not what was filled under a mask: it has nothing in common with the other image. Of a baseline's rows so few
-        # may be judged that all of them see others.
-        used = known | ~known.any()
+        # Not what was filled under a mask: it has nothing in common with the other image.
+        used = known.copy()
     srf = examined.srf
     if srf is None:
         whole = ((0, pair.bands),) * pair.msi_bands
