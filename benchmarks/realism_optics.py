@@ -57,15 +57,7 @@ class Bench:
             self.crop,
             self.scale,
         )
-        return RealPair(
-            lr_hsi=lr_hsi,
-            hr_msi=truth @ self.srf.T,
-            hr_hsi=truth,
-            scale=self.scale,
-            srf=self.srf,
-            psf=psf,
-            true={"border": "real", **true},
-        )
+        return self._seen(truth, lr_hsi, psf, {"border": "real", **true})
 
     def wrapped(self, psf: np.ndarray, **true: Any) -> RealPair:
         """A picture that goes on at its other side, this PSF around the middle of LR pixels."""
@@ -91,6 +83,16 @@ class Bench:
             first=0,
             scale=self.scale,
         )
+        return self._seen(truth, lr_hsi, psf, {"border": "wrap", "sigma": self.scale // 1.5})
+
+    def _seen(
+        self,
+        truth: np.ndarray,
+        lr_hsi: np.ndarray,
+        psf: np.ndarray,
+        true: dict[str, Any],
+    ) -> RealPair:
+        """The pair of a truth and of its blurred image, the MSI by the SRF."""
         return RealPair(
             lr_hsi=lr_hsi,
             hr_msi=truth @ self.srf.T,
@@ -98,7 +100,7 @@ class Bench:
             scale=self.scale,
             srf=self.srf,
             psf=psf,
-            true={"border": "wrap", "sigma": self.scale // 1.5},
+            true=true,
         )
 
 

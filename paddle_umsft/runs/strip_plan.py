@@ -59,8 +59,9 @@ WRITTEN = 0.2
 AGAIN = 3 * 2**24
 # The program itself, its libraries, and blocks of fixed size that it works on.
 PROGRAM = 250 * 2**20
-# HR pixels of a strip at most: longer ones gain nothing, and a strip is what a kill costs.
-MOST_PIXELS = 2**20
+# HR pixels of a strip at most: of 4096 columns 512 rows, three times what their halo is. Longer ones gain little, and a
+# strip is what a kill costs.
+MOST_PIXELS = 2**21
 # LR rows of a strip at least: shorter ones are nothing but halo.
 LEAST_ROWS = 4
 # PSFs reach about so many LR pixels; a strip's halo is three windows of the PSF and LR pixels on either side.
