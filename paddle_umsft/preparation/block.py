@@ -82,26 +82,25 @@ def _places_along(length: int, wanted: int) -> list[int]:
     return [int(place) for place in spread]
 
 
-def _data_at_lr_pixels(observation: Observation) -> Optional[np.ndarray]:
-    """(h, w) LR pixels of which both images hold data, as the pair is laid out; None: all do.
+def data_at_lr_pixels(observation: Observation) -> np.ndarray:
+    """(h, w) LR pixels of which both images hold data, as the pair is laid out; nought in all bands is none.
 
-    Where the grids do not tile each other, the HSI's mask alone counts.
+    Where the grids do not tile each other, what the HSI holds counts alone.
     """
-    if observation.grid is not None:
-        if observation.mask_hsi is None:
-            return None
-        # One band stands for all: images are turned by a copy.
-        thin = replace(observation, lr_hsi=observation.lr_hsi[:, :, :1])
-        return upright_pair(thin).mask_hsi
-    if observation.mask_msi is None:
-        return observation.mask_hsi
-    height, width = observation.lr_hsi.shape[:2]
-    scale = observation.scale
-    cells = observation.mask_msi.reshape(height, scale, width, scale)
-    has_data = cells.mean(axis=(1, 3)) >= LEAST_DATA
+    has_data = np.asarray(observation.lr_hsi.any(axis=2))
     if observation.mask_hsi is not None:
         has_data &= observation.mask_hsi
-    return np.asarray(has_data)
+    if observation.grid is not None:
+        # Images are turned by a copy: what is asked takes the place of the bands.
+        asked = has_data[:, :, None].astype(np.float32)
+        upright = upright_pair(replace(observation, lr_hsi=asked, mask_hsi=None))
+        return np.asarray(upright.lr_hsi[:, :, 0] > 0)
+    if observation.mask_msi is not None:
+        height, width = observation.lr_hsi.shape[:2]
+        scale = observation.scale
+        cells = observation.mask_msi.reshape(height, scale, width, scale)
+        has_data &= cells.mean(axis=(1, 3)) >= LEAST_DATA
+    return has_data
 
 
 def examine_block(
@@ -124,7 +123,7 @@ def examine_block(
     """
     laid_out = sizes_laid_out(observation)
     lr_shape = laid_out.lr_hsi.shape
-    block = block_of(lr_shape, laid_out.scale, _data_at_lr_pixels(observation))
+    block = block_of(lr_shape, laid_out.scale, data_at_lr_pixels(observation))
     is_small = laid_out.lr_hsi[block].shape == lr_shape
     # What a turned grid shows of a block is no block.
     if is_small or is_turned(observation.grid):

@@ -11,10 +11,11 @@ from made_up_pairs import HEIGHT, LR_SHAPE, SCALE, WIDTH, made_pair
 
 from paddle_umsft.config.preparation import PreparationSettings
 from paddle_umsft.config.subspace import SubspaceSettings
+from paddle_umsft.data.grid import HsiGrid
 from paddle_umsft.data.scene import Observation
 from paddle_umsft.errors import DataError
 from paddle_umsft.preparation import block, block_gains, block_parts, block_strangers, drowned
-from paddle_umsft.preparation.block import block_of, examine_block
+from paddle_umsft.preparation.block import block_of, data_at_lr_pixels, examine_block
 from paddle_umsft.preparation.examine import examine
 from paddle_umsft.preparation.prepared import Prepared, untouched
 from paddle_umsft.preparation.strangers import Strangers
@@ -90,7 +91,7 @@ def test_strangers_are_found_in_all_of_a_very_large_pair(monkeypatch: pytest.Mon
     assert prepared.found["moved"] == whole.found["moved"] == ["rows 20-44, columns 88-108"]
 
 
-@pytest.mark.parametrize("image", ["hsi", "msi"])
+@pytest.mark.parametrize("image", ["hsi", "msi", "noughts"])
 def test_where_the_middle_holds_no_data_the_block_lies_where_there_is_some(
     image: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -101,16 +102,35 @@ def test_where_the_middle_holds_no_data_the_block_lies_where_there_is_some(
     has_data[:, 5:20] = False
     if image == "hsi":
         pair = replace(pair, mask_hsi=has_data)
+    elif image == "noughts":
+        # Nothing says that they are no data.
+        lr_hsi = pair.lr_hsi * has_data[:, :, None]
+        hr_msi = pair.hr_msi * np.kron(has_data, np.ones((SCALE, SCALE), dtype=bool))[:, :, None]
+        pair = replace(pair, lr_hsi=lr_hsi, hr_msi=hr_msi)
     else:
         pair = replace(pair, mask_msi=np.kron(has_data, np.ones((SCALE, SCALE), dtype=bool)))
     monkeypatch.setattr(block, "MOST_EXAMINED", 0.1 * HEIGHT * WIDTH)
     assert not has_data[block_of(LR_SHAPE, SCALE)].any()
     assert has_data[block_of(LR_SHAPE, SCALE, has_data)].all()
     prepared, degradations = examine_block(pair, SubspaceSettings(), PreparationSettings())
-    assert not prepared.found
-    _, whole = examine(pair, SubspaceSettings(), PreparationSettings())
+    if image != "noughts":
+        # Beside these LR pixels are darker in the MSI than in the HSI.
+        assert not prepared.found
+    _, whole = examine(observation(), SubspaceSettings(), PreparationSettings())
     assert degradations.agreement > 0.9
     np.testing.assert_allclose(np.sum(degradations.psf**2), np.sum(whole.psf**2), rtol=0.2)
+
+
+def test_a_block_lies_where_an_upside_down_hsi_holds_data():
+    lr_shape = (12, 20)
+    lr_hsi: np.ndarray = np.ones((*lr_shape, 3), dtype=np.float32)
+    lr_hsi[:5] = 0.0
+    upside_down = HsiGrid(np.diag([-4.0, 4.0]), np.array([48.0, 0.0]))
+    pair = Observation(lr_hsi, np.ones((48, 80, 2), dtype=np.float32), 4, grid=upside_down)
+    has_data = data_at_lr_pixels(pair)
+    assert has_data.shape == lr_shape
+    assert has_data[:7].all()
+    assert not has_data[7:].any()
 
 
 def test_of_many_places_the_largest_are_told():
