@@ -20,6 +20,9 @@ from paddle_umsft.errors import DataError
 from paddle_umsft.machine.plain_files import SEAL, seal_of
 from paddle_umsft.machine.tables import harmless
 
+# What the name of a file begins with until it is whole; a process that was killed leaves it.
+TEMPORARY = ".tmp_"
+
 
 def write_whole(
     path: Path,
@@ -44,7 +47,7 @@ def write_whole(
         DataError: It cannot be written (or the given kind of it).
     """
     # The number keeps launched processes apart; the suffix stays last, as numpy and scipy append one that is missing.
-    temporary = path.with_name(f".tmp_{os.getpid()}_{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}_{path.name}")
     try:
         if make_folder:
             path.parent.mkdir(parents=True, exist_ok=True)

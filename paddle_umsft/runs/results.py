@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from paddle_umsft.config.run import Config
+from paddle_umsft.machine.files import TEMPORARY
 from paddle_umsft.machine.plain_files import digest_of, is_plain
 from paddle_umsft.runs.writers.table import FORMATS
 
@@ -24,6 +25,9 @@ def result_sums(folder: Path) -> dict[str, dict[str, Any]]:
     """
     sums = {}
     for path in sorted(folder.iterdir()):
+        if path.name.startswith(TEMPORARY):
+            # Of a process that was killed: no result.
+            continue
         if path.suffix in SUFFIXES and is_plain(path):
             sums[path.name] = {
                 "bytes": path.stat().st_size,
