@@ -123,11 +123,12 @@ def examine_block(
     """
     laid_out = sizes_laid_out(observation)
     lr_shape = laid_out.lr_hsi.shape
-    block = block_of(lr_shape, laid_out.scale, data_at_lr_pixels(observation))
+    block = block_of(lr_shape, laid_out.scale)
     is_small = laid_out.lr_hsi[block].shape == lr_shape
     # What a turned grid shows of a block is no block.
     if is_small or is_turned(observation.grid):
         return examine(observation, settings, preparation)
+    block = block_of(lr_shape, laid_out.scale, data_at_lr_pixels(observation))
     part = _cut(observation, block)
     prepared, degradations = examine(part.pair, settings, preparation)
     if TURNED in prepared.found:
